@@ -1,0 +1,77 @@
+"""Every refusal a caller can meet is a class here: one title, one HTTP status, the facts as attributes.
+
+    CatalogError                500
+    ├── Malformed               400   the request cannot be read
+    ├── InvalidInput            422   it can be read and breaks rules; carries every failing field
+    ├── NotFound                404   no such thing, or not yet at that instant
+    ├── Conflict                409   it contradicts the present state
+    │   └── VersionConflict     409   somebody else's event came first
+    │       └── PreconditionFailed  412   the same, when the caller had said If-Match
+    ├── Unavailable             503   the database is away or too busy; try again
+    └── SetupError              500   configuration, server binaries or schema; said at start-up, in one sentence
+
+A class's docstring is its title, for ever the same; the sentence about this case is `detail`.
+Domain errors (`ItemNotFound`, …) extend these next to the code that raises them.
+"""
+
+from typing import ClassVar
+
+
+class CatalogError(Exception):
+    """The catalog failed"""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str, **facts: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.facts = facts
+
+    @classmethod
+    def title(cls) -> str:
+        assert cls.__doc__, f"{cls.__name__} needs a docstring: it is the title"
+        return cls.__doc__
+
+
+class Malformed(CatalogError):
+    """The request cannot be read"""
+
+    status = 400
+
+
+class InvalidInput(CatalogError):
+    """The input breaks the rules"""
+
+    status = 422
+
+
+class NotFound(CatalogError):
+    """There is no such thing"""
+
+    status = 404
+
+
+class Conflict(CatalogError):
+    """The request contradicts the present state"""
+
+    status = 409
+
+
+class VersionConflict(Conflict):
+    """Somebody else was first"""
+
+
+class PreconditionFailed(VersionConflict):
+    """The precondition does not hold"""
+
+    status = 412
+
+
+class Unavailable(CatalogError):
+    """The service cannot answer just now"""
+
+    status = 503
+
+
+class SetupError(CatalogError):
+    """The service cannot start"""

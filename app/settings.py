@@ -1,0 +1,45 @@
+"""What an operator may set, read once from the environment; a wrong value is one clear sentence at start-up."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from app.errors import SetupError
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    database_url: str | None = None
+    """DATABASE_URL: a libpq URL or conninfo. Without it the service runs its own embedded Postgres."""
+    catalog_host: str = "127.0.0.1"
+    """CATALOG_HOST: the address `serve` listens on; 0.0.0.0 for all."""
+    catalog_port: int = 8001
+    """CATALOG_PORT: the TCP port `serve` listens on."""
+    catalog_public_url: str | None = None
+    """CATALOG_PUBLIC_URL: what clients call us, for `Location` and other links; by default the request's own address."""
+    catalog_data_dir: Path = Path(".catalog-data")
+    """CATALOG_DATA_DIR: where the embedded Postgres keeps everything; relative to the working directory."""
+    catalog_postgres_bin: Path | None = None
+    """CATALOG_POSTGRES_BIN: a folder with other server binaries for the embedded Postgres (initdb, pg_ctl, postgres)."""
+    catalog_postgres_port: int | None = None
+    """CATALOG_POSTGRES_PORT: let the embedded Postgres also listen on this port of 127.0.0.1; by default a socket only."""
+    catalog_pool_size: int = 4
+    """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services."""
+    catalog_pool_timeout_seconds: float = 5.0
+    """CATALOG_POOL_TIMEOUT_SECONDS: how long a request waits for a connection before it is answered 503."""
+    catalog_statement_timeout_seconds: float = 8.0
+    """CATALOG_STATEMENT_TIMEOUT_SECONDS: no statement of a request runs longer; clients give up after 10 s."""
+    catalog_lock_timeout_seconds: float = 4.0
+    """CATALOG_LOCK_TIMEOUT_SECONDS: how long a command waits for another one on the same item before 503."""
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `environment`. Raises SetupError naming the variable that cannot be understood."""
+    known = {field.name.upper(): field.name for field in msgspec.structs.fields(Settings)}
+    given = {name: environment[variable] for variable, name in known.items() if environment.get(variable)}
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SetupError(f"the environment cannot be used: {error}".replace("`$.", "`").replace("`", "")) from None
