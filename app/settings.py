@@ -18,13 +18,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     catalog_port: int = 8001
     """CATALOG_PORT: the TCP port `serve` listens on."""
     catalog_public_url: str | None = None
-    """CATALOG_PUBLIC_URL: what clients call us, for `Location` and other links; by default the request's own address."""
+    """CATALOG_PUBLIC_URL: what clients call us, for `Location` and other links; else the request's address."""
     catalog_data_dir: Path = Path(".catalog-data")
     """CATALOG_DATA_DIR: where the embedded Postgres keeps everything; relative to the working directory."""
     catalog_postgres_bin: Path | None = None
-    """CATALOG_POSTGRES_BIN: a folder with other server binaries for the embedded Postgres (initdb, pg_ctl, postgres)."""
+    """CATALOG_POSTGRES_BIN: other server binaries for the embedded Postgres: a folder with initdb, pg_ctl, postgres."""
     catalog_postgres_port: int | None = None
-    """CATALOG_POSTGRES_PORT: let the embedded Postgres also listen on this port of 127.0.0.1; by default a socket only."""
+    """CATALOG_POSTGRES_PORT: lets the embedded Postgres listen on this port of 127.0.0.1 too; else a socket only."""
     catalog_pool_size: int = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services."""
     catalog_pool_timeout_seconds: float = 5.0

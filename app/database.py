@@ -1,0 +1,158 @@
+"""Connections to Postgres, and the schema in it: pooled, bounded in time, JSON as bytes, the database's faults as ours.
+
+Messages on the wire: taking a connection from the pool costs none while its socket is quiet.
+"""
+
+import hashlib
+import select
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import AsyncConnection, errors
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from app.errors import SetupError, Unavailable
+from app.settings import Settings
+
+UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TooManyRequests)
+
+SESSION = """
+select set_config('timezone', 'UTC', false),
+    set_config('statement_timeout', %s, false),
+    set_config('lock_timeout', %s, false),
+    set_config('idle_in_transaction_session_timeout', %s, false)
+"""
+
+
+class Database:
+    """A pool of connections. Use `async with database.connection() as connection`."""
+
+    def __init__(self, conninfo: str, settings: Settings) -> None:
+        self._settings = settings
+        self.pool = AsyncConnectionPool(
+            conninfo,
+            min_size=1,
+            max_size=settings.catalog_pool_size,
+            timeout=settings.catalog_pool_timeout_seconds,
+            kwargs={"autocommit": True, "application_name": "catalog"},
+            configure=self._configure,
+            check=check_connection,
+            open=False,
+        )
+
+    async def __aenter__(self) -> "Database":
+        await self.pool.open(wait=True, timeout=self._settings.catalog_pool_timeout_seconds)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit. Raises Unavailable when the database is away, busy, or too slow."""
+        try:
+            async with self.pool.connection() as connection:
+                yield connection
+        except UNAVAILABLE as error:
+            raise Unavailable(_why_unavailable(error)) from error
+
+    async def _configure(self, connection: AsyncConnection) -> None:
+        set_json_loads(_as_bytes, connection)
+        limits = (
+            _milliseconds(self._settings.catalog_statement_timeout_seconds),
+            _milliseconds(self._settings.catalog_lock_timeout_seconds),
+            _milliseconds(self._settings.catalog_statement_timeout_seconds),
+        )
+        await connection.execute(SESSION, limits)
+
+    def __repr__(self) -> str:
+        return f"<Database {self.pool.name} {self.pool.get_stats()}>"
+
+
+def _as_bytes(stored: str | bytes) -> bytes:
+    """JSON leaves as it is stored, neither decoded nor encoded on the way."""
+    return stored.encode() if isinstance(stored, str) else bytes(stored)
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
+
+
+def _why_unavailable(error: Exception) -> str:
+    match error:
+        case errors.LockNotAvailable():
+            return "Another command on the same item takes too long; nothing was stored. Try again."
+        case errors.QueryCanceled():
+            return "The database took too long; nothing was stored. Try again."
+        case PoolTimeout() | TooManyRequests():
+            return "Too many requests wait for the database; nothing was stored. Try again."
+        case _:
+            return "The database went away; whether a command was carried out is unknown. Read, then try again."
+
+
+async def check_connection(connection: AsyncConnection) -> None:
+    """Tell whether an idle connection still lives: a quiet socket does, one with something to read is asked."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
+def schema_file() -> str:
+    """The text of schema.sql: beside the package in a wheel, one folder up in a checkout."""
+    here = Path(__file__).parent
+    packaged = here / "schema.sql"
+    return (packaged if packaged.exists() else here.parent / "schema.sql").read_text(encoding="utf-8")
+
+
+MIGRATION_LOCK = 7023051975126217512
+
+
+def migrate(conninfo: str, sql: str) -> bool:
+    """Install `sql` unless the database has just that; True if it was installed. Two at once take turns.
+
+    Raises SetupError if the database cannot be reached or refuses.
+    """
+    try:
+        with psycopg.connect(conninfo) as connection:
+            connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            if installed_checksum(connection) == checksum(sql):
+                return False
+            connection.execute(sql)
+            connection.execute("insert into catalog.installed (checksum) values (%s)", (checksum(sql),))
+            return True
+    except psycopg.Error as error:
+        raise SetupError(f"the database cannot be migrated: {_first_line(error)}") from error
+
+
+def check_schema(conninfo: str, sql: str) -> None:
+    """Raises SetupError unless the database holds just `sql`."""
+    try:
+        with psycopg.connect(conninfo) as connection:
+            found = installed_checksum(connection)
+    except psycopg.Error as error:
+        raise SetupError(f"the database cannot be reached: {_first_line(error)}") from error
+    if found is None:
+        raise SetupError("the database has no catalog yet: run `catalog migrate`")
+    if found != checksum(sql):
+        raise SetupError("the database holds another release's schema: run `catalog migrate`")
+
+
+def installed_checksum(connection: psycopg.Connection) -> str | None:
+    """The checksum of what was installed last; None for a database without a catalog."""
+    (exists,) = connection.execute("select to_regclass('catalog.installed') is not null").fetchone() or (False,)
+    if not exists:
+        return None
+    row = connection.execute("select checksum from catalog.installed order by installation desc limit 1").fetchone()
+    return row[0] if row else None
+
+
+def checksum(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,158 @@
+"""Queries over a projection's documents: the present as stored bytes, the past by folding the log.
+
+Filters compare a field's text with the very expressions that the projection's indexes hold, so the planner finds them.
+"""
+
+import string
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MemberDescriptorType
+from typing import Any, LiteralString, cast
+
+from msgspec import Struct
+from psycopg import AsyncConnection, sql
+
+from app.database import Database
+from app.document_sql import field_text, words_vector
+from app.projection import Projection
+from app.rules import Words
+from app.store import LAST_INSTANT, LAST_VERSION, read_stream
+
+
+class Document(Struct, frozen=True):
+    """A document with its place in time."""
+
+    version: int
+    """The version of the last event folded into it."""
+    valid_from: datetime
+    """When that event was recorded."""
+    json: bytes
+    """The document, as stored."""
+
+
+class Rebuilt(Struct, frozen=True):
+    """What a rebuild of one document found."""
+
+    changed: bool
+    """Whether the stored document was not what the log says."""
+    version: int
+    json: bytes
+
+
+class Documents:
+    """The documents of one inline projection."""
+
+    def __init__(self, database: Database, projection: type[Projection[Any, Any]]) -> None:
+        assert projection.lifecycle == "inline", f"{projection.__name__} keeps no documents"
+        self._database = database
+        self._projection = projection
+        self._table = sql.Identifier("catalog", projection.name)
+        self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table)
+
+    async def get(self, document_id: int) -> Document | None:
+        """The present document."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(self._get, (document_id,), prepare=True)
+            row = await cursor.fetchone()
+        return Document(*row) if row else None
+
+    async def get_as_of(
+        self, document_id: int, until: datetime | None = None, version: int = LAST_VERSION
+    ) -> Document | None:
+        """The document folded from the events up to an instant and a version; None before its first event."""
+        async with self._database.connection() as connection:
+            return await fold_stream(connection, self._projection, document_id, until, version)
+
+    async def find(
+        self,
+        equal: Mapping[MemberDescriptorType, str | None],
+        newest_first: object,
+        search: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> bytes:
+        """A JSON array of the documents whose fields equal the given texts (None: any) and that hold the words."""
+        conditions, parameters = _equalities(equal)
+        if search is not None:
+            found, words = _search(self._words().fields, search)
+            conditions += found
+            parameters += words
+        query = sql.SQL("select document from {} where {} order by {} desc, id desc limit %s offset %s").format(
+            self._table,
+            sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true"),
+            _expression(field_text(newest_first)),
+        )
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(query, (*parameters, limit, offset))
+            rows = await cursor.fetchall()
+        return b"[" + b",".join(row[0] for row in rows) + b"]"
+
+    async def count_by(self, *fields: object) -> list[tuple[Any, ...]]:
+        """How many documents there are for each combination of the fields' texts: `(text, …, count)`."""
+        keys = sql.SQL(", ").join(_expression(field_text(field)) for field in fields)
+        query = sql.SQL("select {}, count(*) from {} group by {}").format(keys, self._table, keys)
+        async with self._database.connection() as connection:
+            return await (await connection.execute(query)).fetchall()
+
+    async def rebuild(self, document_id: int) -> Rebuilt | None:
+        """Fold one stored document anew from the log and put it in place; None if the log has none."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(
+                "select changed, version, document from catalog.rebuild_document(%s, %s::integer)",
+                (self._projection.name, document_id),
+            )
+            row = await cursor.fetchone()
+        return Rebuilt(*row) if row and row[2] is not None else None
+
+    def _words(self) -> Words:
+        return next(index for index in self._projection.indexes if isinstance(index, Words))
+
+
+async def fold_stream(
+    connection: AsyncConnection,
+    projection: type[Projection[Any, Any]],
+    stream_id: int,
+    until: datetime | None = None,
+    version: int = LAST_VERSION,
+) -> Document | None:
+    """One stream's document as of an instant and a version: folded by Postgres, or in Python without rules."""
+    bound = until or LAST_INSTANT
+    if projection.compiles():
+        query = sql.SQL("select version, valid_from, document from {}(%s::integer, %s, %s::integer)").format(
+            sql.Identifier("catalog", f"fold_{projection.name}")
+        )
+        cursor = await connection.execute(query, (stream_id, bound, version), prepare=True)
+        row = await cursor.fetchone()
+        return Document(*row) if row else None
+    history = await read_stream(connection, projection.tags, stream_id, bound, version)
+    instance = projection()
+    folded = instance.fold(history)
+    if folded is None:
+        return None
+    return Document(history[-1].version, history[-1].recorded_at, instance.canonical_json(folded))
+
+
+def _equalities(equal: Mapping[MemberDescriptorType, str | None]) -> tuple[list[sql.Composable], list[Any]]:
+    given = {field: value for field, value in equal.items() if value is not None}
+    return [sql.SQL("{} = %s").format(_expression(field_text(field))) for field in given], list(given.values())
+
+
+def _search(fields: Sequence[object], search: str) -> tuple[list[sql.Composable], list[Any]]:
+    """Words by the index; a term with punctuation in it must moreover stand in the text as it is."""
+    conditions: list[sql.Composable] = []
+    parameters: list[Any] = []
+    terms = search.split()
+    if any(term.strip(string.punctuation) for term in terms):
+        conditions.append(_expression(f"{words_vector(fields)} @@ catalog.words_matching(%s)"))
+        parameters.append(search)
+    for term in terms:
+        if any(character in string.punctuation for character in term):
+            text = " || ' ' || ".join(field_text(field) for field in fields)
+            conditions.append(_expression(f"strpos(lower({text}), lower(%s)) > 0"))
+            parameters.append(term)
+    return conditions, parameters
+
+
+def _expression(text: str) -> sql.SQL:
+    """SQL that the compiler made from the projection's own field names; no input is in it."""
+    return sql.SQL(cast(LiteralString, text))

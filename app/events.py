@@ -1,0 +1,123 @@
+"""The facts of the catalog and their envelope. Stored format, for ever: add, never rename, retype or drop.
+
+A fact is stored as its type's tag and, beside it, its fields as JSONB `data`. The public routes `/history` and
+`/audit-trail` show both as they are, so they are a contract with clients too.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Generic, Literal, TypeVar, get_args
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+Status = Literal["active", "archived", "swapped"]
+
+
+class ItemCreated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_created"):
+    """Somebody put an item into the catalog."""
+
+    name: str
+    description: str
+    category: str
+    image_urls: tuple[str, ...]
+    location_lat: float
+    """Degrees north of the equator, −90 … 90."""
+    location_lon: float
+    """Degrees east of Greenwich, −180 … 180."""
+    owner_id: str
+    status: Status
+
+
+class ItemChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Some fields of an item; the others are unset and are not stored."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    category: str | UnsetType = UNSET
+    image_urls: tuple[str, ...] | UnsetType = UNSET
+    location_lat: float | UnsetType = UNSET
+    location_lon: float | UnsetType = UNSET
+
+
+class ItemUpdated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_updated"):
+    """The description of an item changed."""
+
+    changes: ItemChanges
+    """Only the fields that differ, as they are now."""
+    previous_values: ItemChanges
+    """The same fields, as they were."""
+
+
+class ItemStatusChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_status_changed"):
+    """An item was swapped, archived or put on offer again."""
+
+    old_status: Status
+    new_status: Status
+    reason: str | None = None
+
+
+class ItemDeleted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_deleted"):
+    """The item was withdrawn for good; it stays readable."""
+
+    reason: str | None = None
+
+
+Event = ItemCreated | ItemUpdated | ItemStatusChanged | ItemDeleted
+"""Every fact of the catalog."""
+
+E = TypeVar("E", bound=Struct)
+
+
+class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who and why: what is stored beside every event. Unknown keys of later releases are skipped when read."""
+
+    user_id: str
+    correlation_id: str | None = None
+    """The request that this event belongs to."""
+    causation_id: str | None = None
+    """What led to this event: another event's id, or an outside message's."""
+
+
+class Recorded(Struct, Generic[E], frozen=True, kw_only=True):
+    """An event as the log holds it."""
+
+    position: int
+    """Its place in the whole log; grows, may have gaps."""
+    event_id: UUID
+    """UUIDv7."""
+    stream_id: int
+    version: int
+    """Its place in its stream: 1, 2, 3, … without gaps."""
+    recorded_at: datetime
+    """The database's clock while appending, in UTC; strictly grows within a stream."""
+    metadata: Metadata
+    event: E
+
+
+class TagTable(Generic[E]):
+    """Which stored tag is which event type, for one union of events."""
+
+    def __init__(self, union: object) -> None:
+        self.types: Mapping[str, type[E]] = {tag_of(each): each for each in get_args(union) or (union,)}
+        self._decoders = {tag: msgspec.json.Decoder(each) for tag, each in self.types.items()}
+
+    def decode(self, tag: str, data: bytes) -> E:
+        """The event stored as `tag` and the JSON `data`.
+
+        Raises KeyError for a tag nobody knows and msgspec.ValidationError for data of another shape.
+        """
+        return self._decoders[tag].decode(data)
+
+    @staticmethod
+    def encode(events: Iterable[E]) -> bytes:
+        """The JSON array of `{"type": tag, …fields}` that `append_to_stream` takes."""
+        return msgspec.json.encode(list(events))
+
+
+def tag_of(event_type: type[Struct]) -> str:
+    """The tag under which events of `event_type` are stored."""
+    tag = event_type.__struct_config__.tag
+    assert isinstance(tag, str), f"{event_type.__name__} needs a tag written by hand: it is a stored format"
+    return tag

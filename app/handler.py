@@ -1,0 +1,123 @@
+"""One command end to end: read the state, decide, append; two round trips.
+
+A lost race is not lost twice: the second try locks the stream first, so it waits its turn and cannot be overtaken.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection, sql
+
+from app.database import Database
+from app.errors import VersionConflict
+from app.events import E, Metadata
+from app.projection import Projection
+from app.store import Appended, append_to_stream, lock_stream, version_conflict
+
+C = TypeVar("C")
+S = TypeVar("S")
+
+
+class Decider(Struct, Generic[C, S, E], frozen=True, kw_only=True):
+    """An aggregate: how it decides, and where its state is read."""
+
+    decide: Callable[[C, S | None], tuple[E, ...]]
+    """The events that a command leads to in a state; raises a CatalogError to refuse it."""
+    state: type[S]
+    """What `decide` reads; decoded from the document."""
+    projection: type[Projection[Any, E]]
+    """The inline projection whose documents hold the state."""
+
+
+class Expectation(Struct, frozen=True):
+    """The version that the caller saw, and what to raise if it is no longer so."""
+
+    version: int
+    conflict: type[VersionConflict] = VersionConflict
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a command led to."""
+
+    stream_id: int
+    version: int
+    document: bytes
+    """The document after the command, as stored."""
+    appended: Appended | None
+    """None if the command asked for what already was."""
+
+
+class Loaded(Struct, frozen=True):
+    version: int
+    document: bytes | None
+
+
+class CommandHandler(Generic[C, S, E]):
+    def __init__(self, database: Database, decider: Decider[C, S, E]) -> None:
+        self._database = database
+        self._decider = decider
+        self._load_query = sql.SQL(
+            "select streams.version, current.document from catalog.streams"
+            " left join {} as current on current.id = streams.stream_id where streams.stream_id = %s"
+        ).format(sql.Identifier("catalog", decider.projection.name))
+
+    async def handle(
+        self,
+        command: C,
+        metadata: Metadata,
+        stream_id: int | None = None,
+        expectation: Expectation | None = None,
+    ) -> Outcome:
+        """Carry out `command` on a stream, or on a new one.
+
+        Raises what `decide` refuses with, the expectation's conflict if the stream is at another version, and
+        Unavailable if the database is away; whether the command was then carried out is not known.
+        """
+        async with self._database.connection() as connection:
+            try:
+                return await self._attempt(connection, command, metadata, stream_id, expectation)
+            except VersionConflict as conflict:
+                if expectation is not None or stream_id is None:
+                    raise _as_expected(conflict, expectation) from None
+            async with connection.transaction():
+                await lock_stream(connection, stream_id)
+                return await self._attempt(connection, command, metadata, stream_id, None)
+
+    async def _attempt(
+        self,
+        connection: AsyncConnection,
+        command: C,
+        metadata: Metadata,
+        stream_id: int | None,
+        expectation: Expectation | None,
+    ) -> Outcome:
+        loaded = await self._load(connection, stream_id)
+        if expectation is not None and loaded.document is not None and loaded.version != expectation.version:
+            raise version_conflict(expectation.conflict, expectation.version, loaded.version)
+        state = None if loaded.document is None else msgspec.json.decode(loaded.document, type=self._decider.state)
+        events = self._decider.decide(command, state)
+        if not events:
+            assert stream_id is not None, "a new stream begins with an event"
+            assert loaded.document is not None, "what already is has a document"
+            return Outcome(stream_id=stream_id, version=loaded.version, document=loaded.document, appended=None)
+        appended = await append_to_stream(connection, stream_id, loaded.version, events, metadata)
+        return Outcome(
+            stream_id=appended.stream_id,
+            version=appended.version,
+            document=bytes(appended.documents[self._decider.projection.name]),
+            appended=appended,
+        )
+
+    async def _load(self, connection: AsyncConnection, stream_id: int | None) -> Loaded:
+        if stream_id is None:
+            return Loaded(0, None)
+        cursor = await connection.execute(self._load_query, (stream_id,), prepare=True)
+        row = await cursor.fetchone()
+        return Loaded(*row) if row else Loaded(0, None)
+
+
+def _as_expected(conflict: VersionConflict, expectation: Expectation | None) -> VersionConflict:
+    """The same facts as the kind of conflict that the caller asked for."""
+    return expectation.conflict(conflict.detail, **conflict.facts) if expectation else conflict

@@ -1,0 +1,126 @@
+"""The event store: appending to a stream and reading one, each one statement.
+
+Thin over the SQL: `append_to_stream` and `lock_stream` in schema.sql do the work.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from app.errors import VersionConflict
+from app.events import E, Metadata, Recorded, TagTable
+
+VERSION_CONFLICT = "SW001"
+
+APPEND = """
+select stream_id, version, position, recorded_at, documents
+from catalog.append_to_stream(%s::integer, %s::integer, %s, %s)
+"""
+
+
+class Appended(Struct, frozen=True, kw_only=True):
+    """Where the newest event of an append came to lie."""
+
+    stream_id: int
+    version: int
+    position: int
+    recorded_at: datetime
+    documents: dict[str, msgspec.Raw]
+    """The inline documents after it, as JSON, by projection."""
+
+
+async def append_to_stream(
+    connection: AsyncConnection,
+    stream_id: int | None,
+    expected_version: int | None,
+    events: tuple[Struct, ...],
+    metadata: Metadata,
+) -> Appended:
+    """Append `events` to a stream, or to a new one for None; any version will do without an expected one.
+
+    Raises VersionConflict with `expected_version` and `current_version` if the stream is at another version.
+    """
+    parameters = (stream_id, expected_version, _json(TagTable.encode(events)), _json(msgspec.json.encode(metadata)))
+    try:
+        cursor = await connection.execute(APPEND, parameters, prepare=True)
+    except psycopg.DatabaseError as error:
+        if error.sqlstate == VERSION_CONFLICT:
+            facts = msgspec.json.decode(error.diag.message_detail or "{}")
+            raise version_conflict(VersionConflict, facts["expected_version"], facts["current_version"]) from None
+        raise
+    row = await cursor.fetchone()
+    assert row is not None, "append_to_stream answers with one row"
+    return Appended(
+        stream_id=row[0],
+        version=row[1],
+        position=row[2],
+        recorded_at=row[3],
+        documents=msgspec.json.decode(row[4], type=dict[str, msgspec.Raw]),
+    )
+
+
+def version_conflict(kind: type[VersionConflict], expected: int, current: int) -> VersionConflict:
+    """A conflict of the given kind, with both versions in its sentence and its facts."""
+    return kind(
+        f"Version {expected} was expected, but the item is at version {current}.",
+        expected_version=expected,
+        current_version=current,
+    )
+
+
+async def lock_stream(connection: AsyncConnection, stream_id: int) -> None:
+    """Let nobody else append to the stream until this connection's transaction ends."""
+    await connection.execute("select catalog.lock_stream(%s::integer)", (stream_id,))
+
+
+READ_STREAM = """
+select position, event_id, version, recorded_at, metadata, type, data
+from catalog.events
+where stream_id = %s and recorded_at <= %s and version <= %s
+order by version
+"""
+
+LAST_VERSION = 2**31 - 1
+LAST_INSTANT = "infinity"
+
+
+async def read_stream(
+    connection: AsyncConnection,
+    tags: TagTable[E],
+    stream_id: int,
+    until: datetime | str = LAST_INSTANT,
+    version: int = LAST_VERSION,
+) -> list[Recorded[E]]:
+    """The events of a stream up to an instant and a version, in order; none if there is no such stream.
+
+    Raises KeyError for an event whose tag `tags` does not know.
+    """
+    cursor = await connection.execute(READ_STREAM, (stream_id, until, version), prepare=True)
+    return [_recorded(stream_id, tags, row) for row in await cursor.fetchall()]
+
+
+def _recorded(stream_id: int, tags: TagTable[E], row: tuple[Any, ...]) -> Recorded[E]:
+    position, event_id, version, recorded_at, metadata, tag, data = row
+    return Recorded(
+        position=position,
+        event_id=event_id,
+        stream_id=stream_id,
+        version=version,
+        recorded_at=recorded_at,
+        metadata=msgspec.json.decode(metadata, type=Metadata),
+        event=tags.decode(tag, data),
+    )
+
+
+def _json(encoded: bytes) -> Jsonb:
+    """Bytes that are JSON already, on their way into a jsonb parameter."""
+    return Jsonb(encoded, dumps=_as_it_is)
+
+
+def _as_it_is(encoded: bytes) -> bytes:
+    return encoded

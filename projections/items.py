@@ -1,0 +1,74 @@
+"""Items as the API serves them: one document per item, written in the transaction of its events."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from app.events import Event, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Status
+from app.projection import (
+    RECORDED_AT,
+    STREAM_ID,
+    VERSION,
+    Index,
+    Projection,
+    Words,
+    always,
+    copies,
+    merges,
+    on,
+    starts,
+    the,
+)
+
+
+class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An item of the catalog."""
+
+    id: int
+    name: str
+    description: str
+    category: str
+    image_urls: tuple[str, ...]
+    location_lat: float
+    """Degrees north of the equator."""
+    location_lon: float
+    """Degrees east of Greenwich."""
+    owner_id: str
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    """When its last event was recorded."""
+    deleted_at: datetime | None = None
+    """Null unless deleted."""
+    version: int
+    """How many events it has had; also its ETag."""
+
+
+class Items(Projection[Item, Event]):
+    rules = (
+        starts(
+            ItemCreated,
+            the(Item.id).becomes(STREAM_ID),
+            copies(
+                ItemCreated.name,
+                ItemCreated.description,
+                ItemCreated.category,
+                ItemCreated.image_urls,
+                ItemCreated.location_lat,
+                ItemCreated.location_lon,
+                ItemCreated.owner_id,
+                ItemCreated.status,
+            ),
+            the(Item.created_at).becomes(RECORDED_AT),
+        ),
+        on(ItemUpdated, merges(ItemUpdated.changes)),
+        on(ItemStatusChanged, the(Item.status).becomes(ItemStatusChanged.new_status)),
+        on(ItemDeleted, the(Item.status).becomes("archived"), the(Item.deleted_at).becomes(RECORDED_AT)),
+        always(the(Item.version).becomes(VERSION), the(Item.updated_at).becomes(RECORDED_AT)),
+    )
+    indexes = (
+        Index((Item.status,), newest_first=Item.created_at, serves="GET /items?status="),
+        Index((Item.category, Item.status), newest_first=Item.created_at, serves="GET /items?category=&status="),
+        Index((Item.owner_id, Item.status), newest_first=Item.created_at, serves="GET /items/owner/{owner_id}"),
+        Words((Item.name, Item.description), serves="GET /items?search="),
+    )

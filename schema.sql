@@ -1,0 +1,258 @@
+-- The event store of the Catalog: what `catalog migrate` installs, for PostgreSQL 15 and later, without extensions.
+-- It knows no item. The tables and functions of each projection are compiled from its rules and installed after this
+-- file; `catalog schema` prints everything. Running it again changes nothing.
+
+create schema if not exists catalog;
+comment on schema catalog is 'The event log, the documents folded from it, and the functions over both.';
+
+create table if not exists catalog.installed (
+    installation integer generated always as identity primary key,
+    checksum text not null,
+    installed_at timestamptz not null default clock_timestamp()
+);
+comment on table catalog.installed is 'What `catalog migrate` has installed, the newest last.';
+comment on column catalog.installed.installation is 'Counts the installations.';
+comment on column catalog.installed.checksum is 'SHA-256 of the installed SQL, in hexadecimal.';
+comment on column catalog.installed.installed_at is 'When it was installed.';
+
+create table if not exists catalog.streams (
+    stream_id integer generated always as identity primary key,
+    version integer not null check (version > 0),
+    recorded_at timestamptz not null
+) with (fillfactor = 70);
+comment on table catalog.streams is 'One row per stream. Its row lock is what appends to one stream wait for.';
+comment on column catalog.streams.stream_id is 'Positive, 32 bits: clients hold it as a number.';
+comment on column catalog.streams.version is 'The version of the newest event: how many there are.';
+comment on column catalog.streams.recorded_at is 'When the newest event was recorded; the next one is later.';
+
+create table if not exists catalog.events (
+    position bigint generated always as identity primary key,
+    event_id uuid not null,
+    stream_id integer not null,
+    version integer not null check (version > 0),
+    type text not null,
+    data jsonb not null check (jsonb_typeof(data) = 'object'),
+    metadata jsonb not null check (jsonb_typeof(metadata) = 'object'),
+    recorded_at timestamptz not null,
+    constraint events_by_stream unique (stream_id, version)
+);
+comment on table catalog.events is 'The log: every fact, for ever. Written by append_to_stream, changed by nobody.';
+comment on column catalog.events.position is 'Place in the whole log; grows, may have gaps.';
+comment on column catalog.events.event_id is 'UUIDv7 of recorded_at.';
+comment on column catalog.events.stream_id is 'The stream the event belongs to.';
+comment on column catalog.events.version is 'Place in its stream: 1, 2, 3, … without gaps.';
+comment on column catalog.events.type is 'The tag of the event type, such as item_created.';
+comment on column catalog.events.data is 'The fields of the event.';
+comment on column catalog.events.metadata is 'Who and why: user_id, correlation_id, causation_id and the like.';
+comment on column catalog.events.recorded_at is 'The clock while appending; strictly grows within a stream.';
+comment on constraint events_by_stream on catalog.events is
+    'Versions have no twins; its index serves reading one stream in order.';
+
+create table if not exists catalog.settled (
+    only_row boolean primary key default true check (only_row),
+    position bigint not null default 0,
+    instant timestamptz not null default '-infinity'
+);
+insert into catalog.settled default values on conflict do nothing;
+comment on table catalog.settled is 'The high-water mark, one row: up to here nothing can be added to the log any more.';
+comment on column catalog.settled.only_row is 'Keeps the table at one row.';
+comment on column catalog.settled.position is 'Every position up to this one is committed or will never be.';
+comment on column catalog.settled.instant is 'No event will be recorded at or before this instant any more.';
+
+create or replace function catalog.append_gate() returns bigint
+language sql immutable parallel safe
+return 7023051975126217511;
+comment on function catalog.append_gate is
+    'The key of the advisory lock that appends hold in shared mode, so that others can tell when those under way are done.';
+
+create or replace function catalog.rfc3339(instant timestamptz) returns text
+language sql stable parallel safe
+return to_char(instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+comment on function catalog.rfc3339 is 'An instant as documents hold it: UTC, six digits, so that text order is time order.';
+
+create or replace function catalog.plain_words(content text) returns text
+language sql immutable parallel safe
+return translate(content, $punctuation$!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~$punctuation$, repeat(' ', 32));
+comment on function catalog.plain_words is 'A text without its ASCII punctuation, the same in every locale.';
+
+create or replace function catalog.words_of(content text) returns tsvector
+language sql immutable parallel safe
+return to_tsvector('simple', catalog.plain_words(content)) || to_tsvector('english', catalog.plain_words(content));
+comment on function catalog.words_of is 'The words of a text as they stand and by their English stems; what a words index holds.';
+
+create or replace function catalog.words_matching(search text) returns tsquery
+language sql immutable parallel safe
+return case
+    when catalog.plain_words(search) ~ '\S' then
+        to_tsquery('simple', regexp_replace(btrim(catalog.plain_words(search), E' \t\n'), '\s+', ':* & ', 'g') || ':*')
+        || plainto_tsquery('english', catalog.plain_words(search))
+    else ''::tsquery
+end;
+comment on function catalog.words_matching is
+    'Every word of the search begins a word of the text, or every stem is one of its stems; no words match nothing.';
+
+create or replace function catalog.uuid_v7(instant timestamptz) returns uuid
+language sql volatile parallel safe
+return encode(
+    set_bit(
+        set_bit(
+            overlay(
+                uuid_send(gen_random_uuid())
+                placing substring(int8send(floor(extract(epoch from instant) * 1000)::bigint) from 3)
+                from 1 for 6),
+            52, 1),
+        53, 1),
+    'hex')::uuid;
+comment on function catalog.uuid_v7 is
+    'RFC 9562: 48 bits of milliseconds, the version, 74 random bits. Postgres has its own from 18 on; production is 15.';
+
+create or replace function catalog.refuse_change() returns trigger
+language plpgsql volatile as $$
+begin
+    raise exception 'events are for ever: % on % refused', lower(tg_op), tg_relid::regclass
+        using errcode = 'SW003';
+end
+$$;
+comment on function catalog.refuse_change is 'Raises SW003: the trigger that keeps the log append-only.';
+
+create or replace trigger events_are_for_ever
+before update or delete or truncate on catalog.events
+for each statement execute function catalog.refuse_change();
+comment on trigger events_are_for_ever on catalog.events is 'Refuses update, delete and truncate, whoever asks.';
+
+create or replace function catalog.raise_conflict(stream_id integer, expected_version integer) returns void
+language plpgsql volatile as $$
+declare
+    v_version integer;
+begin
+    select streams.version into v_version
+    from catalog.streams
+    where streams.stream_id = raise_conflict.stream_id;
+    if not found then
+        raise exception 'there is no stream %', stream_id
+            using errcode = 'SW002', detail = json_build_object('stream_id', stream_id);
+    end if;
+    raise exception 'stream % is at version %, not %', stream_id, v_version, expected_version
+        using errcode = 'SW001', detail = json_build_object(
+            'stream_id', stream_id, 'expected_version', expected_version, 'current_version', v_version);
+end
+$$;
+comment on function catalog.raise_conflict is
+    'Says why nothing could be appended: SW001 another version, SW002 no such stream; the facts as JSON in the detail.';
+
+create or replace function catalog.append_to_stream(
+    p_stream_id integer,
+    p_expected_version integer,
+    p_events jsonb,
+    p_metadata jsonb,
+    out stream_id integer,
+    out version integer,
+    out "position" bigint,
+    out recorded_at timestamptz,
+    out documents jsonb
+)
+language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+    v_tick constant interval := '1 microsecond';
+    v_count integer;
+    v_event jsonb;
+begin
+    if jsonb_typeof(p_events) is distinct from 'array' or jsonb_array_length(p_events) = 0 then
+        raise exception 'events must be a JSON array of at least one event' using errcode = 'SW004';
+    end if;
+    v_count := jsonb_array_length(p_events);
+    perform pg_advisory_xact_lock_shared(catalog.append_gate());
+
+    -- The first event's instant: the clock's, but never at or before one that is settled.
+    select greatest(clock_timestamp(), settled.instant + v_tick)
+    into append_to_stream.recorded_at
+    from catalog.settled;
+
+    if p_stream_id is null then
+        insert into catalog.streams (version, recorded_at)
+        values (v_count, append_to_stream.recorded_at + (v_count - 1) * v_tick)
+        returning streams.stream_id, 0
+        into append_to_stream.stream_id, append_to_stream.version;
+    else
+        update catalog.streams
+        set version = streams.version + v_count,
+            recorded_at = greatest(append_to_stream.recorded_at, streams.recorded_at + v_tick) + (v_count - 1) * v_tick
+        where streams.stream_id = p_stream_id
+            and streams.version = coalesce(p_expected_version, streams.version)
+        returning streams.stream_id, streams.version - v_count, streams.recorded_at - (v_count - 1) * v_tick
+        into append_to_stream.stream_id, append_to_stream.version, append_to_stream.recorded_at;
+        if not found then
+            perform catalog.raise_conflict(p_stream_id, p_expected_version);
+        end if;
+    end if;
+
+    for v_event in select value from jsonb_array_elements(p_events) loop
+        if jsonb_typeof(v_event -> 'type') is distinct from 'string' then
+            raise exception 'an event must be an object with a type' using errcode = 'SW004';
+        end if;
+        append_to_stream.version := append_to_stream.version + 1;
+        insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)
+        values (
+            catalog.uuid_v7(append_to_stream.recorded_at),
+            append_to_stream.stream_id,
+            append_to_stream.version,
+            v_event ->> 'type',
+            v_event - 'type',
+            p_metadata,
+            append_to_stream.recorded_at
+        )
+        returning events.position into append_to_stream.position;
+        append_to_stream.documents := catalog.project_inline(
+            append_to_stream.stream_id,
+            append_to_stream.version,
+            append_to_stream.recorded_at,
+            v_event ->> 'type',
+            v_event - 'type'
+        );
+        append_to_stream.recorded_at := append_to_stream.recorded_at + v_tick;
+    end loop;
+    append_to_stream.recorded_at := append_to_stream.recorded_at - v_tick;
+end
+$$;
+comment on function catalog.append_to_stream is
+$$Appends events, a JSON array of {"type": …, fields}, to a stream, or to a new one if p_stream_id is null, and writes
+the inline documents, all in the caller's transaction. Without p_expected_version any version will do.
+Answers with the newest event's version, position and instant, and with the inline documents by projection.
+Raises SW001 if the stream is at another version, SW002 if there is none, SW004 if the events are no events.$$;
+
+create or replace function catalog.lock_stream(p_stream_id integer) returns void
+language sql volatile
+begin atomic
+    select pg_advisory_xact_lock_shared(catalog.append_gate());
+    select streams.version
+    from catalog.streams
+    where streams.stream_id = p_stream_id
+    for update;
+end;
+comment on function catalog.lock_stream is
+    'Keeps others from appending to a stream until the transaction ends. Gate first, row second, as append_to_stream does.';
+
+create or replace function catalog.rebuild_document(
+    p_projection text,
+    p_stream_id integer,
+    out changed boolean,
+    out version integer,
+    out document jsonb
+)
+language plpgsql volatile as $$
+declare
+    v_stored jsonb;
+begin
+    perform catalog.lock_stream(p_stream_id);
+    execute format('select document from catalog.%I where id = $1', p_projection)
+    into v_stored
+    using p_stream_id;
+    execute format('select * from catalog.%I($1)', 'refold_' || p_projection)
+    into version, document
+    using p_stream_id;
+    changed := document is distinct from v_stored;
+end
+$$;
+comment on function catalog.rebuild_document is
+    'Folds one stream''s document anew and puts it in the stored one''s place while the stream is locked.';
