@@ -21,16 +21,23 @@ def compile_projections(projections: Sequence[AnyProjection]) -> str:
     return "\n".join([*parts, _project_inline(inline)])
 
 
-def field_text(field: object) -> str:
+def field_text(field: str) -> str:
     """A document field as the text that indexes hold and queries compare."""
-    name = cast(MemberDescriptorType, field).__name__
-    return f'(document ->> {literal(name)}) collate "C"'
+    return f'(document ->> {literal(field)}) collate "C"'
 
 
-def words_vector(fields: Iterable[object]) -> str:
+def words_text(fields: Iterable[str]) -> str:
+    """Some document fields as one text."""
+    return " || ' ' || ".join(f"(document ->> {literal(field)})" for field in fields)
+
+
+def words_vector(fields: Iterable[str]) -> str:
     """The words of some document fields, as they stand and stemmed, as a full-text index holds them."""
-    text = " || ' ' || ".join(f"(document ->> {literal(cast(MemberDescriptorType, f).__name__)})" for f in fields)
-    return f"catalog.words_of({text})"
+    return f"catalog.words_of({words_text(fields)})"
+
+
+def names_of(fields: Iterable[object]) -> list[str]:
+    return [cast(MemberDescriptorType, field).__name__ for field in fields]
 
 
 def table(projection: AnyProjection) -> str:
@@ -54,15 +61,15 @@ def table(projection: AnyProjection) -> str:
 
 
 def _index(table_name: str, index: Index | Words) -> list[str]:
+    names = names_of(index.fields)
     if isinstance(index, Words):
         label = f"{table_name}_words"
-        keys = f"using gin ({words_vector(index.fields)})"
+        keys = f"using gin ({words_vector(names)})"
     else:
-        names = [cast(MemberDescriptorType, field).__name__ for field in index.fields]
-        columns = [f"({field_text(field)})" for field in index.fields]
+        columns = [f"({field_text(name)})" for name in names]
         if index.newest_first is not None:
+            columns += [f"({field_text(name)}) desc" for name in names_of([index.newest_first])] + ["id desc"]
             names.append("newest")
-            columns += [f"({field_text(index.newest_first)}) desc", "id desc"]
         label = f"{table_name}_by_{'_'.join(names)}"
         keys = f"({', '.join(columns)})"
     return [

@@ -6,17 +6,16 @@ Filters compare a field's text with the very expressions that the projection's i
 import string
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from types import MemberDescriptorType
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
 from app.database import Database
-from app.document_sql import field_text, words_vector
+from app.document_sql import field_text, names_of, words_text, words_vector
 from app.projection import Projection
 from app.rules import Words
-from app.store import LAST_INSTANT, LAST_VERSION, read_stream
+from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, read_stream, recorded
 
 
 class Document(Struct, frozen=True):
@@ -63,10 +62,15 @@ class Documents:
         async with self._database.connection() as connection:
             return await fold_stream(connection, self._projection, document_id, until, version)
 
+    async def events_of(self, document_id: int, version: int = LAST_VERSION) -> list[StoredEvent]:
+        """The events that a document is folded from, up to a version, in order."""
+        async with self._database.connection() as connection:
+            return await read_stream(connection, document_id, version=version)
+
     async def find(
         self,
-        equal: Mapping[MemberDescriptorType, str | None],
-        newest_first: object,
+        equal: Mapping[str, str | None],
+        newest_first: str,
         search: str | None = None,
         limit: int = 100,
         offset: int = 0,
@@ -74,7 +78,7 @@ class Documents:
         """A JSON array of the documents whose fields equal the given texts (None: any) and that hold the words."""
         conditions, parameters = _equalities(equal)
         if search is not None:
-            found, words = _search(self._words().fields, search)
+            found, words = _search(names_of(self._words().fields), search)
             conditions += found
             parameters += words
         query = sql.SQL("select document from {} where {} order by {} desc, id desc limit %s offset %s").format(
@@ -87,7 +91,7 @@ class Documents:
             rows = await cursor.fetchall()
         return b"[" + b",".join(row[0] for row in rows) + b"]"
 
-    async def count_by(self, *fields: object) -> list[tuple[Any, ...]]:
+    async def count_by(self, *fields: str) -> list[tuple[Any, ...]]:
         """How many documents there are for each combination of the fields' texts: `(text, …, count)`."""
         keys = sql.SQL(", ").join(_expression(field_text(field)) for field in fields)
         query = sql.SQL("select {}, count(*) from {} group by {}").format(keys, self._table, keys)
@@ -124,20 +128,20 @@ async def fold_stream(
         cursor = await connection.execute(query, (stream_id, bound, version), prepare=True)
         row = await cursor.fetchone()
         return Document(*row) if row else None
-    history = await read_stream(connection, projection.tags, stream_id, bound, version)
+    history = await read_stream(connection, stream_id, bound, version)
     instance = projection()
-    folded = instance.fold(history)
+    folded = instance.fold(recorded(stream_id, projection.tags, stored) for stored in history)
     if folded is None:
         return None
     return Document(history[-1].version, history[-1].recorded_at, instance.canonical_json(folded))
 
 
-def _equalities(equal: Mapping[MemberDescriptorType, str | None]) -> tuple[list[sql.Composable], list[Any]]:
+def _equalities(equal: Mapping[str, str | None]) -> tuple[list[sql.Composable], list[Any]]:
     given = {field: value for field, value in equal.items() if value is not None}
     return [sql.SQL("{} = %s").format(_expression(field_text(field))) for field in given], list(given.values())
 
 
-def _search(fields: Sequence[object], search: str) -> tuple[list[sql.Composable], list[Any]]:
+def _search(fields: Sequence[str], search: str) -> tuple[list[sql.Composable], list[Any]]:
     """Words by the index; a term with punctuation in it must moreover stand in the text as it is."""
     conditions: list[sql.Composable] = []
     parameters: list[Any] = []
@@ -147,12 +151,11 @@ def _search(fields: Sequence[object], search: str) -> tuple[list[sql.Composable]
         parameters.append(search)
     for term in terms:
         if any(character in string.punctuation for character in term):
-            text = " || ' ' || ".join(field_text(field) for field in fields)
-            conditions.append(_expression(f"strpos(lower({text}), lower(%s)) > 0"))
+            conditions.append(_expression(f"strpos(lower({words_text(fields)}), lower(%s)) > 0"))
             parameters.append(term)
     return conditions, parameters
 
 
 def _expression(text: str) -> sql.SQL:
     """SQL that the compiler made from the projection's own field names; no input is in it."""
-    return sql.SQL(cast(LiteralString, text))
+    return sql.SQL(text)

@@ -40,6 +40,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     known = {field.name.upper(): field.name for field in msgspec.structs.fields(Settings)}
     given = {name: environment[variable] for variable, name in known.items() if environment.get(variable)}
     try:
-        return msgspec.convert(given, Settings, strict=False)
+        return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
-        raise SetupError(f"the environment cannot be used: {error}".replace("`$.", "`").replace("`", "")) from None
+        reason, _, where = str(error).partition(" - at `$.")
+        variable = where.rstrip("`").upper()
+        raise SetupError(f"{variable}={environment[variable]!r} cannot be used: {reason[0].lower()}{reason[1:]}") from None

@@ -4,7 +4,7 @@ Thin over the SQL: `append_to_stream` and `lock_stream` in schema.sql do the wor
 """
 
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -89,31 +89,36 @@ LAST_VERSION = 2**31 - 1
 LAST_INSTANT = "infinity"
 
 
+class StoredEvent(Struct, frozen=True):
+    """An event with its data still as stored."""
+
+    position: int
+    event_id: UUID
+    version: int
+    recorded_at: datetime
+    metadata: bytes
+    type: str
+    data: bytes
+
+
 async def read_stream(
-    connection: AsyncConnection,
-    tags: TagTable[E],
-    stream_id: int,
-    until: datetime | str = LAST_INSTANT,
-    version: int = LAST_VERSION,
-) -> list[Recorded[E]]:
-    """The events of a stream up to an instant and a version, in order; none if there is no such stream.
-
-    Raises KeyError for an event whose tag `tags` does not know.
-    """
+    connection: AsyncConnection, stream_id: int, until: datetime | str = LAST_INSTANT, version: int = LAST_VERSION
+) -> list[StoredEvent]:
+    """The events of a stream up to an instant and a version, in order; none if there is no such stream."""
     cursor = await connection.execute(READ_STREAM, (stream_id, until, version), prepare=True)
-    return [_recorded(stream_id, tags, row) for row in await cursor.fetchall()]
+    return [StoredEvent(*row) for row in await cursor.fetchall()]
 
 
-def _recorded(stream_id: int, tags: TagTable[E], row: tuple[Any, ...]) -> Recorded[E]:
-    position, event_id, version, recorded_at, metadata, tag, data = row
+def recorded(stream_id: int, tags: TagTable[E], stored: StoredEvent) -> Recorded[E]:
+    """The stored event, decoded. Raises KeyError for a tag that `tags` does not know."""
     return Recorded(
-        position=position,
-        event_id=event_id,
+        position=stored.position,
+        event_id=stored.event_id,
         stream_id=stream_id,
-        version=version,
-        recorded_at=recorded_at,
-        metadata=msgspec.json.decode(metadata, type=Metadata),
-        event=tags.decode(tag, data),
+        version=stored.version,
+        recorded_at=stored.recorded_at,
+        metadata=msgspec.json.decode(stored.metadata, type=Metadata),
+        event=tags.decode(stored.type, stored.data),
     )
 
 

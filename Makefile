@@ -1,0 +1,37 @@
+# Two commands on a fresh machine: `make run` and `make test`. Everything lives in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PG ?= 18
+
+.PHONY: setup run demo test check lock clean
+
+setup: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: setup
+	$(BIN)/catalog serve
+
+demo: setup
+	$(BIN)/catalog demo
+
+# PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18.
+test: setup
+	CATALOG_TEST_PG=$(PG) $(BIN)/pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# After a change of the dependencies in pyproject.toml; needs uv.
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-header --group dev -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv .catalog-data .mypy_cache .pytest_cache .ruff_cache .hypothesis

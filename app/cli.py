@@ -1,0 +1,115 @@
+"""The console script `catalog`: serve, demo, migrate, schema, psql."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import uvicorn
+from rich.console import Console
+
+from app.database import check_schema, migrate
+from app.errors import CatalogError
+from app.main import create_app, schema_sql
+from app.postgres import EmbeddedPostgres
+from app.settings import Settings, read_settings
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the gateway keeps its connections (60 s), so that it never sends into one that we close."""
+
+console = Console(stderr=True, highlight=False)
+
+
+class Group(click.Group):
+    """Says what is wrong in one sentence and exits 1; a traceback is for our own mistakes."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CatalogError as error:
+            console.print(f"[bold red]catalog:[/] {error.detail}", soft_wrap=True)
+            raise SystemExit(1) from None
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The Swappo Catalog: items, their history, and any instant of it.
+
+    Without DATABASE_URL it runs its own embedded Postgres in CATALOG_DATA_DIR.
+    """
+
+
+@contextmanager
+def database_in_use(settings: Settings) -> Iterator[str]:
+    """A conninfo of DATABASE_URL's database, or of the embedded one, which runs meanwhile."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    embedded = EmbeddedPostgres(
+        settings.catalog_data_dir, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port
+    )
+    with embedded:
+        yield embedded.conninfo
+
+
+@main.command()
+@click.option("--host", help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the API. An embedded database is migrated first; another one must be current."""
+    settings = read_settings()
+    with database_in_use(settings) as conninfo:
+        if settings.database_url:
+            check_schema(conninfo, schema_sql())
+        else:
+            migrate(conninfo, schema_sql())
+        address = host or settings.catalog_host, settings.catalog_port if port is None else port
+        console.print(f"Swappo Catalog on http://{address[0]}:{address[1]} — API at /api/v2, its page at /schema")
+        uvicorn.run(
+            create_app(conninfo, settings),
+            host=address[0],
+            port=address[1],
+            access_log=False,
+            log_level="warning",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            server_header=False,
+        )
+
+
+@main.command("migrate")
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 unless the database is current.")
+def migrate_command(check: bool) -> None:
+    """Install the schema and the compiled projections, if the database does not have just these."""
+    with database_in_use(read_settings()) as conninfo:
+        if check:
+            check_schema(conninfo, schema_sql())
+        installed = not check and migrate(conninfo, schema_sql())
+    console.print("The schema is installed." if installed else "The schema is current.")
+
+
+@main.command()
+def schema() -> None:
+    """Print the SQL that `migrate` installs, the compiled folds included."""
+    click.echo(schema_sql())
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the database in use; further arguments are psql's own, such as -c 'select …'."""
+    settings = read_settings()
+    with database_in_use(settings) as conninfo:
+        program = _psql(settings)
+        sys.exit(os.spawnvp(os.P_WAIT, program, [program, "--dbname", conninfo, *arguments]))
+
+
+def _psql(settings: Settings) -> str:
+    """The embedded server's own psql, or for another database the one on the PATH."""
+    from app.postgres import embedded_binaries
+
+    if settings.catalog_postgres_bin:
+        return str(settings.catalog_postgres_bin / "psql")
+    own = Path(embedded_binaries()) / "psql"
+    return "psql" if settings.database_url and not own.exists() else str(own)

@@ -1,0 +1,45 @@
+"""Answers made of stored bytes: documents leave as they are stored, neither decoded nor encoded on the way."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Response
+from msgspec import Struct
+
+
+class ItemDocument(Struct):
+    """Stands for an item's document in the OpenAPI description; the composition root says what is in it."""
+
+
+def json_answer(content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response[Any]:
+    """JSON bytes as an answer that caches must ask again for, unless `headers` say otherwise."""
+    named = {"Cache-Control": "no-cache", **(headers or {})}
+    return Response(content, status_code=status, media_type=MediaType.JSON, headers=named)
+
+
+def encoded(value: Struct, headers: dict[str, str] | None = None) -> Response[Any]:
+    """A struct of ours as JSON, raw parts included."""
+    return json_answer(msgspec.json.encode(value), headers=headers)
+
+
+def etag(version: int) -> dict[str, str]:
+    """The header that names the version of what is answered."""
+    return {"ETag": f'"{version}"'}
+
+
+def with_members(document: bytes, **members: Any) -> bytes:
+    """A JSON object's bytes with further members at its end."""
+    return document.rstrip()[:-1] + b", " + msgspec.json.encode(members)[1:]
+
+
+def is_unchanged(if_none_match: str | None, version: int) -> bool:
+    """Whether the client's If-None-Match names this version, or any."""
+    if if_none_match is None:
+        return False
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in if_none_match.split(",")]
+    return str(version) in tags or "*" in tags
+
+
+def rfc3339(instant: datetime) -> str:
+    return str(msgspec.to_builtins(instant))

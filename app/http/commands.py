@@ -1,0 +1,126 @@
+"""Commands on items: each handler turns a request into a command and the outcome into an answer."""
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, delete, patch, post, put
+from litestar.params import Parameter
+from msgspec import Struct
+
+from app.events import Event, Status
+from app.handler import CommandHandler, Outcome
+from app.http.answers import ItemDocument, encoded, etag, json_answer
+from app.http.bodies import Strict
+from app.http.problems import FieldProblem, invalid_input, refuses
+from app.http.requests import ExpectedVersion, IfMatch, UserId, expectation_of, metadata_of
+from app.item import NO_CONTROL_CHARACTERS, ChangeStatus, Command, CreateItem, DeleteItem, Item, UpdateItem
+from app.settings import Settings
+
+Items = CommandHandler[Command, Item, Event]
+
+NewStatus = Annotated[Status | None, Parameter(description="What the item becomes; may stand in a JSON body instead.")]
+Reason = Annotated[str | None, Parameter(max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")]
+
+
+class StatusChanged(Struct, frozen=True, kw_only=True):
+    """The answer to a status change."""
+
+    message: str
+    item_id: int
+    new_status: Status
+    version: int
+
+
+class ItemCommands(Controller):
+    path = "/items"
+    tags = ("commands",)
+
+    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(413))
+    async def create(
+        self,
+        request: Request[Any, Any, Any],
+        data: CreateItem,
+        handler: Items,
+        settings: Settings,
+        user_id: UserId = "demo-user",
+    ) -> Response[ItemDocument]:
+        outcome = await handler.handle(data, metadata_of(request, user_id))
+        root = settings.catalog_public_url or str(request.base_url)
+        location = f"{root.rstrip('/')}{request.url.path.rstrip('/')}/{outcome.stream_id}"
+        return _item(outcome, 201, {"Location": location})
+
+    @put(
+        "/{item_id:int}",
+        dto=Strict[UpdateItem],
+        return_dto=None,
+        summary="Update",
+        responses=refuses(404, 409, 412, 413),
+    )
+    async def update(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: int,
+        data: UpdateItem,
+        handler: Items,
+        user_id: UserId = "demo-user",
+        expected_version: ExpectedVersion = None,
+        if_match: IfMatch = None,
+    ) -> Response[ItemDocument]:
+        """Only fields that differ are recorded; where nothing differs, nothing is."""
+        expectation = expectation_of(if_match, expected_version)
+        return _item(await handler.handle(data, metadata_of(request, user_id), item_id, expectation))
+
+    @patch(
+        "/{item_id:int}/status",
+        dto=Strict[ChangeStatus],
+        return_dto=None,
+        summary="Change the status",
+        responses=refuses(404, 409, 412, 413),
+    )
+    async def change_status(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: int,
+        handler: Items,
+        data: ChangeStatus | None = None,
+        new_status: NewStatus = None,
+        reason: Reason = None,
+        user_id: UserId = "demo-user",
+        expected_version: ExpectedVersion = None,
+        if_match: IfMatch = None,
+    ) -> Response[StatusChanged]:
+        """The new status and the reason come as query parameters or as a JSON body."""
+        command = data or _status_command(new_status, reason)
+        expectation = expectation_of(if_match, expected_version)
+        outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
+        answer = StatusChanged(
+            message=f"Item {item_id} status changed to {command.new_status}",
+            item_id=item_id,
+            new_status=command.new_status,
+            version=outcome.version,
+        )
+        return encoded(answer, etag(outcome.version))
+
+    @delete("/{item_id:int}", status_code=204, summary="Delete", responses=refuses(404, 409, 412))
+    async def delete_item(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: int,
+        handler: Items,
+        reason: Reason = None,
+        user_id: UserId = "demo-user",
+        expected_version: ExpectedVersion = None,
+        if_match: IfMatch = None,
+    ) -> None:
+        """The item stays readable, archived and with `deleted_at`. Deleting it again changes nothing."""
+        expectation = expectation_of(if_match, expected_version)
+        await handler.handle(DeleteItem(reason=reason), metadata_of(request, user_id), item_id, expectation)
+
+
+def _status_command(new_status: Status | None, reason: str | None) -> ChangeStatus:
+    if new_status is None:
+        raise invalid_input([FieldProblem(pointer="/new_status", detail="This field is required.", source="query")])
+    return ChangeStatus(new_status=new_status, reason=reason)
+
+
+def _item(outcome: Outcome, status: int = 200, headers: dict[str, str] | None = None) -> Response[ItemDocument]:
+    return json_answer(outcome.document, status, etag(outcome.version) | (headers or {}))

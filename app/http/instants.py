@@ -1,0 +1,31 @@
+"""Instants as clients write them: RFC 3339, lenient where old clients and browsers are, strict everywhere else."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from app.errors import Malformed
+
+INSTANT = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?(?P<offset>[Zz]|[+\- ]\d\d:\d\d)?)?"
+)
+CLOCKS_DIFFER_BY = timedelta(seconds=1)
+
+
+def parse_instant(text: str) -> datetime:
+    """The instant in UTC. Without an offset it is UTC; a date is its first moment; a space before an offset was a `+`.
+
+    Raises Malformed with the reason, also for an instant in the future (with a second's leeway for the clocks).
+    """
+    match = INSTANT.fullmatch(text)
+    if match is None:
+        raise Malformed(f"{text!r} is not an instant; write it as 2026-01-15T10:30:00Z.")
+    time, fraction, offset = match["time"] or "00:00:00", match["fraction"] or "0", match["offset"] or "Z"
+    normal = f"{match['date']}T{time}.{fraction[:6]:0<6}{offset.replace(' ', '+').upper()}"
+    try:
+        instant = datetime.fromisoformat(normal).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Malformed(f"{text!r} is not an instant: {error}.") from None
+    if instant > datetime.now(UTC) + CLOCKS_DIFFER_BY:
+        raise Malformed(f"{text!r} is in the future; only the past can be read.")
+    return instant

@@ -1,0 +1,115 @@
+"""Every failure leaves as RFC 9457 `application/problem+json`; the sentence for people is in `detail`."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import Struct
+
+from app.errors import CatalogError, InvalidInput, Malformed, NotFound, Unavailable
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = "1"
+
+logger = logging.getLogger("catalog")
+
+
+class FieldProblem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One field that breaks the rules."""
+
+    pointer: str
+    """JSON pointer into the body (RFC 6901), or `/name` of a query parameter."""
+    detail: str
+    source: str | None = None
+    """`query` or `path` where the field is not in the body."""
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A failure, as RFC 9457 has it. Further members carry the facts, such as `current_version`."""
+
+    type: str
+    """A name for the kind of failure, for ever the same."""
+    title: str
+    """What kind of failure it is, in words."""
+    status: int
+    detail: str
+    """What went wrong this time, for people."""
+    errors: list[FieldProblem] | None = None
+    """Every failing field of an invalid input."""
+
+
+class ProblemResponse(Response[bytes]):
+    """A problem as a response; never cached."""
+
+    def __init__(self, status: int, kind: str, title: str, detail: str, facts: dict[str, Any]) -> None:
+        body = {"type": f"urn:swappo:catalog:{kind}", "title": title, "status": status, "detail": detail, **facts}
+        headers = {"Cache-Control": "no-store"}
+        if status == Unavailable.status:
+            headers["Retry-After"] = RETRY_AFTER_SECONDS
+        super().__init__(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def answer_catalog_error(_: Request[Any, Any, Any], error: CatalogError) -> ProblemResponse:
+    return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts)
+
+
+def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> ProblemResponse:
+    """What Litestar itself refuses: no such route or method, a body too large, a parameter of the wrong type."""
+    if isinstance(error, ValidationException):
+        return answer_catalog_error(request, _invalid_parameters(error))
+    if isinstance(error, NotFoundException):
+        return answer_catalog_error(request, NotFound(f"Nothing is at {request.url.path}."))
+    phrase = HTTPStatus(error.status_code).phrase
+    response = ProblemResponse(error.status_code, phrase.lower().replace(" ", "-"), phrase, error.detail, {})
+    response.headers.update(error.headers or {})
+    return response
+
+
+def answer_exception(request: Request[Any, Any, Any], error: Exception) -> ProblemResponse:
+    """A fault of ours: logged whole, told without its inside."""
+    logger.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+    title = "The catalog failed"
+    return ProblemResponse(500, "catalog-error", title, "The service made a mistake; it has been logged.", {})
+
+
+def _invalid_parameters(error: ValidationException) -> CatalogError:
+    found = error.extra if isinstance(error.extra, list) else []
+    problems = [
+        FieldProblem(pointer=f"/{each.get('key', '')}", detail=each["message"], source=each.get("source", "query"))
+        for each in found
+        if isinstance(each, dict)
+    ]
+    if not problems:
+        return Malformed(error.detail)
+    return invalid_input(problems)
+
+
+def invalid_input(problems: list[FieldProblem]) -> InvalidInput:
+    """An InvalidInput whose sentence names the first field, for clients that show nothing else."""
+    first, others = problems[0], len(problems) - 1
+    name = first.pointer.removeprefix("/") or "the body"
+    more = f" ({others} more)" if others else ""
+    return InvalidInput(f"{name}: {first.detail}{more}", errors=problems)
+
+
+def _kebab(class_name: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in class_name).lstrip("-")
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    CatalogError: answer_catalog_error,
+    HTTPException: answer_http_exception,
+    Exception: answer_exception,
+}
+
+
+def refuses(*statuses: int) -> dict[int, ResponseSpec]:
+    """The failures of a route, for its OpenAPI entry: those named, and what any route may answer."""
+    return {
+        status: ResponseSpec(Problem, False, HTTPStatus(status).phrase, PROBLEM_JSON)
+        for status in sorted({*statuses, 400, 422, 500, 503})
+    }

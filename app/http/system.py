@@ -1,0 +1,119 @@
+"""Health, the OpenAPI description, and the interactive page over it, which asks nothing of the outside."""
+
+import importlib.resources
+from typing import Any, Literal
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Schema
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.static_files import create_static_files_router
+from litestar.types import ControllerRouterHandler
+from litestar.typing import FieldDefinition
+from msgspec import Raw, Struct
+
+from app.database import Database
+from app.http.answers import ItemDocument, encoded
+from app.http.problems import refuses
+
+SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
+NO_FAVICON = "<link rel='icon' href='data:,'>"
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """Whether the service can do its work."""
+
+    status: Literal["ok"]
+
+
+class HealthChecks(Controller):
+    path = "/health"
+    tags = ("machinery",)
+
+    @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
+    async def ready(self, database: Database) -> Response[Health]:
+        async with database.connection() as connection:
+            await connection.execute("select from catalog.settled")
+        return encoded(Health(status="ok"))
+
+    @get("/live", summary="Live: the process answers", responses=refuses())
+    async def live(self) -> Response[Health]:
+        return encoded(Health(status="ok"))
+
+
+class GivenSchema(Schema):
+    """A JSON schema that is there already."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        super().__init__(title=given.get("title"))
+        self.given = given
+
+    def to_schema(self) -> dict[str, Any]:
+        return self.given
+
+    __hash__ = Schema.__hash__
+
+
+class StructSchemas(OpenAPISchemaPlugin):
+    """Describes our structs as msgspec does: with their limits, and closed to unknown fields.
+
+    `document` is what an ItemDocument holds; only the composition root knows.
+    """
+
+    def __init__(self, document: type[Struct]) -> None:
+        self._document = document
+
+    @staticmethod
+    def is_plugin_supported_type(value: Any) -> bool:
+        return isinstance(value, type) and issubclass(value, Struct)
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
+        struct = self._document if field_definition.annotation is ItemDocument else field_definition.annotation
+        return GivenSchema(json_schema(struct))
+
+
+def json_schema(struct: type[Struct]) -> dict[str, Any]:
+    """The JSON schema of a struct, with every inner struct written out in its place. Raw parts may be anything."""
+    anything: dict[type, dict[str, Any]] = {Raw: {}}
+    (outer,), parts = msgspec.json.schema_components(
+        [struct], schema_hook=lambda kind: anything[kind], ref_template="{name}"
+    )
+    inlined = _inline(outer, parts)
+    assert isinstance(inlined, dict)
+    return inlined
+
+
+def _inline(node: Any, parts: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inline(each, parts) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _inline(parts[node["$ref"]], parts)
+    return {name: _inline(value, parts) for name, value in node.items()}
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Swappo Catalog",
+        version=version,
+        description="Items that people swap. Every change is an event; time is a query parameter.",
+        path="/schema",
+        use_handler_docstrings=True,
+        render_plugins=[
+            SwaggerRenderPlugin(
+                path="/",
+                js_url="assets/swagger-ui-bundle.js",
+                css_url="assets/swagger-ui.css",
+                standalone_preset_js_url="assets/swagger-ui-standalone-preset.js",
+                favicon=NO_FAVICON,
+            ),
+            JsonRenderPlugin(path="/openapi.json"),
+        ],
+    )
+
+
+def swagger_files() -> ControllerRouterHandler:
+    return create_static_files_router(path="/assets", directories=[str(SWAGGER_UI)], include_in_schema=False)
