@@ -13,7 +13,7 @@ from rich.console import Console
 from app.database import check_schema, migrate
 from app.errors import CatalogError
 from app.main import create_app, schema_sql
-from app.postgres import EmbeddedPostgres
+from app.postgres import EmbeddedPostgres, embedded_binaries
 from app.settings import Settings, read_settings
 
 KEEP_ALIVE_SECONDS = 75
@@ -107,9 +107,11 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 def _psql(settings: Settings) -> str:
     """The embedded server's own psql, or for another database the one on the PATH."""
-    from app.postgres import embedded_binaries
-
     if settings.catalog_postgres_bin:
         return str(settings.catalog_postgres_bin / "psql")
     own = Path(embedded_binaries()) / "psql"
     return "psql" if settings.database_url and not own.exists() else str(own)
+
+
+if __name__ == "__main__":
+    main()

@@ -44,4 +44,6 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at `$.")
         variable = where.rstrip("`").upper()
-        raise SetupError(f"{variable}={environment[variable]!r} cannot be used: {reason[0].lower()}{reason[1:]}") from None
+        raise SetupError(
+            f"{variable}={environment[variable]!r} cannot be used: {reason[0].lower()}{reason[1:]}"
+        ) from None

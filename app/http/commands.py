@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, delete, patch, post, put
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from msgspec import Struct
 
 from app.events import Event, Status
@@ -17,8 +17,8 @@ from app.settings import Settings
 
 Items = CommandHandler[Command, Item, Event]
 
-NewStatus = Annotated[Status | None, Parameter(description="What the item becomes; may stand in a JSON body instead.")]
-Reason = Annotated[str | None, Parameter(max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")]
+NewStatus = Annotated[Status | None, QueryParameter(description="What the item becomes; or in a JSON body.")]
+Reason = Annotated[str | None, QueryParameter(max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")]
 
 
 class StatusChanged(Struct, frozen=True, kw_only=True):

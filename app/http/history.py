@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Response, get, post
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 from msgspec import Raw, Struct
 
 from app.documents import Document, Documents
@@ -20,9 +20,9 @@ from app.store import StoredEvent
 FOR_EVER = "public, max-age=31536000, immutable"
 
 Timestamp = Annotated[
-    str, Parameter(max_length=64, description="RFC 3339; without an offset UTC; a date alone is its first moment.")
+    str, QueryParameter(max_length=64, description="RFC 3339; without an offset UTC; a date alone is its first moment.")
 ]
-VersionNumber = Annotated[int, Parameter(description="1 is the item as it was created.")]
+VersionNumber = Annotated[int, PathParameter(description="1 is the item as it was created.")]
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Annotated, Literal
 
 from litestar import Controller, Response, get
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from app.documents import Documents
@@ -16,20 +16,21 @@ from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
 LONGEST_SEARCH = 200
 
 StatusFilter = Annotated[
-    Literal["active", "archived", "swapped", "any"], Parameter(description="`any` lifts the filter.")
+    Literal["active", "archived", "swapped", "any"], QueryParameter(description="`any` lifts the filter.")
 ]
 Search = Annotated[
     str | None,
-    Parameter(
+    QueryParameter(
         min_length=1,
         max_length=LONGEST_SEARCH,
         pattern=NO_CONTROL_CHARACTERS,
         description="Words in name and description: each begins a word there or has its stem. Every character is text.",
     ),
 ]
-Exactly = Annotated[str | None, Parameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
-Limit = Annotated[int, Parameter(ge=1, le=100)]
-Offset = Annotated[int, Parameter(ge=0, le=LARGEST_ID)]
+Exactly = Annotated[str | None, QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
+OwnerId = Annotated[str, PathParameter(max_length=100)]
+Limit = Annotated[int, QueryParameter(ge=1, le=100)]
+Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -75,7 +76,10 @@ class ItemQueries(Controller):
 
     @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=refuses())
     async def shelf(
-        self, documents: Documents, owner_id: Annotated[str, Parameter(max_length=100)], status: StatusFilter = "active"
+        self,
+        documents: Documents,
+        owner_id: Annotated[str, PathParameter(max_length=100)],
+        status: StatusFilter = "active",
     ) -> Response[list[ItemDocument]]:
         equal = {"owner_id": owner_id, "status": None if status == "any" else status}
         return json_answer(await documents.find(equal, "created_at", limit=LARGEST_ID))

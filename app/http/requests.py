@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 
 from app.errors import Malformed, PreconditionFailed
 from app.events import Metadata
@@ -19,8 +19,7 @@ LONGEST_CORRELATION_ID = 128
 
 UserId = Annotated[
     str,
-    Parameter(
-        query="user_id",
+    QueryParameter(
         min_length=1,
         max_length=100,
         pattern=NO_CONTROL_CHARACTERS,
@@ -29,14 +28,14 @@ UserId = Annotated[
 ]
 ExpectedVersion = Annotated[
     int | None,
-    Parameter(ge=1, le=LARGEST_ID, description="The version the caller saw; 409 if it is no longer so. See If-Match."),
+    QueryParameter(ge=1, le=LARGEST_ID, description="The version the caller saw; 409 if it is no longer so."),
 ]
 IfMatch = Annotated[
     str | None,
-    Parameter(header="If-Match", description='The ETag the caller saw, such as `"3"`; 412 if it is no longer so.'),
+    HeaderParameter(name="If-Match", description='The ETag the caller saw, such as `"3"`; 412 if it is no longer so.'),
 ]
 IfNoneMatch = Annotated[
-    str | None, Parameter(header="If-None-Match", description="An ETag the caller holds; 304 if it is still so.")
+    str | None, HeaderParameter(name="If-None-Match", description="An ETag the caller holds; 304 if it is still so.")
 ]
 
 
@@ -54,7 +53,9 @@ def check_request(request: Request[Any, Any, Any]) -> None:
 
 @cache
 def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
-    return frozenset(handler.parsed_fn_signature.parameters)
+    """The names of the query parameters that a handler reads."""
+    parameters = handler.parsed_fn_signature.parameters.items()
+    return frozenset(name for name, field in parameters if isinstance(field.kwarg_definition, QueryParameter))
 
 
 def metadata_of(request: Request[Any, Any, Any], user_id: str) -> Metadata:

@@ -1,0 +1,147 @@
+"""One real Postgres server and one template database per run; a fresh database per test that asks; a real service.
+
+`CATALOG_TEST_PG` chooses the server: 18, the embedded one, or the major version of an installed one. It runs in another
+time zone than ours, so that an instant converted by accident is seen.
+"""
+
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from app.database import migrate
+from app.main import schema_sql
+from app.postgres import EmbeddedPostgres
+
+EMBEDDED_MAJOR = "18"
+STARTS_WITHIN_SECONDS = 30
+numbers = itertools.count(1)
+
+
+def binaries_under_test() -> Path | None:
+    """The server binaries that CATALOG_TEST_PG names; None for the embedded ones."""
+    major = os.environ.get("CATALOG_TEST_PG", EMBEDDED_MAJOR)
+    return None if major == EMBEDDED_MAJOR else Path(f"/usr/lib/postgresql/{major}/bin")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """The run's server. Without fsync, since nothing here pulls the plug; crash tests start servers of their own."""
+    settings = {"fsync": "off", "timezone": "Asia/Kathmandu", "max_connections": "200"}
+    folder = tmp_path_factory.mktemp("postgres") / "data"
+    with EmbeddedPostgres(folder, binaries=binaries_under_test(), settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(server: EmbeddedPostgres) -> str:
+    """The name of a database that has been migrated and is never written to."""
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute("create database template_catalog")
+    migrate(make_conninfo(server.conninfo, dbname="template_catalog"), schema_sql())
+    return "template_catalog"
+
+
+@contextmanager
+def database_like(server: EmbeddedPostgres, template_name: str) -> Iterator[str]:
+    """The conninfo of a new database, a copy of the template, dropped at the end."""
+    name = f"test_{next(numbers)}"
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template_name}")
+    try:
+        yield make_conninfo(server.conninfo, dbname=name)
+    finally:
+        with psycopg.connect(server.conninfo, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    """A fresh database of this test's own."""
+    with database_like(server, template) as given:
+        yield given
+
+
+@pytest.fixture(scope="module")
+def module_conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    """A database that the tests of one module share."""
+    with database_like(server, template) as given:
+        yield given
+
+
+@pytest.fixture
+def connection(conninfo: str) -> Iterator[psycopg.Connection]:
+    """A connection in autocommit to this test's own database."""
+    with psycopg.connect(conninfo, autocommit=True) as opened:
+        yield opened
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_service(environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """`catalog serve` in a process of its own: its address, and the process, which is ended at the end."""
+    port = free_port()
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    url = f"http://127.0.0.1:{port}"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
+    with subprocess.Popen(command, env={**inherited, **environment}) as process:
+        try:
+            wait_until_healthy(url, process)
+            yield url, process
+        finally:
+            process.terminate()
+            process.wait(timeout=STARTS_WITHIN_SECONDS)
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the service ended while starting; its last words are above"
+        try:
+            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the service did not become healthy")
+
+
+@pytest.fixture(scope="session")
+def service_conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    """The database of the run's shared service."""
+    with database_like(server, template) as given:
+        yield given
+
+
+@pytest.fixture(scope="session")
+def service(service_conninfo: str) -> Iterator[str]:
+    """The address of a real service, shared by all tests; its items are told apart by owner and category."""
+    with running_service({"DATABASE_URL": service_conninfo}) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def api(service: str) -> Iterator[httpx.Client]:
+    """A client of the shared service; paths are below /api/v2."""
+    with httpx.Client(base_url=f"{service}/api/v2", timeout=30) as client:
+        yield client
