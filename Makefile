@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo test check lock clean
+.PHONY: setup run demo test check snapshot lock clean
 
 setup: .venv/installed
 
@@ -28,6 +28,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# After a changed rule: its SQL as the tests have reviewed it.
+snapshot: setup
+	$(BIN)/catalog schema --compiled > tests/database/compiled.sql
 
 # After a change of the dependencies in pyproject.toml; needs uv.
 lock:

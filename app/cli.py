@@ -11,8 +11,9 @@ import uvicorn
 from rich.console import Console
 
 from app.database import check_schema, migrate
+from app.document_sql import compile_projections
 from app.errors import CatalogError
-from app.main import create_app, schema_sql
+from app.main import PROJECTIONS, create_app, schema_sql
 from app.postgres import EmbeddedPostgres, embedded_binaries
 from app.settings import Settings, read_settings
 
@@ -90,9 +91,10 @@ def migrate_command(check: bool) -> None:
 
 
 @main.command()
-def schema() -> None:
+@click.option("--compiled", is_flag=True, help="Only what is compiled from the projections' rules.")
+def schema(compiled: bool) -> None:
     """Print the SQL that `migrate` installs, the compiled folds included."""
-    click.echo(schema_sql())
+    click.echo(compile_projections(PROJECTIONS) if compiled else schema_sql(), nl=False)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

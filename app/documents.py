@@ -76,20 +76,26 @@ class Documents:
         offset: int = 0,
     ) -> bytes:
         """A JSON array of the documents whose fields equal the given texts (None: any) and that hold the words."""
+        query, parameters = self.listing(equal, newest_first, search)
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(query, (*parameters, limit, offset))
+            rows = await cursor.fetchall()
+        return b"[" + b",".join(row[0] for row in rows) + b"]"
+
+    def listing(
+        self, equal: Mapping[str, str | None], newest_first: str, search: str | None = None
+    ) -> tuple[sql.Composed, list[Any]]:
+        """The query of `find` and its parameters; a limit and an offset are to follow."""
         conditions, parameters = _equalities(equal)
         if search is not None:
             found, words = _search(names_of(self._words().fields), search)
             conditions += found
             parameters += words
+        where = sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true")
         query = sql.SQL("select document from {} where {} order by {} desc, id desc limit %s offset %s").format(
-            self._table,
-            sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true"),
-            _expression(field_text(newest_first)),
+            self._table, where, _expression(field_text(newest_first))
         )
-        async with self._database.connection() as connection:
-            cursor = await connection.execute(query, (*parameters, limit, offset))
-            rows = await cursor.fetchall()
-        return b"[" + b",".join(row[0] for row in rows) + b"]"
+        return query, parameters
 
     async def count_by(self, *fields: str) -> list[tuple[Any, ...]]:
         """How many documents there are for each combination of the fields' texts: `(text, …, count)`."""

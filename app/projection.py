@@ -109,7 +109,7 @@ class Projection(Generic[D, E]):
     def canonical_json(self, document: bytes | D | None) -> bytes:
         """One byte string per meaning: keys sorted, numbers and instants as msgspec writes them; `null` for none."""
         if isinstance(document, bytes):
-            document = cast(D, msgspec.json.decode(document, type=self.document))
+            document = cast("D | None", msgspec.json.decode(document, type=self.document | None))
         return msgspec.json.encode(document, order="sorted")
 
     def __repr__(self) -> str:

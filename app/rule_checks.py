@@ -87,7 +87,9 @@ def _check_step(step: Step, event: type[Struct], document: type[Struct]) -> list
             if field.default is not UNSET or not _fits(field.type, target):
                 raise RuleError(f"{source.__name__}.{field.name} does not fit {document.__name__}.{field.name}")
         return list(source.__struct_fields__)
-    target = _type_of(_own(step.field, document), document, "document")
+    copied = step.field is step.value  # `copies` names the event's field; the document's has the same name
+    own = getattr(document, step.field.__name__, step.field) if copied else step.field
+    target = _type_of(own, document, "document")
     where = f"{document.__name__}.{step.field.__name__}"
     if isinstance(step, GrowsBy) and target is not int:
         raise RuleError(f"{where} cannot grow, it is not an int")
@@ -100,11 +102,6 @@ def _check_step(step: Step, event: type[Struct], document: type[Struct]) -> list
     else:
         _check_constant(step.value, target, where)
     return [step.field.__name__]
-
-
-def _own(field: MemberDescriptorType, document: type[Struct]) -> MemberDescriptorType:
-    """`field`, or for `copies` the document's field of the same name."""
-    return getattr(document, field.__name__, field)
 
 
 def _check_constant(value: object, target: Any, where: str) -> None:

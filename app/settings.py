@@ -3,11 +3,15 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from app.errors import SetupError
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,7 +19,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """DATABASE_URL: a libpq URL or conninfo. Without it the service runs its own embedded Postgres."""
     catalog_host: str = "127.0.0.1"
     """CATALOG_HOST: the address `serve` listens on; 0.0.0.0 for all."""
-    catalog_port: int = 8001
+    catalog_port: Port = 8001
     """CATALOG_PORT: the TCP port `serve` listens on."""
     catalog_public_url: str | None = None
     """CATALOG_PUBLIC_URL: what clients call us, for `Location` and other links; else the request's address."""
@@ -23,15 +27,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_DATA_DIR: where the embedded Postgres keeps everything; relative to the working directory."""
     catalog_postgres_bin: Path | None = None
     """CATALOG_POSTGRES_BIN: other server binaries for the embedded Postgres: a folder with initdb, pg_ctl, postgres."""
-    catalog_postgres_port: int | None = None
+    catalog_postgres_port: Port | None = None
     """CATALOG_POSTGRES_PORT: lets the embedded Postgres listen on this port of 127.0.0.1 too; else a socket only."""
-    catalog_pool_size: int = 4
+    catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services."""
-    catalog_pool_timeout_seconds: float = 5.0
+    catalog_pool_timeout_seconds: Seconds = 5.0
     """CATALOG_POOL_TIMEOUT_SECONDS: how long a request waits for a connection before it is answered 503."""
-    catalog_statement_timeout_seconds: float = 8.0
+    catalog_statement_timeout_seconds: Seconds = 8.0
     """CATALOG_STATEMENT_TIMEOUT_SECONDS: no statement of a request runs longer; clients give up after 10 s."""
-    catalog_lock_timeout_seconds: float = 4.0
+    catalog_lock_timeout_seconds: Seconds = 4.0
     """CATALOG_LOCK_TIMEOUT_SECONDS: how long a command waits for another one on the same item before 503."""
 
 

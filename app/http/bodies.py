@@ -10,16 +10,26 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 from msgspec import Struct
 
-from app.errors import Malformed
-from app.http.problems import FieldProblem, invalid_input
+from app.errors import CatalogError, Malformed
+from app.http.problems import FieldProblem, invalid_input, sentence
 
 S = TypeVar("S", bound=Struct)
+
+ANY_JSON = msgspec.json.Decoder(float_hook=float)
+"""Takes 1e400 for infinity, so that it is told as a fault of its field rather than of the whole body."""
+
+
+class NotJson(CatalogError):
+    """The body is not JSON"""
+
+    status = 415
 
 
 class Strict(AbstractDTO[S]):
     """`@post(dto=Strict[CreateItem])`: Litestar's own decoding takes `"12"` for 12.0 and stops at the first fault."""
 
     def decode_bytes(self, value: bytes) -> Any:
+        check_media_type(self.asgi_connection.headers.get("Content-Type"))
         return decode_strictly(value, self.model_type)
 
     @classmethod
@@ -42,6 +52,15 @@ class Strict(AbstractDTO[S]):
         raise NotImplementedError
 
 
+def check_media_type(content_type: str | None) -> None:
+    """Raises NotJson for a body that says it is something else; one that says nothing is taken at its word."""
+    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise NotJson(f"Send the body as application/json, not as {media_type}.")
+
+
 def decode_strictly(body: bytes, struct: type[S]) -> S:
     """`body` as `struct`. Raises Malformed if it is not JSON, InvalidInput naming every field that fails."""
     try:
@@ -54,7 +73,7 @@ def decode_strictly(body: bytes, struct: type[S]) -> S:
 
 def _decode_loosely(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body)
+        return ANY_JSON.decode(body)
     except RecursionError:
         raise Malformed("The body is nested too deeply.") from None
     except msgspec.ValidationError as error:
@@ -79,7 +98,7 @@ def _failing_fields(body: Any, struct: type[Struct]) -> list[FieldProblem]:
             msgspec.convert(body[name], field.type)
         except msgspec.ValidationError as error:
             reason, _, where = str(error).partition(" - at `$")
-            problems.append(FieldProblem(pointer=_pointer(name) + _inner(where), detail=_sentence(reason)))
+            problems.append(FieldProblem(pointer=_pointer(name) + _inner(where), detail=sentence(reason)))
     return problems
 
 
@@ -90,9 +109,3 @@ def _pointer(name: str) -> str:
 def _inner(where: str) -> str:
     """msgspec's `[3]` or `[...]` as a JSON pointer below the field; it does not always know the place."""
     return "".join(f"/{part.rstrip(']')}" for part in where.rstrip("`").split("[")[1:] if part.rstrip("]").isdigit())
-
-
-def _sentence(reason: str) -> str:
-    if "matching regex" in reason:
-        return "Control characters other than newline and tab are not allowed."
-    return reason.rstrip(".") + "."

@@ -34,7 +34,7 @@ class ItemCommands(Controller):
     path = "/items"
     tags = ("commands",)
 
-    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(413))
+    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(413, 415))
     async def create(
         self,
         request: Request[Any, Any, Any],
@@ -53,7 +53,7 @@ class ItemCommands(Controller):
         dto=Strict[UpdateItem],
         return_dto=None,
         summary="Update",
-        responses=refuses(404, 409, 412, 413),
+        responses=refuses(404, 409, 412, 413, 415),
     )
     async def update(
         self,
@@ -74,7 +74,7 @@ class ItemCommands(Controller):
         dto=Strict[ChangeStatus],
         return_dto=None,
         summary="Change the status",
-        responses=refuses(404, 409, 412, 413),
+        responses=refuses(404, 409, 412, 413, 415),
     )
     async def change_status(
         self,

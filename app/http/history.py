@@ -10,17 +10,17 @@ from msgspec import Raw, Struct
 
 from app.documents import Document, Documents
 from app.events import ItemCreated, Metadata, tag_of
-from app.http.answers import ItemDocument, encoded, etag, json_answer, rfc3339, with_members
+from app.http.answers import ItemDocument, encoded, etag, is_unchanged, json_answer, rfc3339, with_members
 from app.http.instants import parse_instant
 from app.http.problems import refuses
-from app.http.requests import LARGEST_ID
+from app.http.requests import LARGEST_ID, IfNoneMatch
 from app.item import ItemNotFound
 from app.store import StoredEvent
 
 FOR_EVER = "public, max-age=31536000, immutable"
 
 Timestamp = Annotated[
-    str, QueryParameter(max_length=64, description="RFC 3339; without an offset UTC; a date alone is its first moment.")
+    str, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
 ]
 VersionNumber = Annotated[int, PathParameter(description="1 is the item as it was created.")]
 
@@ -108,12 +108,17 @@ class ItemHistory(Controller):
         return encoded(answer, etag(found.version))
 
     @get("/versions/{version:int}", summary="The item at a version", responses=refuses(404))
-    async def at_version(self, item_id: int, version: VersionNumber, documents: Documents) -> Response[ItemDocument]:
+    async def at_version(
+        self, item_id: int, version: VersionNumber, documents: Documents, if_none_match: IfNoneMatch = None
+    ) -> Response[ItemDocument]:
         """Never changes: caches may keep it."""
         found = await documents.get_as_of(item_id, version=version) if 1 <= version <= LARGEST_ID else None
         if found is None or found.version != version:
             raise ItemNotFound(f"Item {item_id} has no version {version}.")
-        return json_answer(found.json, headers=etag(version) | {"Cache-Control": FOR_EVER})
+        headers = etag(version) | {"Cache-Control": FOR_EVER}
+        if is_unchanged(if_none_match, version):
+            return json_answer(b"", 304, headers)
+        return json_answer(found.json, headers=headers)
 
     @post("/rebuild", status_code=200, summary="Fold the stored document anew", responses=refuses(404))
     async def rebuild(self, item_id: int, documents: Documents) -> Response[Rebuilt]:

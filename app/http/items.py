@@ -28,7 +28,7 @@ Search = Annotated[
     ),
 ]
 Exactly = Annotated[str | None, QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
-OwnerId = Annotated[str, PathParameter(max_length=100)]
+OwnerId = Annotated[str, PathParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS)]
 Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
 
@@ -78,7 +78,7 @@ class ItemQueries(Controller):
     async def shelf(
         self,
         documents: Documents,
-        owner_id: Annotated[str, PathParameter(max_length=100)],
+        owner_id: OwnerId,
         status: StatusFilter = "active",
     ) -> Response[list[ItemDocument]]:
         equal = {"owner_id": owner_id, "status": None if status == "any" else status}

@@ -79,13 +79,23 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Probl
 def _invalid_parameters(error: ValidationException) -> CatalogError:
     found = error.extra if isinstance(error.extra, list) else []
     problems = [
-        FieldProblem(pointer=f"/{each.get('key', '')}", detail=each["message"], source=each.get("source", "query"))
+        FieldProblem(
+            pointer=f"/{each.get('key', '')}", detail=sentence(each["message"]), source=each.get("source", "query")
+        )
         for each in found
         if isinstance(each, dict)
     ]
-    if not problems:
-        return Malformed(error.detail)
-    return invalid_input(problems)
+    of_parameters = [problem for problem in problems if problem.source != "body"]
+    if of_parameters:
+        return invalid_input(of_parameters)
+    return Malformed("The body is empty; it must be a JSON object." if problems else error.detail)
+
+
+def sentence(reason: str) -> str:
+    """What msgspec says of a value, for people."""
+    if "matching regex" in reason:
+        return "Control characters other than newline and tab are not allowed."
+    return reason.rstrip(".") + "."
 
 
 def invalid_input(problems: list[FieldProblem]) -> InvalidInput:

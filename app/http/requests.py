@@ -2,13 +2,14 @@
 
 from functools import cache
 from typing import Annotated, Any
+from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 
-from app.errors import Malformed, PreconditionFailed
+from app.errors import Malformed, NotFound, PreconditionFailed
 from app.events import Metadata
 from app.handler import Expectation
 from app.http.problems import FieldProblem, invalid_input
@@ -40,15 +41,36 @@ IfNoneMatch = Annotated[
 
 
 def check_request(request: Request[Any, Any, Any]) -> None:
-    """Refuse query parameters that mean nothing here, and ids that no item can have."""
-    unknown = [name for name in request.query_params if name not in _parameters(request.route_handler)]
-    if unknown:
-        raise invalid_input(
-            [FieldProblem(pointer=f"/{name}", detail="There is no such parameter.", source="query") for name in unknown]
-        )
+    """Refuse an address that is not UTF-8 or not written the one way, parameters that mean nothing here or are given
+    twice, and ids that no item can have."""
+    _check_encoding(request)
+    problems = [
+        FieldProblem(pointer=f"/{name}", detail=detail, source="query")
+        for name, values in request.query_params.dict().items()
+        if (detail := _why_refused(name, len(values), _parameters(request.route_handler)))
+    ]
+    if problems:
+        raise invalid_input(problems)
+    if request.scope["path_template"].format(**request.path_params) != request.scope["path"].rstrip("/"):
+        raise NotFound(f"Nothing is at {request.url.path}.")
     item_id = request.path_params.get("item_id", 1)
     if not 1 <= item_id <= LARGEST_ID:
         raise ItemNotFound("There is no such item.")
+
+
+def _check_encoding(request: Request[Any, Any, Any]) -> None:
+    """What is not UTF-8 would arrive with replacement characters in it, and be stored so."""
+    try:
+        unquote_to_bytes(request.scope["raw_path"]).decode()
+        unquote_to_bytes(request.scope["query_string"]).decode()
+    except UnicodeDecodeError as error:
+        raise Malformed(f"The address is not UTF-8: {error.reason}.") from None
+
+
+def _why_refused(name: str, times: int, known: frozenset[str]) -> str | None:
+    if name not in known:
+        return "There is no such parameter."
+    return "This parameter is given more than once." if times > 1 else None
 
 
 @cache

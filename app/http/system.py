@@ -4,7 +4,7 @@ import importlib.resources
 from typing import Any, Literal
 
 import msgspec
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Schema
@@ -15,6 +15,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Raw, Struct
 
 from app.database import Database
+from app.errors import NotFound
 from app.http.answers import ItemDocument, encoded
 from app.http.problems import refuses
 
@@ -101,6 +102,9 @@ def openapi_config(version: str) -> OpenAPIConfig:
         version=version,
         description="Items that people swap. Every change is an event; time is a query parameter.",
         path="/schema",
+        openapi_router=Router(
+            path="/schema", route_handlers=[], include_in_schema=False, before_request=refuse_other_pages
+        ),
         use_handler_docstrings=True,
         render_plugins=[
             SwaggerRenderPlugin(
@@ -115,5 +119,17 @@ def openapi_config(version: str) -> OpenAPIConfig:
     )
 
 
+def refuse_other_pages(request: Request[Any, Any, Any]) -> None:
+    """Litestar has a page of its own for what is not below /schema; ours is a problem like any other."""
+    if request.path_params:
+        raise NotFound(f"Nothing is at {request.url.path}.")
+
+
 def swagger_files() -> ControllerRouterHandler:
-    return create_static_files_router(path="/assets", directories=[str(SWAGGER_UI)], include_in_schema=False)
+    """The page's own files, beside /schema and, for those who write /schema/, below it."""
+    return Router(path="/", route_handlers=[_swagger_files_at("/assets"), _swagger_files_at("/schema/assets")])
+
+
+def _swagger_files_at(path: str) -> Router:
+    name = path.strip("/").replace("/", "-")
+    return create_static_files_router(path=path, directories=[str(SWAGGER_UI)], include_in_schema=False, name=name)

@@ -1,0 +1,93 @@
+"""The folder and the OS user of the embedded Postgres: whose they are, and how its programs are run as whom."""
+
+import os
+import pwd
+import stat
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from app.errors import SetupError
+
+MARKER = "swappo-catalog"
+"""The file that says that a folder is ours."""
+
+
+def claim(data_dir: Path) -> None:
+    """Makes the folder ours, which it becomes only while it is empty."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # In this order: the marker is the first file anyone makes here.
+    empty = not any(data_dir.iterdir())
+    if not (data_dir / MARKER).exists():
+        if not empty:
+            raise SetupError(f"{data_dir} holds files that are not the catalog's: name a new or an empty folder")
+        if os.geteuid() == 0 and data_dir.stat().st_uid == 0:
+            os.chown(data_dir, *server_user())
+        if os.geteuid() in (0, data_dir.stat().st_uid):
+            data_dir.chmod(0o700)
+
+
+def server_user() -> tuple[int, int]:
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            return pwd.getpwnam(name)[2:4]
+    raise SetupError("Postgres does not run as root, and there is no user postgres or nobody to run it as: add one")
+
+
+def make_private(folder: Path, owner: os.stat_result) -> None:
+    """Of mode 0700 and for Postgres alone; in /tmp somebody else may have taken the name."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if os.geteuid() == 0 and folder.lstat().st_uid == 0:
+        os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    found = folder.lstat()
+    if (found.st_uid, found.st_mode) != (owner.st_uid, stat.S_IFDIR | 0o700):
+        raise SetupError(f"{folder} is not a folder of ours for the socket: remove it, or choose a shorter data folder")
+
+
+def run_as_owner(data_dir: Path, postgres: Path) -> list[str]:
+    """What to put before a command so that it runs as whom Postgres may run as, with no more rights than it needs."""
+    if os.geteuid() != 0:
+        return []
+    owner = data_dir.stat()
+    become = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
+    for capability in ("", "+dac_read_search", "+dac_override"):
+        grant = [f"--inh-caps={capability}", f"--ambient-caps={capability}"] if capability else []
+        tried = run_tool([*become, *grant, "sh", "-c", '"$0" --version && test -w "$1"', str(postgres), str(data_dir)])
+        if tried.returncode == 0:
+            return [*become, *grant]
+    raise SetupError(
+        f"Postgres does not run as root, and the user {owner.st_uid} can neither be let through to {postgres} and "
+        f"{data_dir} nor go there itself: move them, or run the service as an ordinary user ({tried.stderr.strip()})"
+    )
+
+
+def open_private(path: Path, flags: int = 0) -> int:
+    """A descriptor no child inherits, of a file for us alone; as root we follow no link that Postgres's user made."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | flags, 0o600)
+
+
+def run_tool(command: list[str], keep: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        pass_fds=keep,
+        env=environment(),
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def environment() -> dict[str, str]:
+    """Without the user's PGPORT and the like; in English, for we read what the server says."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+
+
+def lines(file: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        return [line.strip() for line in file.read_text(errors="replace").splitlines()]
+    return []

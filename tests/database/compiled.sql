@@ -1,0 +1,148 @@
+create or replace function catalog.fold_items(
+    p_stream_id integer,
+    p_until timestamptz default 'infinity',
+    p_version integer default 2147483647
+) returns table (id integer, version integer, valid_from timestamptz, document jsonb)
+language sql stable parallel safe as $$
+select stream_id, last_version, last_recorded_at,
+    jsonb_build_object(
+        'id', to_jsonb(stream_id),
+        'name', patches[name_at] -> 'name',
+        'description', patches[description_at] -> 'description',
+        'category', patches[category_at] -> 'category',
+        'image_urls', patches[image_urls_at] -> 'image_urls',
+        'location_lat', patches[location_lat_at] -> 'location_lat',
+        'location_lon', patches[location_lon_at] -> 'location_lon',
+        'owner_id', patches[owner_id_at] -> 'owner_id',
+        'status', patches[status_at] -> 'status',
+        'created_at', to_jsonb(catalog.rfc3339(created_at_instant)),
+        'updated_at', to_jsonb(catalog.rfc3339(updated_at_instant)),
+        'deleted_at', case when deleted_at_enveloped_at > deleted_at_at then to_jsonb(catalog.rfc3339(deleted_at_instant)) else patches[deleted_at_at] -> 'deleted_at' end,
+        'version', to_jsonb(version_version)
+    )
+from (
+    select stream_id,
+        max(version) filter (where patch is not null) as last_version,
+        max(recorded_at) filter (where patch is not null) as last_recorded_at,
+        array_agg(patch order by version) as patches,
+        max(version) filter (where type in ('item_created')) as started_at,
+        max(version) filter (where patch ? 'name') as name_at,
+        max(version) filter (where patch ? 'description') as description_at,
+        max(version) filter (where patch ? 'category') as category_at,
+        max(version) filter (where patch ? 'image_urls') as image_urls_at,
+        max(version) filter (where patch ? 'location_lat') as location_lat_at,
+        max(version) filter (where patch ? 'location_lon') as location_lon_at,
+        max(version) filter (where patch ? 'owner_id') as owner_id_at,
+        max(version) filter (where patch ? 'status') as status_at,
+        max(recorded_at) filter (where type in ('item_created')) as created_at_instant,
+        max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at_instant,
+        max(recorded_at) filter (where type in ('item_deleted')) as deleted_at_instant,
+        max(version) filter (where type in ('item_deleted')) as deleted_at_enveloped_at,
+        max(version) filter (where patch ? 'deleted_at') as deleted_at_at,
+        max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version_version
+    from (
+        select stream_id, version, type, recorded_at, case type
+            when 'item_created' then data || '{"deleted_at":null}'::jsonb
+            when 'item_updated' then (data -> 'changes')
+            when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
+            when 'item_deleted' then '{"status":"archived"}'::jsonb
+        end as patch
+        from catalog.events
+        where stream_id = p_stream_id and recorded_at <= p_until and version <= p_version
+        order by stream_id, version
+        offset 0
+    ) as event
+    group by stream_id
+) as stream
+where started_at is not null
+$$;
+comment on function catalog.fold_items is 'The document of Items as of an instant or a version: no row before its first event.';
+
+create table if not exists catalog.items (
+    id integer primary key,
+    version integer not null,
+    valid_from timestamptz not null,
+    document jsonb not null
+) with (fillfactor = 70);
+comment on table catalog.items is 'The current documents of the projection Items.';
+comment on column catalog.items.id is 'The stream the document is folded from.';
+comment on column catalog.items.version is 'The version of the last event folded.';
+comment on column catalog.items.valid_from is 'When that event was recorded.';
+comment on column catalog.items.document is 'Item, as the API serves it.';
+create index if not exists items_by_status_newest
+on catalog.items (((document ->> 'status') collate "C"), ((document ->> 'created_at') collate "C") desc, id desc);
+comment on index catalog.items_by_status_newest is 'GET /items?status=';
+create index if not exists items_by_category_status_newest
+on catalog.items (((document ->> 'category') collate "C"), ((document ->> 'status') collate "C"), ((document ->> 'created_at') collate "C") desc, id desc);
+comment on index catalog.items_by_category_status_newest is 'GET /items?category=&status=';
+create index if not exists items_by_owner_id_status_newest
+on catalog.items (((document ->> 'owner_id') collate "C"), ((document ->> 'status') collate "C"), ((document ->> 'created_at') collate "C") desc, id desc);
+comment on index catalog.items_by_owner_id_status_newest is 'GET /items/owner/{owner_id}';
+create index if not exists items_words
+on catalog.items using gin (catalog.words_of((document ->> 'name') || ' ' || (document ->> 'description')));
+comment on index catalog.items_words is 'GET /items?search=';
+
+create or replace function catalog.step_items(
+    document jsonb, stream_id integer, version integer, recorded_at timestamptz, type text, data jsonb
+) returns jsonb
+language sql stable parallel safe
+return case type
+    when 'item_created' then data || '{"deleted_at":null}'::jsonb || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+    when 'item_updated' then document || (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+    when 'item_status_changed' then document || jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+    when 'item_deleted' then document || '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+    else document
+end;
+comment on function catalog.step_items is 'The document of Items after one more event.';
+
+create or replace function catalog.write_items(
+    p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
+) returns jsonb
+language plpgsql volatile as $$
+declare
+    v_document jsonb;
+begin
+    if p_type in ('item_created') then
+        insert into catalog.items as stored (id, version, valid_from, document)
+        values (p_stream_id, p_version, p_recorded_at, catalog.step_items(null, p_stream_id, p_version, p_recorded_at, p_type, p_data))
+        on conflict (id) do update
+        set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
+        returning stored.document into v_document;
+    elsif p_type in ('item_updated', 'item_status_changed', 'item_deleted') then
+        update catalog.items as stored
+        set version = p_version, valid_from = p_recorded_at, document = catalog.step_items(stored.document, p_stream_id, p_version, p_recorded_at, p_type, p_data)
+        where stored.id = p_stream_id
+        returning stored.document into v_document;
+    elsif p_type in (null) then
+        delete from catalog.items where id = p_stream_id;
+    else
+        select stored.document into v_document from catalog.items as stored where stored.id = p_stream_id;
+    end if;
+    return v_document;
+end
+$$;
+comment on function catalog.write_items is 'Takes one more event into the stored document of Items.';
+
+create or replace function catalog.refold_items(p_stream_id integer, out version integer, out document jsonb)
+language sql volatile as $$
+with folded as (
+    select * from catalog.fold_items(p_stream_id)
+), gone as (
+    delete from catalog.items
+    where id = p_stream_id
+        and not exists (select from folded)
+)
+insert into catalog.items as stored (id, version, valid_from, document)
+select id, version, valid_from, document from folded
+on conflict (id) do update
+set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
+returning stored.version, stored.document
+$$;
+comment on function catalog.refold_items is 'Writes the document of Items as the log has it.';
+
+create or replace function catalog.project_inline(
+    p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
+) returns jsonb
+language sql volatile
+return jsonb_build_object('items', catalog.write_items(p_stream_id, p_version, p_recorded_at, p_type, p_data));
+comment on function catalog.project_inline is 'Takes one more event into every inline document; answers with them.';

@@ -1,0 +1,115 @@
+"""The installed schema: explained, repeatable, and shown in full in a file that changes with it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from app.database import check_schema, migrate
+from app.document_sql import compile_projections
+from app.errors import SetupError
+from app.main import PROJECTIONS, schema_sql
+from app.postgres import EmbeddedPostgres
+from tests.conftest import database_like
+
+COMPILED = Path(__file__).parent / "compiled.sql"
+
+UNEXPLAINED = """
+select 'relation ' || oid::regclass from pg_class
+where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'v', 'i')
+    and obj_description(oid, 'pg_class') is null
+    and not exists (select from pg_constraint where conindid = pg_class.oid)
+union all
+select 'column ' || attrelid::regclass || '.' || attname from pg_attribute
+where attrelid in (select oid from pg_class where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'v'))
+    and attnum > 0 and not attisdropped and col_description(attrelid, attnum) is null
+union all
+select 'function ' || oid::regprocedure from pg_proc
+where pronamespace = 'catalog'::regnamespace and obj_description(oid, 'pg_proc') is null
+union all
+select 'trigger ' || tgname from pg_trigger
+where tgrelid in (select oid from pg_class where relnamespace = 'catalog'::regnamespace)
+    and not tgisinternal and obj_description(oid, 'pg_trigger') is null
+union all
+select 'unique constraint ' || conname from pg_constraint
+where connamespace = 'catalog'::regnamespace and contype = 'u' and obj_description(oid, 'pg_constraint') is null
+"""
+
+
+def test_every_object_has_a_comment(connection: psycopg.Connection) -> None:
+    assert connection.execute(UNEXPLAINED).fetchall() == []
+
+
+def test_every_index_says_which_query_it_serves() -> None:
+    for projection in PROJECTIONS:
+        assert all(index.serves for index in projection.indexes)
+
+
+def test_the_compiled_projections_are_as_last_reviewed() -> None:
+    """After a changed rule: `make snapshot`, and the changed SQL is in the diff."""
+    assert compile_projections(PROJECTIONS) == COMPILED.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def empty(server: EmbeddedPostgres) -> str:
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute("drop database if exists template_empty")
+        connection.execute("create database template_empty")
+    return "template_empty"
+
+
+def test_migrating_twice_installs_once(server: EmbeddedPostgres, empty: str) -> None:
+    with database_like(server, empty) as conninfo:
+        assert migrate(conninfo, schema_sql())
+        assert not migrate(conninfo, schema_sql())
+        check_schema(conninfo, schema_sql())
+
+
+def test_two_that_migrate_at_once_take_turns(server: EmbeddedPostgres, empty: str) -> None:
+    with database_like(server, empty) as conninfo:
+        start = Barrier(4)
+
+        def run(_: int) -> bool:
+            start.wait()
+            return migrate(conninfo, schema_sql())
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sorted(pool.map(run, range(4))) == [False, False, False, True]
+
+
+def test_installing_over_an_older_release_keeps_what_is_stored(conninfo: str, connection: psycopg.Connection) -> None:
+    connection.execute("select catalog.append_to_stream(null, null, '[{\"type\": \"x\"}]', '{}')")
+    newer = schema_sql() + "\ncomment on schema catalog is 'a newer release';"
+    assert migrate(conninfo, newer)
+    assert connection.execute("select count(*) from catalog.events").fetchone() == (1,)
+    assert connection.execute("select count(*) from catalog.installed").fetchone() == (2,)
+
+
+def test_a_database_without_a_catalog_is_told_apart_from_one_of_another_release(
+    server: EmbeddedPostgres, empty: str
+) -> None:
+    with database_like(server, empty) as conninfo:
+        with pytest.raises(SetupError, match="no catalog yet: run `catalog migrate`"):
+            check_schema(conninfo, schema_sql())
+        migrate(conninfo, schema_sql())
+        with pytest.raises(SetupError, match="another release's schema"):
+            check_schema(conninfo, schema_sql() + " ")
+
+
+def test_a_migration_that_fails_changes_nothing(server: EmbeddedPostgres, empty: str) -> None:
+    with database_like(server, empty) as conninfo:
+        with pytest.raises(SetupError, match=r"cannot be migrated: .*nonsense"):
+            migrate(conninfo, schema_sql() + "\nselect nonsense();")
+        with psycopg.connect(conninfo) as connection:
+            assert connection.execute("select to_regnamespace('catalog')").fetchone() == (None,)
+
+
+def test_a_database_that_is_not_there_is_one_clear_sentence(conninfo: str) -> None:
+    nowhere = make_conninfo(conninfo, dbname="nowhere")
+    with pytest.raises(SetupError, match=r'the database cannot be migrated: .*database "nowhere" does not exist'):
+        migrate(nowhere, schema_sql())
+    with pytest.raises(SetupError, match=r'the database cannot be reached: .*database "nowhere" does not exist'):
+        check_schema(nowhere, schema_sql())

@@ -1,0 +1,56 @@
+"""`recorded_at` is the database's clock while appending; it grows within a stream, and what is settled stays so."""
+
+import psycopg
+
+from tests.log import append, history
+from tests.toys import ToyBuilt, ToyPlayed, Toys
+
+DUCK = ToyBuilt(name="duck", weight=3, box="red")
+
+
+def test_events_appended_together_are_a_microsecond_apart(log: psycopg.Connection) -> None:
+    stream_id, *_ = append(log, None, [DUCK, ToyPlayed(minutes=1), ToyPlayed(minutes=1)])
+    instants = [each.recorded_at for each in history(log, stream_id, Toys.tags)]
+    assert [(later - instants[0]).microseconds for later in instants] == [0, 1, 2]
+
+
+def test_it_is_the_clock_and_not_the_start_of_the_transaction(log: psycopg.Connection) -> None:
+    with log.transaction():
+        stream_id, _, _, first, _ = append(log, None, [DUCK])
+        (between,) = log.execute("select clock_timestamp()").fetchone() or (None,)
+        _, _, _, second, _ = append(log, stream_id, [ToyPlayed(minutes=1)])
+    assert between is not None
+    assert first < between < second
+
+
+def test_it_grows_within_a_stream_even_when_the_clock_has_stepped_back(log: psycopg.Connection) -> None:
+    stream_id, *_ = append(log, None, [DUCK])
+    ahead = """
+        update catalog.streams set recorded_at = recorded_at + interval '1 hour'
+        where stream_id = %s returning recorded_at
+        """
+    (last,) = log.execute(ahead, (stream_id,)).fetchone() or (None,)
+    _, _, _, recorded_at, _ = append(log, stream_id, [ToyPlayed(minutes=1), ToyPlayed(minutes=2)])
+    instants = [each.recorded_at for each in history(log, stream_id, Toys.tags)]
+    assert instants[1] > last
+    assert instants == sorted(set(instants))
+    assert recorded_at == instants[-1]
+
+
+def test_nothing_is_recorded_at_or_before_an_instant_that_is_settled(log: psycopg.Connection) -> None:
+    settle = "update catalog.settled set instant = clock_timestamp() + interval '1 hour' returning instant"
+    with log.transaction(force_rollback=True):
+        (settled,) = log.execute(settle).fetchone() or (None,)
+        stream_id, _, _, first, _ = append(log, None, [DUCK])
+        _, _, _, second, _ = append(log, stream_id, [ToyPlayed(minutes=1)])
+        assert settled is not None
+        assert settled < first < second
+
+
+def test_an_event_id_is_a_uuid_of_version_7_that_begins_with_the_instant(log: psycopg.Connection) -> None:
+    stream_id, *_ = append(log, None, [DUCK])
+    (event,) = history(log, stream_id, Toys.tags)
+    assert event.event_id.version == 7
+    assert event.event_id.variant == "specified in RFC 4122"
+    milliseconds = event.recorded_at.timestamp() * 1000
+    assert abs((event.event_id.int >> 80) - milliseconds) <= 1

@@ -1,0 +1,157 @@
+"""The domain: given what happened, when somebody commands, then this follows, or nothing, or a refusal."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import CatalogError
+from app.events import (
+    Event,
+    ItemChanges,
+    ItemCreated,
+    ItemDeleted,
+    ItemStatusChanged,
+    ItemUpdated,
+    Metadata,
+    Recorded,
+)
+from app.item import (
+    ChangeStatus,
+    Command,
+    CreateItem,
+    DeleteItem,
+    Item,
+    ItemIsDeleted,
+    ItemNotFound,
+    UpdateItem,
+    decide,
+    evolve,
+)
+from tests.histories import item_histories
+from tests.items import an_item
+
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+CREATED = ItemCreated(**{**an_item(), "image_urls": ("https://images.example/spade.jpg",)})
+DELETED = ItemDeleted(reason="gone")
+
+
+def state_after(*events: Event) -> Item | None:
+    state: Item | None = None
+    for version, event in enumerate(events, 1):
+        recorded = Recorded(
+            position=version,
+            event_id=UUID(int=version),
+            stream_id=1,
+            version=version,
+            recorded_at=NOON,
+            metadata=Metadata(user_id="tester"),
+            event=event,
+        )
+        state = evolve(state, recorded)
+    return state
+
+
+def swapped(status: str) -> ItemStatusChanged:
+    return ItemStatusChanged(old_status="active", new_status=status)  # type: ignore[arg-type]
+
+
+STORIES: list[tuple[str, list[Event], Command, list[Event]]] = [
+    (
+        "a field that differs is recorded with its previous value",
+        [CREATED],
+        UpdateItem(name="Spade"),
+        [
+            ItemUpdated(
+                changes=ItemChanges(name="Spade"),
+                previous_values=ItemChanges(name="Garden spade"),
+            )
+        ],
+    ),
+    ("a field that is as it was is not", [CREATED], UpdateItem(name=CREATED.name), []),
+    (
+        "of several fields only those that differ are",
+        [CREATED],
+        UpdateItem(name="Spade", category="tools", location_lat=52.52, image_urls=("a", "b")),
+        [
+            ItemUpdated(
+                changes=ItemChanges(name="Spade", image_urls=("a", "b")),
+                previous_values=ItemChanges(name="Garden spade", image_urls=CREATED.image_urls),
+            )
+        ],
+    ),
+    ("nothing given, then nothing happened", [CREATED], UpdateItem(), []),
+    ("a negative zero is a zero", [ItemCreated(**an_item(location_lat=0.0))], UpdateItem(location_lat=-0.0), []),
+    (
+        "a status beside other fields is a second event",
+        [CREATED],
+        UpdateItem(name="Spade", status="archived"),
+        [
+            ItemUpdated(changes=ItemChanges(name="Spade"), previous_values=ItemChanges(name="Garden spade")),
+            ItemStatusChanged(old_status="active", new_status="archived", reason=None),
+        ],
+    ),
+    ("the same status again, then nothing happened", [CREATED], ChangeStatus(new_status="active", reason="x"), []),
+    (
+        "a new status is recorded with the old one and the reason",
+        [CREATED],
+        ChangeStatus(new_status="swapped", reason="for a rake"),
+        [ItemStatusChanged(old_status="active", new_status="swapped", reason="for a rake")],
+    ),
+    (
+        "any status may become any other",
+        [CREATED, swapped("swapped")],
+        ChangeStatus(new_status="active"),
+        [ItemStatusChanged(old_status="swapped", new_status="active", reason=None)],
+    ),
+    ("an item can be deleted", [CREATED], DeleteItem(reason="broken"), [ItemDeleted(reason="broken")]),
+    ("deleting again, then nothing happened", [CREATED, DELETED], DeleteItem(), []),
+]
+
+
+@pytest.mark.parametrize(("history", "command", "then"), [s[1:] for s in STORIES], ids=[s[0] for s in STORIES])
+def test_given_when_then(history: list[Event], command: Command, then: list[Event]) -> None:
+    assert list(decide(command, state_after(*history))) == then
+
+
+def test_creating_records_every_field() -> None:
+    (created,) = decide(CreateItem(**{**an_item(), "image_urls": CREATED.image_urls}), None)
+    assert created == CREATED
+
+
+REFUSALS: list[tuple[str, list[Event], Command, type[CatalogError]]] = [
+    ("an item that is not there cannot be updated", [], UpdateItem(name="x"), ItemNotFound),
+    ("an item that is not there has no status", [], ChangeStatus(new_status="active"), ItemNotFound),
+    ("an item that is not there cannot be deleted", [], DeleteItem(), ItemNotFound),
+    ("a deleted item cannot be updated", [CREATED, DELETED], UpdateItem(name="x"), ItemIsDeleted),
+    ("not even to what it is", [CREATED, DELETED], UpdateItem(), ItemIsDeleted),
+    ("a deleted item's status cannot be changed", [CREATED, DELETED], ChangeStatus(new_status="active"), ItemIsDeleted),
+]
+
+
+@pytest.mark.parametrize(("history", "command", "refusal"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS])
+def test_given_when_then_refused(history: list[Event], command: Command, refusal: type[CatalogError]) -> None:
+    with pytest.raises(refusal):
+        decide(command, state_after(*history))
+
+
+@given(
+    history=item_histories,
+    name=st.text(min_size=1, max_size=5),
+    category=st.text(min_size=1, max_size=5),
+    status=st.sampled_from(("active", "archived", "swapped")),
+)
+def test_after_a_command_the_item_is_as_commanded(history: list[Event], name: str, category: str, status: str) -> None:
+    """… and commanding it again records nothing: `decide` and `evolve` agree."""
+    before = state_after(*history)
+    assert before is not None
+    command = UpdateItem(name=name, category=category, status=status)  # type: ignore[arg-type]
+    if before.deleted_at is not None:
+        return
+    after = state_after(*history, *decide(command, before))
+    assert after is not None
+    assert (after.name, after.category, after.status) == (name, category, status)
+    assert (after.description, after.owner_id) == (before.description, before.owner_id)
+    assert decide(command, after) == ()

@@ -1,0 +1,45 @@
+"""Settings come from the environment; a wrong one is named in one sentence."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.errors import SetupError
+from app.settings import Settings, read_settings
+
+
+def test_without_an_environment_the_defaults_hold() -> None:
+    settings = read_settings({})
+    assert settings == Settings()
+    assert (settings.catalog_port, settings.database_url, settings.catalog_pool_size) == (8001, None, 4)
+
+
+def test_every_setting_can_be_given() -> None:
+    given = {
+        "DATABASE_URL": "postgresql:///x",
+        "CATALOG_PORT": "9000",
+        "CATALOG_DATA_DIR": "/data",
+        "CATALOG_POOL_TIMEOUT_SECONDS": "0.5",
+        "PATH": "/bin",
+        "CATALOG_PUBLIC_URL": "",
+    }
+    assert read_settings(given) == Settings(
+        database_url="postgresql:///x",
+        catalog_port=9000,
+        catalog_data_dir=Path("/data"),
+        catalog_pool_timeout_seconds=0.5,
+    )
+
+
+@pytest.mark.parametrize("name", ["CATALOG_PORT", "CATALOG_POOL_SIZE", "CATALOG_STATEMENT_TIMEOUT_SECONDS"])
+@pytest.mark.parametrize("value", ["abc", "-1", "0", "1e999"])
+def test_a_wrong_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(SetupError, match=f"^{name}='{value}' cannot be used: "):
+        read_settings({name: value})
+
+
+def test_every_setting_is_documented_with_its_variable() -> None:
+    source = Path("app/settings.py").read_text(encoding="utf-8")
+    for field in msgspec.structs.fields(Settings):
+        assert f'"""{field.name.upper()}: ' in source

@@ -1,0 +1,76 @@
+"""A module imports only modules of lower levels; read with `ast`, so that the drawing in the README is true."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+LEVELS = [
+    {"app.errors"},
+    {"app.settings", "app.events", "app.postgres_folder"},
+    {"app.item", "app.rules", "app.postgres"},
+    {"app.rule_checks"},
+    {"app.projection"},
+    {"app.fold_sql"},
+    {"app.document_sql", "app.database"},
+    {"app.store"},
+    {"app.documents", "app.handler"},
+    {"app.http.answers", "app.http.instants", "app.http.problems"},
+    {"app.http.bodies", "app.http.requests"},
+    {"app.http.commands", "app.http.items", "app.http.history", "app.http.system"},
+    {"app.main", "app.demo"},
+    {"app.cli"},
+]
+LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
+
+
+def modules(package: str) -> dict[str, Path]:
+    """The modules of a package by their dotted names, without those that only mark a package."""
+    files = [path for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py"]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of ours that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found & (set(modules("app")) | set(modules("projections")))
+
+
+@pytest.mark.parametrize("module", modules("app"))
+def test_a_module_imports_only_from_lower_levels(module: str) -> None:
+    for imported in imports(modules("app")[module]):
+        if not imported.startswith("projections."):
+            assert LEVEL[imported] < LEVEL[module], f"{module} imports {imported}"
+
+
+def test_the_level_table_names_every_module_once() -> None:
+    assert set(LEVEL) == set(modules("app"))
+    assert len(LEVEL) == sum(map(len, LEVELS))
+
+
+def test_only_the_composition_root_knows_the_read_models() -> None:
+    assert {module for module, path in modules("app").items() if imports(path) & set(modules("projections"))} == {
+        "app.main"
+    }
+
+
+@pytest.mark.parametrize("module", modules("projections"))
+def test_a_read_model_knows_only_events_and_the_rule_language(module: str) -> None:
+    assert imports(modules("projections")[module]) <= {"app.events", "app.projection"}
+
+
+ENGINE = ["projection", "rules", "rule_checks", "fold_sql", "document_sql", "store", "documents", "handler", "database"]
+
+
+@pytest.mark.parametrize("path", [*(ROOT / "app" / f"{name}.py" for name in ENGINE), ROOT / "schema.sql"])
+def test_the_engine_knows_no_item(path: Path) -> None:
+    names = {"app.item", "projections.items"}
+    assert path.suffix == ".sql" or not imports(path) & names
+    assert "catalog.items" not in path.read_text(encoding="utf-8")

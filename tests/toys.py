@@ -1,0 +1,124 @@
+"""A second aggregate, so that the engine is seen to know no item: a toy uses every word of the rule language."""
+
+from datetime import datetime
+
+from msgspec import UNSET, Struct, UnsetType
+
+from app.events import Recorded
+from app.projection import (
+    RECORDED_AT,
+    STREAM_ID,
+    VERSION,
+    Index,
+    Projection,
+    always,
+    copies,
+    ends,
+    ignores,
+    merges,
+    on,
+    starts,
+    the,
+)
+
+
+class ToyBuilt(Struct, frozen=True, kw_only=True, tag="toy_built"):
+    name: str
+    weight: int
+    box: str
+
+
+class ToyFound(Struct, frozen=True, kw_only=True, tag="toy_found"):
+    """Another way for a toy to begin, which says less."""
+
+    name: str
+
+
+class ToyTraits(Struct, frozen=True, kw_only=True):
+    name: str | UnsetType = UNSET
+    colour: str | UnsetType | None = UNSET
+
+
+class ToyPainted(Struct, frozen=True, kw_only=True, tag="toy_painted"):
+    traits: ToyTraits
+    weight: int
+
+
+class ToyPlayed(Struct, frozen=True, kw_only=True, tag="toy_played"):
+    minutes: int
+
+
+class ToyBroken(Struct, frozen=True, kw_only=True, tag="toy_broken"):
+    pass
+
+
+class ToySeen(Struct, frozen=True, kw_only=True, tag="toy_seen"):
+    by: str
+
+
+class ToyRepaired(Struct, frozen=True, kw_only=True, tag="toy_repaired"):
+    pass
+
+
+ToyEvent = ToyBuilt | ToyFound | ToyPainted | ToyPlayed | ToyBroken | ToySeen | ToyRepaired
+
+
+class Toy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: int
+    name: str
+    weight: int = 100
+    colour: str | None = None
+    state: str = "it's new"
+    tags: tuple[str, ...] = ()
+    minutes_played: int = 0
+    times_played: int = 0
+    built_at: datetime
+    built_version: int
+    repaired_at: datetime | None = None
+    last_version: int
+
+
+class Toys(Projection[Toy, ToyEvent]):
+    rules = (
+        starts(
+            ToyBuilt,
+            copies(ToyBuilt.name, ToyBuilt.weight),
+            the(Toy.id).becomes(STREAM_ID),
+            the(Toy.built_at).becomes(RECORDED_AT),
+            the(Toy.built_version).becomes(VERSION),
+        ),
+        starts(
+            ToyFound,
+            copies(ToyFound.name),
+            the(Toy.id).becomes(STREAM_ID),
+            the(Toy.state).becomes("found"),
+            the(Toy.minutes_played).becomes(7),
+            the(Toy.built_at).becomes(RECORDED_AT),
+            the(Toy.built_version).becomes(VERSION),
+        ),
+        on(ToyPainted, merges(ToyPainted.traits), copies(ToyPainted.weight), the(Toy.tags).becomes(("painted",))),
+        on(ToyPlayed, the(Toy.minutes_played).grows_by(ToyPlayed.minutes), the(Toy.times_played).grows_by(1)),
+        on(ToyRepaired, the(Toy.repaired_at).becomes(RECORDED_AT), the(Toy.state).becomes("repaired")),
+        ends(ToyBroken),
+        ignores(ToySeen),
+        always(the(Toy.last_version).becomes(VERSION)),
+    )
+    indexes = (Index((Toy.name,), serves="finding a toy by name"),)
+
+
+class Sighting(Struct, frozen=True, kw_only=True):
+    """Who saw the toy, each once, in alphabetical order: more than rules can say."""
+
+    seen_by: tuple[str, ...]
+
+
+class Sightings(Projection[Sighting, ToyEvent]):
+    lifecycle = "live"
+
+    def evolve(self, document: Sighting | None, recorded: Recorded[ToyEvent]) -> Sighting | None:
+        match recorded.event:
+            case ToySeen(by=by):
+                before = document.seen_by if document else ()
+                return Sighting(seen_by=tuple(sorted({*before, by})))
+            case _:
+                return document
