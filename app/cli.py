@@ -11,6 +11,7 @@ import uvicorn
 from rich.console import Console
 
 from app.database import check_schema, migrate
+from app.demo import run_demo
 from app.document_sql import compile_projections
 from app.errors import CatalogError
 from app.main import PROJECTIONS, create_app, schema_sql
@@ -77,6 +78,13 @@ def serve(host: str | None, port: int | None) -> None:
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             server_header=False,
         )
+
+
+@main.command()
+@click.option("--url", help="A running service, such as http://localhost:8001; without it the demo starts its own.")
+def demo(url: str | None) -> None:
+    """Tell the life of one item, request by request, and check every answer; exit 1 if one is wrong."""
+    sys.exit(0 if run_demo(url) else 1)
 
 
 @main.command("migrate")

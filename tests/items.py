@@ -1,7 +1,9 @@
-"""Items for tests: a plain one, and bodies by hypothesis."""
+"""Items for tests: the body of one that is accepted, names that nobody else uses, and items that are in the catalog."""
 
 import itertools
 from typing import Any
+
+import httpx
 
 numbers = itertools.count(1)
 
@@ -24,3 +26,19 @@ def an_item(**fields: Any) -> dict[str, Any]:
 def some_name(kind: str) -> str:
     """A name that no other test uses."""
     return f"{kind}-{next(numbers)}"
+
+
+def created(api: httpx.Client, **fields: Any) -> dict[str, Any]:
+    """An item that has just been put into the catalog, as it was answered."""
+    response = api.post("/items", json=an_item(**fields))
+    assert response.status_code == 201, response.text
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def present(api: httpx.Client, item_id: int) -> dict[str, Any]:
+    """An item as it is now."""
+    response = api.get(f"/items/{item_id}")
+    assert response.status_code == 200, response.text
+    document: dict[str, Any] = response.json()
+    return document

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from app.main import create_app
+from app.settings import Settings
+
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
@@ -74,3 +77,8 @@ def test_the_engine_knows_no_item(path: Path) -> None:
     names = {"app.item", "projections.items"}
     assert path.suffix == ".sql" or not imports(path) & names
     assert "catalog.items" not in path.read_text(encoding="utf-8")
+
+
+def test_the_application_uses_nothing_that_is_deprecated() -> None:
+    """Warnings are errors here, so being made is enough."""
+    create_app("host=nowhere", Settings())

@@ -3,7 +3,8 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, delete, patch, post, put
-from litestar.params import QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
 from app.events import Event, Status
@@ -38,9 +39,9 @@ class ItemCommands(Controller):
     async def create(
         self,
         request: Request[Any, Any, Any],
-        data: CreateItem,
-        handler: Items,
-        settings: Settings,
+        data: JSONBody[CreateItem],
+        handler: NamedDependency[Items],
+        settings: NamedDependency[Settings],
         user_id: UserId = "demo-user",
     ) -> Response[ItemDocument]:
         outcome = await handler.handle(data, metadata_of(request, user_id))
@@ -58,9 +59,9 @@ class ItemCommands(Controller):
     async def update(
         self,
         request: Request[Any, Any, Any],
-        item_id: int,
-        data: UpdateItem,
-        handler: Items,
+        item_id: FromPath[int],
+        data: JSONBody[UpdateItem],
+        handler: NamedDependency[Items],
         user_id: UserId = "demo-user",
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
@@ -79,9 +80,9 @@ class ItemCommands(Controller):
     async def change_status(
         self,
         request: Request[Any, Any, Any],
-        item_id: int,
-        handler: Items,
-        data: ChangeStatus | None = None,
+        item_id: FromPath[int],
+        handler: NamedDependency[Items],
+        data: JSONBody[ChangeStatus | None] = None,
         new_status: NewStatus = None,
         reason: Reason = None,
         user_id: UserId = "demo-user",
@@ -104,8 +105,8 @@ class ItemCommands(Controller):
     async def delete_item(
         self,
         request: Request[Any, Any, Any],
-        item_id: int,
-        handler: Items,
+        item_id: FromPath[int],
+        handler: NamedDependency[Items],
         reason: Reason = None,
         user_id: UserId = "demo-user",
         expected_version: ExpectedVersion = None,

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Response, get, post
-from litestar.params import PathParameter, QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, PathParameter, QueryParameter
 from msgspec import Raw, Struct
 
 from app.documents import Document, Documents
@@ -79,7 +80,7 @@ class ItemHistory(Controller):
     tags = ("time",)
 
     @get("/history", summary="Its events", responses=refuses(404))
-    async def history(self, item_id: int, documents: Documents) -> Response[History]:
+    async def history(self, item_id: FromPath[int], documents: NamedDependency[Documents]) -> Response[History]:
         current, events = await _item_and_events(documents, item_id)
         answer = History(
             current=Raw(current.json),
@@ -91,14 +92,16 @@ class ItemHistory(Controller):
         return encoded(answer, etag(current.version))
 
     @get("/audit-trail", summary="Who did what", responses=refuses(404))
-    async def audit_trail(self, item_id: int, documents: Documents) -> Response[AuditTrail]:
+    async def audit_trail(self, item_id: FromPath[int], documents: NamedDependency[Documents]) -> Response[AuditTrail]:
         current, events = await _item_and_events(documents, item_id)
         entries = [_audit_entry(event) for event in events]
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
         return encoded(answer, etag(current.version))
 
     @get("/time-travel", summary="The item as of an instant", responses=refuses(404))
-    async def time_travel(self, item_id: int, documents: Documents, timestamp: Timestamp) -> Response[TimeTravel]:
+    async def time_travel(
+        self, item_id: FromPath[int], documents: NamedDependency[Documents], timestamp: Timestamp
+    ) -> Response[TimeTravel]:
         instant = parse_instant(timestamp)
         found = await documents.get_as_of(item_id, until=instant)
         if found is None:
@@ -109,7 +112,11 @@ class ItemHistory(Controller):
 
     @get("/versions/{version:int}", summary="The item at a version", responses=refuses(404))
     async def at_version(
-        self, item_id: int, version: VersionNumber, documents: Documents, if_none_match: IfNoneMatch = None
+        self,
+        item_id: FromPath[int],
+        version: VersionNumber,
+        documents: NamedDependency[Documents],
+        if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
         """Never changes: caches may keep it."""
         found = await documents.get_as_of(item_id, version=version) if 1 <= version <= LARGEST_ID else None
@@ -121,7 +128,7 @@ class ItemHistory(Controller):
         return json_answer(found.json, headers=headers)
 
     @post("/rebuild", status_code=200, summary="Fold the stored document anew", responses=refuses(404))
-    async def rebuild(self, item_id: int, documents: Documents) -> Response[Rebuilt]:
+    async def rebuild(self, item_id: FromPath[int], documents: NamedDependency[Documents]) -> Response[Rebuilt]:
         """Readers never miss the item meanwhile, and commands on it wait."""
         rebuilt = await documents.rebuild(item_id)
         if rebuilt is None:

@@ -4,7 +4,8 @@ from collections import Counter
 from typing import Annotated, Literal
 
 from litestar import Controller, Response, get
-from litestar.params import PathParameter, QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, PathParameter, QueryParameter
 from msgspec import Struct
 
 from app.documents import Documents
@@ -49,7 +50,7 @@ class ItemQueries(Controller):
 
     @get("/{item_id:int}", summary="An item", responses=refuses(404))
     async def item(
-        self, item_id: int, documents: Documents, if_none_match: IfNoneMatch = None
+        self, item_id: FromPath[int], documents: NamedDependency[Documents], if_none_match: IfNoneMatch = None
     ) -> Response[ItemDocument]:
         found = await documents.get(item_id)
         if found is None:
@@ -62,7 +63,7 @@ class ItemQueries(Controller):
     @get(summary="Items, newest first", responses=refuses())
     async def items(
         self,
-        documents: Documents,
+        documents: NamedDependency[Documents],
         search: Search = None,
         category: Exactly = None,
         owner_id: Exactly = None,
@@ -77,7 +78,7 @@ class ItemQueries(Controller):
     @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=refuses())
     async def shelf(
         self,
-        documents: Documents,
+        documents: NamedDependency[Documents],
         owner_id: OwnerId,
         status: StatusFilter = "active",
     ) -> Response[list[ItemDocument]]:
@@ -90,7 +91,7 @@ class StatsQueries(Controller):
     tags = ("queries",)
 
     @get(summary="How many items there are", responses=refuses())
-    async def stats(self, documents: Documents) -> Response[Stats]:
+    async def stats(self, documents: NamedDependency[Documents]) -> Response[Stats]:
         by_status: Counter[str] = Counter()
         by_category: Counter[str] = Counter()
         for category, status, count in await documents.count_by("category", "status"):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Controller, Request, Response, Router, get
+from litestar.di import NamedDependency
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Schema
@@ -34,7 +35,7 @@ class HealthChecks(Controller):
     tags = ("machinery",)
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
-    async def ready(self, database: Database) -> Response[Health]:
+    async def ready(self, database: NamedDependency[Database]) -> Response[Health]:
         async with database.connection() as connection:
             await connection.execute("select from catalog.settled")
         return encoded(Health(status="ok"))
