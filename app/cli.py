@@ -1,6 +1,7 @@
 """The console script `catalog`: serve, demo, migrate, schema, psql."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ def database_in_use(settings: Settings) -> Iterator[str]:
 def serve(host: str | None, port: int | None) -> None:
     """Serve the API. An embedded database is migrated first; another one must be current."""
     settings = read_settings()
+    _exit_when_told()
     with database_in_use(settings) as conninfo:
         if settings.database_url:
             check_schema(conninfo, schema_sql())
@@ -85,6 +87,16 @@ def serve(host: str | None, port: int | None) -> None:
 def demo(url: str | None) -> None:
     """Tell the life of one item, request by request, and check every answer; exit 1 if one is wrong."""
     sys.exit(0 if run_demo(url) else 1)
+
+
+def _exit_when_told() -> None:
+    """Make SIGTERM and SIGINT an orderly exit, before and after uvicorn: it stops gracefully, then passes them on."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
 
 
 @main.command("migrate")

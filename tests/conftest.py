@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -39,8 +39,21 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """At the very end, no process of the run's folders is alive: no server, no service."""
+    folder = os.fsencode(tmp_path_factory.getbasetemp())
+    yield
+    left = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if folder in command.read_bytes():
+                left.append(command.read_bytes().replace(b"\0", b" ").decode())
+    assert left == []
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def server(nothing_is_left_running: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """The run's server. Without fsync, since nothing here pulls the plug; crash tests start servers of their own."""
     settings = {"fsync": "off", "timezone": "Asia/Kathmandu", "max_connections": "200"}
     folder = tmp_path_factory.mktemp("postgres") / "data"

@@ -1,0 +1,104 @@
+"""The console script, in processes of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from app.main import schema_sql
+from app.postgres import EmbeddedPostgres
+from tests.conftest import database_like, running_service
+from tests.items import an_item
+
+DONE_WITHIN_SECONDS = 60
+
+
+def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`catalog …` with only these settings."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=DONE_WITHIN_SECONDS,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_told_to_stop_exits_with_0_and_stops_its_database(tmp_path: Path, told: signal.Signals) -> None:
+    data = tmp_path / "data"
+    with running_service({"CATALOG_DATA_DIR": str(data)}) as (_, process):
+        assert (data / "cluster" / "postmaster.pid").exists()
+        process.send_signal(told)
+        assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
+    assert not (data / "cluster" / "postmaster.pid").exists()
+
+
+def test_what_one_service_stored_the_next_one_finds(tmp_path: Path) -> None:
+    environment = {"CATALOG_DATA_DIR": str(tmp_path / "data")}
+    with running_service(environment) as (url, _):
+        created = httpx.post(f"{url}/api/v2/items", json=an_item()).json()
+    with running_service(environment) as (url, _):
+        assert httpx.get(f"{url}/api/v2/items/{created['id']}").json() == created
+
+
+def test_psql_reaches_the_database_in_use(tmp_path: Path) -> None:
+    ran = catalog("psql", "-Atc", "select 6 * 7", CATALOG_DATA_DIR=str(tmp_path / "data"))
+    assert (ran.stdout, ran.returncode) == ("42\n", 0)
+
+
+def test_psql_answers_with_psqls_own_exit_code(tmp_path: Path) -> None:
+    ran = catalog("psql", "-c", "select nonsense", CATALOG_DATA_DIR=str(tmp_path / "data"))
+    assert ran.returncode == 1
+    assert 'column "nonsense" does not exist' in ran.stderr
+
+
+def test_schema_prints_what_migrate_installs(server: EmbeddedPostgres, template: str) -> None:
+    assert catalog("schema").stdout == schema_sql()
+
+
+def test_migrate_installs_once_and_check_tells(server: EmbeddedPostgres) -> None:
+    with database_like(server, "template0") as conninfo:
+        before = catalog("migrate", "--check", DATABASE_URL=conninfo)
+        assert before.returncode == 1
+        assert "the database has no catalog yet: run `catalog migrate`" in before.stderr
+        refused = catalog("serve", "--port", "0", DATABASE_URL=conninfo)
+        assert refused.returncode == 1
+        assert "the database has no catalog yet: run `catalog migrate`" in refused.stderr
+        assert "The schema is installed." in catalog("migrate", DATABASE_URL=conninfo).stderr
+        assert "The schema is current." in catalog("migrate", DATABASE_URL=conninfo).stderr
+        assert catalog("migrate", "--check", DATABASE_URL=conninfo).returncode == 0
+        with psycopg.connect(conninfo) as connection:
+            assert connection.execute("select count(*) from catalog.installed").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"CATALOG_PORT": "no"}, "CATALOG_PORT='no' cannot be used"),
+        ({"CATALOG_DATA_DIR": "/proc/nowhere"}, "/proc/nowhere"),
+        ({"CATALOG_DATA_DIR": "tests"}, "holds files that are not the catalog's"),
+        ({"DATABASE_URL": "host=/nowhere dbname=x"}, "the database cannot be reached"),
+        ({"DATABASE_URL": "nonsense"}, "the database cannot be reached"),
+    ],
+)
+def test_what_cannot_be_started_is_said_in_a_sentence(environment: dict[str, str], sentence: str) -> None:
+    ran = catalog("serve", **environment)
+    assert ran.returncode == 1
+    assert sentence in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_port_that_is_taken_is_said(service: str, service_conninfo: str) -> None:
+    ran = catalog("serve", "--port", service.rpartition(":")[2], DATABASE_URL=make_conninfo(service_conninfo))
+    assert ran.returncode == 3, "as uvicorn says that it could not start"
+    assert "address already in use" in ran.stderr
+    assert "Traceback" not in ran.stderr
