@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo test check snapshot lock clean
+.PHONY: setup run demo test check bench snapshot lock clean
 
 setup: .venv/installed
 
@@ -28,6 +28,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m bench.replay
+	$(BIN)/python -m bench.append
 
 # After a changed rule: its SQL as the tests have reviewed it.
 snapshot: setup

@@ -65,6 +65,7 @@ def create_app(conninfo: str, settings: Settings) -> ASGIApp:
             plugins=[StructSchemas(ItemDocument)],
             openapi_config=openapi_config(version("swappo-catalog")),
             lifespan=[lifespan],
+            logging_config=None,
             request_max_body_size=LARGEST_BODY_BYTES,
         )
     )

@@ -19,9 +19,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.database import migrate
+from app.database import migrate, schema_file
+from app.document_sql import compile_projections
 from app.main import schema_sql
 from app.postgres import EmbeddedPostgres
+from projections.items import Items
+from tests.toys import Sightings, Toys
 
 EMBEDDED_MAJOR = "18"
 STARTS_WITHIN_SECONDS = 30
@@ -68,6 +71,17 @@ def template(server: EmbeddedPostgres) -> str:
         connection.execute("create database template_catalog")
     migrate(make_conninfo(server.conninfo, dbname="template_catalog"), schema_sql())
     return "template_catalog"
+
+
+@pytest.fixture(scope="session")
+def template_with_toys(server: EmbeddedPostgres) -> str:
+    """The name of a database that holds the items and a second aggregate, the toys."""
+    name = "template_toys"
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    sql = schema_file() + compile_projections([Items, Toys, Sightings])
+    migrate(make_conninfo(server.conninfo, dbname=name), sql)
+    return name
 
 
 @contextmanager

@@ -40,7 +40,10 @@ class Strict(AbstractDTO[S]):
     def create_openapi_schema(
         cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
     ) -> Reference | Schema:
-        schema: Reference | Schema = schema_creator.for_field_definition(field_definition)
+        """Of the struct, also where a handler does without a body: `null` is none."""
+        schema: Reference | Schema = schema_creator.for_field_definition(
+            FieldDefinition.from_annotation(cls.model_type)
+        )
         return schema
 
     @classmethod

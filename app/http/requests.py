@@ -40,7 +40,7 @@ IfNoneMatch = Annotated[
 ]
 
 
-def check_request(request: Request[Any, Any, Any]) -> None:
+async def check_request(request: Request[Any, Any, Any]) -> None:
     """Refuse an address that is not UTF-8 or not written the one way, parameters that mean nothing here or are given
     twice, and ids that no item can have."""
     _check_encoding(request)
