@@ -5,6 +5,7 @@ Messages on the wire: taking a connection from the pool costs none while its soc
 
 import hashlib
 import select
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,7 +40,6 @@ class Database:
             timeout=settings.catalog_pool_timeout_seconds,
             kwargs={"autocommit": True, "application_name": "catalog"},
             configure=self._configure,
-            check=check_connection,
             open=False,
         )
 
@@ -54,10 +54,29 @@ class Database:
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit. Raises Unavailable when the database is away, busy, or too slow."""
         try:
-            async with self.pool.connection() as connection:
-                yield connection
+            connection = await self._living_connection()
+            try:
+                async with connection:
+                    yield connection
+            finally:
+                await self.pool.putconn(connection)
         except UNAVAILABLE as error:
             raise Unavailable(_why_unavailable(error)) from error
+
+    async def _living_connection(self) -> AsyncConnection:
+        """A connection from the pool that is not dead; its own check waits 1, 2, 4 … seconds after each that is."""
+        deadline = time.monotonic() + self._settings.catalog_pool_timeout_seconds
+        while True:
+            connection = await self.pool.getconn(max(0.0, deadline - time.monotonic()))
+            try:
+                await check_connection(connection)
+            except UNAVAILABLE:
+                await self.pool.putconn(connection)
+            except BaseException:
+                await self.pool.putconn(connection)
+                raise
+            else:
+                return connection
 
     async def _configure(self, connection: AsyncConnection) -> None:
         set_json_loads(_as_bytes, connection)

@@ -69,25 +69,23 @@ class Documents:
 
     async def find(
         self,
-        equal: Mapping[str, str | None],
+        equal: Mapping[str, str],
         newest_first: str,
-        search: str | None = None,
+        search: str = "",
         limit: int = 100,
         offset: int = 0,
     ) -> bytes:
-        """A JSON array of the documents whose fields equal the given texts (None: any) and that hold the words."""
+        """A JSON array of the documents whose fields equal the given texts and that hold the words searched."""
         query, parameters = self.listing(equal, newest_first, search)
         async with self._database.connection() as connection:
             cursor = await connection.execute(query, (*parameters, limit, offset))
             rows = await cursor.fetchall()
         return b"[" + b",".join(row[0] for row in rows) + b"]"
 
-    def listing(
-        self, equal: Mapping[str, str | None], newest_first: str, search: str | None = None
-    ) -> tuple[sql.Composed, list[Any]]:
+    def listing(self, equal: Mapping[str, str], newest_first: str, search: str = "") -> tuple[sql.Composed, list[Any]]:
         """The query of `find` and its parameters; a limit and an offset are to follow."""
         conditions, parameters = _equalities(equal)
-        if search is not None:
+        if search.strip():
             found, words = _search(names_of(self._words().fields), search)
             conditions += found
             parameters += words
@@ -142,9 +140,8 @@ async def fold_stream(
     return Document(history[-1].version, history[-1].recorded_at, instance.canonical_json(folded))
 
 
-def _equalities(equal: Mapping[str, str | None]) -> tuple[list[sql.Composable], list[Any]]:
-    given = {field: value for field, value in equal.items() if value is not None}
-    return [sql.SQL("{} = %s").format(_expression(field_text(field))) for field in given], list(given.values())
+def _equalities(equal: Mapping[str, str]) -> tuple[list[sql.Composable], list[Any]]:
+    return [sql.SQL("{} = %s").format(_expression(field_text(field))) for field in equal], list(equal.values())
 
 
 def _search(fields: Sequence[str], search: str) -> tuple[list[sql.Composable], list[Any]]:

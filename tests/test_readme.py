@@ -47,7 +47,7 @@ def test_the_lines_to_paste_work(service: str, tmp_path: Path) -> None:
     script = script.replace("localhost:8001", service.removeprefix("http://"))
     count = script.count("curl -s")
     script = script.replace("curl -s", "curl -sS -w '\\n%{http_code}\\n'").replace(" | tee item.json", " > answer")
-    script = script.replace("ID=$(", "head -n 1 answer | tee item.json; tail -n 1 answer; ID=$(")
+    script = script.replace("\nID=$(", "\nhead -n 1 answer > item.json; tail -n 1 answer\nID=$(")
     ran = subprocess.run(
         ["bash", "-euo", "pipefail"], input=script, cwd=tmp_path, capture_output=True, text=True, check=False
     )

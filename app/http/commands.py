@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from app.events import Event, Status
 from app.handler import CommandHandler, Outcome
@@ -14,6 +14,7 @@ from app.http.bodies import Strict
 from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import ExpectedVersion, IfMatch, UserId, expectation_of, metadata_of
 from app.item import NO_CONTROL_CHARACTERS, ChangeStatus, Command, CreateItem, DeleteItem, Item, UpdateItem
+from app.item import Reason as ReasonText
 from app.settings import Settings
 
 Items = CommandHandler[Command, Item, Event]
@@ -29,6 +30,13 @@ class StatusChanged(Struct, frozen=True, kw_only=True):
     item_id: int
     new_status: Status
     version: int
+
+
+class GivenStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A status change as a body; what it leaves out may stand in the query."""
+
+    new_status: Status | UnsetType = UNSET
+    reason: ReasonText | UnsetType | None = UNSET
 
 
 class ItemCommands(Controller):
@@ -72,7 +80,7 @@ class ItemCommands(Controller):
 
     @patch(
         "/{item_id:int}/status",
-        dto=Strict[ChangeStatus],
+        dto=Strict[GivenStatus],
         return_dto=None,
         summary="Change the status",
         responses=refuses(404, 409, 412, 413, 415),
@@ -82,15 +90,15 @@ class ItemCommands(Controller):
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
         handler: NamedDependency[Items],
-        data: JSONBody[ChangeStatus | None] = None,
+        data: JSONBody[GivenStatus | None] = None,
         new_status: NewStatus = None,
         reason: Reason = None,
         user_id: UserId = "demo-user",
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
     ) -> Response[StatusChanged]:
-        """The new status and the reason come as query parameters or as a JSON body."""
-        command = data or _status_command(new_status, reason)
+        """The new status and the reason come as query parameters or as a JSON body, which goes first."""
+        command = _status_command(data or GivenStatus(), new_status, reason)
         expectation = expectation_of(if_match, expected_version)
         outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
         answer = StatusChanged(
@@ -111,16 +119,19 @@ class ItemCommands(Controller):
         user_id: UserId = "demo-user",
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
-    ) -> None:
+    ) -> Response[None]:
         """The item stays readable, archived and with `deleted_at`. Deleting it again changes nothing."""
+        command = DeleteItem(reason=reason)
         expectation = expectation_of(if_match, expected_version)
-        await handler.handle(DeleteItem(reason=reason), metadata_of(request, user_id), item_id, expectation)
+        outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
+        return Response(None, status_code=204, headers=etag(outcome.version))
 
 
-def _status_command(new_status: Status | None, reason: str | None) -> ChangeStatus:
-    if new_status is None:
-        raise invalid_input([FieldProblem(pointer="/new_status", detail="This field is required.", source="query")])
-    return ChangeStatus(new_status=new_status, reason=reason)
+def _status_command(body: GivenStatus, new_status: Status | None, reason: str | None) -> ChangeStatus:
+    status = new_status if body.new_status is UNSET else body.new_status
+    if status is None:
+        raise invalid_input([FieldProblem(pointer="/new_status", detail="This field is required.")])
+    return ChangeStatus(new_status=status, reason=reason if body.reason is UNSET else body.reason)
 
 
 def _item(outcome: Outcome, status: int = 200, headers: dict[str, str] | None = None) -> Response[ItemDocument]:

@@ -1,6 +1,7 @@
 """An item's past: its events, its audit trail, its document at any version and instant, and one document rebuilt."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -122,7 +123,8 @@ class ItemHistory(Controller):
         found = await documents.get_as_of(item_id, version=version) if 1 <= version <= LARGEST_ID else None
         if found is None or found.version != version:
             raise ItemNotFound(f"Item {item_id} has no version {version}.")
-        headers = etag(version) | {"Cache-Control": FOR_EVER}
+        since = format_datetime(found.valid_from.astimezone(UTC), usegmt=True)
+        headers = etag(version) | {"Cache-Control": FOR_EVER, "Memento-Datetime": since}
         if is_unchanged(if_none_match, version):
             return json_answer(b"", 304, headers)
         return json_answer(found.json, headers=headers)

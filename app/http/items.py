@@ -16,19 +16,20 @@ from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
 
 LONGEST_SEARCH = 200
 
-StatusFilter = Annotated[
-    Literal["active", "archived", "swapped", "any"], QueryParameter(description="`any` lifts the filter.")
-]
+AnyStatus = Literal["active", "archived", "swapped", "any"]
+StatusFilter = Annotated[AnyStatus, QueryParameter(description="`any` lifts the filter.")]
 Search = Annotated[
     str | None,
     QueryParameter(
-        min_length=1,
         max_length=LONGEST_SEARCH,
         pattern=NO_CONTROL_CHARACTERS,
         description="Words in name and description: each begins a word there or has its stem. Every character is text.",
     ),
 ]
-Exactly = Annotated[str | None, QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
+Exactly = Annotated[
+    str | None,
+    QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Exactly this; an empty one is any."),
+]
 OwnerId = Annotated[str, PathParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS)]
 Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
@@ -72,17 +73,17 @@ class ItemQueries(Controller):
         offset: Offset = 0,
     ) -> Response[list[ItemDocument]]:
         equal = {"category": category, "owner_id": owner_id, "status": None if status == "any" else status}
-        found = await documents.find(equal, "created_at", search=search, limit=limit, offset=offset)
-        return json_answer(found)
+        given = {field: value for field, value in equal.items() if value}
+        return json_answer(await documents.find(given, "created_at", search or "", limit, offset))
 
     @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=refuses())
     async def shelf(
         self,
         documents: NamedDependency[Documents],
         owner_id: OwnerId,
-        status: StatusFilter = "active",
+        status: StatusFilter = "any",
     ) -> Response[list[ItemDocument]]:
-        equal = {"owner_id": owner_id, "status": None if status == "any" else status}
+        equal = {"owner_id": owner_id} if status == "any" else {"owner_id": owner_id, "status": status}
         return json_answer(await documents.find(equal, "created_at", limit=LARGEST_ID))
 
 

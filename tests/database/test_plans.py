@@ -83,7 +83,7 @@ def test_a_search_uses_the_words_index(filled: psycopg.Connection, documents: Do
     ],
 )
 def test_a_listing_comes_in_order_from_the_index_of_its_filters(
-    filled: psycopg.Connection, documents: Documents, filters: dict[str, str | None], index: str
+    filled: psycopg.Connection, documents: Documents, filters: dict[str, str], index: str
 ) -> None:
     query, parameters = documents.listing(filters, "created_at")
     listing = plan(filled, query, [*parameters, 20, 0])

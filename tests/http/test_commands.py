@@ -225,3 +225,27 @@ def test_without_authentication_the_acting_user_is_the_demo_user(api: httpx.Clie
 def an_item_to_put() -> dict[str, Any]:
     """All that a PUT may carry, just as it is in an item that `created` made."""
     return {field: value for field, value in an_item().items() if field != "owner_id"}
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "then"),
+    [
+        ({}, {"new_status": "swapped", "reason": "a"}, ("swapped", "a")),
+        ({"reason": "b"}, {"new_status": "swapped", "reason": "a"}, ("swapped", "b")),
+        ({"new_status": "archived"}, {"new_status": "swapped", "reason": "a"}, ("archived", "a")),
+        ({"new_status": "archived", "reason": None}, {"reason": "a"}, ("archived", None)),
+    ],
+)
+def test_of_a_status_change_the_body_goes_first_and_the_query_gives_the_rest(
+    api: httpx.Client, body: dict[str, Any], query: dict[str, str], then: tuple[str, str | None]
+) -> None:
+    item_id = created(api)["id"]
+    assert api.patch(f"/items/{item_id}/status", json=body, params=query).status_code == 200
+    entry = api.get(f"/items/{item_id}/audit-trail").json()["audit_trail"][-1]
+    assert (entry["new_status"], entry["reason"]) == then
+
+
+def test_a_delete_answers_with_the_new_version(api: httpx.Client) -> None:
+    item_id = created(api)["id"]
+    for _ in range(2):
+        assert api.delete(f"/items/{item_id}").headers["ETag"] == '"2"'

@@ -87,7 +87,6 @@ def shelf(api: httpx.Client) -> tuple[str, dict[str, dict[str, Any]]]:
 
 
 SHELVES = [
-    (None, ["elsewhere", "active"]),
     ("active", ["elsewhere", "active"]),
     ("swapped", ["swapped"]),
     ("archived", ["deleted", "archived"]),
@@ -97,21 +96,33 @@ SHELVES = [
 
 @pytest.mark.parametrize(("status", "names"), SHELVES)
 @pytest.mark.parametrize("as_shelf", [False, True], ids=["listing", "shelf"])
-def test_only_active_items_are_listed_unless_a_status_is_asked_for(
-    api: httpx.Client,
-    shelf: tuple[str, dict[str, dict[str, Any]]],
-    status: str | None,
-    names: list[str],
-    as_shelf: bool,
+def test_a_listing_and_a_shelf_hold_the_items_of_the_status_that_is_asked_for(
+    api: httpx.Client, shelf: tuple[str, dict[str, dict[str, Any]]], status: str, names: list[str], as_shelf: bool
 ) -> None:
     owner, items = shelf
-    asked = {"status": status} if status else {}
+    asked = {"status": status}
     response = (
         api.get(f"/items/owner/{owner}", params=asked)
         if as_shelf
         else api.get("/items", params={"owner_id": owner, **asked})
     )
     assert response.json() == [items[name] for name in names]
+
+
+def test_unless_a_status_is_asked_for_a_listing_holds_active_items_and_a_shelf_all(
+    api: httpx.Client, shelf: tuple[str, dict[str, dict[str, Any]]]
+) -> None:
+    owner, items = shelf
+    assert listed(api, owner_id=owner) == [items["elsewhere"], items["active"]]
+    assert api.get(f"/items/owner/{owner}").json() == listed(api, owner_id=owner, status="any")
+
+
+@pytest.mark.parametrize("empty", ["search", "category", "owner_id"])
+def test_an_empty_filter_is_none(api: httpx.Client, shelf: tuple[str, dict[str, dict[str, Any]]], empty: str) -> None:
+    """As an empty search box sends it."""
+    owner, _ = shelf
+    found = listed(api, **{"category": "", "search": "", "owner_id": owner, "limit": 1, empty: ""})
+    assert len(found) == 1
 
 
 def test_a_listing_holds_whole_items(api: httpx.Client, shelf: tuple[str, dict[str, dict[str, Any]]]) -> None:
