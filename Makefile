@@ -9,6 +9,9 @@ PG ?= 18
 setup: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11: name another with make PYTHON=…" >&2; exit 1; }
+	@echo "Setting up .venv; this takes half a minute the first time."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -242,17 +242,18 @@ create or replace function catalog.rebuild_document(
 )
 language plpgsql volatile as $$
 declare
-    v_stored jsonb;
+    v_before record;
+    v_after record;
+    v_query constant text := format('select version, valid_from, document from catalog.%I where id = $1', p_projection);
 begin
     perform catalog.lock_stream(p_stream_id);
-    execute format('select document from catalog.%I where id = $1', p_projection)
-    into v_stored
-    using p_stream_id;
-    execute format('select * from catalog.%I($1)', 'refold_' || p_projection)
-    into version, document
-    using p_stream_id;
-    changed := document is distinct from v_stored;
+    execute v_query into v_before using p_stream_id;
+    execute format('select catalog.%I($1)', 'refold_' || p_projection) using p_stream_id;
+    execute v_query into v_after using p_stream_id;
+    version := v_after.version;
+    document := v_after.document;
+    changed := v_after is distinct from v_before;
 end
 $$;
 comment on function catalog.rebuild_document is
-    'Folds one stream''s document anew and puts it in the stored one''s place while the stream is locked.';
+    'Folds one stream''s document anew in the stored one''s place, while the stream is locked; tells whether it differed.';

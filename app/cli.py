@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from rich.console import Console
 from app.database import check_schema, migrate
 from app.demo import run_demo
 from app.document_sql import compile_projections
-from app.errors import CatalogError
+from app.errors import CatalogError, SetupError
 from app.main import PROJECTIONS, create_app, schema_sql
 from app.postgres import EmbeddedPostgres, embedded_binaries
 from app.settings import Settings, read_settings
@@ -37,6 +38,7 @@ class Group(click.Group):
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="swappo-catalog")
 def main() -> None:
     """The Swappo Catalog: items, their history, and any instant of it.
 
@@ -61,7 +63,7 @@ def database_in_use(settings: Settings) -> Iterator[str]:
 @click.option("--host", help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
 def serve(host: str | None, port: int | None) -> None:
-    """Serve the API. An embedded database is migrated first; another one must be current."""
+    """Serve the API, migrating an embedded database first."""
     settings = read_settings()
     _exit_when_told()
     with database_in_use(settings) as conninfo:
@@ -69,17 +71,17 @@ def serve(host: str | None, port: int | None) -> None:
             check_schema(conninfo, schema_sql())
         else:
             migrate(conninfo, schema_sql())
-        address = host or settings.catalog_host, settings.catalog_port if port is None else port
-        console.print(f"Swappo Catalog on http://{address[0]}:{address[1]} — API at /api/v2, its page at /schema")
-        uvicorn.run(
+        listening = _listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
+        address = "http://{}:{}".format(*listening.getsockname()[:2])
+        console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
+        config = uvicorn.Config(
             create_app(conninfo, settings),
-            host=address[0],
-            port=address[1],
             access_log=False,
             log_level="warning",
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             server_header=False,
         )
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 @main.command()
@@ -87,6 +89,16 @@ def serve(host: str | None, port: int | None) -> None:
 def demo(url: str | None) -> None:
     """Tell the life of one item, request by request, and check every answer; exit 1 if one is wrong."""
     sys.exit(0 if run_demo(url) else 1)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket bound to the address. Raises SetupError if it is taken, or none of ours."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SetupError(f"cannot listen on {host}:{port} ({reason}): set --host, --port or CATALOG_PORT") from error
 
 
 def _exit_when_told() -> None:
@@ -102,7 +114,7 @@ def _exit_when_told() -> None:
 @main.command("migrate")
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 unless the database is current.")
 def migrate_command(check: bool) -> None:
-    """Install the schema and the compiled projections, if the database does not have just these."""
+    """Install the schema in the database in use."""
     with database_in_use(read_settings()) as conninfo:
         if check:
             check_schema(conninfo, schema_sql())

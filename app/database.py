@@ -51,10 +51,10 @@ class Database:
         await self.pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
+    async def connection(self, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit. Raises Unavailable when the database is away, busy, or too slow."""
         try:
-            connection = await self._living_connection()
+            connection = await self._living_connection(wait_seconds or self._settings.catalog_pool_timeout_seconds)
             try:
                 async with connection:
                     yield connection
@@ -63,9 +63,9 @@ class Database:
         except UNAVAILABLE as error:
             raise Unavailable(_why_unavailable(error)) from error
 
-    async def _living_connection(self) -> AsyncConnection:
+    async def _living_connection(self, wait_seconds: float) -> AsyncConnection:
         """A connection from the pool that is not dead; its own check waits 1, 2, 4 … seconds after each that is."""
-        deadline = time.monotonic() + self._settings.catalog_pool_timeout_seconds
+        deadline = time.monotonic() + wait_seconds
         while True:
             connection = await self.pool.getconn(max(0.0, deadline - time.monotonic()))
             try:
@@ -103,11 +103,11 @@ def _milliseconds(seconds: float) -> str:
 def _why_unavailable(error: Exception) -> str:
     match error:
         case errors.LockNotAvailable():
-            return "Another command on the same item takes too long; nothing was stored. Try again."
+            return "Another command on the same item takes too long; nothing was changed. Try again."
         case errors.QueryCanceled():
-            return "The database took too long; nothing was stored. Try again."
+            return "The database took too long; nothing was changed. Try again."
         case PoolTimeout() | TooManyRequests():
-            return "Too many requests wait for the database; nothing was stored. Try again."
+            return "The database is away, or too many requests wait for it; nothing was changed. Try again."
         case _:
             return "The database went away; whether a command was carried out is unknown. Read, then try again."
 
@@ -138,6 +138,7 @@ def migrate(conninfo: str, sql: str) -> bool:
     try:
         with psycopg.connect(conninfo) as connection:
             connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            _check_encoding(connection)
             if installed_checksum(connection) == checksum(sql):
                 return False
             connection.execute(sql)
@@ -145,6 +146,12 @@ def migrate(conninfo: str, sql: str) -> bool:
             return True
     except psycopg.Error as error:
         raise SetupError(f"the database cannot be migrated: {_first_line(error)}") from error
+
+
+def _check_encoding(connection: psycopg.Connection) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise SetupError(f"the database is encoded in {encoding}: create one with `encoding 'UTF8'`")
 
 
 def check_schema(conninfo: str, sql: str) -> None:

@@ -54,7 +54,8 @@ class Story:
 
     def tell(self) -> bool:
         """Whether every check held. A chapter's docstring is its heading."""
-        self.console.print(Panel(Text(f"To paste a request, first paste API={self.api}"), title="The life of one item"))
+        paste = Text(f"Against a service that stays, paste API={self.api} first, then any request below.")
+        self.console.print(Panel(paste, title="The life of one item"))
         chapters = (self.create, self.update, self.change_status, self.read, self.history, self.audit, self.rebuild)
         more = (self.travel_in_time, self.lose_no_update, self.delete, self.look_back)
         try:

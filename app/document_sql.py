@@ -122,7 +122,7 @@ def refold_function(projection: AnyProjection) -> str:
     """`refold_<name>`: the stored document of one stream made what the fold says."""
     name = projection.name
     return f"""\
-create or replace function catalog.refold_{name}(p_stream_id integer, out version integer, out document jsonb)
+create or replace function catalog.refold_{name}(p_stream_id integer) returns void
 language sql volatile as $$
 with folded as (
     select * from catalog.fold_{name}(p_stream_id)
@@ -131,11 +131,10 @@ with folded as (
     where id = p_stream_id
         and not exists (select from folded)
 )
-insert into catalog.{name} as stored (id, version, valid_from, document)
+insert into catalog.{name} (id, version, valid_from, document)
 select id, version, valid_from, document from folded
 on conflict (id) do update
 set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
-returning stored.version, stored.document
 $$;
 {comment(f"function catalog.refold_{name}", f"Writes the document of {projection.__name__} as the log has it.")}
 """

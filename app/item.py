@@ -15,15 +15,20 @@ from app.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemStatusC
 
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
 
-Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL_CHARACTERS)]
-Description = Annotated[str, Meta(min_length=1, max_length=5000, pattern=NO_CONTROL_CHARACTERS)]
-Category = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
-ImageUrl = Annotated[str, Meta(min_length=1, max_length=2048, pattern=NO_CONTROL_CHARACTERS)]
+Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL_CHARACTERS, examples=["Garden spade"])]
+Description = Annotated[
+    str, Meta(min_length=1, max_length=5000, pattern=NO_CONTROL_CHARACTERS, examples=["Sharp, hardly used."])
+]
+Category = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, examples=["tools"])]
+ImageUrl = Annotated[
+    str,
+    Meta(min_length=1, max_length=2048, pattern=NO_CONTROL_CHARACTERS, examples=["https://images.example/spade.jpg"]),
+]
 ImageUrls = Annotated[tuple[ImageUrl, ...], Meta(min_length=1, max_length=20)]
-Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north")]
-Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east")]
-UserId = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
-Reason = Annotated[str, Meta(max_length=1000, pattern=NO_CONTROL_CHARACTERS)]
+Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north", examples=[52.52])]
+Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east", examples=[13.405])]
+UserId = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, examples=["alice"])]
+Reason = Annotated[str, Meta(max_length=1000, pattern=NO_CONTROL_CHARACTERS, examples=["for a rake"])]
 
 
 class ItemNotFound(NotFound):
@@ -136,7 +141,7 @@ def decide(command: Command, item: Item | None) -> tuple[Event, ...]:
     if item.deleted_at is not None:
         if isinstance(command, DeleteItem):
             return ()
-        raise ItemIsDeleted("The item is deleted; a deleted item can only be restored.", deleted_at=item.deleted_at)
+        raise ItemIsDeleted("The item is deleted; it takes no more changes.", deleted_at=item.deleted_at)
     match command:
         case UpdateItem():
             return (*_updates(command, item), *_status_changes(command.status, None, item))

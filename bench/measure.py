@@ -1,6 +1,7 @@
 """What all benchmarks share: a database of their own, runs that take turns (A B A B …), a table with ratios."""
 
 import platform
+import signal
 import statistics
 import tempfile
 import time
@@ -22,6 +23,7 @@ console = Console()
 @contextmanager
 def a_database() -> Iterator[str]:
     """The conninfo of a new embedded database with the server's own durability; gone afterwards."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "data") as server:
         migrate(server.conninfo, schema_sql())
         yield server.conninfo

@@ -178,7 +178,7 @@ def test_ended_while_its_service_starts_it_leaves_nothing(tmp_path: Path, number
 
 
 def test_a_service_that_cannot_start_is_one_sentence(tmp_path: Path) -> None:
-    told = demo(TMPDIR=str(tmp_path), PATH="/nonexistent")
+    told = demo(TMPDIR=str(tmp_path), CATALOG_POSTGRES_BIN="/nonexistent")
     assert told.returncode == 1
     assert "did not start" in told.stderr
     assert "Traceback" not in told.stderr

@@ -14,7 +14,7 @@ from app.documents import Document, Documents
 from app.events import ItemCreated, Metadata, tag_of
 from app.http.answers import ItemDocument, encoded, etag, is_unchanged, json_answer, rfc3339, with_members
 from app.http.instants import parse_instant
-from app.http.problems import refuses
+from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import LARGEST_ID, IfNoneMatch
 from app.item import ItemNotFound
 from app.store import StoredEvent
@@ -22,7 +22,7 @@ from app.store import StoredEvent
 FOR_EVER = "public, max-age=31536000, immutable"
 
 Timestamp = Annotated[
-    str, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
+    str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
 ]
 VersionNumber = Annotated[int, PathParameter(description="1 is the item as it was created.")]
 
@@ -101,8 +101,10 @@ class ItemHistory(Controller):
 
     @get("/time-travel", summary="The item as of an instant", responses=refuses(404))
     async def time_travel(
-        self, item_id: FromPath[int], documents: NamedDependency[Documents], timestamp: Timestamp
+        self, item_id: FromPath[int], documents: NamedDependency[Documents], timestamp: Timestamp = None
     ) -> Response[TimeTravel]:
+        if timestamp is None:
+            raise invalid_input([FieldProblem(pointer="/timestamp", detail="This field is required.", source="query")])
         instant = parse_instant(timestamp)
         found = await documents.get_as_of(item_id, until=instant)
         if found is None:

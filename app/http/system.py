@@ -10,6 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Schema
 from litestar.plugins import OpenAPISchemaPlugin
+from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 from litestar.typing import FieldDefinition
@@ -21,6 +22,7 @@ from app.http.answers import ItemDocument, encoded
 from app.http.problems import refuses
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
+PROBE_WAITS_SECONDS = 1.0
 NO_FAVICON = "<link rel='icon' href='data:,'>"
 
 
@@ -36,13 +38,19 @@ class HealthChecks(Controller):
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
     async def ready(self, database: NamedDependency[Database]) -> Response[Health]:
-        async with database.connection() as connection:
+        async with database.connection(PROBE_WAITS_SECONDS) as connection:
             await connection.execute("select from catalog.settled")
         return encoded(Health(status="ok"))
 
     @get("/live", summary="Live: the process answers", responses=refuses())
     async def live(self) -> Response[Health]:
         return encoded(Health(status="ok"))
+
+
+@get("/", include_in_schema=False)
+async def to_the_page() -> Redirect:
+    """A visitor with a browser is shown what there is to see."""
+    return Redirect("schema")
 
 
 class GivenSchema(Schema):

@@ -123,7 +123,7 @@ end
 $$;
 comment on function catalog.write_items is 'Takes one more event into the stored document of Items.';
 
-create or replace function catalog.refold_items(p_stream_id integer, out version integer, out document jsonb)
+create or replace function catalog.refold_items(p_stream_id integer) returns void
 language sql volatile as $$
 with folded as (
     select * from catalog.fold_items(p_stream_id)
@@ -132,11 +132,10 @@ with folded as (
     where id = p_stream_id
         and not exists (select from folded)
 )
-insert into catalog.items as stored (id, version, valid_from, document)
+insert into catalog.items (id, version, valid_from, document)
 select id, version, valid_from, document from folded
 on conflict (id) do update
 set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
-returning stored.version, stored.document
 $$;
 comment on function catalog.refold_items is 'Writes the document of Items as the log has it.';
 

@@ -454,15 +454,17 @@ def test_the_log_begins_anew_and_the_one_before_is_kept(folder: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
+def small_disk() -> Iterator[Path]:
+    """Mounted where paths are short, so that the socket and its lock are on it too."""
+    disk = Path(tempfile.mkdtemp(prefix="disk-", dir="/tmp"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=90m,mode=755", "none", str(disk)]
     mounted = subprocess.run(mount, check=False, capture_output=True, text=True) if ROOT else None
     if not mounted or mounted.returncode:
+        disk.rmdir()
         pytest.skip(f"a small disk takes the right to mount one: {mounted.stderr.strip() if mounted else 'not root'}")
     yield disk
-    subprocess.run(["umount", disk], check=True)
+    subprocess.run(["umount", "--lazy", disk], check=True)
+    disk.rmdir()
 
 
 def fill(disk: Path, leave_bytes: int) -> None:

@@ -110,7 +110,7 @@ async def test_a_stream_that_is_locked_for_too_long_is_unavailable_and_nothing_i
 async def test_a_pool_that_stays_exhausted_is_unavailable(toys_conninfo: str) -> None:
     async with a_handler(toys_conninfo, catalog_pool_size=1, catalog_pool_timeout_seconds=0.1) as (handler, database):
         async with database.connection():
-            with pytest.raises(Unavailable, match="Too many requests wait for the database"):
+            with pytest.raises(Unavailable, match="The database is away, or too many requests wait for it"):
                 await handler.handle(DUCK, TESTER)
         assert (await handler.handle(DUCK, TESTER)).version == 1
 

@@ -113,3 +113,14 @@ def test_a_database_that_is_not_there_is_one_clear_sentence(conninfo: str) -> No
         migrate(nowhere, schema_sql())
     with pytest.raises(SetupError, match=r'the database cannot be reached: .*database "nowhere" does not exist'):
         check_schema(nowhere, schema_sql())
+
+
+def test_a_database_of_another_encoding_is_refused_in_a_sentence(server: EmbeddedPostgres) -> None:
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute("create database latin encoding 'LATIN1' locale 'C' template template0")
+    try:
+        with pytest.raises(SetupError, match="the database is encoded in LATIN1: create one with `encoding 'UTF8'`"):
+            migrate(make_conninfo(server.conninfo, dbname="latin"), schema_sql())
+    finally:
+        with psycopg.connect(server.conninfo, autocommit=True) as connection:
+            connection.execute("drop database latin")

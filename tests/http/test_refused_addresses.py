@@ -46,7 +46,7 @@ def test_an_unknown_route_is_404(api: httpx.Client, method: str, path: str) -> N
     assert problem["title"] == "There is no such thing"
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/api", "/schema/nope", "/schema/a/b", "/assets/nope", "/health/nope"])
+@pytest.mark.parametrize("path", ["/nope", "/api", "/schema/nope", "/schema/a/b", "/assets/nope", "/health/nope"])
 def test_an_unknown_address_beside_the_api_is_404(service: str, path: str) -> None:
     assert_problem(httpx.get(f"{service}{path}"), 404)
 

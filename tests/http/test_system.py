@@ -194,3 +194,8 @@ def test_connections_that_die_under_commands_cost_503_at_most_and_no_acknowledge
 def test_an_item_has_its_address_where_the_public_finds_it(own: httpx.Client) -> None:
     response = own.post("/items", json=an_item())
     assert response.headers["Location"] == f"https://swappo.example/catalog/api/v2/items/{response.json()['id']}"
+
+
+def test_a_visitor_of_the_root_is_sent_to_the_interactive_page(service: str) -> None:
+    visited = httpx.get(f"{service}/", follow_redirects=True)
+    assert (visited.status_code, visited.url.path) == (200, "/schema")

@@ -121,3 +121,12 @@ def test_a_document_that_should_not_be_is_taken_away_by_a_rebuild(log: psycopg.C
     query = "select changed, document from catalog.rebuild_document('toys', %s)"
     assert log.execute(query, (stream_id,)).fetchone() == (True, None)
     assert log.execute("select count(*) from catalog.toys where id = %s", (stream_id,)).fetchone() == (0,)
+
+
+def test_a_wrong_version_beside_a_right_document_is_told_and_healed(log: psycopg.Connection) -> None:
+    stream_id, *_ = append(log, None, [ToyBuilt(name="duck", weight=3, box="red")])
+    query = "select changed, version from catalog.rebuild_document('toys', %s)"
+    for wrong in ("version = 40", "valid_from = now()"):
+        log.execute(f"update catalog.toys set {wrong} where id = %s", (stream_id,))
+        assert log.execute(query, (stream_id,)).fetchone() == (True, 1)
+        assert log.execute(query, (stream_id,)).fetchone() == (False, 1)
