@@ -50,12 +50,14 @@ comment on constraint events_by_stream on catalog.events is
 
 create table if not exists catalog.settled (
     only_row boolean primary key default true check (only_row),
+    noted_instant timestamptz not null default '-infinity',
     position bigint not null default 0,
     instant timestamptz not null default '-infinity'
 );
 insert into catalog.settled default values on conflict do nothing;
 comment on table catalog.settled is 'The high-water mark, one row: up to here nothing can be added to the log any more.';
 comment on column catalog.settled.only_row is 'Keeps the table at one row.';
+comment on column catalog.settled.noted_instant is 'Appends that begin from now on record later than this; next to be settled.';
 comment on column catalog.settled.position is 'Every position up to this one is committed or will never be.';
 comment on column catalog.settled.instant is 'No event will be recorded at or before this instant any more.';
 
@@ -84,7 +86,9 @@ create or replace function catalog.words_matching(search text) returns tsquery
 language sql immutable parallel safe
 return case
     when catalog.plain_words(search) ~ '\S' then
-        to_tsquery('simple', regexp_replace(btrim(catalog.plain_words(search), E' \t\n'), '\s+', ':* & ', 'g') || ':*')
+        to_tsquery(
+            'simple',
+            replace(btrim(regexp_replace(catalog.plain_words(search), '\s+', ' ', 'g')), ' ', ':* & ') || ':*')
         || plainto_tsquery('english', catalog.plain_words(search))
     else ''::tsquery
 end;
@@ -115,10 +119,17 @@ end
 $$;
 comment on function catalog.refuse_change is 'Raises SW003: the trigger that keeps the log append-only.';
 
-create or replace trigger events_are_for_ever
-before update or delete or truncate on catalog.events
-for each statement execute function catalog.refuse_change();
-comment on trigger events_are_for_ever on catalog.events is 'Refuses update, delete and truncate, whoever asks.';
+do $$
+begin
+    if not exists (select from pg_trigger where tgname = 'events_are_for_ever') then
+        create trigger events_are_for_ever
+        before update or delete or truncate on catalog.events
+        for each statement execute function catalog.refuse_change();
+        alter table catalog.events enable always trigger events_are_for_ever;
+    end if;
+end
+$$;
+comment on trigger events_are_for_ever on catalog.events is 'Refuses update, delete and truncate, whoever asks, replication included.';
 
 create or replace function catalog.raise_conflict(stream_id integer, expected_version integer) returns void
 language plpgsql volatile as $$
@@ -156,28 +167,32 @@ language plpgsql volatile as $$
 declare
     v_tick constant interval := '1 microsecond';
     v_count integer;
+    v_floor timestamptz;
     v_event jsonb;
 begin
     if jsonb_typeof(p_events) is distinct from 'array' or jsonb_array_length(p_events) = 0 then
         raise exception 'events must be a JSON array of at least one event' using errcode = 'SW004';
     end if;
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'an append must see what is settled by now: use read committed' using errcode = 'SW005';
+    end if;
     v_count := jsonb_array_length(p_events);
     perform pg_advisory_xact_lock_shared(catalog.append_gate());
 
-    -- The first event's instant: the clock's, but never at or before one that is settled.
-    select greatest(clock_timestamp(), settled.instant + v_tick)
-    into append_to_stream.recorded_at
+    -- The first event's instant is the clock's once the stream is ours, but later than any that is about to be settled.
+    select settled.noted_instant + v_tick
+    into strict v_floor
     from catalog.settled;
 
     if p_stream_id is null then
         insert into catalog.streams (version, recorded_at)
-        values (v_count, append_to_stream.recorded_at + (v_count - 1) * v_tick)
-        returning streams.stream_id, 0
-        into append_to_stream.stream_id, append_to_stream.version;
+        values (v_count, greatest(clock_timestamp(), v_floor) + (v_count - 1) * v_tick)
+        returning streams.stream_id, 0, streams.recorded_at - (v_count - 1) * v_tick
+        into append_to_stream.stream_id, append_to_stream.version, append_to_stream.recorded_at;
     else
         update catalog.streams
         set version = streams.version + v_count,
-            recorded_at = greatest(append_to_stream.recorded_at, streams.recorded_at + v_tick) + (v_count - 1) * v_tick
+            recorded_at = greatest(clock_timestamp(), v_floor, streams.recorded_at + v_tick) + (v_count - 1) * v_tick
         where streams.stream_id = p_stream_id
             and streams.version = coalesce(p_expected_version, streams.version)
         returning streams.stream_id, streams.version - v_count, streams.recorded_at - (v_count - 1) * v_tick
@@ -219,7 +234,8 @@ comment on function catalog.append_to_stream is
 $$Appends events, a JSON array of {"type": …, fields}, to a stream, or to a new one if p_stream_id is null, and writes
 the inline documents, all in the caller's transaction. Without p_expected_version any version will do.
 Answers with the newest event's version, position and instant, and with the inline documents by projection.
-Raises SW001 if the stream is at another version, SW002 if there is none, SW004 if the events are no events.$$;
+Raises SW001 if the stream is at another version, SW002 if there is none, SW004 if the events are no events, SW005 in
+a transaction that is not read committed.$$;
 
 create or replace function catalog.lock_stream(p_stream_id integer) returns void
 language sql volatile
@@ -257,3 +273,43 @@ end
 $$;
 comment on function catalog.rebuild_document is
     'Folds one stream''s document anew in the stored one''s place, while the stream is locked; tells whether it differed.';
+
+create or replace function catalog.note_mark(out "position" bigint, out instant timestamptz)
+language plpgsql volatile as $$
+begin
+    update catalog.settled
+    set noted_instant = greatest(clock_timestamp(), settled.noted_instant)
+    returning settled.noted_instant into note_mark.instant;
+    select case when is_called then last_value else 0 end
+    into note_mark.position
+    from catalog.events_position_seq;
+end
+$$;
+comment on function catalog.note_mark is
+$$The first of three steps to settle the log, a transaction of its own: notes the newest position handed out, and an
+instant that appends from now on stay above. Next list gate_holders(); when exactly those are gone, publish_mark().$$;
+
+create or replace function catalog.gate_holders() returns setof text
+language sql volatile
+begin atomic
+    select virtualtransaction
+    from pg_locks
+    where locktype = 'advisory'
+        and mode = 'ShareLock'
+        and granted
+        and database = (select oid from pg_database where datname = current_database())
+        and (classid::bigint << 32) + objid::bigint = catalog.append_gate();
+end;
+comment on function catalog.gate_holders is 'The transactions that are appending just now.';
+
+create or replace function catalog.publish_mark(p_position bigint, p_instant timestamptz) returns void
+language sql volatile
+begin atomic
+    update catalog.settled
+    set position = greatest(settled.position, p_position),
+        instant = greatest(settled.instant, p_instant)
+    where settled.position < p_position
+        or settled.instant < p_instant;
+end;
+comment on function catalog.publish_mark is
+    'Declares settled what note_mark noted, once the holders of the gate listed after it are gone. Never goes back.';

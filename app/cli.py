@@ -52,6 +52,8 @@ def database_in_use(settings: Settings) -> Iterator[str]:
     if settings.database_url:
         yield settings.database_url
         return
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]  # meant for another server: libpq would take them for this one too
     embedded = EmbeddedPostgres(
         settings.catalog_data_dir, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port
     )
@@ -102,12 +104,12 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _exit_when_told() -> None:
-    """Make SIGTERM and SIGINT an orderly exit, before and after uvicorn: it stops gracefully, then passes them on."""
+    """Make SIGTERM, SIGINT and SIGHUP an orderly exit; uvicorn stops gracefully, then passes them on."""
 
     def leave(*_: object) -> None:
         raise SystemExit(0)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, leave)
 
 
@@ -136,7 +138,11 @@ def psql(arguments: tuple[str, ...]) -> None:
     settings = read_settings()
     with database_in_use(settings) as conninfo:
         program = _psql(settings)
-        sys.exit(os.spawnvp(os.P_WAIT, program, [program, "--dbname", conninfo, *arguments]))
+        # Ctrl-C is psql's, to cancel a query; it must not stop the database under it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        command = [program, "--dbname", conninfo, *arguments]
+        child = os.posix_spawnp(program, command, os.environ, setsigdef=[signal.SIGINT])
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def _psql(settings: Settings) -> str:

@@ -18,7 +18,16 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from app.errors import SetupError, Unavailable
 from app.settings import Settings
 
-UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TooManyRequests)
+UNAVAILABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+    PoolTimeout,
+    TooManyRequests,
+)
+RECONNECT_SECONDS = 1.0
+"""After so long without success the pool stops doubling its pauses; the next request makes it try at once."""
 
 SESSION = """
 select set_config('timezone', 'UTC', false),
@@ -38,6 +47,7 @@ class Database:
             min_size=1,
             max_size=settings.catalog_pool_size,
             timeout=settings.catalog_pool_timeout_seconds,
+            reconnect_timeout=RECONNECT_SECONDS,
             kwargs={"autocommit": True, "application_name": "catalog"},
             configure=self._configure,
             open=False,
@@ -104,6 +114,8 @@ def _why_unavailable(error: Exception) -> str:
     match error:
         case errors.LockNotAvailable():
             return "Another command on the same item takes too long; nothing was changed. Try again."
+        case errors.ReadOnlySqlTransaction():
+            return "The database takes no changes just now; nothing was changed. Try again."
         case errors.QueryCanceled():
             return "The database took too long; nothing was changed. Try again."
         case PoolTimeout() | TooManyRequests():
@@ -127,6 +139,8 @@ def schema_file() -> str:
     return (packaged if packaged.exists() else here.parent / "schema.sql").read_text(encoding="utf-8")
 
 
+MIGRATION_SESSION = "set local standard_conforming_strings = on; set local lock_timeout = '10s'"
+"""An open transaction must not make everybody else wait behind a migration that waits for it."""
 MIGRATION_LOCK = 7023051975126217512
 
 
@@ -136,8 +150,9 @@ def migrate(conninfo: str, sql: str) -> bool:
     Raises SetupError if the database cannot be reached or refuses.
     """
     try:
-        with psycopg.connect(conninfo) as connection:
+        with psycopg.connect(conninfo, client_encoding="utf8") as connection:
             connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            connection.execute(MIGRATION_SESSION)
             _check_encoding(connection)
             if installed_checksum(connection) == checksum(sql):
                 return False

@@ -13,6 +13,8 @@ from app.rules import Index, Words
 
 def compile_projections(projections: Sequence[AnyProjection]) -> str:
     """The SQL that installs every compiling projection, and `project_inline`, which appends call."""
+    names = [projection.name for projection in projections]
+    assert len(set(names)) == len(names), f"two projections of one name: {names}"
     compiled = [projection for projection in projections if projection.compiles()]
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
     parts = [fold_function(projection) for projection in compiled]
@@ -51,10 +53,12 @@ def table(projection: AnyProjection) -> str:
         ") with (fillfactor = 70);",
         comment(f"table catalog.{name}", f"The current documents of the projection {projection.__name__}."),
         comment(f"column catalog.{name}.id", "The stream the document is folded from."),
-        comment(f"column catalog.{name}.version", "The version of the last event folded."),
-        comment(f"column catalog.{name}.valid_from", "When that event was recorded."),
+        comment(f"column catalog.{name}.version", "The version of its stream."),
+        comment(f"column catalog.{name}.valid_from", "When the last event that it is folded from was recorded."),
         comment(f"column catalog.{name}.document", f"{projection.document.__name__}, as the API serves it."),
     ]
+    labels = [_index(name, index)[0] for index in projection.indexes]
+    assert len(set(labels)) == len(labels), f"two indexes of one name: {labels}"
     for index in projection.indexes:
         lines += _index(name, index)
     return "\n".join(lines) + "\n"
@@ -109,7 +113,10 @@ begin
     elsif p_type in ({with_verb("ends")}) then
         delete from catalog.{name} where id = p_stream_id;
     else
-        select stored.document into v_document from catalog.{name} as stored where stored.id = p_stream_id;
+        update catalog.{name} as stored
+        set version = p_version
+        where stored.id = p_stream_id
+        returning stored.document into v_document;
     end if;
     return v_document;
 end

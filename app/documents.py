@@ -22,9 +22,9 @@ class Document(Struct, frozen=True):
     """A document with its place in time."""
 
     version: int
-    """The version of the last event folded into it."""
+    """The version of its stream, events that the projection ignores included."""
     valid_from: datetime
-    """When that event was recorded."""
+    """When the last event folded into it was recorded."""
     json: bytes
     """The document, as stored."""
 
@@ -113,7 +113,9 @@ class Documents:
         return Rebuilt(*row) if row and row[2] is not None else None
 
     def _words(self) -> Words:
-        return next(index for index in self._projection.indexes if isinstance(index, Words))
+        words = [index for index in self._projection.indexes if isinstance(index, Words)]
+        assert words, f"{self._projection.__name__} has no words to search"
+        return words[0]
 
 
 async def fold_stream(

@@ -100,7 +100,9 @@ class TagTable(Generic[E]):
     """Which stored tag is which event type, for one union of events."""
 
     def __init__(self, union: object) -> None:
-        self.types: Mapping[str, type[E]] = {tag_of(each): each for each in get_args(union) or (union,)}
+        members = get_args(union) or (union,)
+        self.types: Mapping[str, type[E]] = {tag_of(each): each for each in members}
+        assert len(self.types) == len(members), f"two events of one tag among {sorted(map(tag_of, members))}"
         self._decoders = {tag: msgspec.json.Decoder(each) for tag, each in self.types.items()}
 
     def decode(self, tag: str, data: bytes) -> E:

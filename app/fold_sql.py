@@ -70,7 +70,8 @@ def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
     """The fields that an event sets, as a JSONB expression over its `data`; without those taken from its envelope."""
     (event,) = rule.events
     parts: list[str] = []
-    constants: dict[str, Any] = _defaults(rule, projection) if rule.verb == "starts" else {}
+    defaults = _defaults(rule, projection) if rule.verb == "starts" else {}
+    constants: dict[str, Any] = {}
     copied: dict[str, str] = {}
     for step in rule.steps:
         match step:
@@ -91,8 +92,10 @@ def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
     elif copied:
         pairs = ", ".join(f"{literal(field)}, {value}" for field, value in copied.items())
         parts.append(f"jsonb_build_object({pairs})")
+    if defaults:
+        parts.insert(0, _json_literal(defaults))
     if constants:
-        parts.append(f"{literal(msgspec.json.encode(constants).decode())}::jsonb")
+        parts.append(_json_literal(constants))
     return " || ".join(parts) or EMPTY
 
 
@@ -108,7 +111,19 @@ def _defaults(rule: Rule, projection: AnyProjection) -> dict[str, Any]:
 
 def _value(value: object) -> str:
     if isinstance(value, MemberDescriptorType):
-        return f"data -> {literal(value.__name__)}"
+        name = literal(value.__name__)
+        default = _default_of(value)
+        return f"data -> {name}" if default is NODEFAULT else f"coalesce(data -> {name}, {_json_literal(default)})"
+    return _json_literal(value)
+
+
+def _default_of(field: MemberDescriptorType) -> Any:
+    """What an event stored before it had this field is read as; NODEFAULT if it always had it."""
+    (found,) = (each for each in msgspec.structs.fields(field.__objclass__) if each.name == field.__name__)
+    return found.default if found.default_factory is NODEFAULT else found.default_factory()
+
+
+def _json_literal(value: object) -> str:
     return f"{literal(msgspec.json.encode(value).decode())}::jsonb"
 
 
@@ -122,9 +137,9 @@ create or replace function catalog.fold_{name}(
     p_until timestamptz default 'infinity',
     p_version integer default 2147483647
 ) returns table (id integer, version integer, valid_from timestamptz, document jsonb)
-language sql stable parallel safe as $$
+language sql stable parallel safe as $fold$
 {fold_query(projection, where)}
-$$;
+$fold$;
 {
         comment(
             f"function catalog.fold_{name}",
@@ -162,7 +177,7 @@ select stream_id, last_version, last_recorded_at,
     )
 from (
     select stream_id,
-        max(version) filter (where patch is not null) as last_version,
+        max(version) as last_version,
         max(recorded_at) filter (where patch is not null) as last_recorded_at,
         array_agg(patch order by version) as patches,
 {select_columns}
@@ -191,25 +206,25 @@ def _field(field: str, projection: AnyProjection) -> tuple[list[str], str]:
         (event, step.value) for event, step in steps if isinstance(step, Becomes) and isinstance(step.value, Envelope)
     ]
     if not enveloped:
-        return [f"max(version) filter (where patch ? {key}) as {field}_at"], f"patches[{field}_at] -> {key}"
+        return [f"max(version) filter (where patch ? {key}) as {field}__at"], f"patches[{field}__at] -> {key}"
     written = f"filter (where type in ({tags(event for event, _ in enveloped)}))"
     columns, value = {
         "stream_id": ([], "to_jsonb(stream_id)"),
-        "version": ([f"max(version) {written} as {field}_version"], f"to_jsonb({field}_version)"),
+        "version": ([f"max(version) {written} as {field}__version"], f"to_jsonb({field}__version)"),
         "recorded_at": (
-            [f"max(recorded_at) {written} as {field}_instant"],
-            f"to_jsonb(catalog.rfc3339({field}_instant))",
+            [f"max(recorded_at) {written} as {field}__instant"],
+            f"to_jsonb(catalog.rfc3339({field}__instant))",
         ),
     }[enveloped[0][1].name]
     defaulted = any(rule.verb == "starts" and field in _defaults(rule, projection) for rule in rules.values())
     if len(enveloped) == len(steps) and not defaulted:
         return columns, value
     columns += [
-        f"max(version) {written} as {field}_enveloped_at",
-        f"max(version) filter (where patch ? {key}) as {field}_at",
+        f"max(version) {written} as {field}__enveloped_at",
+        f"max(version) filter (where patch ? {key}) as {field}__at",
     ]
-    patched = f"patches[{field}_at] -> {key}"
-    return columns, f"case when {field}_enveloped_at > {field}_at then {value} else {patched} end"
+    patched = f"patches[{field}__at] -> {key}"
+    return columns, f"case when {field}__enveloped_at > coalesce({field}__at, 0) then {value} else {patched} end"
 
 
 def _writes(step: Step, event: type[Struct], field: str) -> bool:
@@ -238,7 +253,9 @@ def tags(events: Iterable[type[Struct]]) -> str:
 
 
 def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    """A string constant, the same whatever a session takes backslashes for."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
 
 def comment(on: str, text: str) -> str:

@@ -43,10 +43,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     stream_id: int
     version: int
-    document: bytes
-    """The document after the command, as stored."""
+    document: bytes | None
+    """The document after the command, as stored; None if the command ended it."""
     appended: Appended | None
     """None if the command asked for what already was."""
+
+
+NO_STREAM = 0
+NULL = b"null"
 
 
 class Loaded(Struct, frozen=True):
@@ -94,28 +98,28 @@ class CommandHandler(Generic[C, S, E]):
         expectation: Expectation | None,
     ) -> Outcome:
         loaded = await self._load(connection, stream_id)
-        if expectation is not None and loaded.document is not None and loaded.version != expectation.version:
+        if expectation is not None and loaded.version not in (NO_STREAM, expectation.version):
             raise version_conflict(expectation.conflict, expectation.version, loaded.version)
         state = None if loaded.document is None else msgspec.json.decode(loaded.document, type=self._decider.state)
         events = self._decider.decide(command, state)
         if not events:
             assert stream_id is not None, "a new stream begins with an event"
-            assert loaded.document is not None, "what already is has a document"
             return Outcome(stream_id=stream_id, version=loaded.version, document=loaded.document, appended=None)
         appended = await append_to_stream(connection, stream_id, loaded.version, events, metadata)
+        document = bytes(appended.documents[self._decider.projection.name])
         return Outcome(
             stream_id=appended.stream_id,
             version=appended.version,
-            document=bytes(appended.documents[self._decider.projection.name]),
+            document=None if document == NULL else document,
             appended=appended,
         )
 
     async def _load(self, connection: AsyncConnection, stream_id: int | None) -> Loaded:
         if stream_id is None:
-            return Loaded(0, None)
+            return Loaded(NO_STREAM, None)
         cursor = await connection.execute(self._load_query, (stream_id,), prepare=True)
         row = await cursor.fetchone()
-        return Loaded(*row) if row else Loaded(0, None)
+        return Loaded(*row) if row else Loaded(NO_STREAM, None)
 
 
 def _as_expected(conflict: VersionConflict, expectation: Expectation | None) -> VersionConflict:

@@ -19,7 +19,7 @@ from app.http.history import ItemHistory
 from app.http.items import ItemQueries, StatsQueries
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.requests import check_request
-from app.http.system import HealthChecks, StructSchemas, openapi_config, swagger_files, to_the_page
+from app.http.system import HealthChecks, StructSchemas, openapi_config, page_file, to_the_page
 from app.item import Command, Item, decide
 from app.settings import Settings
 from projections.items import Item as ItemDocument
@@ -54,7 +54,7 @@ def create_app(conninfo: str, settings: Settings) -> ASGIApp:
     )
     return answering_head(
         Litestar(
-            route_handlers=[api, to_the_page, HealthChecks, swagger_files()],
+            route_handlers=[api, to_the_page, HealthChecks, page_file],
             dependencies={
                 "handler": _always(handler),
                 "documents": _always(documents),

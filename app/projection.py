@@ -78,6 +78,8 @@ class Projection(Generic[D, E]):
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__dict__.get("name", cls.__name__.lower())
+        if "__orig_bases__" not in cls.__dict__:
+            raise RuleError(f"{cls.__name__} derives from another projection: write its rules out")
         (origin,) = cls.__dict__["__orig_bases__"]
         cls.document, union = get_args(origin)
         cls.tags = TagTable(union)

@@ -1,21 +1,27 @@
 """A rule set that cannot be right is refused while its class is made, with one sentence that names what is wrong."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from types import MemberDescriptorType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 
-from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step
+from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step, Words
 
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+TABLES_OF_THE_STORE = {"events", "streams", "settled", "installed", "projections"}
+NEVER_IN_A_CONSTANT = (b"$fold$", b"\\u0000")
 ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 
 
 def check_projection(projection: Any) -> dict[type[Struct], Rule]:
     """The rule of each used event type, with the steps of `always`. Raises RuleError."""
     name = projection.__name__
+    if not NAME.fullmatch(projection.name) or projection.name in TABLES_OF_THE_STORE:
+        raise RuleError(f"{projection.name!r} cannot name a table: {NAME.pattern}, and none of the event store's own")
     overridden = "evolve" in projection.__dict__
     if overridden and projection.rules:
         raise RuleError(f"{name} has both rules and an evolve of its own; one fold is enough")
@@ -26,6 +32,8 @@ def check_projection(projection: Any) -> dict[type[Struct], Rule]:
     if not projection.rules:
         raise RuleError(f"{name} has neither rules nor an evolve of its own")
     try:
+        check_document(projection.document)
+        _check_indexes(projection)
         return _check_rules(projection)
     except RuleError as error:
         raise RuleError(f"{name}: {error}") from None
@@ -50,7 +58,10 @@ def _check_rules(projection: Any) -> dict[type[Struct], Rule]:
     for event in union:
         if event not in by_event and event not in ignored:
             raise RuleError(f"{event.__name__} is neither used nor ignored")
+    if not any(rule.verb == "starts" for rule in by_event.values()):
+        raise RuleError("no event starts a document")
     for rule in by_event.values():
+        check_struct(rule.events[0], "type")
         _check_rule(rule, projection.document)
     _check_counters(by_event)
     _check_envelopes(by_event)
@@ -61,14 +72,17 @@ def _check_rule(rule: Rule, document: type[Struct]) -> None:
     """Every step's fields belong where they should, no field is written twice, and a start leaves none open."""
     (event,) = rule.events
     written: list[str] = []
+    started: list[str] = []
     for step in rule.steps:
-        written += _check_step(step, event, document)
+        fields = _check_step(step, event, document)
+        written += fields
+        started += [] if isinstance(step, Merges) else fields
     for field in written:
         if written.count(field) > 1:
             raise RuleError(f"{event.__name__} writes {document.__name__}.{field} twice")
     if rule.verb == "starts":
         for needed in msgspec.structs.fields(document):
-            if needed.required and needed.name not in written:
+            if needed.required and needed.name not in started:
                 raise RuleError(f"{document.__name__}.{needed.name} is required and {event.__name__} does not start it")
         if any(isinstance(step, GrowsBy) for step in rule.steps):
             raise RuleError(f"{event.__name__} starts a document, so nothing is there yet that grows")
@@ -80,11 +94,14 @@ def _check_step(step: Step, event: type[Struct], document: type[Struct]) -> list
         source = _type_of(step.value, event, "event")
         if not (isinstance(source, type) and issubclass(source, Struct)):
             raise RuleError(f"{event.__name__}.{step.value.__name__} cannot be merged, it is not a struct")
+        if _field_of(event, step.value.__name__).default is not NODEFAULT:
+            raise RuleError(f"{event.__name__}.{step.value.__name__} is merged, so it cannot have a default")
+        check_struct(source, None)
         for field in msgspec.structs.fields(source):
             if field.name not in document.__struct_fields__:
                 raise RuleError(f"{document.__name__} has no field {field.name!r} to merge {source.__name__} into")
             target = get_type_hints(document, include_extras=True)[field.name]
-            if field.default is not UNSET or not _fits(field.type, target):
+            if field.default is not UNSET or not _fits(field.type, target, unset=True):
                 raise RuleError(f"{source.__name__}.{field.name} does not fit {document.__name__}.{field.name}")
         return list(source.__struct_fields__)
     copied = step.field is step.value  # `copies` names the event's field; the document's has the same name
@@ -105,17 +122,23 @@ def _check_step(step: Step, event: type[Struct], document: type[Struct]) -> list
 
 
 def _check_constant(value: object, target: Any, where: str) -> None:
+    """It must be of the field's type, and come back from JSON as it was."""
+    encoded = msgspec.json.encode(value)
     try:
-        msgspec.convert(value, target)
+        same = msgspec.json.encode(msgspec.json.decode(encoded, type=target)) == encoded
     except msgspec.ValidationError:
-        raise RuleError(f"{value!r} does not fit {where}") from None
+        same = False
+    if not same or any(never in encoded for never in NEVER_IN_A_CONSTANT):
+        raise RuleError(f"{value!r} does not fit {where}")
 
 
 def _check_counters(by_event: dict[type[Struct], Rule]) -> None:
-    """A field that grows is otherwise only started: then its value is a start and a sum, in any language."""
+    """A field that grows is otherwise only started, and not merged: its value is a start and a sum, in any language."""
     grown = {step.field.__name__ for rule in by_event.values() for step in rule.steps if isinstance(step, GrowsBy)}
     for rule in by_event.values():
         for step in rule.steps:
+            if isinstance(step, Merges) and grown & set(_merged_fields(step, rule.events[0])):
+                raise RuleError(f"{', '.join(sorted(grown))} grows, so {rule.events[0].__name__} cannot merge it")
             if not isinstance(step, Becomes) or step.field.__name__ not in grown:
                 continue
             if rule.verb == "on":
@@ -142,19 +165,19 @@ def _type_of(field: MemberDescriptorType, owner: type[Struct], role: str) -> Any
     return get_type_hints(owner, include_extras=True)[field.__name__]
 
 
-def _fits(source: Any, target: Any) -> bool:
-    """Whether every value of the type `source` is one of the type `target`, as JSON."""
+def _fits(source: Any, target: Any, unset: bool = False) -> bool:
+    """Whether every value of the type `source` is one of the type `target`; 5 is not 5.0, in JSON they differ."""
     accepted = set(_members(target))
     return all(
         member in accepted
-        or (member is int and float in accepted)
+        or (unset and member is UnsetType)
         or (get_origin(member) is Literal and type(get_args(member)[0]) in accepted)
         for member in _members(source)
     )
 
 
 def _members(annotation: Any) -> Iterator[Any]:
-    """The types of a union, single literals, without `Annotated` and UNSET."""
+    """The types of a union, single literals, without `Annotated`."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _members(get_args(annotation)[0])
@@ -164,5 +187,58 @@ def _members(annotation: Any) -> Iterator[Any]:
     elif origin is Literal:
         for value in get_args(annotation):
             yield Literal[value]
-    elif annotation is not UnsetType:
+    else:
         yield annotation
+
+
+def check_struct(struct: type[Struct], tag_field: str | None) -> None:
+    """Its JSON must be an object of its fields by their names, since that is what SQL looks into."""
+    config = struct.__struct_config__
+    renamed = [field.name for field in msgspec.structs.fields(struct) if field.encode_name != field.name]
+    if renamed:
+        raise RuleError(f"{struct.__name__}.{renamed[0]} is stored under another name")
+    if config.array_like or (config.tag_field or tag_field) != tag_field:
+        raise RuleError(f"{struct.__name__} is not stored as an object of its fields alone")
+    for field in msgspec.structs.fields(struct):
+        if field.default_factory is not NODEFAULT and field.default_factory not in (list, dict, set, tuple):
+            raise RuleError(f"{struct.__name__}.{field.name} has a default that may differ from one time to the next")
+
+
+def check_document(document: type[Struct]) -> None:
+    """A document's fields have plain names, no limits that a fold would not see to, and defaults that JSON has."""
+    check_struct(document, None)
+    if not document.__struct_fields__:
+        raise RuleError(f"{document.__name__} has no fields")
+    hints = get_type_hints(document, include_extras=True)
+    for field in msgspec.structs.fields(document):
+        where = f"{document.__name__}.{field.name}"
+        if not NAME.fullmatch(field.name) or "__" in field.name:
+            raise RuleError(f"{where} cannot name a column: {NAME.pattern}, without two underscores in a row")
+        if get_origin(hints[field.name]) is Annotated:
+            raise RuleError(f"{where} cannot have limits of its own: put them on the command")
+        if field.default is UNSET:
+            raise RuleError(f"{where} cannot be unset: give it a value that JSON has")
+        if field.default is not NODEFAULT:
+            _check_constant(field.default, field.type, where)
+
+
+def _check_indexes(projection: Any) -> None:
+    document = projection.document
+    hints = get_type_hints(document)
+    for index in projection.indexes:
+        newest_first = getattr(index, "newest_first", None)
+        for field in (*index.fields, *(() if newest_first is None else (newest_first,))):
+            name = getattr(field, "__name__", "")
+            if getattr(document, name, None) is not field:
+                raise RuleError(f"{field!r} cannot be indexed, it is not a field of {document.__name__}")
+            if isinstance(index, Words) and hints[name] is not str:
+                raise RuleError(f"{document.__name__}.{name} has no words, it is not always a text")
+
+
+def _field_of(struct: type[Struct], name: str) -> Any:
+    return next(field for field in msgspec.structs.fields(struct) if field.name == name)
+
+
+def _merged_fields(step: Merges, event: type[Struct]) -> tuple[str, ...]:
+    fields: tuple[str, ...] = _field_of(event, step.value.__name__).type.__struct_fields__
+    return fields

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from app.errors import SetupError
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Seconds = Annotated[float, Meta(ge=0.001, le=3600)]
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,7 +26,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     catalog_data_dir: Path = Path(".catalog-data")
     """CATALOG_DATA_DIR: where the embedded Postgres keeps everything; relative to the working directory."""
     catalog_postgres_bin: Path | None = None
-    """CATALOG_POSTGRES_BIN: other server binaries for the embedded Postgres: a folder with initdb, pg_ctl, postgres."""
+    """CATALOG_POSTGRES_BIN: other server binaries for the embedded Postgres: a folder with initdb and postgres."""
     catalog_postgres_port: Port | None = None
     """CATALOG_POSTGRES_PORT: lets the embedded Postgres listen on this port of 127.0.0.1 too; else a socket only."""
     catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4

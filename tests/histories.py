@@ -1,10 +1,24 @@
 """Random histories, by hypothesis: any events in any order, likely and unlikely ones."""
 
+from datetime import UTC, datetime
+
 from hypothesis import strategies as st
 from msgspec import UNSET
 
 from app.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated
-from tests.toys import ToyBroken, ToyBuilt, ToyEvent, ToyFound, ToyPainted, ToyPlayed, ToyRepaired, ToySeen, ToyTraits
+from tests.toys import (
+    ToyBroken,
+    ToyBuilt,
+    ToyDated,
+    ToyEvent,
+    ToyFound,
+    ToyLook,
+    ToyPainted,
+    ToyPlayed,
+    ToyRepaired,
+    ToySeen,
+    ToyTraits,
+)
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 latitudes = st.floats(-90, 90)
@@ -50,7 +64,13 @@ unlikely_item_histories: st.SearchStrategy[list[Event]] = st.lists(item_events |
 whole_numbers = st.integers(-(2**60), 2**60)
 toy_events: st.SearchStrategy[ToyEvent] = st.one_of(
     st.builds(ToyBuilt, name=texts, weight=whole_numbers, box=texts),
-    st.builds(ToyFound, name=texts),
+    st.builds(
+        ToyFound,
+        name=texts,
+        place=texts | st.just("50 % \\ 'street'"),
+        look=st.builds(ToyLook, colour=st.none() | texts | st.just(UNSET)),
+    ),
+    st.builds(ToyDated, built_at=st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))),
     st.builds(
         ToyPainted,
         traits=st.builds(ToyTraits, name=texts | st.just(UNSET), colour=st.none() | texts | st.just(UNSET)),

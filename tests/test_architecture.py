@@ -18,7 +18,7 @@ LEVELS = [
     {"app.projection"},
     {"app.fold_sql"},
     {"app.document_sql", "app.database"},
-    {"app.store"},
+    {"app.store", "app.settled"},
     {"app.documents", "app.handler"},
     {"app.http.answers", "app.http.instants", "app.http.problems"},
     {"app.http.bodies", "app.http.requests"},

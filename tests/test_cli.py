@@ -103,3 +103,25 @@ def test_a_port_that_is_taken_is_said(service: str, service_conninfo: str) -> No
     assert "Address already in use" in ran.stderr
     assert "Swappo Catalog on" not in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_ctrl_c_in_psql_cancels_the_query_and_not_the_database(tmp_path: Path) -> None:
+    """Sent to the whole group, as a terminal does."""
+    script = tmp_path / "slow.sql"
+    script.write_text("select pg_sleep(60);\n")
+    command = [sys.executable, "-m", "app.cli", "psql", "-At", "-f", str(script)]
+    environment = {**os.environ, "CATALOG_DATA_DIR": str(tmp_path / "data")}
+    environment.pop("DATABASE_URL", None)
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as psql:
+        embedded = EmbeddedPostgres(tmp_path / "data")
+        sleeping = "select count(*) from pg_stat_activity where query like 'select pg_sleep(60)%'"
+        with embedded, psycopg.connect(embedded.conninfo, autocommit=True) as connection:
+            while connection.execute(sleeping).fetchone() != (1,):
+                assert psql.poll() is None
+        os.killpg(psql.pid, signal.SIGINT)
+        _, err = psql.communicate(timeout=DONE_WITHIN_SECONDS)
+    assert "canceling statement due to user request" in err
+    assert "server closed" not in err
+    assert not (tmp_path / "data" / "cluster" / "postmaster.pid").exists()

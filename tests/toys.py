@@ -28,15 +28,21 @@ class ToyBuilt(Struct, frozen=True, kw_only=True, tag="toy_built"):
     box: str
 
 
-class ToyFound(Struct, frozen=True, kw_only=True, tag="toy_found"):
-    """Another way for a toy to begin, which says less."""
-
-    name: str
-
-
 class ToyTraits(Struct, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     colour: str | UnsetType | None = UNSET
+
+
+class ToyLook(Struct, frozen=True, kw_only=True):
+    colour: str | UnsetType | None = UNSET
+
+
+class ToyFound(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="toy_found"):
+    """Another way for a toy to begin. Its place came later: where it was stored without, it is the street."""
+
+    name: str
+    place: str = "50 % \\ 'street'"
+    look: ToyLook
 
 
 class ToyPainted(Struct, frozen=True, kw_only=True, tag="toy_painted"):
@@ -60,7 +66,13 @@ class ToyRepaired(Struct, frozen=True, kw_only=True, tag="toy_repaired"):
     pass
 
 
-ToyEvent = ToyBuilt | ToyFound | ToyPainted | ToyPlayed | ToyBroken | ToySeen | ToyRepaired
+class ToyDated(Struct, frozen=True, kw_only=True, tag="toy_dated"):
+    """Somebody knows better when it was built."""
+
+    built_at: datetime
+
+
+ToyEvent = ToyBuilt | ToyFound | ToyPainted | ToyPlayed | ToyBroken | ToySeen | ToyRepaired | ToyDated
 
 
 class Toy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,7 +80,8 @@ class Toy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     weight: int = 100
     colour: str | None = None
-    state: str = "it's new"
+    state: str = "it's new \\ 100%"
+    place: str = "home"
     tags: tuple[str, ...] = ()
     minutes_played: int = 0
     times_played: int = 0
@@ -89,7 +102,8 @@ class Toys(Projection[Toy, ToyEvent]):
         ),
         starts(
             ToyFound,
-            copies(ToyFound.name),
+            copies(ToyFound.name, ToyFound.place),
+            merges(ToyFound.look),
             the(Toy.id).becomes(STREAM_ID),
             the(Toy.state).becomes("found"),
             the(Toy.minutes_played).becomes(7),
@@ -99,6 +113,7 @@ class Toys(Projection[Toy, ToyEvent]):
         on(ToyPainted, merges(ToyPainted.traits), copies(ToyPainted.weight), the(Toy.tags).becomes(("painted",))),
         on(ToyPlayed, the(Toy.minutes_played).grows_by(ToyPlayed.minutes), the(Toy.times_played).grows_by(1)),
         on(ToyRepaired, the(Toy.repaired_at).becomes(RECORDED_AT), the(Toy.state).becomes("repaired")),
+        on(ToyDated, copies(ToyDated.built_at)),
         ends(ToyBroken),
         ignores(ToySeen),
         always(the(Toy.last_version).becomes(VERSION)),

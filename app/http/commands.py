@@ -12,7 +12,7 @@ from app.handler import CommandHandler, Outcome
 from app.http.answers import ItemDocument, encoded, etag, json_answer
 from app.http.bodies import Strict
 from app.http.problems import FieldProblem, invalid_input, refuses
-from app.http.requests import ExpectedVersion, IfMatch, UserId, expectation_of, metadata_of
+from app.http.requests import ExpectedVersion, IfMatch, UserId, address_of, expectation_of, metadata_of
 from app.item import NO_CONTROL_CHARACTERS, ChangeStatus, Command, CreateItem, DeleteItem, Item, UpdateItem
 from app.item import Reason as ReasonText
 from app.settings import Settings
@@ -53,8 +53,8 @@ class ItemCommands(Controller):
         user_id: UserId = "demo-user",
     ) -> Response[ItemDocument]:
         outcome = await handler.handle(data, metadata_of(request, user_id))
-        root = settings.catalog_public_url or str(request.base_url)
-        location = f"{root.rstrip('/')}{request.url.path.rstrip('/')}/{outcome.stream_id}"
+        path = f"{request.scope['path'].rstrip('/')}/{outcome.stream_id}"
+        location = address_of(request, settings.catalog_public_url) + path
         return _item(outcome, 201, {"Location": location})
 
     @put(
@@ -135,4 +135,5 @@ def _status_command(body: GivenStatus, new_status: Status | None, reason: str | 
 
 
 def _item(outcome: Outcome, status: int = 200, headers: dict[str, str] | None = None) -> Response[ItemDocument]:
+    assert outcome.document is not None, "no event ends an item's document"
     return json_answer(outcome.document, status, etag(outcome.version) | (headers or {}))

@@ -62,7 +62,7 @@ def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException)
     if isinstance(error, ValidationException):
         return answer_catalog_error(request, _invalid_parameters(error))
     if isinstance(error, NotFoundException):
-        return answer_catalog_error(request, NotFound(f"Nothing is at {request.url.path}."))
+        return answer_catalog_error(request, NotFound(f"Nothing is at {request.scope['path']}."))
     phrase = HTTPStatus(error.status_code).phrase
     response = ProblemResponse(error.status_code, phrase.lower().replace(" ", "-"), phrase, error.detail, {})
     response.headers.update(error.headers or {})
@@ -71,7 +71,7 @@ def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException)
 
 def answer_exception(request: Request[Any, Any, Any], error: Exception) -> ProblemResponse:
     """A fault of ours: logged whole, told without its inside."""
-    logger.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+    logger.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
     title = "The catalog failed"
     return ProblemResponse(500, "catalog-error", title, "The service made a mistake; it has been logged.", {})
 

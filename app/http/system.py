@@ -9,10 +9,9 @@ from litestar.di import NamedDependency
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Schema
+from litestar.params import FromPath
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.response import Redirect
-from litestar.static_files import create_static_files_router
-from litestar.types import ControllerRouterHandler
 from litestar.typing import FieldDefinition
 from msgspec import Raw, Struct
 
@@ -134,11 +133,20 @@ def refuse_other_pages(request: Request[Any, Any, Any]) -> None:
         raise NotFound(f"Nothing is at {request.url.path}.")
 
 
-def swagger_files() -> ControllerRouterHandler:
+PAGE_FILES = {
+    name: ((SWAGGER_UI / name).read_bytes(), kind)
+    for name, kind in {
+        "swagger-ui-bundle.js": "text/javascript",
+        "swagger-ui-standalone-preset.js": "text/javascript",
+        "swagger-ui.css": "text/css",
+    }.items()
+}
+
+
+@get(["/assets/{name:str}", "/schema/assets/{name:str}"], include_in_schema=False)
+async def page_file(name: FromPath[str]) -> Response[bytes]:
     """The page's own files, beside /schema and, for those who write /schema/, below it."""
-    return Router(path="/", route_handlers=[_swagger_files_at("/assets"), _swagger_files_at("/schema/assets")])
-
-
-def _swagger_files_at(path: str) -> Router:
-    name = path.strip("/").replace("/", "-")
-    return create_static_files_router(path=path, directories=[str(SWAGGER_UI)], include_in_schema=False, name=name)
+    if name not in PAGE_FILES:
+        raise NotFound("The page has no such file.")
+    content, kind = PAGE_FILES[name]
+    return Response(content, media_type=kind, headers={"Cache-Control": "public, max-age=3600"})

@@ -3,46 +3,46 @@ create or replace function catalog.fold_items(
     p_until timestamptz default 'infinity',
     p_version integer default 2147483647
 ) returns table (id integer, version integer, valid_from timestamptz, document jsonb)
-language sql stable parallel safe as $$
+language sql stable parallel safe as $fold$
 select stream_id, last_version, last_recorded_at,
     jsonb_build_object(
         'id', to_jsonb(stream_id),
-        'name', patches[name_at] -> 'name',
-        'description', patches[description_at] -> 'description',
-        'category', patches[category_at] -> 'category',
-        'image_urls', patches[image_urls_at] -> 'image_urls',
-        'location_lat', patches[location_lat_at] -> 'location_lat',
-        'location_lon', patches[location_lon_at] -> 'location_lon',
-        'owner_id', patches[owner_id_at] -> 'owner_id',
-        'status', patches[status_at] -> 'status',
-        'created_at', to_jsonb(catalog.rfc3339(created_at_instant)),
-        'updated_at', to_jsonb(catalog.rfc3339(updated_at_instant)),
-        'deleted_at', case when deleted_at_enveloped_at > deleted_at_at then to_jsonb(catalog.rfc3339(deleted_at_instant)) else patches[deleted_at_at] -> 'deleted_at' end,
-        'version', to_jsonb(version_version)
+        'name', patches[name__at] -> 'name',
+        'description', patches[description__at] -> 'description',
+        'category', patches[category__at] -> 'category',
+        'image_urls', patches[image_urls__at] -> 'image_urls',
+        'location_lat', patches[location_lat__at] -> 'location_lat',
+        'location_lon', patches[location_lon__at] -> 'location_lon',
+        'owner_id', patches[owner_id__at] -> 'owner_id',
+        'status', patches[status__at] -> 'status',
+        'created_at', to_jsonb(catalog.rfc3339(created_at__instant)),
+        'updated_at', to_jsonb(catalog.rfc3339(updated_at__instant)),
+        'deleted_at', case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else patches[deleted_at__at] -> 'deleted_at' end,
+        'version', to_jsonb(version__version)
     )
 from (
     select stream_id,
-        max(version) filter (where patch is not null) as last_version,
+        max(version) as last_version,
         max(recorded_at) filter (where patch is not null) as last_recorded_at,
         array_agg(patch order by version) as patches,
         max(version) filter (where type in ('item_created')) as started_at,
-        max(version) filter (where patch ? 'name') as name_at,
-        max(version) filter (where patch ? 'description') as description_at,
-        max(version) filter (where patch ? 'category') as category_at,
-        max(version) filter (where patch ? 'image_urls') as image_urls_at,
-        max(version) filter (where patch ? 'location_lat') as location_lat_at,
-        max(version) filter (where patch ? 'location_lon') as location_lon_at,
-        max(version) filter (where patch ? 'owner_id') as owner_id_at,
-        max(version) filter (where patch ? 'status') as status_at,
-        max(recorded_at) filter (where type in ('item_created')) as created_at_instant,
-        max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at_instant,
-        max(recorded_at) filter (where type in ('item_deleted')) as deleted_at_instant,
-        max(version) filter (where type in ('item_deleted')) as deleted_at_enveloped_at,
-        max(version) filter (where patch ? 'deleted_at') as deleted_at_at,
-        max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version_version
+        max(version) filter (where patch ? 'name') as name__at,
+        max(version) filter (where patch ? 'description') as description__at,
+        max(version) filter (where patch ? 'category') as category__at,
+        max(version) filter (where patch ? 'image_urls') as image_urls__at,
+        max(version) filter (where patch ? 'location_lat') as location_lat__at,
+        max(version) filter (where patch ? 'location_lon') as location_lon__at,
+        max(version) filter (where patch ? 'owner_id') as owner_id__at,
+        max(version) filter (where patch ? 'status') as status__at,
+        max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
+        max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+        max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
+        max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
+        max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
+        max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
     from (
         select stream_id, version, type, recorded_at, case type
-            when 'item_created' then data || '{"deleted_at":null}'::jsonb
+            when 'item_created' then '{"deleted_at":null}'::jsonb || data
             when 'item_updated' then (data -> 'changes')
             when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
             when 'item_deleted' then '{"status":"archived"}'::jsonb
@@ -55,7 +55,7 @@ from (
     group by stream_id
 ) as stream
 where started_at is not null
-$$;
+$fold$;
 comment on function catalog.fold_items is 'The document of Items as of an instant or a version: no row before its first event.';
 
 create table if not exists catalog.items (
@@ -66,8 +66,8 @@ create table if not exists catalog.items (
 ) with (fillfactor = 70);
 comment on table catalog.items is 'The current documents of the projection Items.';
 comment on column catalog.items.id is 'The stream the document is folded from.';
-comment on column catalog.items.version is 'The version of the last event folded.';
-comment on column catalog.items.valid_from is 'When that event was recorded.';
+comment on column catalog.items.version is 'The version of its stream.';
+comment on column catalog.items.valid_from is 'When the last event that it is folded from was recorded.';
 comment on column catalog.items.document is 'Item, as the API serves it.';
 create index if not exists items_by_status_newest
 on catalog.items (((document ->> 'status') collate "C"), ((document ->> 'created_at') collate "C") desc, id desc);
@@ -87,7 +87,7 @@ create or replace function catalog.step_items(
 ) returns jsonb
 language sql stable parallel safe
 return case type
-    when 'item_created' then data || '{"deleted_at":null}'::jsonb || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+    when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_updated' then document || (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_status_changed' then document || jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_deleted' then document || '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
@@ -116,7 +116,10 @@ begin
     elsif p_type in (null) then
         delete from catalog.items where id = p_stream_id;
     else
-        select stored.document into v_document from catalog.items as stored where stored.id = p_stream_id;
+        update catalog.items as stored
+        set version = p_version
+        where stored.id = p_stream_id
+        returning stored.document into v_document;
     end if;
     return v_document;
 end

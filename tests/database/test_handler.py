@@ -16,7 +16,7 @@ from app.handler import CommandHandler, Decider, Expectation
 from app.postgres import EmbeddedPostgres
 from app.settings import Settings
 from tests.conftest import database_like
-from tests.toys import Sighting, Sightings, Toy, ToyBuilt, ToyEvent, ToyPlayed, Toys, ToySeen
+from tests.toys import Sighting, Sightings, Toy, ToyBroken, ToyBuilt, ToyEvent, ToyPlayed, Toys, ToySeen
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,7 @@ async def test_commands_in_a_row_see_each_other(toys_conninfo: str) -> None:
     assert (built.version, played.version, nothing.version) == (1, 2, 2)
     assert nothing.appended is None
     assert nothing.document == played.document
-    assert msgspec.json.decode(played.document, type=Toy).minutes_played == 1
+    assert msgspec.json.decode(played.document or b"", type=Toy).minutes_played == 1
 
 
 async def test_a_command_on_what_is_not_there_is_refused_by_the_domain(toys_conninfo: str) -> None:
@@ -72,7 +72,7 @@ async def test_unconditional_commands_on_one_stream_are_all_carried_out(toys_con
         outcomes = await asyncio.gather(*(handler.handle(PLAY, TESTER, duck) for _ in range(20)))
     assert sorted(outcome.version for outcome in outcomes) == list(range(2, 22))
     newest = max(outcomes, key=lambda outcome: outcome.version)
-    assert msgspec.json.decode(newest.document, type=Toy).times_played == 20
+    assert msgspec.json.decode(newest.document or b"", type=Toy).times_played == 20
 
 
 @pytest.mark.parametrize("conflict", [VersionConflict, PreconditionFailed])
@@ -95,6 +95,30 @@ async def test_a_stale_expectation_is_refused_even_if_nothing_would_happen(toys_
         duck = (await handler.handle(DUCK, TESTER)).stream_id
         with pytest.raises(VersionConflict, match="Version 9 was expected, but the item is at version 1"):
             await handler.handle(ToyPlayed(minutes=0), TESTER, duck, Expectation(9))
+
+
+async def test_a_condition_holds_for_a_stream_whose_document_has_ended_too(toys_conninfo: str) -> None:
+    async with a_handler(toys_conninfo) as (handler, _):
+        duck = (await handler.handle(DUCK, TESTER)).stream_id
+        ended = await handler.handle(ToyBroken(), TESTER, duck)
+        assert (ended.version, ended.document) == (2, None)
+        with pytest.raises(VersionConflict, match="Version 77 was expected, but the item is at version 2"):
+            await handler.handle(DUCK, TESTER, duck, Expectation(77))
+        assert (await handler.handle(DUCK, TESTER, duck, Expectation(2))).version == 3
+
+
+async def test_an_event_that_the_projection_ignores_moves_the_version_and_not_the_document(toys_conninfo: str) -> None:
+    async with a_handler(toys_conninfo) as (handler, database):
+        duck = (await handler.handle(DUCK, TESTER)).stream_id
+        toys = Documents(database, Toys)
+        before = await toys.get(duck)
+        seen = await handler.handle(ToySeen(by="al"), TESTER, duck, Expectation(1))
+        after = await toys.get(duck)
+        assert before is not None
+        assert after is not None
+        assert (after.version, after.json, after.valid_from) == (2, before.json, before.valid_from)
+        assert (seen.version, seen.document) == (2, before.json)
+        assert (await handler.handle(PLAY, TESTER, duck, Expectation(after.version))).version == 3
 
 
 async def test_a_stream_that_is_locked_for_too_long_is_unavailable_and_nothing_is_stored(toys_conninfo: str) -> None:

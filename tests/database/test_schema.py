@@ -124,3 +124,15 @@ def test_a_database_of_another_encoding_is_refused_in_a_sentence(server: Embedde
     finally:
         with psycopg.connect(server.conninfo, autocommit=True) as connection:
             connection.execute("drop database latin")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("wi-fi_box (new)", "'box' 'fi' 'new' 'wi'"), ("o'clock", "'clock' 'o'"), ("a.b/c:d", "'a' 'b' 'c' 'd'")],
+)
+def test_punctuation_separates_words(connection: psycopg.Connection, content: str, words: str) -> None:
+    query = "select strip(to_tsvector('simple', catalog.plain_words(%s)))::text, catalog.words_of(%s)::text"
+    plain, indexed = connection.execute(query, (content, content)).fetchone() or ("", "")
+    assert plain == words
+    assert all(word.strip("'") in indexed for word in words.split())
+    assert not set("-_./:()") & set(indexed.replace(":", ""))

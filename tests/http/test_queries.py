@@ -262,3 +262,14 @@ def listed(api: httpx.Client, **parameters: Any) -> list[dict[str, Any]]:
 def quoted(segment: str) -> bytes:
     """A path segment, percent-encoded byte by byte."""
     return b"".join(b"%%%02X" % byte for byte in segment.encode())
+
+
+@pytest.mark.parametrize("space", ["\u3000", "\u00a0", "\u2003", "\u2028", "\u2029", "\u1680", "\ufeff"])
+def test_any_space_around_a_word_is_a_space(api: httpx.Client, space: str) -> None:
+    category = some_name("spaces")
+    item = created(api, category=category, name="A rake")
+    for search in (f"rake{space}", f"{space}rake", f"a{space}rake", f"a-{space}rake"):
+        response = api.get("/items", params={"search": search, "category": category})
+        assert response.status_code == 200
+        if "-" not in search and space.isspace():
+            assert response.json() == [item]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.http.shapes import assert_fields_refused, assert_problem, types_of
-from tests.items import created
+from tests.items import an_item, created, some_name
 
 TOO_LARGE = str(2**31)
 
@@ -201,3 +201,25 @@ def test_what_is_not_http_does_not_hurt_the_service(service: str, api: httpx.Cli
         connection.sendall(start + b"\r\n\r\n")
         assert b" 400 " in connection.recv(65536).splitlines()[0]
     assert api.get("/stats").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["a%00b", "a" * 5000, "..%2f..%2fVENDORED", "nope.js"])
+def test_the_page_has_only_its_own_files(service: str, name: str) -> None:
+    assert_problem(httpx.get(f"{service}/assets/{name}"), 404)
+
+
+@pytest.mark.parametrize("host", ["x:99999", "x:y", "[", "a b", "x/y", "@"])
+def test_a_strange_host_is_refused_before_anything_is_stored_or_makes_no_difference(
+    api: httpx.Client, host: str
+) -> None:
+    """Never is an item stored and a failure answered."""
+    owner = some_name("host")
+    headers = {"Host": host}
+    response = api.post("/items", json=an_item(owner_id=owner), headers=headers)
+    stored = api.get(f"/items/owner/{owner}").json()
+    if response.status_code == 201:
+        assert response.headers["Location"].endswith(f"/api/v2/items/{stored[0]['id']}")
+    else:
+        assert_problem(response, 400)
+        assert stored == []
+    assert api.get("/nope", headers=headers).status_code in (400, 404)

@@ -1,5 +1,7 @@
 """Law 1: Python fold = SQL fold = stored document, at every version, byte for byte as canonical JSON."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,7 +15,7 @@ from app.projection import Projection
 from projections.items import Items
 from tests.histories import item_histories, toy_histories, unlikely_item_histories
 from tests.log import append, history
-from tests.toys import Sightings, ToyBroken, ToyBuilt, Toys
+from tests.toys import Sightings, ToyBroken, ToyBuilt, ToyPlayed, Toys
 
 EXAMPLES = 1000
 
@@ -33,25 +35,30 @@ def assert_one_fold(
     assert stream_id is not None
     recorded = history(log, stream_id, projection.tags)
     in_sql = {
-        version: projection.canonical_json(document)
-        for version, document in log.execute(
-            f"select n, folded.document from generate_series(1, %s) n"
+        version: (projection.canonical_json(document), upto, since)
+        for version, document, upto, since in log.execute(
+            f"select n, folded.document, folded.version, folded.valid_from from generate_series(1, %s) n"
             f" left join lateral catalog.fold_{projection.name}(%s, p_version => n) as folded on true",
             (len(events), stream_id),
         )
     }
-    for version in range(1, len(events) + 1):
-        in_python = projection.canonical_json(projection.fold(recorded[:version]))
-        assert in_sql[version] == in_python
+    since: datetime | None = None
+    for version, event in enumerate(recorded, 1):
+        document = projection.fold(recorded[:version])
+        in_python = projection.canonical_json(document)
+        if type(event.event) in projection.by_event:
+            since = event.recorded_at
+        assert in_sql[version] == ((in_python, version, since) if document else (b"null", None, None))
         assert stored.get(version, in_python) == in_python
     assert_current(log, projection, stream_id, in_sql[len(events)])
     return stream_id
 
 
-def assert_current(log: psycopg.Connection, projection: Projection[Any, Any], stream_id: int, expected: bytes) -> None:
+def assert_current(log: psycopg.Connection, projection: Projection[Any, Any], stream_id: int, expected: Any) -> None:
     """The table holds what the fold says, and folding it anew finds nothing to change."""
-    row = log.execute(f"select document from catalog.{projection.name} where id = %s", (stream_id,)).fetchone()
-    assert projection.canonical_json(row[0] if row else None) == expected
+    query = f"select document, version, valid_from from catalog.{projection.name} where id = %s"
+    document, version, since = log.execute(query, (stream_id,)).fetchone() or (None, None, None)
+    assert (projection.canonical_json(document), version, since) == expected
     rebuilt = log.execute("select changed from catalog.rebuild_document(%s, %s)", (projection.name, stream_id))
     assert rebuilt.fetchone() == (False,)
 
@@ -130,3 +137,27 @@ def test_a_wrong_version_beside_a_right_document_is_told_and_healed(log: psycopg
         log.execute(f"update catalog.toys set {wrong} where id = %s", (stream_id,))
         assert log.execute(query, (stream_id,)).fetchone() == (True, 1)
         assert log.execute(query, (stream_id,)).fetchone() == (False, 1)
+
+
+def test_a_rebuild_that_races_with_appends_loses_nothing(log: psycopg.Connection) -> None:
+    stream_id, *_ = append(log, None, [ToyBuilt(name="duck", weight=3, box="red")])
+    plays = 300
+
+    def play() -> None:
+        with psycopg.connect(log.info.dsn, autocommit=True) as connection:
+            for _ in range(plays):
+                append(connection, stream_id, [ToyPlayed(minutes=1)])
+
+    def rebuild() -> list[bool]:
+        with psycopg.connect(log.info.dsn, autocommit=True) as connection:
+            query = "select changed from catalog.rebuild_document('toys', %s)"
+            return [connection.execute(query, (stream_id,)).fetchone() == (True,) for _ in range(plays)]
+
+    with ThreadPoolExecutor(3) as pool:
+        players = [pool.submit(play), pool.submit(play)]
+        changed = pool.submit(rebuild)
+        for player in players:
+            player.result()
+    assert not any(changed.result())
+    query = "select version, (document ->> 'times_played')::int from catalog.toys where id = %s"
+    assert log.execute(query, (stream_id,)).fetchone() == (1 + 2 * plays, 2 * plays)

@@ -38,7 +38,7 @@ def test_it_grows_within_a_stream_even_when_the_clock_has_stepped_back(log: psyc
 
 
 def test_nothing_is_recorded_at_or_before_an_instant_that_is_settled(log: psycopg.Connection) -> None:
-    settle = "update catalog.settled set instant = clock_timestamp() + interval '1 hour' returning instant"
+    settle = "update catalog.settled set noted_instant = clock_timestamp() + interval '1 hour' returning noted_instant"
     with log.transaction(force_rollback=True):
         (settled,) = log.execute(settle).fetchone() or (None,)
         stream_id, _, _, first, _ = append(log, None, [DUCK])

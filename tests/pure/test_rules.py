@@ -1,19 +1,24 @@
 """A rule set that cannot be right does not import: the sentence names what is wrong."""
 
+import math
+import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
 
 import pytest
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from app.events import Recorded
+from app.events import Recorded, TagTable
 from app.projection import (
     RECORDED_AT,
     STREAM_ID,
     VERSION,
+    Index,
     Projection,
     RuleError,
+    Words,
     copies,
     ends,
     ignores,
@@ -36,9 +41,18 @@ class Unrelated(Struct, frozen=True):
     smell: str | UnsetType = UNSET
 
 
+class Weighed(Struct, frozen=True):
+    weight: int | UnsetType = UNSET
+
+
+class Named(Struct, frozen=True):
+    name: str | UnsetType = UNSET
+
+
 class Made(Struct, frozen=True, tag="made"):
     name: str
     weight: int
+    whole: int
     height: float
     mood: Literal["good"]
 
@@ -47,7 +61,11 @@ class Painted(Struct, frozen=True, tag="painted"):
     traits: Traits
     odd: Odd
     unrelated: Unrelated
+    weighed: Weighed
+    named: Named
     colour: str
+    maybe: str | UnsetType = UNSET
+    coated: Traits = Traits()
 
 
 class Lost(Struct, frozen=True, tag="lost"):
@@ -65,6 +83,7 @@ class Thing(Struct, frozen=True, kw_only=True):
     name: str
     colour: str = "white"
     weight: int = 0
+    share: float = 1.0
     mood: Literal["good", "bad"] = "good"
     since: datetime | None = None
 
@@ -117,6 +136,21 @@ WRONG: list[tuple[str, Callable[[], tuple[Any, ...]]]] = [
         on(Lost, the(Thing.weight).grows_by(1)), ignores(Painted))),
     ("Made starts a document, so nothing is there yet that grows", lambda: (
         starts(Made, copies(Made.name), the(Thing.weight).grows_by(1)), *REST)),
+    ("no event starts a document", lambda: (ignores(Made, Painted, Lost),)),
+    ("weight grows, so Painted cannot merge it", lambda: (
+        MADE, on(Painted, merges(Painted.weighed)), on(Lost, the(Thing.weight).grows_by(1)))),
+    ("Painted.coated is merged, so it cannot have a default", lambda: (
+        MADE, on(Painted, merges(Painted.coated)), ignores(Lost))),
+    ("Thing.name is required and Painted does not start it", lambda: (
+        starts(Painted, merges(Painted.named)), ignores(Made, Lost))),
+    ("Made.whole does not fit Thing.share", lambda: (
+        starts(Made, copies(Made.name), the(Thing.share).becomes(Made.whole)), *REST)),
+    ("1 does not fit Thing.share", lambda: (MADE, on(Lost, the(Thing.share).becomes(1)), ignores(Painted))),
+    ("nan does not fit Thing.share", lambda: (MADE, on(Lost, the(Thing.share).becomes(math.nan)), ignores(Painted))),
+    ("does not fit Thing.colour", lambda: (MADE, on(Lost, the(Thing.colour).becomes("a\0b")), ignores(Painted))),
+    ("does not fit Thing.colour", lambda: (MADE, on(Lost, the(Thing.colour).becomes("$fold$")), ignores(Painted))),
+    ("Painted.maybe does not fit Thing.colour", lambda: (
+        MADE, on(Painted, the(Thing.colour).becomes(Painted.maybe)), ignores(Lost))),  # type: ignore[arg-type]
     ("'name' is not a field of a document or an event", lambda: (starts(Made, copies("name")), *REST)),
 ]  # fmt: skip
 
@@ -126,6 +160,108 @@ def test_a_rule_set_that_cannot_be_right_is_refused(sentence: str, rules: Callab
     with pytest.raises(RuleError) as refusal:
         type("Things", (Projection,), {"rules": rules(), "__orig_bases__": (Projection[Thing, Happening],)})
     assert sentence in str(refusal.value)
+
+
+class Renamed(Struct, frozen=True, rename="upper"):
+    name: str
+
+
+class Listed(Struct, frozen=True, array_like=True):
+    name: str
+
+
+class Tagged(Struct, frozen=True, tag="x"):
+    name: str
+
+
+class Upper(Struct, frozen=True):
+    Name: str
+
+
+class Doubled(Struct, frozen=True):
+    na__me: str
+
+
+class Bounded(Struct, frozen=True):
+    name: Annotated[str, Meta(max_length=3)]
+
+
+class Unset(Struct, frozen=True, kw_only=True):
+    name: str
+    other: str | UnsetType = UNSET
+
+
+class Random(Struct, frozen=True, kw_only=True):
+    name: str
+    key: UUID = field(default_factory=uuid4)
+
+
+class Halved(Struct, frozen=True, kw_only=True):
+    name: str
+    share: float = 1
+
+
+class Empty(Struct, frozen=True):
+    pass
+
+
+DOCUMENTS = [
+    (Renamed, "Renamed.name is stored under another name"),
+    (Listed, "Listed is not stored as an object of its fields alone"),
+    (Tagged, "Tagged is not stored as an object of its fields alone"),
+    (Upper, "Upper.Name cannot name a column"),
+    (Doubled, "Doubled.na__me cannot name a column"),
+    (Bounded, "Bounded.name cannot have limits of its own"),
+    (Unset, "Unset.other cannot be unset"),
+    (Random, "Random.key has a default that may differ from one time to the next"),
+    (Halved, "1 does not fit Halved.share"),
+    (Empty, "Empty has no fields"),
+]
+
+
+@pytest.mark.parametrize(("document", "sentence"), DOCUMENTS, ids=[sentence for _, sentence in DOCUMENTS])
+def test_a_document_that_folds_could_not_agree_on_is_refused(document: type[Struct], sentence: str) -> None:
+    rules = (starts(Made), *REST)
+    with pytest.raises(RuleError, match=re.escape(sentence)):
+        type("Things", (Projection,), {"rules": rules, "__orig_bases__": (Projection[document, Happening],)})  # type: ignore[valid-type]
+
+
+@pytest.mark.parametrize("name", ["streams", "my-things", "MyThings", "", "t" * 41, "1st"])
+def test_a_name_that_no_table_can_have_is_refused(name: str) -> None:
+    given = {"name": name, "rules": (MADE, *REST), "__orig_bases__": (Projection[Thing, Happening],)}
+    with pytest.raises(RuleError, match="cannot name a table"):
+        type("Things", (Projection,), given)
+
+
+def test_a_projection_does_not_derive_from_another() -> None:
+    class Things(Projection[Thing, Happening]):
+        rules = (MADE, *REST)
+
+    with pytest.raises(RuleError, match="Others derives from another projection"):
+        type("Others", (Things,), {})
+
+
+@pytest.mark.parametrize(
+    ("index", "sentence"),
+    [
+        (Index((Made.name,)), "cannot be indexed, it is not a field of Thing"),
+        (Index(("name",)), "cannot be indexed, it is not a field of Thing"),
+        (Index((Thing.name,), newest_first=Made.name), "cannot be indexed, it is not a field of Thing"),
+        (Words((Thing.since,)), "Thing.since has no words, it is not always a text"),
+    ],
+)
+def test_an_index_is_over_fields_of_the_document(index: Index | Words, sentence: str) -> None:
+    given = {"indexes": (index,), "rules": (MADE, *REST), "__orig_bases__": (Projection[Thing, Happening],)}
+    with pytest.raises(RuleError, match=re.escape(sentence)):
+        type("Things", (Projection,), given)
+
+
+def test_two_events_of_one_tag_are_refused() -> None:
+    class MadeAgain(Struct, frozen=True, tag="made"):
+        name: str
+
+    with pytest.raises(AssertionError, match="two events of one tag"):
+        TagTable(Made | MadeAgain)
 
 
 def test_a_misspelt_field_does_not_import() -> None:

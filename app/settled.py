@@ -1,0 +1,40 @@
+"""The high-water mark: up to where the log can no longer grow, found by a grace period and never by a time-out.
+
+Positions become visible out of order, and a reader that remembers the last one it saw loses events. So: note the
+newest position handed out and the clock; list who holds the append gate; when exactly those are gone, everything up
+to what was noted is decided. Writers are not slowed down, and whoever is not appending is not waited for.
+"""
+
+import asyncio
+from datetime import datetime
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+
+LOOK_AGAIN_SECONDS = 0.005
+
+
+class Mark(Struct, frozen=True):
+    """Every event up to `position`, and every one recorded up to `instant`, is committed or will never be."""
+
+    position: int
+    instant: datetime
+
+
+async def settle(connection: AsyncConnection) -> Mark:
+    """Move the mark to now, waiting for the appends under way; several may do so at once.
+
+    `connection` is in autocommit: each step is a transaction of its own (note_mark, gate_holders, publish_mark).
+    """
+    noted = await (await connection.execute("select position, instant from catalog.note_mark()")).fetchone()
+    assert noted is not None, "note_mark answers with one row"
+    waiting_for = await _gate_holders(connection)
+    while waiting_for:
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        waiting_for &= await _gate_holders(connection)
+    await connection.execute("select catalog.publish_mark(%s, %s)", noted)
+    return Mark(*noted)
+
+
+async def _gate_holders(connection: AsyncConnection) -> set[str]:
+    return {holder for (holder,) in await (await connection.execute("select catalog.gate_holders()")).fetchall()}
