@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo test check bench snapshot lock clean
+.PHONY: setup run demo test soak check bench snapshot lock clean
 
 setup: .venv/installed
 
@@ -27,6 +27,10 @@ demo: setup
 test: setup
 	CATALOG_TEST_PG=$(PG) $(BIN)/pytest
 
+# Minutes of load on the background: killed projectors, rebuilds under fire. Not part of `make test`.
+soak: setup
+	CATALOG_TEST_PG=$(PG) $(BIN)/pytest -s -m soak tests/soak
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,6 +39,7 @@ check: setup
 bench: setup
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.append
+	$(BIN)/python -m bench.rebuild
 
 # After a changed rule: its SQL as the tests have reviewed it.
 snapshot: setup

@@ -61,6 +61,32 @@ comment on column catalog.settled.noted_instant is 'Appends that begin from now 
 comment on column catalog.settled.position is 'Every position up to this one is committed or will never be.';
 comment on column catalog.settled.instant is 'No event will be recorded at or before this instant any more.';
 
+create table if not exists catalog.projections (
+    name text primary key,
+    version integer not null,
+    fingerprint text not null,
+    background boolean not null,
+    position bigint not null default 0,
+    state text not null default 'running' check (state in ('running', 'stopped')),
+    error text,
+    error_position bigint,
+    skipped jsonb not null default '[]',
+    rebuild jsonb,
+    changed_at timestamptz not null default clock_timestamp()
+);
+comment on table catalog.projections is 'What is known of each projection: what was installed, how far it got, what stopped it.';
+comment on column catalog.projections.name is 'The name of the projection, of its table and in its functions.';
+comment on column catalog.projections.version is 'The version in the code that the documents were folded by.';
+comment on column catalog.projections.fingerprint is 'SHA-256 of the compiled rules that the documents were folded by.';
+comment on column catalog.projections.background is 'Whether it is caught up in the background, or written inline.';
+comment on column catalog.projections.position is 'The checkpoint of a background projection: applied up to here, exactly once.';
+comment on column catalog.projections.state is 'running, or stopped by an event that it raised on.';
+comment on column catalog.projections.error is 'What it raised.';
+comment on column catalog.projections.error_position is 'The event it raised on.';
+comment on column catalog.projections.skipped is 'Events skipped by an operator: [{position, by, at, error}].';
+comment on column catalog.projections.rebuild is 'A rebuild under way: {events, done, seconds}; null when there is none.';
+comment on column catalog.projections.changed_at is 'When this row last changed.';
+
 create or replace function catalog.append_gate() returns bigint
 language sql immutable parallel safe
 return 7023051975126217511;
@@ -313,3 +339,143 @@ begin atomic
 end;
 comment on function catalog.publish_mark is
     'Declares settled what note_mark noted, once the holders of the gate listed after it are gone. Never goes back.';
+
+create or replace function catalog.advance_checkpoint(p_name text, p_from bigint, p_limit integer) returns bigint
+language plpgsql volatile as $$
+declare
+    v_settled constant bigint := (select settled.position from catalog.settled);
+    v_to bigint;
+begin
+    -- The p_limit-th settled event, or the mark itself, behind which only gaps may be.
+    select coalesce((
+        select events.position
+        from catalog.events
+        where events.position > p_from
+            and events.position <= v_settled
+        order by events.position
+        offset p_limit - 1
+        limit 1
+    ), v_settled)
+    into v_to;
+    update catalog.projections
+    set position = greatest(v_to, p_from), changed_at = clock_timestamp()
+    where projections.name = p_name
+        and projections.position = p_from
+        and projections.state = 'running';
+    if not found then
+        raise exception 'projection % is not at position % any more', p_name, p_from using errcode = 'SW006';
+    end if;
+    return greatest(v_to, p_from);
+end
+$$;
+comment on function catalog.advance_checkpoint is
+$$Moves a projection's checkpoint past at most p_limit settled events, within the transaction that applies them, so
+that no batch is applied twice. Raises SW006 if it is no longer where the caller expects: somebody else was there.$$;
+
+create or replace function catalog.skipped_events(p_name text) returns bigint[]
+language sql stable parallel safe
+return coalesce((
+    select array_agg((skip ->> 'position')::bigint)
+    from catalog.projections
+    cross join lateral jsonb_array_elements(projections.skipped) as skip
+    where projections.name = p_name
+        and skip ->> 'position' is not null
+), '{}');
+comment on function catalog.skipped_events is 'The positions that an operator has told a projection to leave out.';
+
+create or replace function catalog.table_holders(p_tables text[]) returns setof text
+language sql volatile
+begin atomic
+    select virtualtransaction
+    from pg_locks
+    where locktype = 'relation'
+        and granted
+        and pid <> pg_backend_pid()
+        and database = (select oid from pg_database where datname = current_database())
+        and relation in (select to_regclass('catalog.' || quote_ident(name)) from unnest(p_tables) as name)
+    group by virtualtransaction
+    having not bool_or(mode = 'RowExclusiveLock');
+end;
+comment on function catalog.table_holders is
+    'The transactions that use tables just now, apart from those that write to them.';
+
+create or replace function catalog.swap_in(p_current text, p_next text) returns void
+language plpgsql volatile as $$
+declare
+    v_current constant regclass := format('catalog.%I', p_current);
+    v_next constant regclass := format('catalog.%I', p_next);
+    v_grant text;
+    v_name text;
+begin
+    execute format('lock table catalog.%I in access exclusive mode', p_current);
+    for v_grant in
+        select format('grant %s on table catalog.%I to %s%s',
+            granted.privilege_type,
+            p_next,
+            case granted.grantee when 0 then 'public' else granted.grantee::regrole::text end,
+            case when granted.is_grantable then ' with grant option' end)
+        from pg_class
+        cross join lateral aclexplode(relacl) as granted
+        where pg_class.oid = v_current
+            and granted.grantee <> relowner
+    loop
+        execute v_grant;
+    end loop;
+    execute format('drop table catalog.%I', p_current);
+    execute format('alter table catalog.%I rename to %I', p_next, p_current);
+    for v_name in
+        select relname
+        from pg_index
+        join pg_class on pg_class.oid = indexrelid
+        where indrelid = v_next
+            and starts_with(relname, p_next)
+    loop
+        execute format('alter index catalog.%I rename to %I', v_name, p_current || substr(v_name, length(p_next) + 1));
+    end loop;
+    -- PostgreSQL 18 has named constraints for `not null` too; a key's was renamed with its index.
+    for v_name in
+        select conname
+        from pg_constraint
+        where conrelid = v_next
+            and conindid = 0
+            and starts_with(conname, p_next)
+    loop
+        execute format('alter table catalog.%I rename constraint %I to %I',
+            p_current, v_name, p_current || substr(v_name, length(p_next) + 1));
+    end loop;
+end
+$$;
+comment on function catalog.swap_in is
+$$Puts the table p_next in the place of p_current: its name, who may use it, the names of its indexes and constraints.
+Whoever uses p_current waits until the transaction ends, and then sees the new one.$$;
+
+create or replace view catalog.projection_lag as
+select projections.name,
+    projections.position,
+    waiting.events as lag_events,
+    coalesce(extract(epoch from clock_timestamp() - waiting.since), 0)::double precision as lag_seconds
+from catalog.projections
+cross join lateral (
+    select count(*) as events, min(recorded_at) as since
+    from catalog.events
+    where events.position > projections.position
+) as waiting
+where projections.background;
+comment on view catalog.projection_lag is
+    'How far each background projection is behind the log, settled or not: measured against the clock, never a mark.';
+comment on column catalog.projection_lag.name is 'The projection.';
+comment on column catalog.projection_lag.position is 'Its checkpoint.';
+comment on column catalog.projection_lag.lag_events is 'How many events it has still to apply.';
+comment on column catalog.projection_lag.lag_seconds is 'The age of the oldest of them; 0 when there is none.';
+
+create or replace function catalog.count_each(p_values text[]) returns jsonb
+language sql immutable parallel safe
+return coalesce((
+    select jsonb_object_agg(value, n)
+    from (
+        select value, count(*) as n
+        from unnest(p_values) as value
+        group by value
+    ) as counted
+), '{}');
+comment on function catalog.count_each is 'How often each text stands in an array: {text: count}.';

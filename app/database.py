@@ -6,7 +6,7 @@ Messages on the wire: taking a connection from the pool costs none while its soc
 import hashlib
 import select
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -89,7 +89,7 @@ class Database:
                 return connection
 
     async def _configure(self, connection: AsyncConnection) -> None:
-        set_json_loads(_as_bytes, connection)
+        read_json_as_bytes(connection)
         limits = (
             _milliseconds(self._settings.catalog_statement_timeout_seconds),
             _milliseconds(self._settings.catalog_lock_timeout_seconds),
@@ -99,6 +99,11 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.pool.name} {self.pool.get_stats()}>"
+
+
+def read_json_as_bytes(connection: AsyncConnection | psycopg.Connection) -> None:
+    """Let the connection answer with JSON as it is stored."""
+    set_json_loads(_as_bytes, connection)
 
 
 def _as_bytes(stored: str | bytes) -> bytes:
@@ -144,10 +149,10 @@ MIGRATION_SESSION = "set local standard_conforming_strings = on; set local lock_
 MIGRATION_LOCK = 7023051975126217512
 
 
-def migrate(conninfo: str, sql: str) -> bool:
+def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] = lambda _: None) -> bool:
     """Install `sql` unless the database has just that; True if it was installed. Two at once take turns.
 
-    Raises SetupError if the database cannot be reached or refuses.
+    `then` is done in the same transaction. Raises SetupError if the database cannot be reached or refuses.
     """
     try:
         with psycopg.connect(conninfo, client_encoding="utf8") as connection:
@@ -157,6 +162,7 @@ def migrate(conninfo: str, sql: str) -> bool:
             if installed_checksum(connection) == checksum(sql):
                 return False
             connection.execute(sql)
+            then(connection)
             connection.execute("insert into catalog.installed (checksum) values (%s)", (checksum(sql),))
             return True
     except psycopg.Error as error:

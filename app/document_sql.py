@@ -8,19 +8,24 @@ from types import MemberDescriptorType
 from typing import cast
 
 from app.fold_sql import AnyProjection, comment, fold_function, literal, step_function, tags
+from app.projection import Projection
+from app.rollup import Rollup
+from app.rollup_sql import AnyRollup, compile_rollup
 from app.rules import Index, Words
 
 
-def compile_projections(projections: Sequence[AnyProjection]) -> str:
+def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str:
     """The SQL that installs every compiling projection, and `project_inline`, which appends call."""
-    names = [projection.name for projection in projections]
+    names = [each.name for each in projections]
     assert len(set(names)) == len(names), f"two projections of one name: {names}"
-    compiled = [projection for projection in projections if projection.compiles()]
+    rollups = [each for each in projections if issubclass(each, Rollup)]
+    compiled = [each for each in projections if issubclass(each, Projection) and each.compiles()]
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
     parts = [fold_function(projection) for projection in compiled]
     for projection in inline:
-        parts += [table(projection), step_function(projection), write_function(projection), refold_function(projection)]
-    return "\n".join([*parts, _project_inline(inline)])
+        parts += [table(projection), indexes(projection)]
+        parts += [step_function(projection), write_function(projection), refold_function(projection)]
+    return "\n".join([*parts, *map(compile_rollup, rollups), _project_inline(inline)])
 
 
 def field_text(field: str) -> str:
@@ -42,8 +47,9 @@ def names_of(fields: Iterable[object]) -> list[str]:
     return [cast(MemberDescriptorType, field).__name__ for field in fields]
 
 
-def table(projection: AnyProjection) -> str:
-    name = projection.name
+def table(projection: AnyProjection, suffix: str = "") -> str:
+    """The table of the documents; of another generation with a suffix."""
+    name = projection.name + suffix
     lines = [
         f"create table if not exists catalog.{name} (",
         "    id integer primary key,",
@@ -57,30 +63,32 @@ def table(projection: AnyProjection) -> str:
         comment(f"column catalog.{name}.valid_from", "When the last event that it is folded from was recorded."),
         comment(f"column catalog.{name}.document", f"{projection.document.__name__}, as the API serves it."),
     ]
-    labels = [_index(name, index)[0] for index in projection.indexes]
-    assert len(set(labels)) == len(labels), f"two indexes of one name: {labels}"
-    for index in projection.indexes:
-        lines += _index(name, index)
     return "\n".join(lines) + "\n"
 
 
-def _index(table_name: str, index: Index | Words) -> list[str]:
+def indexes(projection: AnyProjection, suffix: str = "") -> str:
+    """The indexes that the projection asks for, each with the query it serves."""
+    lines = []
+    for index in projection.indexes:
+        label, keys = _index(projection.name + suffix, index)
+        lines += [
+            f"create index if not exists {label}",
+            f"on catalog.{projection.name + suffix} {keys};",
+            comment(f"index catalog.{label}", index.serves),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _index(table_name: str, index: Index | Words) -> tuple[str, str]:
+    """Its name, and what it is made of."""
     names = names_of(index.fields)
     if isinstance(index, Words):
-        label = f"{table_name}_words"
-        keys = f"using gin ({words_vector(names)})"
-    else:
-        columns = [f"({field_text(name)})" for name in names]
-        if index.newest_first is not None:
-            columns += [f"({field_text(name)}) desc" for name in names_of([index.newest_first])] + ["id desc"]
-            names.append("newest")
-        label = f"{table_name}_by_{'_'.join(names)}"
-        keys = f"({', '.join(columns)})"
-    return [
-        f"create index if not exists {label}",
-        f"on catalog.{table_name} {keys};",
-        comment(f"index catalog.{label}", index.serves),
-    ]
+        return f"{table_name}_words", f"using gin ({words_vector(names)})"
+    columns = [f"({field_text(name)})" for name in names]
+    if index.newest_first is not None:
+        columns += [f"({field_text(name)}) desc" for name in names_of([index.newest_first])] + ["id desc"]
+        names.append("newest")
+    return f"{table_name}_by_{'_'.join(names)}", f"({', '.join(columns)})"
 
 
 def write_function(projection: AnyProjection) -> str:

@@ -4,9 +4,11 @@ Filters compare a field's text with the very expressions that the projection's i
 """
 
 import string
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
@@ -14,6 +16,7 @@ from psycopg import AsyncConnection, sql
 from app.database import Database
 from app.document_sql import field_text, names_of, words_text, words_vector
 from app.projection import Projection
+from app.rollup_sql import AnyRollup
 from app.rules import Words
 from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, read_stream, recorded
 
@@ -41,9 +44,16 @@ class Rebuilt(Struct, frozen=True):
 class Documents:
     """The documents of one inline projection."""
 
-    def __init__(self, database: Database, projection: type[Projection[Any, Any]]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        projection: type[Projection[Any, Any]],
+        replayed: Callable[[Literal["item", "time_travel"], float], None] = lambda *_: None,
+    ) -> None:
+        """`replayed` hears how many seconds a fold of one document took."""
         assert projection.lifecycle == "inline", f"{projection.__name__} keeps no documents"
         self._database = database
+        self._replayed = replayed
         self._projection = projection
         self._table = sql.Identifier("catalog", projection.name)
         self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table)
@@ -60,7 +70,8 @@ class Documents:
     ) -> Document | None:
         """The document folded from the events up to an instant and a version; None before its first event."""
         async with self._database.connection() as connection:
-            return await fold_stream(connection, self._projection, document_id, until, version)
+            with self._timed("time_travel"):
+                return await fold_stream(connection, self._projection, document_id, until, version)
 
     async def events_of(self, document_id: int, version: int = LAST_VERSION) -> list[StoredEvent]:
         """The events that a document is folded from, up to a version, in order."""
@@ -105,17 +116,36 @@ class Documents:
     async def rebuild(self, document_id: int) -> Rebuilt | None:
         """Fold one stored document anew from the log and put it in place; None if the log has none."""
         async with self._database.connection() as connection:
-            cursor = await connection.execute(
-                "select changed, version, document from catalog.rebuild_document(%s, %s::integer)",
-                (self._projection.name, document_id),
-            )
-            row = await cursor.fetchone()
+            query = "select changed, version, document from catalog.rebuild_document(%s, %s::integer)"
+            with self._timed("item"):
+                cursor = await connection.execute(query, (self._projection.name, document_id))
+                row = await cursor.fetchone()
         return Rebuilt(*row) if row and row[2] is not None else None
+
+    @contextmanager
+    def _timed(self, kind: Literal["item", "time_travel"]) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._replayed(kind, time.perf_counter() - started)
 
     def _words(self) -> Words:
         words = [index for index in self._projection.indexes if isinstance(index, Words)]
         assert words, f"{self._projection.__name__} has no words to search"
         return words[0]
+
+
+class RollupDocuments:
+    """The documents of one rollup, as of its checkpoint."""
+
+    def __init__(self, database: Database, rollup: AnyRollup) -> None:
+        self._database = database
+        self._get = sql.SQL("select document from {} where key = %s").format(sql.Identifier("catalog", rollup.name))
+
+    async def get(self, key: str) -> bytes | None:
+        """The document of a key, as stored."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(self._get, (key,), prepare=True)).fetchone()
+        return row[0] if row else None
 
 
 async def fold_stream(

@@ -47,6 +47,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """The document after the command, as stored; None if the command ended it."""
     appended: Appended | None
     """None if the command asked for what already was."""
+    events: tuple[Struct, ...] = ()
+    """What was appended."""
 
 
 NO_STREAM = 0
@@ -59,9 +61,16 @@ class Loaded(Struct, frozen=True):
 
 
 class CommandHandler(Generic[C, S, E]):
-    def __init__(self, database: Database, decider: Decider[C, S, E]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        decider: Decider[C, S, E],
+        after_append: Callable[[tuple[Struct, ...]], None] = lambda _: None,
+    ) -> None:
+        """`after_append` hears of events once they are committed, so that the background need not poll for them."""
         self._database = database
         self._decider = decider
+        self._after_append = after_append
         self._load_query = sql.SQL(
             "select streams.version, current.document from catalog.streams"
             " left join {} as current on current.id = streams.stream_id where streams.stream_id = %s"
@@ -79,6 +88,14 @@ class CommandHandler(Generic[C, S, E]):
         Raises what `decide` refuses with, the expectation's conflict if the stream is at another version, and
         Unavailable if the database is away; whether the command was then carried out is not known.
         """
+        outcome = await self._handle(command, metadata, stream_id, expectation)
+        if outcome.appended is not None:
+            self._after_append(outcome.events)
+        return outcome
+
+    async def _handle(
+        self, command: C, metadata: Metadata, stream_id: int | None, expectation: Expectation | None
+    ) -> Outcome:
         async with self._database.connection() as connection:
             try:
                 return await self._attempt(connection, command, metadata, stream_id, expectation)
@@ -112,6 +129,7 @@ class CommandHandler(Generic[C, S, E]):
             version=appended.version,
             document=None if document == NULL else document,
             appended=appended,
+            events=events,
         )
 
     async def _load(self, connection: AsyncConnection, stream_id: int | None) -> Loaded:

@@ -1,31 +1,44 @@
 """The composition root: the only module that knows both the service and its read models."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
 
-from app.database import Database, schema_file
+from app.database import Database, migrate, schema_file
 from app.document_sql import compile_projections
-from app.documents import Documents
+from app.documents import Documents, RollupDocuments
 from app.events import Event
+from app.feed import Feed
 from app.handler import CommandHandler, Decider
+from app.http.answers import ItemDocument
 from app.http.commands import ItemCommands
+from app.http.events import EventLog
 from app.http.history import ItemHistory
 from app.http.items import ItemQueries, StatsQueries
+from app.http.owners import OwnerDocument, OwnerQueries
 from app.http.problems import EXCEPTION_HANDLERS
+from app.http.projections import ProjectionMachinery
 from app.http.requests import check_request
-from app.http.system import HealthChecks, StructSchemas, openapi_config, page_file, to_the_page
+from app.http.system import HealthChecks, StructSchemas, metrics_page, openapi_config, page_file, to_the_page
 from app.item import Command, Item, decide
+from app.machinery import Machinery
+from app.metrics import Metrics
+from app.projector import Projector, register
 from app.settings import Settings
-from projections.items import Item as ItemDocument
+from app.tasks import end
+from projections.categories import Categories
+from projections.items import Item as StoredItem
 from projections.items import Items
+from projections.owners import Owner, Owners
 
-PROJECTIONS = (Items,)
+PROJECTIONS = (Items, Owners, Categories)
 LARGEST_BODY_BYTES = 64 * 1024
 
 item_decider: Decider[Command, Item, Event] = Decider(decide=decide, state=Item, projection=Items)
@@ -36,39 +49,76 @@ def schema_sql() -> str:
     return f"{schema_file()}\n{compile_projections(PROJECTIONS)}"
 
 
-def create_app(conninfo: str, settings: Settings) -> ASGIApp:
-    """The service over the database at `conninfo`, which must hold `schema_sql()`."""
+def install(conninfo: str) -> bool:
+    """Migrate the database to this release; True if there was something to do. Raises SetupError."""
+    return migrate(conninfo, schema_sql(), lambda connection: register(connection, PROJECTIONS))
+
+
+def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None = None) -> ASGIApp:
+    """The service over the database at `conninfo`, which must hold `schema_sql()`.
+
+    Whoever sets `stopping` ends the open event streams; a server that waits for its connections must, before it does.
+    """
     database = Database(conninfo, settings)
-    handler = CommandHandler(database, item_decider)
-    documents = Documents(database, Items)
+    feed = Feed(database, stopping or asyncio.Event())
+    metrics = Metrics(get_args(Event), followers=lambda: feed.listeners)
+    projector = Projector(conninfo, PROJECTIONS)
+    machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake)
+
+    def after_append(events: tuple[Struct, ...]) -> None:
+        projector.wake()
+        metrics.stored(events)
+
+    handler = CommandHandler(database, item_decider, after_append)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with database:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(database)
+            await stack.enter_async_context(running(feed.run()))
+            if settings.catalog_projector == "embedded":
+                await stack.enter_async_context(running(projector.run()))
+            await stack.enter_async_context(machinery)
             yield
 
     api = Router(
         path="/api/v2",
-        route_handlers=[ItemCommands, ItemQueries, ItemHistory, StatsQueries],
+        route_handlers=[
+            *(ItemCommands, ItemQueries, ItemHistory, StatsQueries, OwnerQueries),
+            *(EventLog, ProjectionMachinery),
+        ],
         before_request=check_request,
     )
-    return answering_head(
-        Litestar(
-            route_handlers=[api, to_the_page, HealthChecks, page_file],
-            dependencies={
-                "handler": _always(handler),
-                "documents": _always(documents),
-                "database": _always(database),
-                "settings": _always(settings),
-            },
-            exception_handlers=EXCEPTION_HANDLERS,
-            plugins=[StructSchemas(ItemDocument)],
-            openapi_config=openapi_config(version("swappo-catalog")),
-            lifespan=[lifespan],
-            logging_config=None,
-            request_max_body_size=LARGEST_BODY_BYTES,
-        )
+    app = Litestar(
+        route_handlers=[api, to_the_page, HealthChecks, metrics_page, page_file],
+        dependencies={
+            "handler": _always(handler),
+            "documents": _always(Documents(database, Items, metrics.replayed)),
+            "owners": _always(RollupDocuments(database, Owners)),
+            "database": _always(database),
+            "feed": _always(feed),
+            "machinery": _always(machinery),
+            "metrics": _always(metrics),
+            "settings": _always(settings),
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        plugins=[StructSchemas({ItemDocument: StoredItem, OwnerDocument: Owner})],
+        openapi_config=openapi_config(version("swappo-catalog")),
+        lifespan=[lifespan],
+        logging_config=None,
+        request_max_body_size=LARGEST_BODY_BYTES,
     )
+    return answering_head(metrics.measuring(app))
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """The work in the background, as long as the context lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        await end(task)
 
 
 def _always(value: Any) -> Provide:
@@ -76,11 +126,12 @@ def _always(value: Any) -> Provide:
 
 
 def answering_head(app: ASGIApp) -> ASGIApp:
-    """HEAD as GET; the server keeps the body back, since it knows what the client asked."""
+    """HEAD as GET; the server keeps the body back, since it knows what the client asked. Whoever has an endless one
+    sees `head` in the scope's state."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") == "HEAD":
-            scope = cast(Scope, {**scope, "method": "GET"})
+            scope = cast(Scope, {**scope, "method": "GET", "state": {**scope.get("state", {}), "head": True}})
         await app(scope, receive, send)
 
     return answer

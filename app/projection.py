@@ -67,6 +67,8 @@ class Projection(Generic[D, E]):
     """
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+    version: ClassVar[int] = 1
+    """Raise it to have the documents rebuilt though the rules read the same."""
     lifecycle: ClassVar[Lifecycle] = "inline"
     indexes: ClassVar[tuple[Index | Words, ...]] = ()
     name: ClassVar[str]

@@ -64,10 +64,10 @@ class The(Struct, Generic[T], frozen=True):
     field: T
 
     def becomes(self, value: T) -> tuple[Step, ...]:
-        return (Becomes(_descriptor(self.field), value),)
+        return (Becomes(descriptor(self.field), value),)
 
     def grows_by(self, value: int) -> tuple[Step, ...]:
-        return (GrowsBy(_descriptor(self.field), value),)
+        return (GrowsBy(descriptor(self.field), value),)
 
 
 def the(field: T) -> The[T]:
@@ -76,11 +76,11 @@ def the(field: T) -> The[T]:
 
 
 def copies(*fields: object) -> tuple[Step, ...]:
-    return tuple(Becomes(_descriptor(field), field) for field in fields)
+    return tuple(Becomes(descriptor(field), field) for field in fields)
 
 
 def merges(field: object) -> tuple[Step, ...]:
-    return (Merges(_descriptor(field)),)
+    return (Merges(descriptor(field)),)
 
 
 class Rule(Struct, frozen=True):
@@ -126,7 +126,7 @@ class Words(Struct, frozen=True):
     serves: str = ""
 
 
-def _descriptor(field: object) -> MemberDescriptorType:
+def descriptor(field: object) -> MemberDescriptorType:
     if not isinstance(field, MemberDescriptorType):
         raise RuleError(f"{field!r} is not a field of a document or an event")
     return field

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -29,6 +29,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_POSTGRES_BIN: other server binaries for the embedded Postgres: a folder with initdb and postgres."""
     catalog_postgres_port: Port | None = None
     """CATALOG_POSTGRES_PORT: lets the embedded Postgres listen on this port of 127.0.0.1 too; else a socket only."""
+    catalog_projector: Literal["embedded", "off"] = "embedded"
+    """CATALOG_PROJECTOR: whether this service may lead the background work, or leaves it to `catalog project`."""
     catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services."""
     catalog_pool_timeout_seconds: Seconds = 5.0

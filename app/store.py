@@ -1,4 +1,4 @@
-"""The event store: appending to a stream and reading one, each one statement.
+"""The event store: appending to a stream, reading one, reading the settled log; each one statement.
 
 Thin over the SQL: `append_to_stream` and `lock_stream` in schema.sql do the work.
 """
@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 from msgspec import Struct
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
 from app.errors import VersionConflict
@@ -107,6 +107,61 @@ async def read_stream(
     """The events of a stream up to an instant and a version, in order; none if there is no such stream."""
     cursor = await connection.execute(READ_STREAM, (stream_id, until, version), prepare=True)
     return [StoredEvent(*row) for row in await cursor.fetchall()]
+
+
+SETTLED = """
+select settled.position, entry.*
+from catalog.settled
+left join lateral (
+    select position, event_id, version, recorded_at, metadata, type, data, stream_id
+    from catalog.events
+    where events.position > %(after)s
+        and events.position <= settled.position
+        {conditions}
+    order by events.position
+    limit %(limit)s
+) as entry on true
+"""
+
+
+class LogEntry(StoredEvent, frozen=True):
+    """An event as the log holds it, with its stream."""
+
+    stream_id: int
+
+
+class Page(Struct, frozen=True):
+    """Some settled events in the order of the log."""
+
+    events: list[LogEntry]
+    upto: int
+    """Nothing that was asked for is missing up to this position; the next page begins after it."""
+    more: bool
+    """Whether more is settled already."""
+
+
+async def read_settled(
+    connection: AsyncConnection, after: int, limit: int, type: str | None = None, stream_id: int | None = None
+) -> Page:
+    """At most `limit` settled events behind a position, of a type and a stream if these are given.
+
+    The mark and the events are of one snapshot, so that nothing up to `upto` can come later.
+    """
+    conditions = [sql.SQL("and events.type = %(type)s")] if type is not None else []
+    conditions += [sql.SQL("and events.stream_id = %(stream_id)s::integer")] if stream_id is not None else []
+    query = sql.SQL(SETTLED).format(conditions=sql.SQL(" ").join(conditions))
+    given = {"after": after, "limit": limit + 1, "type": type, "stream_id": stream_id}
+    rows = await (await connection.execute(query, given)).fetchall()
+    found = [LogEntry(*row[1:]) for row in rows if row[1] is not None]
+    events, more = found[:limit], len(found) > limit
+    return Page(events, events[-1].position if more else max(after, rows[0][0]), more)
+
+
+async def read_mark(connection: AsyncConnection) -> int:
+    """Every position up to this one is settled."""
+    row = await (await connection.execute("select position from catalog.settled")).fetchone()
+    assert row is not None, "the mark is always there"
+    return int(row[0])
 
 
 def recorded(stream_id: int, tags: TagTable[E], stored: StoredEvent) -> Recorded[E]:

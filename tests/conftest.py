@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 
 from app.database import migrate, schema_file
 from app.document_sql import compile_projections
-from app.main import schema_sql
+from app.main import install
 from app.postgres import EmbeddedPostgres
 from projections.items import Items
 from tests.toys import Sightings, Toys
@@ -69,7 +69,7 @@ def template(server: EmbeddedPostgres) -> str:
     """The name of a database that has been migrated and is never written to."""
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         connection.execute("create database template_catalog")
-    migrate(make_conninfo(server.conninfo, dbname="template_catalog"), schema_sql())
+    install(make_conninfo(server.conninfo, dbname="template_catalog"))
     return "template_catalog"
 
 

@@ -1,6 +1,7 @@
-"""Health, the OpenAPI description, and the interactive page over it, which asks nothing of the outside."""
+"""Health, metrics, the OpenAPI description, and the interactive page over it, which asks nothing of the outside."""
 
 import importlib.resources
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -14,11 +15,13 @@ from litestar.plugins import OpenAPISchemaPlugin
 from litestar.response import Redirect
 from litestar.typing import FieldDefinition
 from msgspec import Raw, Struct
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from app.database import Database
 from app.errors import NotFound
-from app.http.answers import ItemDocument, encoded
+from app.http.answers import encoded
 from app.http.problems import refuses
+from app.metrics import Metrics
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
 PROBE_WAITS_SECONDS = 1.0
@@ -46,6 +49,13 @@ class HealthChecks(Controller):
         return encoded(Health(status="ok"))
 
 
+@get("/metrics", tags=["machinery"], summary="Metrics for Prometheus", media_type="text/plain", responses=refuses())
+async def metrics_page(database: NamedDependency[Database], metrics: NamedDependency[Metrics]) -> Response[str]:
+    """Also while the database is away: then without what only it knows, and `database_up` is 0."""
+    page: Any = await metrics.page(database)
+    return Response(page, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-cache"})
+
+
 @get("/", include_in_schema=False)
 async def to_the_page() -> Redirect:
     """A visitor with a browser is shown what there is to see."""
@@ -68,19 +78,19 @@ class GivenSchema(Schema):
 class StructSchemas(OpenAPISchemaPlugin):
     """Describes our structs as msgspec does: with their limits, and closed to unknown fields.
 
-    `document` is what an ItemDocument holds; only the composition root knows.
+    `documents` says what stands behind a placeholder such as ItemDocument; only the composition root knows.
     """
 
-    def __init__(self, document: type[Struct]) -> None:
-        self._document = document
+    def __init__(self, documents: Mapping[Any, type[Struct]]) -> None:
+        self._documents = documents
 
     @staticmethod
     def is_plugin_supported_type(value: Any) -> bool:
         return isinstance(value, type) and issubclass(value, Struct)
 
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
-        struct = self._document if field_definition.annotation is ItemDocument else field_definition.annotation
-        return GivenSchema(json_schema(struct))
+        annotation = field_definition.annotation
+        return GivenSchema(json_schema(self._documents.get(annotation, annotation)))
 
 
 def json_schema(struct: type[Struct]) -> dict[str, Any]:

@@ -69,6 +69,7 @@ comment on column catalog.items.id is 'The stream the document is folded from.';
 comment on column catalog.items.version is 'The version of its stream.';
 comment on column catalog.items.valid_from is 'When the last event that it is folded from was recorded.';
 comment on column catalog.items.document is 'Item, as the API serves it.';
+
 create index if not exists items_by_status_newest
 on catalog.items (((document ->> 'status') collate "C"), ((document ->> 'created_at') collate "C") desc, id desc);
 comment on index catalog.items_by_status_newest is 'GET /items?status=';
@@ -141,6 +142,261 @@ on conflict (id) do update
 set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
 $$;
 comment on function catalog.refold_items is 'Writes the document of Items as the log has it.';
+
+create table if not exists catalog.owners (
+    key text collate "C" primary key,
+    document jsonb not null
+);
+comment on table catalog.owners is 'The documents of the rollup Owners.';
+comment on column catalog.owners.key is 'The owner_id that the documents of Items have in common.';
+comment on column catalog.owners.document is 'Owner, as the API serves it.';
+create table if not exists catalog.owners_members (
+    id integer primary key,
+    key text collate "C" not null,
+    part jsonb not null
+);
+comment on table catalog.owners_members is 'What each stream counts as in Owners.';
+comment on column catalog.owners_members.id is 'The stream.';
+comment on column catalog.owners_members.key is 'The document it counts for.';
+comment on column catalog.owners_members.part is 'What is counted of its Item.';
+
+create index if not exists owners_members_by_key on catalog.owners_members (key);
+comment on index catalog.owners_members_by_key is 'Adding up the members of some keys.';
+
+create or replace function catalog.refold_owners(p_streams integer[], p_position bigint) returns void
+language plpgsql volatile as $$
+declare
+    v_skipped constant bigint[] := catalog.skipped_events('owners');
+    v_keys text[];
+begin
+    select array_agg(distinct key) into v_keys from catalog.owners_members where id = any (p_streams);
+    with folded (id, version, valid_from, document) as materialized (
+    select stream_id, last_version, last_recorded_at,
+        jsonb_build_object(
+            'id', to_jsonb(stream_id),
+            'name', patches[name__at] -> 'name',
+            'description', patches[description__at] -> 'description',
+            'category', patches[category__at] -> 'category',
+            'image_urls', patches[image_urls__at] -> 'image_urls',
+            'location_lat', patches[location_lat__at] -> 'location_lat',
+            'location_lon', patches[location_lon__at] -> 'location_lon',
+            'owner_id', patches[owner_id__at] -> 'owner_id',
+            'status', patches[status__at] -> 'status',
+            'created_at', to_jsonb(catalog.rfc3339(created_at__instant)),
+            'updated_at', to_jsonb(catalog.rfc3339(updated_at__instant)),
+            'deleted_at', case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else patches[deleted_at__at] -> 'deleted_at' end,
+            'version', to_jsonb(version__version)
+        )
+    from (
+        select stream_id,
+            max(version) as last_version,
+            max(recorded_at) filter (where patch is not null) as last_recorded_at,
+            array_agg(patch order by version) as patches,
+            max(version) filter (where type in ('item_created')) as started_at,
+            max(version) filter (where patch ? 'name') as name__at,
+            max(version) filter (where patch ? 'description') as description__at,
+            max(version) filter (where patch ? 'category') as category__at,
+            max(version) filter (where patch ? 'image_urls') as image_urls__at,
+            max(version) filter (where patch ? 'location_lat') as location_lat__at,
+            max(version) filter (where patch ? 'location_lon') as location_lon__at,
+            max(version) filter (where patch ? 'owner_id') as owner_id__at,
+            max(version) filter (where patch ? 'status') as status__at,
+            max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
+            max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+            max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
+            max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
+            max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
+            max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
+        from (
+            select stream_id, version, type, recorded_at, case type
+                when 'item_created' then '{"deleted_at":null}'::jsonb || data
+                when 'item_updated' then (data -> 'changes')
+                when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
+                when 'item_deleted' then '{"status":"archived"}'::jsonb
+            end as patch
+            from catalog.events
+            where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
+            order by stream_id, version
+            offset 0
+        ) as event
+        group by stream_id
+    ) as stream
+    where started_at is not null
+    ), gone as (
+        delete from catalog.owners_members
+        where id = any (p_streams)
+            and id not in (select id from folded)
+    ), entered as (
+        insert into catalog.owners_members as stored (id, key, part)
+        select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at') from folded
+        on conflict (id) do update
+        set key = excluded.key, part = excluded.part
+        returning key
+    )
+    select v_keys || array_agg(distinct key) into v_keys from entered;
+    delete from catalog.owners
+    where key = any (v_keys)
+        and not exists (select from catalog.owners_members as member where member.key = owners.key);
+    insert into catalog.owners as stored (key, document)
+    select key, jsonb_build_object(
+            'owner_id', key,
+            'total_items', count(*),
+            'by_status', catalog.count_each(array_agg(part ->> 'status')),
+            'by_category', catalog.count_each(array_agg(part ->> 'category')),
+            'first_activity_at', min((part ->> 'created_at') collate "C"),
+            'latest_activity_at', max((part ->> 'updated_at') collate "C")
+        )
+    from catalog.owners_members
+    where key = any (v_keys)
+    group by key
+    on conflict (key) do update
+    set document = excluded.document
+    where stored.document <> excluded.document;
+end
+$$;
+comment on function catalog.refold_owners is 'Folds streams up to a position anew and adds up owners.';
+
+create or replace function catalog.catch_up_owners(p_from bigint, p_limit integer) returns bigint
+language plpgsql volatile as $$
+declare
+    v_to constant bigint := catalog.advance_checkpoint('owners', p_from, p_limit);
+begin
+    perform catalog.refold_owners(array(
+        select distinct stream_id
+        from catalog.events
+        where position > p_from
+            and position <= v_to
+    ), v_to);
+    return v_to;
+end
+$$;
+comment on function catalog.catch_up_owners is 'Takes settled events into owners; answers with the checkpoint.';
+
+create table if not exists catalog.categories (
+    key text collate "C" primary key,
+    document jsonb not null
+);
+comment on table catalog.categories is 'The documents of the rollup Categories.';
+comment on column catalog.categories.key is 'The category that the documents of Items have in common.';
+comment on column catalog.categories.document is 'Category, as the API serves it.';
+create table if not exists catalog.categories_members (
+    id integer primary key,
+    key text collate "C" not null,
+    part jsonb not null
+);
+comment on table catalog.categories_members is 'What each stream counts as in Categories.';
+comment on column catalog.categories_members.id is 'The stream.';
+comment on column catalog.categories_members.key is 'The document it counts for.';
+comment on column catalog.categories_members.part is 'What is counted of its Item.';
+
+create index if not exists categories_members_by_key on catalog.categories_members (key);
+comment on index catalog.categories_members_by_key is 'Adding up the members of some keys.';
+
+create or replace function catalog.refold_categories(p_streams integer[], p_position bigint) returns void
+language plpgsql volatile as $$
+declare
+    v_skipped constant bigint[] := catalog.skipped_events('categories');
+    v_keys text[];
+begin
+    select array_agg(distinct key) into v_keys from catalog.categories_members where id = any (p_streams);
+    with folded (id, version, valid_from, document) as materialized (
+    select stream_id, last_version, last_recorded_at,
+        jsonb_build_object(
+            'id', to_jsonb(stream_id),
+            'name', patches[name__at] -> 'name',
+            'description', patches[description__at] -> 'description',
+            'category', patches[category__at] -> 'category',
+            'image_urls', patches[image_urls__at] -> 'image_urls',
+            'location_lat', patches[location_lat__at] -> 'location_lat',
+            'location_lon', patches[location_lon__at] -> 'location_lon',
+            'owner_id', patches[owner_id__at] -> 'owner_id',
+            'status', patches[status__at] -> 'status',
+            'created_at', to_jsonb(catalog.rfc3339(created_at__instant)),
+            'updated_at', to_jsonb(catalog.rfc3339(updated_at__instant)),
+            'deleted_at', case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else patches[deleted_at__at] -> 'deleted_at' end,
+            'version', to_jsonb(version__version)
+        )
+    from (
+        select stream_id,
+            max(version) as last_version,
+            max(recorded_at) filter (where patch is not null) as last_recorded_at,
+            array_agg(patch order by version) as patches,
+            max(version) filter (where type in ('item_created')) as started_at,
+            max(version) filter (where patch ? 'name') as name__at,
+            max(version) filter (where patch ? 'description') as description__at,
+            max(version) filter (where patch ? 'category') as category__at,
+            max(version) filter (where patch ? 'image_urls') as image_urls__at,
+            max(version) filter (where patch ? 'location_lat') as location_lat__at,
+            max(version) filter (where patch ? 'location_lon') as location_lon__at,
+            max(version) filter (where patch ? 'owner_id') as owner_id__at,
+            max(version) filter (where patch ? 'status') as status__at,
+            max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
+            max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+            max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
+            max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
+            max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
+            max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
+        from (
+            select stream_id, version, type, recorded_at, case type
+                when 'item_created' then '{"deleted_at":null}'::jsonb || data
+                when 'item_updated' then (data -> 'changes')
+                when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
+                when 'item_deleted' then '{"status":"archived"}'::jsonb
+            end as patch
+            from catalog.events
+            where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
+            order by stream_id, version
+            offset 0
+        ) as event
+        group by stream_id
+    ) as stream
+    where started_at is not null
+    ), gone as (
+        delete from catalog.categories_members
+        where id = any (p_streams)
+            and id not in (select id from folded)
+    ), entered as (
+        insert into catalog.categories_members as stored (id, key, part)
+        select id, document ->> 'category', jsonb_build_object('status', document -> 'status') from folded
+        on conflict (id) do update
+        set key = excluded.key, part = excluded.part
+        returning key
+    )
+    select v_keys || array_agg(distinct key) into v_keys from entered;
+    delete from catalog.categories
+    where key = any (v_keys)
+        and not exists (select from catalog.categories_members as member where member.key = categories.key);
+    insert into catalog.categories as stored (key, document)
+    select key, jsonb_build_object(
+            'category', key,
+            'total_items', count(*),
+            'by_status', catalog.count_each(array_agg(part ->> 'status'))
+        )
+    from catalog.categories_members
+    where key = any (v_keys)
+    group by key
+    on conflict (key) do update
+    set document = excluded.document
+    where stored.document <> excluded.document;
+end
+$$;
+comment on function catalog.refold_categories is 'Folds streams up to a position anew and adds up categories.';
+
+create or replace function catalog.catch_up_categories(p_from bigint, p_limit integer) returns bigint
+language plpgsql volatile as $$
+declare
+    v_to constant bigint := catalog.advance_checkpoint('categories', p_from, p_limit);
+begin
+    perform catalog.refold_categories(array(
+        select distinct stream_id
+        from catalog.events
+        where position > p_from
+            and position <= v_to
+    ), v_to);
+    return v_to;
+end
+$$;
+comment on function catalog.catch_up_categories is 'Takes settled events into categories; answers with the checkpoint.';
 
 create or replace function catalog.project_inline(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb

@@ -45,7 +45,7 @@ def test_every_object_has_a_comment(connection: psycopg.Connection) -> None:
 
 def test_every_index_says_which_query_it_serves() -> None:
     for projection in PROJECTIONS:
-        assert all(index.serves for index in projection.indexes)
+        assert all(index.serves for index in getattr(projection, "indexes", ()))
 
 
 def test_the_compiled_projections_are_as_last_reviewed() -> None:

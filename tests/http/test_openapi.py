@@ -18,7 +18,14 @@ OPERATIONS = {
     *(("delete", "/items/{item_id}"), ("patch", "/items/{item_id}/status"), ("get", "/items/owner/{owner_id}")),
     *(("get", "/items/{item_id}/history"), ("get", "/items/{item_id}/audit-trail"), ("get", "/stats")),
     *(("get", "/items/{item_id}/time-travel"), ("get", "/items/{item_id}/versions/{version}")),
-    ("post", "/items/{item_id}/rebuild"),
+    *(
+        ("post", "/items/{item_id}/rebuild"),
+        ("get", "/owners/{owner_id}"),
+        ("get", "/events"),
+        ("get", "/events/stream"),
+    ),
+    *(("get", "/projections"), ("get", "/projections/{name}"), ("post", "/projections/{name}/rebuild")),
+    *(("post", "/projections/{name}/verify"), ("post", "/projections/{name}/resume"), ("get", "/metrics")),
 }
 LIMITS: dict[str, dict[str, Any]] = {
     "name": {"type": "string", "minLength": 1, "maxLength": 255},
@@ -107,9 +114,11 @@ def test_every_failure_is_described_as_a_problem(description: dict[str, Any]) ->
             assert "errors" in schema["properties"]
 
 
-def test_operations_on_one_item_may_not_find_it(description: dict[str, Any]) -> None:
+def test_operations_on_one_thing_may_not_find_it(description: dict[str, Any]) -> None:
+    """All but a shelf: it may be empty, and is there."""
     for method, path, operation in operations(description):
-        assert ("404" in operation["responses"]) == ("{item_id}" in path), f"{method} {path}"
+        names_one = "{" in path and not path.endswith("/items/owner/{owner_id}")
+        assert ("404" in operation["responses"]) == names_one, f"{method} {path}"
 
 
 def test_commands_that_take_a_condition_may_refuse_it(description: dict[str, Any]) -> None:
@@ -183,6 +192,29 @@ def test_the_other_answers_are_described_field_by_field(
     description: dict[str, Any], method: str, path: str, fields: str
 ) -> None:
     assert answer_of(description, method, path, "200")["properties"].keys() == set(fields.split())
+
+
+def test_the_log_is_described_as_cloud_events(description: dict[str, Any]) -> None:
+    for path, media_type in (("", "application/cloudevents-batch+json"), ("/stream", "text/event-stream")):
+        content = description["paths"][f"/api/v2/events{path}"]["get"]["responses"]["200"]["content"]
+        assert content.keys() == {media_type}
+        schema = resolved(content[media_type]["schema"], description)
+        event = resolved(schema["items"], description) if path == "" else schema
+        assert event["properties"].keys() >= {
+            "specversion",
+            "id",
+            "source",
+            "type",
+            "subject",
+            "time",
+            "data",
+            "position",
+        }
+
+
+def test_an_owner_is_described_with_all_its_fields(description: dict[str, Any]) -> None:
+    fields = "owner_id total_items by_status by_category first_activity_at latest_activity_at"
+    assert answer_of(description, "get", "/owners/{owner_id}", "200")["properties"].keys() == set(fields.split())
 
 
 @pytest.mark.parametrize("address", ["/schema", "/schema/"])

@@ -1,0 +1,91 @@
+"""What all console commands share: which database they use, how they speak, and how they end when told to."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+import psycopg
+from rich.console import Console
+from rich.markup import escape
+
+from app.errors import CatalogError
+from app.postgres import EmbeddedPostgres
+from app.settings import Settings
+
+T = TypeVar("T")
+
+console = Console(stderr=True, highlight=False)
+"""Words for people; answers go to stdout."""
+
+TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Group(click.Group):
+    """Says what is wrong in one sentence and exits 1; a traceback is for our own mistakes."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CatalogError as error:
+            complain(error.detail)
+        except psycopg.OperationalError as error:
+            complain(f"the database went away: {first_line(error)}")
+        raise SystemExit(1)
+
+
+def complain(sentence: str) -> None:
+    console.print(f"[bold red]catalog:[/] {escape(sentence)}", soft_wrap=True)
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def database_in_use(settings: Settings) -> Iterator[str]:
+    """A conninfo of DATABASE_URL's database, or of the embedded one, which runs meanwhile."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]  # meant for another server: libpq would take them for this one too
+    embedded = EmbeddedPostgres(
+        settings.catalog_data_dir, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port
+    )
+    with embedded:
+        yield embedded.conninfo
+
+
+def exit_when_told(status: int = 0) -> None:
+    """Make SIGTERM and SIGINT an orderly exit, in which an embedded database is stopped; uvicorn passes them on."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(status)
+
+    for number in TOLD:
+        signal.signal(number, leave)
+
+
+def run_until_told(work: Coroutine[Any, Any, T], status: int = 0) -> T:
+    """Run `work` to its end, or cancel it at SIGTERM or SIGINT and exit with `status`.
+
+    Cancelled rather than interrupted: an exception out of a signal handler would surface in whatever task runs.
+    """
+
+    async def cancelled_when_told() -> T:
+        task = asyncio.current_task()
+        assert task is not None, "this is one"
+        for number in TOLD:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(cancelled_when_told())
+    except asyncio.CancelledError:
+        raise SystemExit(status) from None
+    finally:
+        exit_when_told(status)

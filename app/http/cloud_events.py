@@ -1,0 +1,64 @@
+"""Events as CloudEvents 1.0 in structured JSON; what was stored passes through unparsed."""
+
+import re
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from app.events import Metadata
+from app.store import LogEntry
+
+BATCH = "application/cloudevents-batch+json"
+NO_STRING_OF_CLOUD_EVENTS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class CloudEvent(Struct, frozen=True, kw_only=True):
+    """A fact of the catalog in the envelope of CloudEvents 1.0. Attributes beyond the specification's are ours."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    """The event's id."""
+    source: Literal["/catalog"] = "/catalog"
+    type: str
+    """The stored tag, such as `item_created`."""
+    subject: str
+    """The item's id."""
+    time: datetime
+    """When it was recorded."""
+    datacontenttype: Literal["application/json"] = "application/json"
+    position: str
+    """Its place in the log. A string, since integers of CloudEvents have 32 bits and a position has 64."""
+    version: int
+    """Its place among the item's events."""
+    user: str
+    """Who acted."""
+    correlationid: str | UnsetType = UNSET
+    """The request it belongs to."""
+    causationid: str | UnsetType = UNSET
+    """What led to it."""
+    data: Raw
+    """The event's fields, as stored."""
+
+
+def cloud_event(entry: LogEntry) -> CloudEvent:
+    metadata = msgspec.json.decode(entry.metadata, type=Metadata)
+    return CloudEvent(
+        id=entry.event_id,
+        type=entry.type,
+        subject=str(entry.stream_id),
+        time=entry.recorded_at,
+        position=str(entry.position),
+        version=entry.version,
+        user=_text(metadata.user_id),
+        correlationid=UNSET if metadata.correlation_id is None else _text(metadata.correlation_id),
+        causationid=UNSET if metadata.causation_id is None else _text(metadata.causation_id),
+        data=Raw(entry.data),
+    )
+
+
+def _text(value: str) -> str:
+    """A string as CloudEvents allows it: without control characters, of which a user_id may hold a tab or newline."""
+    return NO_STRING_OF_CLOUD_EVENTS.sub("\N{REPLACEMENT CHARACTER}", value)

@@ -1,0 +1,103 @@
+"""The log over HTTP: settled events in order, as pages and as a stream."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, QueryParameter
+
+from app.database import Database
+from app.errors import Malformed
+from app.feed import Feed
+from app.http.cloud_events import BATCH, CloudEvent, cloud_event
+from app.http.event_stream import EVENT_STREAM, EventStream
+from app.http.links import address_of
+from app.http.problems import refuses
+from app.http.requests import LARGEST_ID
+from app.item import NO_CONTROL_CHARACTERS
+from app.settings import Settings
+from app.store import Page, read_mark, read_settled
+
+LARGEST_POSITION = 2**63 - 1
+STREAMED_AT_ONCE = 100
+
+After = Annotated[
+    int, QueryParameter(ge=0, le=LARGEST_POSITION, description="The position of the last event that is known already.")
+]
+StreamAfter = Annotated[
+    int | None,
+    QueryParameter(
+        ge=0, le=LARGEST_POSITION, description="Begin behind this position: 0 is everything, none is from now on."
+    ),
+]
+PageLimit = Annotated[int, QueryParameter(ge=1, le=1000)]
+EventType = Annotated[
+    str | None,
+    QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Only these, such as `item_created`."),
+]
+ItemId = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(name="Last-Event-ID", description="The last event that was seen; goes before `after`."),
+]
+STREAM = ResponseSpec(CloudEvent, False, "Server-sent events, each a CloudEvent", EVENT_STREAM)
+
+
+class EventLog(Controller):
+    path = "/events"
+    tags = ("the log",)
+
+    @get(summary="Settled events, in order", media_type=BATCH, responses=refuses())
+    async def events(
+        self,
+        request: Request[Any, Any, Any],
+        database: NamedDependency[Database],
+        settings: NamedDependency[Settings],
+        after: After = 0,
+        limit: PageLimit = 100,
+        type: EventType = None,
+        item_id: ItemId = None,
+    ) -> Response[list[CloudEvent]]:
+        """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is."""
+        async with database.connection() as connection:
+            page = await read_settled(connection, after, limit, type, item_id)
+        headers = {"Cache-Control": "no-cache"}
+        if page.more:
+            path = request.scope["path"].rstrip("/")
+            following = address_of(request, settings, path, after=page.upto, limit=limit, type=type, item_id=item_id)
+            headers["Link"] = f'<{following}>; rel="next"'
+        body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
+        return Response(body, media_type=BATCH, headers=headers)
+
+    @get("/stream", summary="The log, live", media_type=EVENT_STREAM, responses={200: STREAM, **refuses()})
+    async def stream(
+        self,
+        database: NamedDependency[Database],
+        feed: NamedDependency[Feed],
+        after: StreamAfter = None,
+        type: EventType = None,
+        item_id: ItemId = None,
+        last_event_id: LastEventId = None,
+    ) -> Response[CloudEvent]:
+        """Each settled event once and in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
+        It goes on behind `Last-Event-ID`, else behind `after`; with neither it begins now, and says where that is by
+        an id without an event."""
+
+        async def read(position: int) -> Page:
+            async with database.connection() as connection:
+                return await read_settled(connection, position, STREAMED_AT_ONCE, type, item_id)
+
+        begins = _position(last_event_id) if last_event_id else after
+        if begins is not None:
+            return EventStream(feed, read, begins, says_where=False)
+        async with database.connection() as connection:
+            return EventStream(feed, read, await read_mark(connection), says_where=True)
+
+
+def _position(last_event_id: str) -> int:
+    """Raises Malformed for what is no id of ours."""
+    if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= len(str(LARGEST_POSITION)):
+        return min(int(last_event_id), LARGEST_POSITION)
+    raise Malformed(f"Last-Event-ID must be the id of an event, a position such as 42, not {last_event_id}.")

@@ -1,0 +1,34 @@
+"""An owner in numbers: the rollup's document as stored, as of its checkpoint, moments behind the last command."""
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from app.documents import RollupDocuments
+from app.errors import NotFound
+from app.http.answers import json_answer
+from app.http.items import OwnerId
+from app.http.problems import refuses
+
+
+class OwnerDocument(Struct):
+    """Stands for an owner's document in the OpenAPI description; the composition root says what is in it."""
+
+
+class OwnerNotFound(NotFound):
+    """There is no such owner"""
+
+
+class OwnerQueries(Controller):
+    path = "/owners"
+    tags = ("queries",)
+
+    @get("/{owner_id:str}", summary="An owner in numbers", responses=refuses(404))
+    async def owner_in_numbers(
+        self, owner_id: OwnerId, owners: NamedDependency[RollupDocuments]
+    ) -> Response[OwnerDocument]:
+        """An owner is known by an item; with the last command he may not be yet, for moments."""
+        found = await owners.get(owner_id)
+        if found is None:
+            raise OwnerNotFound("There is no such owner, or not yet.")
+        return json_answer(found)

@@ -1,0 +1,200 @@
+"""Metrics in Prometheus' format: what this process did, and what the database says when it is asked.
+
+Lag is measured by the database at each scrape, so it grows when the projector hangs or is gone. A registry of its own
+per application: two in one process, as in tests, do not share counts.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import psycopg
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from app.database import Database
+from app.errors import Unavailable
+from app.events import tag_of
+
+DATABASE_WITHIN_SECONDS = 2.0
+"""A scrape does without the database then; Prometheus gives up after 10 s."""
+CATEGORIES_AT_MOST = 50
+OTHER_CATEGORIES = "(others)"
+NO_ROUTE = "(none)"
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+REPLAY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 60, 300, 1800)
+Kind = Literal["item", "time_travel", "rebuild", "verify"]
+
+
+class Metrics:
+    """Counts and observes as it is told; `page` is what Prometheus reads."""
+
+    def __init__(self, event_types: Iterable[type[Struct]], followers: Callable[[], int] = lambda: 0) -> None:
+        self.registry = CollectorRegistry()
+        self._followers = followers
+        ProcessCollector(registry=self.registry)
+        self._events_stored = self._counter("events_stored", "Events stored by this process.", "event_type")
+        for event_type in event_types:
+            self._events_stored.labels(tag_of(event_type))
+        self._replays = Histogram(
+            "event_replay_duration_seconds",
+            "Folding documents from events: one item, one at an instant or version, a whole read model, a comparison.",
+            ["kind"],
+            registry=self.registry,
+            buckets=REPLAY_BUCKETS,
+        )
+        for kind in ("item", "time_travel", "rebuild", "verify"):
+            self._replays.labels(kind)
+        self._requests = self._counter("http_requests", "Requests answered.", "method", "route", "status")
+        self._latencies = Histogram(
+            "http_request_duration_seconds",
+            "From a request to the beginning of its answer.",
+            ["method", "route"],
+            registry=self.registry,
+            buckets=REQUEST_BUCKETS,
+        )
+        self._by_route: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._streams = self._gauge("event_streams", "Clients that follow the log here.")
+        self._up = self._gauge("database_up", "Whether the database answered this scrape.")
+        self._pool_size = self._gauge("database_pool_connections", "Connections in the pool.")
+        self._pool_idle = self._gauge("database_pool_connections_idle", "Connections that nobody uses just now.")
+        self._pool_limit = self._gauge("database_pool_connections_limit", "How many there may be.")
+        self._pool_waiting = self._gauge("database_pool_requests_waiting", "Requests that wait for a connection.")
+        self._settled = self._gauge("log_settled_position", "Everything up to here is settled.")
+        self._head = self._gauge("log_head_position", "The newest committed event.")
+        self._lag_seconds = self._gauge(
+            "read_model_lag_seconds", "Age of the oldest event not applied; 0 when caught up.", "projection"
+        )
+        self._lag_events = self._gauge("read_model_lag_events", "Events not applied.", "projection")
+        self._stopped = self._gauge("read_model_stopped", "1 if an event stopped it: see /projections.", "projection")
+        self._skipped = self._gauge("read_model_skipped_events", "Events skipped by an operator.", "projection")
+        self._items = self._gauge("catalog_items", "Items; the largest categories by name.", "category", "status")
+        self._from_database = (self._lag_seconds, self._lag_events, self._stopped, self._skipped, self._items)
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, registry=self.registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self.registry)
+
+    def stored(self, events: Iterable[Struct]) -> None:
+        """To be told after the commit."""
+        for event in events:
+            self._events_stored.labels(tag_of(type(event))).inc()
+
+    def replayed(self, kind: Kind, seconds: float) -> None:
+        self._replays.labels(kind).observe(seconds)
+
+    def measuring(self, app: ASGIApp) -> ASGIApp:
+        """Count and time every request to `app` by its route's template, never by its path."""
+
+        async def measured(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != ScopeType.HTTP:
+                await app(scope, receive, send)
+                return
+            began = time.perf_counter()
+
+            async def send_measured(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    self._answered(scope, message["status"], time.perf_counter() - began)
+                await send(message)
+
+            await app(scope, receive, send_measured)
+
+        return measured
+
+    def _answered(self, scope: Any, status: int, seconds: float) -> None:
+        route = scope.get("path_template") or NO_ROUTE
+        counter, latency = self._of_route(scope["method"], route, status)
+        counter.inc()
+        latency.observe(seconds)
+
+    def _of_route(self, given_method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Looking up a label by its text each time would take longer than counting."""
+        key = (given_method if given_method in METHODS else "other", route, status)
+        if key not in self._by_route:
+            method = key[0]
+            counter, latency = self._requests.labels(method, route, str(status)), self._latencies.labels(method, route)
+            self._by_route[key] = (counter, latency)
+        return self._by_route[key]
+
+    async def page(self, database: Database) -> bytes:
+        """The metrics as text; without what the database knows while it is away, which `database_up` tells."""
+        try:
+            async with asyncio.timeout(DATABASE_WITHIN_SECONDS):
+                facts: _Facts | None = await _read_facts(database)
+        except (Unavailable, TimeoutError, psycopg.Error):
+            facts = None
+        self._show(facts)
+        self._show_process(database)
+        return generate_latest(self.registry)
+
+    def _show(self, facts: "_Facts | None") -> None:
+        for gauge in self._from_database:
+            gauge.clear()
+        self._up.set(facts is not None)
+        if facts is None:
+            return
+        self._settled.set(facts.settled)
+        self._head.set(facts.head)
+        for name, events, seconds, stopped, skipped in facts.read_models:
+            self._lag_events.labels(name).set(events)
+            self._lag_seconds.labels(name).set(seconds)
+            self._stopped.labels(name).set(stopped)
+            self._skipped.labels(name).set(skipped)
+        for category, status, count in facts.items:
+            self._items.labels(category, status).set(count)
+
+    def _show_process(self, database: Database) -> None:
+        pool = database.pool.get_stats()
+        self._streams.set(self._followers())
+        self._pool_size.set(pool.get("pool_size", 0))
+        self._pool_idle.set(pool.get("pool_available", 0))
+        self._pool_limit.set(pool.get("pool_max", 0))
+        self._pool_waiting.set(pool.get("requests_waiting", 0))
+
+
+class _Facts(Struct, frozen=True):
+    settled: int
+    head: int
+    read_models: list[tuple[str, int, float, bool, int]]
+    """(name, events behind, seconds behind, whether it is stopped, events skipped)"""
+    items: list[tuple[str, str, int]]
+    """(category, status, count)"""
+
+
+async def _read_facts(database: Database) -> _Facts:
+    async with database.connection() as connection:
+        mark = await (await connection.execute(MARK)).fetchone()
+        read_models = await (await connection.execute(READ_MODELS)).fetchall()
+        given = {"most": CATEGORIES_AT_MOST, "others": OTHER_CATEGORIES}
+        items = await (await connection.execute(ITEMS, given)).fetchall()
+    assert mark is not None, "the mark is always there"
+    return _Facts(mark[0], mark[1], read_models, items)
+
+
+MARK = """
+select position, (select coalesce(max(events.position), 0) from catalog.events)
+from catalog.settled
+"""
+
+READ_MODELS = """
+select name, lag_events, lag_seconds, state = 'stopped', jsonb_array_length(skipped)
+from catalog.projections
+join catalog.projection_lag using (name)
+"""
+
+ITEMS = """
+with ranked as (
+    select key, document, row_number() over (order by (document ->> 'total_items')::bigint desc, key) as place
+    from catalog.categories
+)
+select case when place <= %(most)s then key else %(others)s end, status, sum(amount::bigint)::bigint
+from ranked
+cross join lateral jsonb_each_text(document -> 'by_status') as counted (status, amount)
+group by 1, 2
+"""

@@ -1,0 +1,256 @@
+"""The commands for operators: run the background, rebuild, verify, see the lag and the log, inspect an item, resume.
+
+Answers go to stdout, with `--json` as JSON and nothing else; whatever else is said goes to stderr.
+"""
+
+import asyncio
+import os
+import pwd
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+
+import click
+import psycopg
+from psycopg import AsyncConnection
+from rich.progress import BarColumn, Progress, TextColumn
+
+from app import operator_facts as facts
+from app import operator_tables as tables
+from app import projector
+from app.console import complain, console, database_in_use, exit_when_told, run_until_told
+from app.database import check_schema
+from app.errors import CatalogError, Conflict, NotFound
+from app.generations import AnyReadModel
+from app.main import PROJECTIONS, schema_sql
+from app.rebuild import Progress as RebuildProgress
+from app.rebuild import Told, rebuild
+from app.rollup import Rollup
+from app.settings import read_settings
+from app.verify import verify
+
+LARGEST_ID = 2**31 - 1
+INTERRUPTED = 130
+"""What a shell makes of a program that SIGINT ended."""
+LINE_EVERY_SECONDS = 2.0
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+every_one = click.option("--all", "every_one", is_flag=True, help="All projections.")
+
+
+@contextmanager
+def current_database() -> Iterator[str]:
+    """The conninfo of the database in use. Raises SetupError unless its schema is this release's."""
+    with database_in_use(read_settings()) as conninfo:
+        check_schema(conninfo, schema_sql())
+        yield conninfo
+
+
+@contextmanager
+def current_connection() -> Iterator[psycopg.Connection]:
+    with current_database() as conninfo, facts.operator_connection(conninfo) as connection:
+        yield connection
+
+
+def read_model_named(name: str) -> AnyReadModel:
+    for read_model in PROJECTIONS:
+        if read_model.name == name:
+            return read_model
+    raise NotFound(f"There is no projection {name}; there are {', '.join(each.name for each in PROJECTIONS)}.")
+
+
+def chosen(name: str | None, every_one: bool) -> Sequence[AnyReadModel]:
+    if name is not None and every_one:
+        raise click.UsageError("Give a NAME or --all, not both.")
+    return PROJECTIONS if name is None else [read_model_named(name)]
+
+
+@click.command("project")
+def project_command() -> None:
+    """Run the projector alone, for services with CATALOG_PROJECTOR=off; SIGTERM or SIGINT ends it.
+
+    Several may run: one leads, and another takes over within seconds.
+    """
+    exit_when_told()
+    with current_database() as conninfo:
+        console.print("The projector runs.")
+        run_until_told(projector.Projector(conninfo, PROJECTIONS).run())
+
+
+@click.command("rebuild")
+@click.argument("name", required=False)
+@every_one
+def rebuild_command(name: str | None, every_one: bool) -> None:
+    """Build the projection NAME anew from the log, while it serves, and swap it in."""
+    if name is None and not every_one:
+        raise click.UsageError("Give a NAME or --all.")
+    read_models = chosen(name, every_one)
+    exit_when_told(INTERRUPTED)
+    with current_database() as conninfo:
+        outcomes = [_rebuild(conninfo, read_model) for read_model in read_models]
+    if not all(outcomes):
+        raise SystemExit(1)
+
+
+def _rebuild(conninfo: str, read_model: AnyReadModel) -> bool:
+    """Whether it was rebuilt; why not is said."""
+    try:
+        with telling_progress() as tell:
+            rebuilt = run_until_told(rebuild(conninfo, read_model, tell), INTERRUPTED)
+    except CatalogError as error:
+        complain(error.detail)
+        return False
+    except SystemExit:
+        complain("interrupted: a rebuild that did not finish has changed nothing that is served")
+        raise
+    who_waited = "its catch-up" if issubclass(read_model, Rollup) else "writers"
+    tables.say(tables.say_rebuilt(rebuilt, who_waited))
+    return True
+
+
+@contextmanager
+def telling_progress() -> Iterator[Told]:
+    """A bar in a terminal, elsewhere a line now and then; on stderr."""
+    if not console.is_terminal:
+        yield _telling_lines()
+        return
+    with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
+        task = bar.add_task("")
+
+        def tell(progress: RebuildProgress) -> None:
+            told = tables.say_progress(progress)
+            bar.update(task, completed=progress.done, total=max(progress.events, 1), description=told)
+
+        yield tell
+
+
+def _telling_lines() -> Told:
+    said_at = -LINE_EVERY_SECONDS
+
+    def tell(progress: RebuildProgress) -> None:
+        nonlocal said_at
+        if progress.seconds >= said_at + LINE_EVERY_SECONDS or progress.done == progress.events:
+            said_at = progress.seconds
+            console.print(tables.say_progress(progress), markup=False, soft_wrap=True)
+
+    return tell
+
+
+@click.command("verify")
+@click.argument("name", required=False)
+@every_one
+@as_json
+def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
+    """Compare every document of NAME, or of all projections, with a fold of the log; exit 1 if any differs."""
+    read_models = chosen(name, every_one)
+    exit_when_told(INTERRUPTED)
+    with current_database() as conninfo:
+        found = [run_until_told(verify(conninfo, each), INTERRUPTED) for each in read_models]
+    if as_json:
+        click.echo(tables.as_json(found))
+    else:
+        for each in found:
+            tables.show_verified(each)
+    if any(each.differing for each in found):
+        raise SystemExit(1)
+
+
+@click.command("lag")
+@as_json
+def lag_command(as_json: bool) -> None:
+    """Show how far the mark and each projection are behind the log, and what stopped one."""
+    exit_when_told()
+    with current_connection() as connection:
+        lag = facts.read_lag(connection)
+    if as_json:
+        click.echo(tables.as_json(lag))
+    else:
+        tables.show_lag(lag)
+
+
+@click.command("events")
+@click.option("--follow", "-f", is_flag=True, help="Go on with those to come, until Ctrl-C.")
+@click.option("--type", "type_", help="Only of this type, such as item_created.")
+@click.option("--item", type=click.IntRange(1, LARGEST_ID), help="Only of this item.")
+@click.option("--after", type=click.IntRange(0), default=0, help="Only behind this position.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many.")
+@as_json
+def events_command(
+    follow: bool, type_: str | None, item: int | None, after: int, limit: int | None, as_json: bool
+) -> None:
+    """Print the settled events in order, one a line; with --json one object a line."""
+    exit_when_told()
+    wanted = facts.Wanted(type=type_, item=item)
+    with current_connection() as connection:
+        upto, head = facts.mark_and_head(connection)
+        found = (
+            facts.follow(connection, wanted, after) if follow else facts.settled_events(connection, wanted, after, upto)
+        )
+        for event in islice(found, limit):
+            if as_json:
+                click.echo(tables.as_json(event))
+            else:
+                tables.show_events([event])
+        if not follow and head > upto:
+            console.print(f"The log is settled up to {upto} of {head}; the rest will be while a projector runs.")
+
+
+@click.command("inspect")
+@click.argument("item", metavar="ID", type=click.IntRange(1, LARGEST_ID))
+@as_json
+def inspect_command(item: int, as_json: bool) -> None:
+    """Show everything about one item: document, events, whether they agree, and what it counts as."""
+    exit_when_told()
+    with current_database() as conninfo:
+        inspected = run_until_told(facts.inspect(conninfo, PROJECTIONS, item))
+    if as_json:
+        click.echo(tables.as_json(inspected))
+    else:
+        tables.show_inspected(inspected)
+
+
+@click.command("resume")
+@click.argument("name")
+@click.option("--skip", is_flag=True, help="Go on behind the event that stopped it; recorded with your name.")
+@click.option("--yes", is_flag=True, help="Skip without being asked.")
+def resume_command(name: str, skip: bool, yes: bool) -> None:
+    """Let a stopped projection go on: with the event that stopped it, or behind it."""
+    read_model_named(name)
+    exit_when_told()
+    with current_database() as conninfo, facts.operator_connection(conninfo) as connection:
+        stopped = facts.why_stopped(connection, name)
+        if stopped is None:
+            tables.say(f"{name} is not stopped.")
+            return
+        tables.show_stopped(name, stopped)
+        where = f"the event at position {stopped.event.position}" if stopped.event else "what stopped it"
+        if skip and not yes:
+            click.confirm(f"Leave {where} out of {name} for good?", abort=True, err=True)
+        if facts.why_stopped(connection, name) != stopped:
+            raise Conflict(f"Somebody else resumed {name} meanwhile; see `catalog lag`.")
+        asyncio.run(_resume(conninfo, name, os_user() if skip else None))
+    tables.say(f"{name} goes on behind {where}, as {os_user()} says." if skip else f"{name} goes on with {where}.")
+
+
+async def _resume(conninfo: str, name: str, skip_as: str | None) -> None:
+    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        await projector.resume(connection, name, skip_as)
+
+
+def os_user() -> str:
+    """Who runs this, by the operating system and not by the environment; in some containers only a number."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+COMMANDS = (
+    project_command,
+    rebuild_command,
+    verify_command,
+    lag_command,
+    events_command,
+    inspect_command,
+    resume_command,
+)

@@ -1,0 +1,293 @@
+"""What operators ask of the log and of its projections: each question a query, each answer a struct.
+
+Connections of `operator_connection`, that is in autocommit and with JSON as it is stored.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from msgspec import Raw, Struct
+from psycopg import AsyncConnection, IsolationLevel, sql
+
+from app.database import read_json_as_bytes
+from app.documents import fold_stream
+from app.errors import NotFound
+from app.fold_sql import AnyProjection
+from app.generations import AnyReadModel
+from app.rebuild import lock_key
+from app.rollup import Rollup
+from app.rollup_sql import AnyRollup
+from app.store import read_stream, recorded
+
+FOLLOW_SECONDS = 0.1
+BATCH_EVENTS = 1_000
+NO_DOCUMENT = b"null"
+
+
+class LoggedEvent(Struct, frozen=True):
+    """One event with all of its envelope."""
+
+    position: int
+    event_id: UUID
+    stream_id: int
+    version: int
+    type: str
+    recorded_at: str
+    """RFC 3339, UTC, six digits."""
+    metadata: Raw
+    data: Raw
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which events; None is any."""
+
+    type: str | None = None
+    item: int | None = None
+
+
+class ProjectionState(Struct, frozen=True, kw_only=True):
+    """How one projection is; `position` is None for an inline one, which is never behind."""
+
+    name: str
+    version: int
+    background: bool
+    position: int | None
+    lag_events: int
+    lag_seconds: float
+    state: str
+    error: str | None
+    error_position: int | None
+    skipped: Raw
+    """[{position, by, at, error}]"""
+    rebuild: Raw | None
+    """{events, done, seconds} while somebody rebuilds it."""
+
+
+class Lag(Struct, frozen=True, kw_only=True):
+    """Everything that could be behind."""
+
+    head: int
+    """The newest committed position; 0 for a log without events."""
+    settled_position: int
+    settled_instant: str | None
+    """None before the log was first settled."""
+    projections: list[ProjectionState]
+
+
+class Stopped(Struct, frozen=True):
+    """Why a projection stopped."""
+
+    error: str
+    event: LoggedEvent | None
+    """None if it stopped where there are only gaps."""
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """A stored document beside what the log says; `null` where there is none."""
+
+    projection: str
+    stored: Raw
+    folded_in_python: Raw
+    folded_in_postgres: Raw
+    error: str | None
+    """Why Python could not fold it."""
+    equal: bool
+
+
+class Membership(Struct, frozen=True, kw_only=True):
+    """What an item counts as in a rollup; all None if it does not, or not yet."""
+
+    rollup: str
+    key: str | None
+    counted_as: Raw | None
+    document: Raw | None
+    """The rollup's document that it counts in."""
+
+
+class Inspected(Struct, frozen=True, kw_only=True):
+    """Everything about one item, in one snapshot."""
+
+    id: int
+    documents: list[Compared]
+    events: list[LoggedEvent]
+    rollups: list[Membership]
+
+
+def operator_connection(conninfo: str) -> psycopg.Connection:
+    connection = psycopg.connect(conninfo, autocommit=True, application_name="catalog operator")
+    read_json_as_bytes(connection)
+    return connection
+
+
+LOGGED = """
+select position, event_id, stream_id, version, type, catalog.rfc3339(recorded_at), metadata, data
+from catalog.events
+where {}
+order by position
+limit %(limit)s
+"""
+
+
+def settled_events(connection: psycopg.Connection, wanted: Wanted, after: int, upto: int) -> Iterator[LoggedEvent]:
+    """The events behind `after`, up to `upto`, in order: in batches, so that a slow reader keeps no snapshot open."""
+    conditions = ["position > %(after)s", "position <= %(upto)s"]
+    conditions += ["type = %(type)s"] if wanted.type is not None else []
+    conditions += ["stream_id = %(item)s"] if wanted.item is not None else []
+    query = sql.SQL(LOGGED).format(sql.SQL(" and ").join(map(sql.SQL, conditions)))
+    given = {"upto": upto, "limit": BATCH_EVENTS, **msgspec.structs.asdict(wanted)}
+    while rows := connection.execute(query, {**given, "after": after}).fetchall():
+        for row in rows:
+            yield _logged(row)
+        after = rows[-1][0]
+
+
+def _logged(row: Sequence[Any]) -> LoggedEvent:
+    position, event_id, stream_id, version, type_, recorded_at, metadata, data = row
+    return LoggedEvent(position, event_id, stream_id, version, type_, recorded_at, Raw(metadata), Raw(data))
+
+
+def follow(connection: psycopg.Connection, wanted: Wanted, after: int) -> Iterator[LoggedEvent]:
+    """Every settled event behind `after`, and then each one as it is settled, for ever."""
+    while True:
+        upto, _ = mark_and_head(connection)
+        yield from settled_events(connection, wanted, after, upto)
+        after = max(after, upto)
+        time.sleep(FOLLOW_SECONDS)
+
+
+def mark_and_head(connection: psycopg.Connection) -> tuple[int, int]:
+    """Up to where the log is settled, and the newest committed position."""
+    query = "select position, (select coalesce(max(events.position), 0) from catalog.events) from catalog.settled"
+    row = connection.execute(query).fetchone()
+    assert row is not None, "the mark is always there"
+    return row[0], row[1]
+
+
+STATES = """
+select name, version, background,
+    case when background then projections.position end as position,
+    coalesce(lag_events, 0) as lag_events,
+    coalesce(lag_seconds, 0) as lag_seconds,
+    state, error, error_position, skipped, rebuild
+from catalog.projections
+left join catalog.projection_lag using (name)
+order by background, name
+"""
+
+
+def read_lag(connection: psycopg.Connection) -> Lag:
+    upto, head = mark_and_head(connection)
+    query = "select catalog.rfc3339(instant) from catalog.settled where isfinite(instant)"
+    (instant,) = connection.execute(query).fetchone() or (None,)
+    held = _locks_held(connection)
+    rows = connection.execute(STATES).fetchall()
+    states = [_state(*row, is_rebuilt=lock_key(row[0]) in held) for row in rows]
+    return Lag(head=head, settled_position=upto, settled_instant=instant, projections=states)
+
+
+def _state(*row: Any, is_rebuilt: bool) -> ProjectionState:
+    facts = dict(zip(ProjectionState.__struct_fields__, row, strict=True))
+    rebuild = Raw(facts["rebuild"]) if is_rebuilt and facts["rebuild"] is not None else None
+    return ProjectionState(**{**facts, "skipped": Raw(facts["skipped"]), "rebuild": rebuild})
+
+
+HELD = """
+select (classid::bigint << 32) + objid::bigint
+from pg_locks
+where locktype = 'advisory'
+    and granted
+    and database = (select oid from pg_database where datname = current_database())
+"""
+
+
+def _locks_held(connection: psycopg.Connection) -> set[int]:
+    """The advisory locks: a rebuild's progress outlives one that was killed, its lock does not."""
+    return {key for (key,) in connection.execute(HELD)}
+
+
+def why_stopped(connection: psycopg.Connection, name: str) -> Stopped | None:
+    """None for a projection that is not stopped."""
+    query = "select error, error_position from catalog.projections where name = %s and state = 'stopped'"
+    row = connection.execute(query, (name,)).fetchone()
+    if row is None:
+        return None
+    error, position = row
+    found = [] if position is None else settled_events(connection, Wanted(), position - 1, position)
+    return Stopped(error, next(iter(found), None))
+
+
+async def inspect(conninfo: str, read_models: Sequence[AnyReadModel], item: int) -> Inspected:
+    """Raises NotFound if the item never had an event."""
+    async with await AsyncConnection.connect(conninfo) as connection:
+        read_json_as_bytes(connection)
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+        await connection.set_read_only(True)
+        await connection.execute("set timezone to 'UTC'")
+        # Before the snapshot is taken, which would see nothing in a table that a rebuild swaps in later.
+        served = sql.SQL(", ").join(sql.Identifier("catalog", each.name) for each in read_models)
+        await connection.execute(sql.SQL("lock table {} in access share mode").format(served))
+        query = sql.SQL(LOGGED).format(sql.SQL("stream_id = %(item)s"))
+        events = await (await connection.execute(query, {"item": item, "limit": None})).fetchall()
+        if not events:
+            raise NotFound(f"There is no item {item}.")
+        return Inspected(
+            id=item,
+            documents=[await _compare(connection, each, item) for each in read_models if not issubclass(each, Rollup)],
+            events=[_logged(row) for row in events],
+            rollups=[await _membership(connection, each, item) for each in read_models if issubclass(each, Rollup)],
+        )
+
+
+async def _compare(connection: AsyncConnection, projection: AnyProjection, item: int) -> Compared:
+    query = sql.SQL("select document from {} where id = %s").format(sql.Identifier("catalog", projection.name))
+    row = await (await connection.execute(query, (item,))).fetchone()
+    postgres = await fold_stream(connection, projection, item)
+    python, error = await _fold_in_python(connection, projection, item)
+    stored = _canonical(projection, row[0] if row else NO_DOCUMENT)
+    folded = _canonical(projection, postgres.json if postgres else NO_DOCUMENT)
+    return Compared(
+        projection=projection.name,
+        stored=Raw(stored),
+        folded_in_python=Raw(python),
+        folded_in_postgres=Raw(folded),
+        error=error,
+        equal=error is None and stored == python == folded,
+    )
+
+
+async def _fold_in_python(
+    connection: AsyncConnection, projection: AnyProjection, item: int
+) -> tuple[bytes, str | None]:
+    """The document, and why there is none if an event cannot be read."""
+    instance = projection()
+    known = [event for event in await read_stream(connection, item) if event.type in projection.tags.types]
+    try:
+        return instance.canonical_json(instance.fold(recorded(item, projection.tags, event) for event in known)), None
+    except msgspec.ValidationError as error:
+        return NO_DOCUMENT, str(error)
+
+
+def _canonical(projection: AnyProjection, document: bytes) -> bytes:
+    """One byte string per meaning; a document of another shape means only itself."""
+    try:
+        return projection().canonical_json(document)
+    except msgspec.ValidationError:
+        return document
+
+
+async def _membership(connection: AsyncConnection, rollup: AnyRollup, item: int) -> Membership:
+    query = sql.SQL("select key, part, document from {} left join {} using (key) where id = %s").format(
+        sql.Identifier("catalog", f"{rollup.name}_members"), sql.Identifier("catalog", rollup.name)
+    )
+    row = await (await connection.execute(query, (item,))).fetchone()
+    key, part, document = row or (None, None, None)
+    return Membership(
+        rollup=rollup.name,
+        key=key,
+        counted_as=Raw(part) if part else None,
+        document=Raw(document) if document else None,
+    )

@@ -1,0 +1,247 @@
+"""The background: one leader per database settles the log and keeps the rollups caught up, each event exactly once.
+
+Who leads holds a session lock; when its connection goes, another takes over within seconds. Two that both believe
+they lead do no harm: a batch and its checkpoint are one transaction, and only from the checkpoint it expects.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import AsyncConnection, sql
+
+from app.errors import NotFound
+from app.generations import AnyReadModel, fingerprint
+from app.rebuild import RebuildFailed, forget_killed_rebuilds, rebuild
+from app.rollup import Rollup
+from app.settled import settle
+
+logger = logging.getLogger("catalog")
+
+LEADER_LOCK = 7023051975126217513
+BATCH_EVENTS = 1_000
+IDLE_SECONDS = (0.02, 1.0)
+"""Polled after the first, when something happened lately, up to the last, when nothing does."""
+NOT_LEADING_SECONDS = 1.0
+TEND_SECONDS = 10.0
+SOMEBODY_WAS_THERE = "SW006"
+
+SESSION = """
+set timezone to 'UTC';
+set client_connection_check_interval = '1s';
+set tcp_keepalives_idle = 5;
+set tcp_keepalives_interval = 2;
+set tcp_keepalives_count = 3
+"""
+"""A leader that was killed, or whose machine was, does not keep the lock for long."""
+
+
+class Checkpoint(Struct, frozen=True):
+    """Where a background projection is."""
+
+    position: int
+    state: str
+
+
+class Projector:
+    """`await run()` for as long as the service lives; `wake()` after an append in this process."""
+
+    def __init__(self, conninfo: str, read_models: Sequence[AnyReadModel]) -> None:
+        self._conninfo = conninfo
+        self._read_models = list(read_models)
+        self._rollups = [each for each in read_models if issubclass(each, Rollup)]
+        self._woken = asyncio.Event()
+        self.leads = False
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Lead whenever nobody else does. Whatever goes wrong is logged and tried again: only cancelling ends it."""
+        while True:
+            try:
+                async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+                    await self._take_turns(connection)
+            except (psycopg.Error, OSError) as error:
+                logger.warning("the projector lost its database and tries again: %s", error)
+            except Exception:
+                logger.exception("the projector failed and tries again")
+            finally:
+                self.leads = False
+            await asyncio.sleep(NOT_LEADING_SECONDS)
+
+    async def _take_turns(self, connection: AsyncConnection) -> None:
+        await connection.execute(SESSION)
+        while not await self._try_to_lead(connection):  # noqa: ASYNC110, the lock is the database's and tells nobody
+            await asyncio.sleep(NOT_LEADING_SECONDS)
+        self.leads = True
+        tending = asyncio.create_task(self._tend())
+        try:
+            await self._lead(connection)
+        finally:
+            tending.cancel()
+            await asyncio.gather(tending, return_exceptions=True)
+
+    async def _try_to_lead(self, connection: AsyncConnection) -> bool:
+        cursor = await connection.execute("select pg_try_advisory_lock(%s)", (LEADER_LOCK,))
+        return await cursor.fetchone() == (True,)
+
+    async def _lead(self, connection: AsyncConnection) -> None:
+        pause = IDLE_SECONDS[0]
+        while True:
+            self._woken.clear()
+            if await self._something_new(connection):
+                await settle(connection)
+                for rollup in self._rollups:
+                    await catch_up(connection, rollup.name)
+                pause = IDLE_SECONDS[0]
+            else:
+                pause = min(pause * 2, IDLE_SECONDS[1])
+            await self._wait(pause)
+
+    async def _something_new(self, connection: AsyncConnection) -> bool:
+        """One cheap look: has a position been handed out behind the mark, or is a projection behind the mark?"""
+        names = [rollup.name for rollup in self._rollups]
+        row = await (await connection.execute(SOMETHING_NEW, (names,))).fetchone()
+        return row == (True,)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _tend(self) -> None:
+        """Now and then: clean up after killed rebuilds, and rebuild what was folded by other rules than ours."""
+        given_up: set[str] = set()
+        while True:
+            for read_model in self._read_models:
+                try:
+                    if await self._is_outdated(read_model) and read_model.name not in given_up:
+                        logger.warning("rebuilding %s: its rules or its version have changed", read_model.name)
+                        await rebuild(self._conninfo, read_model)
+                except RebuildFailed as error:
+                    given_up.add(read_model.name)
+                    logger.error("%s The old documents serve until somebody rebuilds it.", error.detail)
+                except Exception as error:
+                    logger.warning("%s is looked after later: %s", read_model.name, error)
+            await asyncio.sleep(TEND_SECONDS)
+
+    async def _is_outdated(self, read_model: AnyReadModel) -> bool:
+        """Whether it was folded by other rules, and not by those of a later release; cleans up before it looks."""
+        async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+            await forget_killed_rebuilds(connection, [read_model])
+            query = "select fingerprint, version from catalog.projections where name = %s"
+            row = await (await connection.execute(query, (read_model.name,))).fetchone()
+        return row is not None and row[0] != fingerprint(read_model) and row[1] <= read_model.version
+
+
+SOMETHING_NEW = """
+select (select is_called and last_value > settled.position from catalog.events_position_seq)
+    or exists (
+        select from catalog.projections
+        where name = any (%s) and state = 'running' and projections.position < settled.position)
+from catalog.settled
+"""
+
+
+async def catch_up(connection: AsyncConnection, name: str, batch_events: int = BATCH_EVENTS) -> int:
+    """Apply everything that is settled to one background projection; its checkpoint then.
+
+    An event that it raises on stops this projection alone, and is kept with what it raised; it does not raise here.
+    """
+    events = batch_events
+    while True:
+        checkpoint = await read_checkpoint(connection, name)
+        (settled,) = await _one(connection, "select position from catalog.settled")
+        if checkpoint.state != "running" or checkpoint.position >= settled:
+            return checkpoint.position
+        try:
+            await _apply(connection, name, checkpoint.position, events)
+            events = batch_events
+        except psycopg.OperationalError:
+            raise
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == SOMEBODY_WAS_THERE:
+                continue
+            if events == 1:
+                await _stop(connection, name, checkpoint.position, error)
+            events = max(1, events // 4)
+
+
+async def read_checkpoint(connection: AsyncConnection, name: str) -> Checkpoint:
+    """Raises NotFound for a projection that the database does not know."""
+    query = "select position, state from catalog.projections where name = %s"
+    row = await (await connection.execute(query, (name,))).fetchone()
+    if row is None:
+        raise NotFound(f"There is no projection {name}.")
+    return Checkpoint(*row)
+
+
+async def _apply(connection: AsyncConnection, name: str, position: int, events: int) -> None:
+    function = sql.Identifier("catalog", f"catch_up_{name}")
+    await connection.execute(sql.SQL("select {}(%s, %s)").format(function), (position, events))
+
+
+async def _stop(connection: AsyncConnection, name: str, after: int, error: psycopg.Error) -> None:
+    """Stop at the event behind the checkpoint, which is the one that raised."""
+    logger.error("the projection %s stopped behind position %s: %s", name, after, error)
+    await connection.execute(
+        "update catalog.projections set state = 'stopped', error = %s, changed_at = clock_timestamp(), error_position ="
+        " (select min(position) from catalog.events where position > %s) where name = %s and position = %s",
+        (str(error), after, name, after),
+    )
+
+
+async def resume(connection: AsyncConnection, name: str, skip_as: str | None = None) -> None:
+    """Let a stopped projection go on, past the event that stopped it if `skip_as` says who takes that upon himself.
+
+    The skipped event is kept in catalog.projections.skipped. Raises NotFound for an unknown projection.
+    """
+    await read_checkpoint(connection, name)
+    await connection.execute(RESUME, {"name": name, "by": skip_as})
+
+
+RESUME = """
+update catalog.projections
+set state = 'running',
+    error = null,
+    error_position = null,
+    changed_at = clock_timestamp(),
+    position = case when %(by)s::text is null then position else coalesce(error_position, position) end,
+    skipped = case when %(by)s::text is null then skipped else skipped || jsonb_build_array(jsonb_build_object(
+        'position', error_position, 'by', %(by)s::text, 'error', error,
+        'at', catalog.rfc3339(clock_timestamp()))) end
+where name = %(name)s
+    and state = 'stopped'
+"""
+
+
+async def _one(connection: AsyncConnection, query: str) -> tuple[Any, ...]:
+    row = await (await connection.execute(query)).fetchone()
+    assert row is not None, "one row is always there"
+    return row
+
+
+REGISTER = """
+insert into catalog.projections (name, version, fingerprint, background)
+select %(name)s, %(version)s,
+    case when exists (select from catalog.events) then '' else %(fingerprint)s end, %(background)s
+on conflict (name) do nothing
+"""
+
+
+def register(connection: psycopg.Connection, read_models: Sequence[AnyReadModel]) -> None:
+    """Make the read models known to the database; one that comes to a log with events in it is yet to be built."""
+    for read_model in read_models:
+        given = {
+            "name": read_model.name,
+            "version": read_model.version,
+            "fingerprint": fingerprint(read_model),
+            "background": issubclass(read_model, Rollup),
+        }
+        connection.execute(REGISTER, given)

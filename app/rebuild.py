@@ -1,0 +1,281 @@
+"""Rebuilding a read model while people read and write: a new generation beside the old one, then a short swap.
+
+A rebuild that is killed has changed nothing that is served; its lock goes with its connection, and the next one
+begins anew. Memory is bounded: Postgres folds slices of streams, nothing passes through Python.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import AsyncConnection, errors
+from psycopg.types.json import Jsonb
+
+from app.errors import Conflict, Unavailable
+from app.generations import AnyReadModel, fingerprint, generation_of
+from app.settled import settle
+
+SLICE_STREAMS = 5_000
+FEW_STREAMS = 100
+ROUNDS_AT_MOST = 10
+HELD_LONG_SECONDS = 0.05
+SWAP_WAITS_MILLISECONDS = 250
+"""Writers and readers wait no longer than this for a swap that itself has to wait; it is then tried again."""
+SWAP_PATIENCE_SECONDS = 600.0
+"""How long a finished generation waits for long transactions on the old one to end."""
+
+SESSION = "set timezone to 'UTC'; set client_connection_check_interval = '1s'; set work_mem = '32MB'"
+"""A rebuild that is killed must not hold its lock until its statement is done."""
+
+
+class RebuildUnderWay(Conflict):
+    """The projection is being rebuilt already"""
+
+
+class RebuildFailed(Conflict):
+    """The projection cannot be rebuilt"""
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a rebuild is."""
+
+    projection: str
+    events: int
+    """How many there are to fold; those recorded meanwhile come on top."""
+    done: int
+    seconds: float
+    """Since it began."""
+
+
+class Rebuilt(Struct, frozen=True, kw_only=True):
+    """A rebuild that is done."""
+
+    projection: str
+    events: int
+    seconds: float
+    swap_milliseconds: float
+    """How long writers, or for a rollup its catch-up, had to wait at most."""
+
+
+Told = Callable[[Progress], None]
+
+
+async def rebuild(conninfo: str, read_model: AnyReadModel, tell: Told = lambda _: None) -> Rebuilt:
+    """Build the next generation of a read model and swap it in; `tell` hears of the progress.
+
+    Raises RebuildUnderWay if somebody is at it, RebuildFailed if the log cannot be folded, and Unavailable if the swap
+    never got its locks; what is served is then what it was.
+    """
+    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        await connection.execute(SESSION)
+        if not await _lock(connection, read_model.name):
+            raise RebuildUnderWay(f"The projection {read_model.name} is being rebuilt already.")
+        try:
+            return await _Rebuild(conninfo, connection, read_model, tell).run()
+        except psycopg.OperationalError:
+            raise
+        except psycopg.DatabaseError as error:
+            raise RebuildFailed(f"The projection {read_model.name} cannot be rebuilt: {error}") from error
+        finally:
+            if not connection.closed:
+                await _forget(connection, read_model)
+
+
+def lock_key(name: str) -> int:
+    """The advisory lock that whoever rebuilds this projection holds."""
+    return int.from_bytes(hashlib.sha256(f"catalog rebuild {name}".encode()).digest()[:8], signed=True)
+
+
+async def _lock(connection: AsyncConnection, name: str) -> bool:
+    cursor = await connection.execute("select pg_try_advisory_lock(%s)", (lock_key(name),))
+    return await cursor.fetchone() == (True,)
+
+
+class _Rebuild:
+    def __init__(self, conninfo: str, connection: AsyncConnection, read_model: AnyReadModel, tell: Told) -> None:
+        self.conninfo = conninfo
+        self.connection = connection
+        self.read_model = read_model
+        self.generation = generation_of(read_model)
+        self.tell = tell
+        self.began = time.monotonic()
+        self.events = 0
+        self.done = 0
+        self.claiming = asyncio.Lock()
+        self.claimed = 0
+        """The last stream that somebody folds or has folded."""
+        self.last = 0
+        """The last stream of all; later ones have only events that are followed."""
+        self.swap_milliseconds = 0.0
+
+    async def run(self) -> Rebuilt:
+        position = (await settle(self.connection)).position
+        (self.generation.skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
+        await self.generation.begin(self.connection)
+        await self._fill(position)
+        await self.generation.complete(self.connection)
+        await self._swap(position)
+        return Rebuilt(
+            projection=self.read_model.name,
+            events=self.events,
+            seconds=time.monotonic() - self.began,
+            swap_milliseconds=self.swap_milliseconds,
+        )
+
+    async def _fill(self, position: int) -> None:
+        """Fold all streams, slice by slice, over two connections: a fold keeps a core of the database busy."""
+        self.last, self.events = await self._one(
+            "select coalesce(max(stream_id), 0), coalesce(sum(version), 0)::bigint from catalog.streams"
+        )
+        await self._say(self.connection)
+        async with await AsyncConnection.connect(self.conninfo, autocommit=True) as second:
+            await second.execute(SESSION)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for connection in (self.connection, second):
+                        tasks.create_task(self._fill_by(connection, position))
+            except BaseExceptionGroup as group:
+                raise group.exceptions[0] from None
+
+    async def _fill_by(self, connection: AsyncConnection, position: int) -> None:
+        while claimed := await self._claim_slice(connection):
+            first, last, events = claimed
+            await self.generation.fill(connection, first, last, position)
+            self.done = min(self.events, self.done + events)
+            await self._say(connection)
+
+    async def _claim_slice(self, connection: AsyncConnection) -> tuple[int, int, int] | None:
+        """The first and the last stream of the next slice, and how many events they have; None after the last."""
+        async with self.claiming:
+            claimed = self.claimed
+            row = await (await connection.execute(SLICE_AFTER, (claimed, self.last, SLICE_STREAMS))).fetchone()
+            assert row is not None, "an aggregate answers with one row"
+            last, events = row
+            if last is None:
+                return None
+            self.claimed = last
+            return claimed + 1, last, events
+
+    async def _swap(self, position: int) -> None:
+        """Swap while nothing changes; patiently, so that nobody waits long."""
+        deadline = time.monotonic() + SWAP_PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            if not await self._is_held_long():
+                position = await self._follow(position)
+                if await self._try_to_swap(position):
+                    return
+        raise Unavailable(f"The new {self.read_model.name} is ready, but the old one was never free for a moment.")
+
+    async def _is_held_long(self) -> bool:
+        """Whether somebody holds on to what the swap must lock, so that everybody else would wait behind the two."""
+        before = await self.generation.holders(self.connection)
+        await asyncio.sleep(HELD_LONG_SECONDS)
+        return bool(before & await self.generation.holders(self.connection))
+
+    async def _follow(self, position: int) -> int:
+        """Fold again what changed meanwhile, until that is little; the position it is as of then."""
+        for _ in range(ROUNDS_AT_MOST):
+            upto = max(position, (await settle(self.connection)).position)
+            streams = await self._refold_touched(position, upto)
+            position = upto
+            if streams <= FEW_STREAMS:
+                break
+        return position
+
+    async def _try_to_swap(self, position: int) -> bool:
+        started = time.monotonic()
+        try:
+            async with self.connection.transaction():
+                await self._limit_waits(self.generation.lock_waits_milliseconds)
+                upto = max(position, await self.generation.lock(self.connection))
+                await self._limit_waits(SWAP_WAITS_MILLISECONDS)
+                await self._refold_touched(position, upto)
+                await self.generation.swap(self.connection)
+                await self._record(upto)
+            return True
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            return False
+        finally:
+            self.swap_milliseconds = max(self.swap_milliseconds, (time.monotonic() - started) * 1000)
+
+    async def _limit_waits(self, milliseconds: int) -> None:
+        await self.connection.execute("select set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
+
+    async def _refold_touched(self, after: int, upto: int) -> int:
+        """Fold the streams anew that have events between two positions; how many they are."""
+        query = "select distinct stream_id from catalog.events where position > %s and position <= %s"
+        streams = [id for (id,) in await (await self.connection.execute(query, (after, upto))).fetchall()]
+        for start in range(0, len(streams), SLICE_STREAMS):
+            await self.generation.refold(self.connection, streams[start : start + SLICE_STREAMS], upto)
+        return len(streams)
+
+    async def _record(self, position: int) -> None:
+        await self.connection.execute(
+            "update catalog.projections set version = %s, fingerprint = %s, state = 'running', error = null,"
+            " error_position = null, rebuild = null, changed_at = clock_timestamp(),"
+            " position = case when background then greatest(position, %s) else position end where name = %s",
+            (self.read_model.version, fingerprint(self.read_model), position, self.read_model.name),
+        )
+
+    async def _say(self, connection: AsyncConnection) -> None:
+        progress = Progress(
+            projection=self.read_model.name,
+            events=self.events,
+            done=self.done,
+            seconds=time.monotonic() - self.began,
+        )
+        facts = {"events": progress.events, "done": progress.done, "seconds": round(progress.seconds, 3)}
+        await connection.execute(
+            "update catalog.projections set rebuild = %s where name = %s", (Jsonb(facts), self.read_model.name)
+        )
+        self.tell(progress)
+
+    async def _one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+        row = await (await self.connection.execute(query, parameters)).fetchone()
+        assert row is not None, "a query for one row"
+        return row
+
+
+SLICE_AFTER = """
+select max(stream_id), sum(version)::bigint
+from (
+    select stream_id, version
+    from catalog.streams
+    where stream_id > %s and stream_id <= %s
+    order by stream_id
+    limit %s
+) as slice
+"""
+
+
+async def forget_killed_rebuilds(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> None:
+    """Take away what rebuilds that were killed left behind: their tables and their progress."""
+    for read_model in read_models:
+        if await _is_left(connection, read_model) and await _lock(connection, read_model.name):
+            await _forget(connection, read_model)
+
+
+async def _is_left(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
+    """Whether there is anything of a rebuild, be it under way or killed."""
+    names = [f"catalog.{name}" for name in generation_of(read_model).tables]
+    cursor = await connection.execute(LEFT, (names, read_model.name))
+    return await cursor.fetchone() == (True,)
+
+
+LEFT = """
+select exists (select from unnest(%s::text[]) as name where to_regclass(name) is not null)
+    or exists (select from catalog.projections where name = %s and rebuild is not null)
+"""
+
+
+async def _forget(connection: AsyncConnection, read_model: AnyReadModel) -> None:
+    """Undo an unfinished rebuild of which this connection holds the lock, and give the lock up."""
+    await generation_of(read_model).discard(connection)
+    await connection.execute(
+        "update catalog.projections set rebuild = null where name = %s and rebuild is not null", (read_model.name,)
+    )
+    await connection.execute("select pg_advisory_unlock(%s)", (lock_key(read_model.name),))

@@ -1,0 +1,24 @@
+"""Categories: how many items each holds."""
+
+from msgspec import Struct
+
+from app.rollup import Rollup, counts, keyed
+from projections.items import Item, Items
+
+
+class Category(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A category's items in numbers, deleted ones (archived) included."""
+
+    category: str
+    total_items: int
+    by_status: dict[str, int]
+
+
+class Categories(Rollup[Category, Item]):
+    of = Items
+    by = Item.category
+    rules = (
+        keyed(Category.category),
+        counts(Category.total_items),
+        counts(Category.by_status, by=Item.status),
+    )

@@ -1,0 +1,34 @@
+"""Owners: what each has put into the catalog."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from app.rollup import Rollup, counts, earliest, keyed, latest
+from projections.items import Item, Items
+
+
+class Owner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An owner's items in numbers, deleted ones (archived) included."""
+
+    owner_id: str
+    total_items: int
+    by_status: dict[str, int]
+    by_category: dict[str, int]
+    first_activity_at: datetime
+    """When the first of the items was created."""
+    latest_activity_at: datetime
+    """When one of the items last changed."""
+
+
+class Owners(Rollup[Owner, Item]):
+    of = Items
+    by = Item.owner_id
+    rules = (
+        keyed(Owner.owner_id),
+        counts(Owner.total_items),
+        counts(Owner.by_status, by=Item.status),
+        counts(Owner.by_category, by=Item.category),
+        earliest(Owner.first_activity_at, Item.created_at),
+        latest(Owner.latest_activity_at, Item.updated_at),
+    )

@@ -1,0 +1,73 @@
+"""A client of server-sent events that keeps to the letter of the specification as far as we use it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+ARRIVES_WITHIN_SECONDS = 30
+
+
+class Seen(Struct, frozen=True):
+    """One server-sent event."""
+
+    id: int
+    event: str
+    data: dict[str, Any]
+
+
+class Follower:
+    """One connection: `seen()` gives the events as they come; `last_id` is what a client would come back with."""
+
+    def __init__(self, response: httpx.Response, last_id: str | None) -> None:
+        self.response = response
+        self.last_id = last_id
+        self.comments: list[str] = []
+        self._lines = response.iter_lines()
+
+    def seen(self) -> Iterator[Seen]:
+        fields: dict[str, str] = {}
+        for line in self._lines:
+            if line.startswith(":"):
+                self.comments.append(line)
+            elif line:
+                name, _, value = line.partition(": ")
+                assert name not in fields, "each field comes once"
+                fields[name] = value
+            else:
+                self.last_id = fields.get("id", self.last_id)
+                if "data" in fields:
+                    yield Seen(int(fields["id"]), fields["event"], msgspec.json.decode(fields["data"]))
+                fields = {}
+
+    def begin(self) -> None:
+        """Read until the stream said where it begins."""
+        for line in self._lines:
+            if line.startswith("id: "):
+                self.last_id = line.removeprefix("id: ")
+                next(self._lines)
+                return
+        raise AssertionError("the stream ended")
+
+
+@contextmanager
+def following(url: str, last_id: str | None = None, **query: Any) -> Iterator[Follower]:
+    """Follow the log of the service at `url`."""
+    headers = {"Last-Event-ID": last_id} if last_id is not None else {}
+    address = f"{url}/api/v2/events/stream"
+    with httpx.stream("GET", address, params=query, headers=headers, timeout=ARRIVES_WITHIN_SECONDS) as response:
+        assert response.status_code == 200, response.read()
+        yield Follower(response, last_id)
+
+
+def until(condition: Any, what: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> Any:
+    """What `condition` gives, once it is true; it asks again and again."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+    return found

@@ -1,0 +1,245 @@
+"""The read models' machinery over HTTP: how each is, rebuilds in the background, verifications, stopped projections."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from app.rebuild import lock_key
+from tests.conftest import running_service
+from tests.http.shapes import INSTANT, assert_fields_refused, assert_problem
+from tests.http.streams import until
+from tests.items import an_item, created
+
+PROJECTIONS = ["items", "owners", "categories"]
+
+
+@pytest.fixture
+def own(conninfo: str) -> Iterator[httpx.Client]:
+    """A client of a service with a database of its own."""
+    with running_service({"DATABASE_URL": conninfo}) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as client:
+        yield client
+
+
+def state(api: httpx.Client, name: str) -> dict[str, Any]:
+    response = api.get(f"/projections/{name}")
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def caught_up(api: httpx.Client) -> bool:
+    """Whether the log is settled, and every projection at its head."""
+    states = api.get("/projections").json()
+    at_head = [states["settled_position"], *(each["position"] for each in states["projections"])]
+    return set(at_head) == {states["head"]}
+
+
+def rebuilt(api: httpx.Client, name: str) -> dict[str, Any]:
+    """How a rebuild that was begun has ended."""
+    ended: dict[str, Any] = until(lambda: state(api, name)["last_rebuild"], "the rebuild did not end")
+    return ended
+
+
+@contextmanager
+def somebody_rebuilds(connection: psycopg.Connection, name: str) -> Iterator[None]:
+    """Hold what a rebuild holds, and say what it says."""
+    connection.execute("select pg_advisory_lock(%s)", (lock_key(name),))
+    said = Jsonb({"events": 10, "done": 4, "seconds": 1.5})
+    connection.execute("update catalog.projections set rebuild = %s where name = %s", (said, name))
+    yield
+    connection.execute("select pg_advisory_unlock(%s)", (lock_key(name),))
+
+
+def poison(connection: psycopg.Connection, name: str) -> int:
+    """Append an event that a rollup raises on, by a constraint on its table; its position."""
+    connection.execute(f"alter table catalog.{name} add constraint fine check (key <> 'poison')")
+    event = Jsonb([{"type": "item_created", **an_item(owner_id="poison", category="poison")}])
+    query = "select position from catalog.append_to_stream(null, null, %s, %s)"
+    (position,) = connection.execute(query, (event, Jsonb({"user_id": "tester"}))).fetchone() or (0,)
+    return int(position)
+
+
+def test_every_projection_says_how_it_is(own: httpx.Client) -> None:
+    empty = own.get("/projections").json()
+    assert (empty["head"], [each["name"] for each in empty["projections"]]) == (0, PROJECTIONS)
+    for _ in range(3):
+        created(own)
+    until(lambda: caught_up(own), "the projections were not caught up")
+    states = own.get("/projections").json()
+    assert (states["head"], states["settled_position"]) == (3, 3)
+    assert INSTANT.fullmatch(states["settled_instant"])
+    for each in states["projections"]:
+        assert each == state(own, each["name"])
+        assert each["lifecycle"] == ("inline" if each["name"] == "items" else "async")
+        assert (each["version"], each["position"], each["state"]) == (1, 3, "running")
+        assert (each["lag_events"], each["lag_seconds"]) == (0, 0)
+        assert (each["error"], each["error_position"], each["skipped"]) == (None, None, [])
+        assert (each["rebuild"], each["last_rebuild"]) == (None, None)
+
+
+def test_without_a_projector_the_lag_grows_by_the_clock(conninfo: str) -> None:
+    environment = {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off"}
+    with running_service(environment) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as client:
+        for _ in range(2):
+            created(client)
+        first = state(client, "owners")
+        assert (first["lag_events"], first["position"]) == (2, 0)
+        assert state(client, "items")["lag_events"] == 0
+        until(lambda: state(client, "owners")["lag_seconds"] > first["lag_seconds"] + 0.1, "the lag did not grow")
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_a_rebuild_goes_on_in_the_background_and_is_watched_where_location_says(own: httpx.Client, name: str) -> None:
+    items = [created(own) for _ in range(5)]
+    until(lambda: caught_up(own), "the projections were not caught up")
+    response = own.post(f"/projections/{name}/rebuild")
+    assert response.status_code == 202
+    begun = response.json()
+    assert begun["projection"] == name
+    assert response.headers["Location"] == begun["watch"] == str(own.base_url.join(f"projections/{name}"))
+    ended = until(lambda: httpx.get(begun["watch"]).json()["last_rebuild"], "the rebuild did not end")
+    assert (ended["events"], ended["error"]) == (5, None)
+    assert INSTANT.fullmatch(ended["ended_at"])
+    assert state(own, name)["rebuild"] is None
+    for item in items:
+        assert own.get(f"/items/{item['id']}").json() == item
+    assert own.get("/owners/alice").json()["total_items"] == 5
+
+
+def test_a_second_rebuild_is_refused_and_the_first_ones_progress_is_shown(own: httpx.Client, conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection, somebody_rebuilds(connection, "owners"):
+        assert state(own, "owners")["rebuild"] == {"events": 10, "done": 4, "seconds": 1.5}
+        problem = assert_problem(own.post("/projections/owners/rebuild"), 409)
+        assert problem["detail"] == "The projection owners is being rebuilt already."
+        assert problem["type"] == "urn:swappo:catalog:rebuild-under-way"
+        assert own.post("/projections/categories/rebuild").status_code == 202
+    assert state(own, "owners")["rebuild"] is None, "whoever said so is gone"
+    assert own.post("/projections/owners/rebuild").status_code == 202
+    assert rebuilt(own, "owners")["error"] is None
+
+
+def test_a_rebuild_that_fails_says_so_and_changes_nothing(own: httpx.Client, conninfo: str) -> None:
+    """A view of somebody else's over the table keeps it from being swapped."""
+    created(own)
+    until(lambda: caught_up(own), "the projections were not caught up")
+    before = own.get("/owners/alice").json()
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("create view shelf as select * from catalog.owners")
+        assert own.post("/projections/owners/rebuild").status_code == 202
+        assert "because other objects depend on it" in rebuilt(own, "owners")["error"]
+        assert state(own, "owners")["rebuild"] is None
+        assert own.get("/owners/alice").json() == before
+        assert connection.execute("select to_regclass('catalog.owners_next')").fetchone() == (None,)
+        connection.execute("drop view shelf")
+    own.post("/projections/owners/rebuild")
+    until(lambda: state(own, "owners")["last_rebuild"]["error"] is None, "the rebuild did not end")
+
+
+def test_a_service_that_is_told_to_stop_ends_its_rebuilds_and_exits_with_0(conninfo: str) -> None:
+    """The rebuild waits for an append that never ends; it is not waited for."""
+    with running_service({"DATABASE_URL": conninfo}) as (url, process), psycopg.connect(conninfo) as appending:
+        event = Jsonb([{"type": "item_created", **an_item()}])
+        appending.execute("select catalog.append_to_stream(null, null, %s, %s)", (event, Jsonb({"user_id": "slow"})))
+        assert httpx.post(f"{url}/api/v2/projections/items/rebuild", timeout=10).status_code == 202
+        assert_problem(httpx.post(f"{url}/api/v2/projections/items/rebuild", timeout=10), 409)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=8) == 0
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_verifying_finds_nothing_and_then_what_was_corrupted(own: httpx.Client, conninfo: str, name: str) -> None:
+    created(own, owner_id="alice", category="tools")
+    created(own, owner_id="bob", category="toys")
+    until(lambda: caught_up(own), "the projections were not caught up")
+    path = f"/projections/{name}"
+    good = {"projection": name, "checked": 2, "differing_count": 0, "differing": []}
+    assert own.post(f"{path}/verify").json() == good
+    field, value = ("name", "'\"forged\"'") if name == "items" else ("total_items", "'7'")
+    key = {"items": "id = 1", "owners": "key = 'alice'", "categories": "key = 'tools'"}[name]
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(
+            f"update catalog.{name} set document = jsonb_set(document, '{{{field}}}', {value}) where {key}"
+        )
+    found = own.post(f"{path}/verify").json()
+    assert (found["checked"], found["differing_count"]) == (2, 1)
+    (difference,) = found["differing"]
+    assert difference["id"] == {"items": 1, "owners": "alice", "categories": "tools"}[name]
+    assert difference["stored"].pop(field) in ("forged", 7)
+    assert difference["folded"].pop(field) in ("Garden spade", 1)
+    assert difference["stored"] == difference["folded"]
+    own.post(f"{path}/rebuild")
+    rebuilt(own, name)
+    assert own.post(f"{path}/verify").json() == good
+
+
+def test_at_most_a_hundred_differences_are_listed_and_all_are_counted(own: httpx.Client, conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        event = Jsonb([{"type": "item_created", **an_item()}])
+        connection.execute(
+            "select catalog.append_to_stream(null, null, %s, %s) from generate_series(1, 150)",
+            (event, Jsonb({"user_id": "tester"})),
+        )
+        connection.execute("update catalog.items set document = document || '{\"version\": 9}'")
+    found = own.post("/projections/items/verify").json()
+    assert (found["checked"], found["differing_count"], len(found["differing"])) == (150, 150, 100)
+
+
+def test_a_poisoned_event_stops_one_projection_and_a_skip_is_kept_with_its_author(
+    own: httpx.Client, conninfo: str
+) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        created(own)
+        position = poison(connection, "owners")
+        until(lambda: state(own, "owners")["state"] == "stopped", "it did not stop")
+        stopped = state(own, "owners")
+        assert (stopped["position"], stopped["error_position"]) == (position - 1, position)
+        assert 'violates check constraint "fine"' in stopped["error"]
+        assert until(lambda: state(own, "categories")["position"] == position, "the other one stopped too")
+        created(own, owner_id="carol")
+        assert own.post("/projections/owners/resume").json()["state"] == "running"
+        until(lambda: state(own, "owners")["state"] == "stopped", "it did not stop again")
+        resumed = own.post("/projections/owners/resume?skip=true&user_id=dora").json()
+        assert (resumed["state"], resumed["error"]) == ("running", None)
+        (skipped,) = resumed["skipped"]
+        assert (skipped["position"], skipped["by"]) == (position, "dora")
+        assert 'violates check constraint "fine"' in skipped["error"]
+        assert INSTANT.fullmatch(skipped["at"])
+        until(lambda: caught_up(own), "it did not go on")
+        assert own.get("/owners/carol").json()["total_items"] == 1
+
+
+def test_after_a_fix_a_stopped_projection_goes_on_with_every_event(own: httpx.Client, conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        poison(connection, "owners")
+        until(lambda: state(own, "owners")["state"] == "stopped", "it did not stop")
+        connection.execute("alter table catalog.owners drop constraint fine")
+    assert own.post("/projections/owners/resume").status_code == 200
+    until(lambda: caught_up(own), "it did not go on")
+    assert own.get("/owners/poison").json()["total_items"] == 1
+    assert state(own, "owners")["skipped"] == []
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_what_is_not_stopped_cannot_be_resumed(api: httpx.Client, name: str) -> None:
+    problem = assert_problem(api.post(f"/projections/{name}/resume?skip=true"), 409)
+    assert problem["detail"] == f"The projection {name} is not stopped."
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", ""), ("POST", "/rebuild"), ("POST", "/verify"), ("POST", "/resume")]
+)
+@pytest.mark.parametrize("name", ["nope", "ITEMS", "items_next", "%27"])
+def test_an_unknown_projection_is_not_found(api: httpx.Client, method: str, path: str, name: str) -> None:
+    assert_problem(api.request(method, f"/projections/{name}{path}"), 404)
+
+
+def test_what_cannot_be_asked_is_refused(api: httpx.Client) -> None:
+    assert_fields_refused(api.post("/projections/owners/resume?skip=perhaps"), "/skip")
+    assert_fields_refused(api.post("/projections/owners/resume?user_id="), "/user_id")
+    assert_fields_refused(api.get("/projections?x=1"), "/x")

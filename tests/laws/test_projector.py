@@ -1,0 +1,221 @@
+"""Law 4 in small: who leads, what a poisoned event stops, and that nothing is applied twice or missed."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from app.errors import NotFound
+from app.main import PROJECTIONS
+from app.projector import LEADER_LOCK, Projector, catch_up, resume
+from app.settled import settle
+from app.verify import verify
+from projections.items import Items
+from projections.owners import Owners
+from tests.log import append
+from tests.soak.load import (
+    SPADE,
+    SWAPPED,
+    audit,
+    catch_up_all,
+    differences,
+    is_caught_up,
+    not_applied_once,
+    poison,
+    run_for_a_while,
+    until,
+)
+
+HAND_OVER_SECONDS = 10.0
+
+
+async def catch_up_from_everywhere(conninfo: str, at_once: int) -> None:
+    await asyncio.gather(*(catch_up_all(conninfo, batch_events) for batch_events in range(1, at_once + 1)))
+
+
+def state_of(connection: psycopg.Connection, name: str) -> tuple[Any, ...]:
+    """position, state, error, error_position, skipped"""
+    row = connection.execute(
+        "select position, state, error, error_position, skipped from catalog.projections where name = %s", (name,)
+    ).fetchone()
+    assert row is not None
+    return row
+
+
+def resumed(conninfo: str, name: str, skip_as: str | None) -> None:
+    async def go_on() -> None:
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            await resume(connection, name, skip_as)
+
+    asyncio.run(go_on())
+
+
+def test_leaders_that_do_not_know_of_each_other_apply_nothing_twice(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    audit(conninfo)
+    for _ in range(3):
+        for _ in range(40):
+            append(connection, None, [SPADE, SWAPPED])
+        asyncio.run(catch_up_from_everywhere(conninfo, at_once=8))
+    assert is_caught_up(conninfo)
+    assert not_applied_once(conninfo) == []
+    assert differences(conninfo) == []
+
+
+def test_the_audit_would_see_an_event_that_is_missed(connection: psycopg.Connection) -> None:
+    """The control: a mark that does not wait for an append under way loses its events."""
+    conninfo = connection.info.dsn
+    audit(conninfo)
+    with psycopg.connect(conninfo) as slow:
+        _, _, late, _, _ = append(slow, None, [SPADE])
+        append(connection, None, [SPADE])
+        connection.execute("select catalog.publish_mark(position, instant) from catalog.note_mark()")
+        connection.execute("select catalog.catch_up_owners(0, 1000), catalog.catch_up_categories(0, 1000)")
+        slow.commit()
+    asyncio.run(catch_up_all(conninfo))
+    assert not_applied_once(conninfo) == [("categories", late, 0), ("owners", late, 0)]
+
+
+def test_a_leader_whose_connection_is_ended_is_followed_within_seconds(connection: psycopg.Connection) -> None:
+    conninfo, ended = connection.info.dsn, Event()
+    audit(conninfo)
+    leader = "select pid from pg_locks where locktype = 'advisory' and granted and objid = %s::bigint & 4294967295"
+    leader += " and database = (select oid from pg_database where datname = current_database())"
+    projectors = [Projector(conninfo, PROJECTIONS) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(asyncio.run, run_for_a_while(each, ended)) for each in projectors]
+        try:
+            for _ in range(3):
+                until(lambda: connection.execute(leader, (LEADER_LOCK,)).fetchone() is not None)
+                connection.execute(f"select pg_terminate_backend(pid) from ({leader}) as leader", (LEADER_LOCK,))
+                append(connection, None, [SPADE, SWAPPED])
+                assert until(lambda: is_caught_up(conninfo), HAND_OVER_SECONDS) < HAND_OVER_SECONDS
+                assert sum(each.leads for each in projectors) == 1
+        finally:
+            ended.set()
+        assert all(each.result() is None for each in running)
+    assert not_applied_once(conninfo) == []
+
+
+def test_a_poisoned_event_stops_that_rollup_alone_until_somebody_skips_it(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    streams = [append(connection, None, [SPADE])[0] for _ in range(30)]
+    poisoned = poison(connection)
+    append(connection, streams[0], [SWAPPED])
+    asyncio.run(catch_up_all(conninfo))
+    position, state, error, error_position, skipped = state_of(connection, "owners")
+    assert (state, error_position, skipped) == ("stopped", poisoned, [])
+    assert position == poisoned - 1
+    assert "owners_members" in error
+    assert state_of(connection, "categories")[:2] == (poisoned + 1, "running")
+
+    resumed(conninfo, "owners", None)
+    assert state_of(connection, "owners")[1] == "running"
+    asyncio.run(catch_up_all(conninfo))
+    assert state_of(connection, "owners")[1:4] == ("stopped", error, poisoned)
+
+    resumed(conninfo, "owners", "olga")
+    asyncio.run(catch_up_all(conninfo))
+    position, state, *_, (skip,) = state_of(connection, "owners")
+    assert (position, state) == (poisoned + 1, "running")
+    assert (skip["position"], skip["by"], skip["error"]) == (poisoned, "olga", error)
+    assert asyncio.run(verify(conninfo, Owners)).differing == []
+
+
+def test_a_skipped_event_stays_out_when_its_stream_changes_again(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    poisoned = poison(connection)
+    asyncio.run(catch_up_all(conninfo))
+    resumed(conninfo, "owners", "olga")
+    (stream,) = connection.execute("select stream_id from catalog.events").fetchone() or (0,)
+    append(connection, stream, [SWAPPED])
+    asyncio.run(catch_up_all(conninfo))
+    assert state_of(connection, "owners")[:2] == (poisoned + 1, "running")
+    assert asyncio.run(verify(conninfo, Owners)).differing == []
+
+
+def test_a_passing_fault_stops_nothing(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    append(connection, None, [SPADE])
+
+    async def impatiently() -> None:
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as hurried:
+            await settle(hurried)
+            await hurried.execute("set lock_timeout = '20ms'")
+            await catch_up(hurried, "owners")
+
+    with psycopg.connect(conninfo) as other:
+        other.execute("lock table catalog.owners_members")
+        with pytest.raises(psycopg.OperationalError):
+            asyncio.run(impatiently())
+    assert state_of(connection, "owners")[:2] == (0, "running")
+    asyncio.run(impatiently())
+    assert asyncio.run(verify(conninfo, Owners)).differing == []
+
+
+def test_a_rebuild_that_cannot_succeed_does_not_keep_the_leader_from_its_work(connection: psycopg.Connection) -> None:
+    """Its rules have changed, so the projector wants to rebuild it, and a poisoned event does not let it."""
+    conninfo, ended = connection.info.dsn, Event()
+    poison(connection)
+    connection.execute("update catalog.projections set fingerprint = 'of other rules'")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(asyncio.run, run_for_a_while(Projector(conninfo, PROJECTIONS), ended))
+        try:
+            until(lambda: state_of(connection, "owners")[1] == "stopped")
+            fingerprints = "select name from catalog.projections where fingerprint = 'of other rules'"
+            until(lambda: connection.execute(fingerprints).fetchall() == [("owners",)])
+            *_, head, _, _ = append(connection, None, [SPADE])
+            until(lambda: state_of(connection, "categories")[0] == head)
+        finally:
+            ended.set()
+        running.result()
+
+
+def test_a_read_model_that_nobody_has_any_more_does_not_keep_the_projector_busy(
+    connection: psycopg.Connection,
+) -> None:
+    conninfo = connection.info.dsn
+    connection.execute("insert into catalog.projections values ('gone', 1, '', true)")
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(conninfo))
+
+    async def looks() -> bool:
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as opened:
+            return await Projector(conninfo, PROJECTIONS)._something_new(opened)
+
+    assert not asyncio.run(looks())
+
+
+def test_an_unknown_projection_cannot_be_caught_up_or_resumed(conninfo: str) -> None:
+    async def try_both() -> None:
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as opened:
+            for attempt in (catch_up(opened, "nothing"), resume(opened, "nothing")):
+                with pytest.raises(NotFound, match="There is no projection nothing"):
+                    await attempt
+
+    asyncio.run(try_both())
+
+
+def test_documents_of_no_known_shape_are_differences(connection: psycopg.Connection) -> None:
+    """An event that Python cannot read, and documents that somebody has changed by hand."""
+    conninfo = connection.info.dsn
+    streams = [append(connection, None, [SPADE])[0] for _ in range(4)]
+    poison(connection)
+    changed, broken, gone, _ = streams
+    connection.execute('update catalog.items set document = document || \'{"name": "x"}\' where id = %s', (changed,))
+    connection.execute("update catalog.items set document = '{\"surprise\": 1}' where id = %s", (broken,))
+    connection.execute("delete from catalog.items where id = %s", (gone,))
+    connection.execute(
+        "insert into catalog.items select 2000000, version, valid_from, document from catalog.items limit 1"
+    )
+    found = {each.id: each for each in asyncio.run(verify(conninfo, Items)).differing}
+    assert set(found) == {changed, broken, gone, streams[-1] + 1, 2_000_000}
+    assert json.loads(bytes(found[broken].stored)) == {"surprise": 1}
+    assert bytes(found[gone].stored) == b"null"
+    assert bytes(found[2_000_000].folded) == b"null"
+    assert "owner_id" in json.loads(bytes(found[streams[-1] + 1].folded))["unreadable"]

@@ -1,0 +1,275 @@
+"""Law 2 in small: what a rebuild leaves as it was, whom it does not disturb, and what is left of a killed one."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from app.generations import AnyReadModel, fingerprint
+from app.main import PROJECTIONS
+from app.projector import Projector
+from app.rebuild import (
+    SWAP_WAITS_MILLISECONDS,
+    Progress,
+    RebuildFailed,
+    RebuildUnderWay,
+    Rebuilt,
+    lock_key,
+    rebuild,
+)
+from projections.items import Items
+from projections.owners import Owners
+from tests.log import append
+from tests.soak.load import SPADE, SWAPPED, catch_up_all, differences, poison, run_for_a_while, until, write_directly
+
+
+def some_items(connection: psycopg.Connection, count: int = 30) -> list[int]:
+    streams = [append(connection, None, [SPADE])[0] for _ in range(count)]
+    asyncio.run(catch_up_all(connection.info.dsn))
+    return streams
+
+
+def rebuilt(
+    connection: psycopg.Connection, read_model: AnyReadModel, tell: Callable[[Progress], None] = lambda _: None
+) -> Rebuilt:
+    return asyncio.run(rebuild(connection.info.dsn, read_model, tell))
+
+
+def leftovers(connection: psycopg.Connection) -> list[Any]:
+    """Tables of unfinished generations, and rebuilds that are said to be under way."""
+    return connection.execute(
+        "select relname::text from pg_class where relkind = 'r' and relname like '%\\_next%'"
+        " union all select name from catalog.projections where rebuild is not null order by 1"
+    ).fetchall()
+
+
+def names_and_privileges(connection: psycopg.Connection) -> list[Any]:
+    """Whatever can be seen of the tables from outside, their comments included."""
+    return connection.execute(
+        "select relname, relkind, relacl::text, reloptions, obj_description(pg_class.oid, 'pg_class'),"
+        " array(select col_description(pg_class.oid, n) from generate_series(1, 4) as n),"
+        " array(select conname from pg_constraint where conrelid = pg_class.oid order by 1)"
+        " from pg_class where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'i') order by 1"
+    ).fetchall()
+
+
+def test_after_two_rebuilds_everything_has_its_name_its_comment_and_its_privileges(
+    connection: psycopg.Connection,
+) -> None:
+    role = f"analyst_of_{connection.info.dbname}"
+    connection.execute(f"create role {role}; grant select on catalog.items, catalog.owners to {role}")
+    connection.execute("grant select on catalog.categories to public")
+    before = names_and_privileges(connection)
+    for _ in range(2):
+        for read_model in PROJECTIONS:
+            rebuilt(connection, read_model)
+    assert names_and_privileges(connection) == before
+    connection.execute(f"drop owned by {role}; drop role {role}")
+
+
+def test_corrupt_missing_and_surplus_documents_are_named_and_healed(connection: psycopg.Connection) -> None:
+    corrupt, missing, *_ = some_items(connection)
+    connection.execute('update catalog.items set document = document || \'{"name": "x"}\' where id = %s', (corrupt,))
+    connection.execute("delete from catalog.items where id = %s", (missing,))
+    connection.execute("update catalog.owners set document = document || '{\"total_items\": 7}'")
+    connection.execute("insert into catalog.categories select 'no such', document from catalog.categories")
+    assert [each.id for each in differences(connection.info.dsn)] == [corrupt, missing, "alice", "no such"]
+    for read_model in PROJECTIONS:
+        rebuilt(connection, read_model)
+    assert differences(connection.info.dsn) == []
+
+
+def test_a_rebuild_while_events_keep_coming_ends(connection: psycopg.Connection) -> None:
+    streams, told = some_items(connection), []
+
+    def tell(progress: Progress) -> None:
+        told.append(progress)
+        append(connection, None, [SPADE])
+        append(connection, streams[0], [SWAPPED])
+
+    for read_model in PROJECTIONS:
+        assert rebuilt(connection, read_model, tell).events >= 30
+        assert told[-1].done == told[-1].events
+    asyncio.run(catch_up_all(connection.info.dsn))
+    assert differences(connection.info.dsn) == []
+
+
+def test_two_rebuilds_of_one_read_model_are_refused_and_one_after_the_other_is_not(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute("select pg_advisory_lock(%s)", (lock_key("items"),))
+    with pytest.raises(RebuildUnderWay, match="items is being rebuilt already"):
+        rebuilt(connection, Items)
+    rebuilt(connection, Owners)
+    connection.execute("select pg_advisory_unlock(%s)", (lock_key("items"),))
+    for _ in range(10):
+        rebuilt(connection, Items)
+
+
+def test_a_rebuild_that_fails_leaves_nothing_behind(connection: psycopg.Connection) -> None:
+    some_items(connection)
+    poison(connection)
+    before = connection.execute("select * from catalog.owners").fetchall()
+    with pytest.raises(RebuildFailed, match="owners cannot be rebuilt"):
+        rebuilt(connection, Owners)
+    assert leftovers(connection) == []
+    assert connection.execute("select * from catalog.owners").fetchall() == before
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from app import generations, rebuild
+from app.main import PROJECTIONS
+
+async def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+for kind in (generations.Generation, generations.RollupGeneration):
+    kind.swap = die
+asyncio.run(rebuild.rebuild(sys.argv[1], next(each for each in PROJECTIONS if each.name == sys.argv[2])))
+"""
+
+
+def kill_a_rebuild(connection: psycopg.Connection, read_model: AnyReadModel) -> None:
+    """At its very last step, in the transaction that would have swapped it in."""
+    command = [sys.executable, "-c", KILLED, connection.info.dsn, read_model.name]
+    assert subprocess.run(command, check=False).returncode == -9
+    locked = "select count(*) from pg_locks join pg_database on pg_database.oid = database"
+    locked += " where locktype = 'advisory' and datname = current_database()"
+    until(lambda: connection.execute(locked).fetchone() == (0,))
+
+
+@pytest.mark.parametrize("read_model", [Items, Owners])
+def test_a_killed_rebuild_has_changed_nothing_and_the_next_one_begins_anew(
+    connection: psycopg.Connection, read_model: AnyReadModel
+) -> None:
+    some_items(connection)
+    kill_a_rebuild(connection, read_model)
+    assert leftovers(connection) != []
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(connection.info.dsn))
+    assert differences(connection.info.dsn) == []
+    rebuilt(connection, read_model)
+    assert leftovers(connection) == []
+    assert differences(connection.info.dsn) == []
+
+
+def test_a_projector_that_starts_cleans_up_after_a_killed_rebuild_and_rebuilds_what_has_other_rules(
+    connection: psycopg.Connection,
+) -> None:
+    some_items(connection)
+    kill_a_rebuild(connection, Items)
+    connection.execute("update catalog.projections set fingerprint = 'of other rules' where name <> 'items'")
+    connection.execute("update catalog.owners set document = document || '{\"total_items\": 7}'")
+    ended = Event()
+    current = sorted((each.name, fingerprint(each)) for each in PROJECTIONS)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run_for_a_while(Projector(connection.info.dsn, PROJECTIONS), ended))
+        try:
+            query = "select name, fingerprint from catalog.projections order by 1"
+            until(lambda: connection.execute(query).fetchall() == current and leftovers(connection) == [])
+        finally:
+            ended.set()
+    assert differences(connection.info.dsn) == []
+
+
+def test_readers_with_prepared_statements_and_verifications_do_not_notice_swaps(
+    connection: psycopg.Connection,
+) -> None:
+    streams, ended = some_items(connection), Event()
+    conninfo = connection.info.dsn
+
+    def read() -> set[int]:
+        """How many items each look has found."""
+        found = set()
+        with psycopg.connect(conninfo, autocommit=True) as reader:
+            while not ended.is_set():
+                rows = reader.execute("select id, document from catalog.items", prepare=True).fetchall()
+                found.add(len(rows))
+        return found
+
+    def verify_all_the_time() -> list[Any]:
+        found: list[Any] = []
+        while not ended.is_set():
+            found += differences(conninfo)
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        reading, verifying = pool.submit(read), pool.submit(verify_all_the_time)
+        try:
+            for _ in range(10):
+                for read_model in PROJECTIONS:
+                    rebuilt(connection, read_model)
+        finally:
+            ended.set()
+        assert reading.result() == {len(streams)}
+        assert verifying.result() == []
+
+
+def test_rebuilds_among_writers_lose_nothing(connection: psycopg.Connection) -> None:
+    conninfo, start, ended = connection.info.dsn, Barrier(5), Event()
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write_directly, conninfo, n, start, lambda _: ended.is_set()) for n in range(4)]
+        start.wait()
+        try:
+            for _ in range(15):
+                rebuilt(connection, Items)
+            rebuilt(connection, Owners)
+        finally:
+            ended.set()
+        assert all(writer.result() for writer in writers)
+    asyncio.run(catch_up_all(conninfo))
+    assert differences(conninfo) == []
+
+
+def test_a_long_transaction_delays_the_swap_and_nobody_else(connection: psycopg.Connection) -> None:
+    streams = some_items(connection)
+    slowest = 0.0
+    with psycopg.connect(connection.info.dsn) as reader, ThreadPoolExecutor(1) as pool:
+        reader.execute("select count(*) from catalog.items")
+        rebuilding = pool.submit(rebuilt, connection, Items)
+        until_then = time.monotonic() + 1.5
+        with psycopg.connect(connection.info.dsn, autocommit=True) as writer:
+            while time.monotonic() < until_then:
+                start = time.monotonic()
+                append(writer, streams[0], [SWAPPED])
+                slowest = max(slowest, time.monotonic() - start)
+        assert not rebuilding.done()
+        reader.rollback()
+        rebuilding.result()
+    assert slowest * 1000 < SWAP_WAITS_MILLISECONDS
+    asyncio.run(catch_up_all(connection.info.dsn))
+    assert differences(connection.info.dsn) == []
+
+
+def test_a_rebuilt_table_has_statistics(connection: psycopg.Connection) -> None:
+    some_items(connection)
+    for read_model in PROJECTIONS:
+        rebuilt(connection, read_model)
+    query = "select relname from pg_class where relname = any (%s) and reltuples >= 0 order by 1"
+    expected = [("categories",), ("categories_members",), ("items",), ("owners",), ("owners_members",)]
+    assert connection.execute(query, ([name for (name,) in expected],)).fetchall() == expected
+
+
+def test_a_cancelled_rebuild_leaves_nothing_behind(connection: psycopg.Connection) -> None:
+    some_items(connection)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(rebuild(connection.info.dsn, Items))
+        async with await AsyncConnection.connect(connection.info.dsn) as reader:
+            await reader.execute("select count(*) from catalog.items")
+            await asyncio.to_thread(until, lambda: ("items_next",) in leftovers(connection))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancelled())
+    assert leftovers(connection) == []

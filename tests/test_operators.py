@@ -1,0 +1,222 @@
+"""What operators do: real processes, on databases that people write to, corrupt, and kill things on."""
+
+import json
+import os
+import pty
+import pwd
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from msgspec import structs
+
+from app.main import PROJECTIONS
+from app.postgres import EmbeddedPostgres
+from app.rebuild import lock_key
+from tests.conftest import database_like
+from tests.log import append
+from tests.operators import (
+    RENAMED,
+    SPADE,
+    SWAPPED,
+    Ownerless,
+    answer,
+    eventually,
+    is_caught_up,
+    one,
+    running,
+    said,
+    settle_now,
+)
+from tests.test_cli import DONE_WITHIN_SECONDS, catalog
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_the_projector_alone_catches_up_survives_a_lost_connection_and_ends_with_0(
+    connection: psycopg.Connection, told: signal.Signals
+) -> None:
+    append(connection, None, [SPADE, RENAMED])
+    with running("project", conninfo=connection.info.dsn) as process:
+        eventually(lambda: is_caught_up(connection), "caught up")
+        assert connection.execute(TERMINATE_LEADER).fetchall() == [(True,)]
+        append(connection, None, [SPADE])
+        eventually(lambda: is_caught_up(connection), "caught up again")
+        process.send_signal(told)
+        assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
+    assert one(connection, "select (document -> 'total_items')::integer from catalog.owners") == 2
+
+
+TERMINATE_LEADER = """
+select pg_terminate_backend(pid)
+from pg_locks
+where locktype = 'advisory'
+    and database = (select oid from pg_database where datname = current_database())
+"""
+
+
+def test_a_rebuild_says_what_it_did(connection: psycopg.Connection) -> None:
+    append(connection, None, [SPADE, RENAMED, SWAPPED])
+    ran = catalog("rebuild", "--all", DATABASE_URL=connection.info.dsn)
+    assert ran.returncode == 0
+    lines = ran.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [each.name for each in PROJECTIONS]
+    for line, who in zip(lines, ("writers", "its catch-up", "its catch-up"), strict=True):
+        assert "rebuilt from 3 events in " in line
+        assert " events/s); " in line
+        assert f"{who} waited " in line
+    assert "items: 3 of 3 events (100 %)" in ran.stderr
+
+
+def test_a_rebuild_in_a_terminal_has_a_bar(connection: psycopg.Connection) -> None:
+    append(connection, None, [SPADE])
+    terminal, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "DATABASE_URL": connection.info.dsn}
+    command = [sys.executable, "-m", "app.cli", "rebuild", "items"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):
+            while piece := os.read(terminal, 4096):
+                shown += piece
+        os.close(terminal)
+        assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
+    assert "━━━" in shown.decode()
+    assert "events/s" in shown.decode()
+
+
+def test_what_cannot_be_rebuilt_is_said_in_a_sentence(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    names = "there are items, owners, categories."
+    for command in ("rebuild", "verify", "resume"):
+        assert names in said(conninfo, command, "nonsense", status=1)
+    assert "Give a NAME or --all." in said(conninfo, "rebuild", status=2)
+    assert "not both" in said(conninfo, "rebuild", "items", "--all", status=2)
+    connection.execute("select pg_advisory_lock(%s)", (lock_key("owners"),))
+    refused = catalog("rebuild", "--all", DATABASE_URL=conninfo)
+    assert refused.returncode == 1
+    assert "owners is being rebuilt already" in refused.stderr
+    assert [line.partition(":")[0] for line in refused.stdout.splitlines()] == ["items", "categories"]
+
+
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
+def test_a_rebuild_ended_half_way_has_changed_nothing_and_the_next_one_succeeds(
+    connection: psycopg.Connection, how: signal.Signals, status: int
+) -> None:
+    """Half-way is where it waits to swap, as long as somebody reads the old documents in a transaction."""
+    conninfo = connection.info.dsn
+    for _ in range(20):
+        append(connection, None, [SPADE, RENAMED])
+    connection.execute('update catalog.items set document = document || \'{"name": "forged"}\' where id = 7')
+    documents = connection.execute("select * from catalog.items order by id").fetchall()
+    with psycopg.connect(conninfo) as reader:
+        reader.execute("select count(*) from catalog.items")
+        with running("rebuild", "items", conninfo=conninfo, stderr=subprocess.PIPE) as process:
+            eventually(lambda: _is_built(connection, 20), "the next generation built")
+            process.send_signal(how)
+            _, told = process.communicate(timeout=DONE_WITHIN_SECONDS)
+        assert process.returncode == status
+        assert (status < 0) or "has changed nothing that is served" in told
+        assert "Traceback" not in told
+        assert connection.execute("select * from catalog.items order by id").fetchall() == documents
+    eventually(lambda: one(connection, IS_FREE, lock_key("items")), "the lock of the ended rebuild free")
+    assert "rebuilt from 40 events" in said(conninfo, "rebuild", "items")
+    assert not _is_built(connection, 20)
+    assert "0 differ" in said(conninfo, "verify", "items")
+
+
+IS_FREE = (
+    "select case when pg_try_advisory_lock(key) then pg_advisory_unlock(key) else false end from (select %s) as k(key)"
+)
+
+
+def _is_built(connection: psycopg.Connection, documents: int) -> bool:
+    """Its rows are seen once they are committed; the table may not be there yet, or be gone."""
+    try:
+        return bool(one(connection, "select count(*) from catalog.items_next") == documents)
+    except psycopg.errors.UndefinedTable:
+        return False
+
+
+def test_verify_names_a_corrupted_document_and_a_rebuild_heals_it(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    for _ in range(3):
+        append(connection, None, [SPADE])
+    settle_now(connection)
+    assert "items: 3 documents checked, 0 differ" in said(conninfo, "verify")
+    connection.execute('update catalog.items set document = document || \'{"name": "forged"}\' where id = 2')
+    connection.execute("update catalog.items set document = document - 'category' where id = 3")
+    table = said(conninfo, "verify", "--all", status=1).splitlines()
+    assert "items: 3 documents checked, 2 differ from the log." in table
+    rows = [line.split() for line in table if line.startswith(("2 ", "3 "))]
+    assert rows == [["2", "name", '"forged"', '"Garden', '[red]spade"'], ["3", "category", "—", '"tools"']]
+    (items,) = answer(conninfo, "verify", "items", status=1)
+    assert (items["checked"], [each["id"] for each in items["differing"]]) == (3, [2, 3])
+    assert items["differing"][0]["stored"] == {**items["differing"][0]["folded"], "name": "forged"}
+    assert said(conninfo, "rebuild", "items")
+    assert answer(conninfo, "verify", "items") == [{"projection": "items", "checked": 3, "differing": []}]
+
+
+def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    append(connection, None, [SPADE])
+    _, _, poison, _, _ = append(connection, None, [Ownerless()])
+    append(connection, None, [structs.replace(SPADE, owner_id="bob")])
+    assert "owners is not stopped." in said(conninfo, "resume", "owners")
+    with running("project", conninfo=conninfo):
+        eventually(lambda: _stopped_at(conninfo) == poison, "stopped by the event")
+        table = said(conninfo, "lag")
+        assert f"owners was stopped by the event at position {poison}: null value" in table
+        states = {line.split()[0]: line.split()[1:3] for line in table.splitlines()[2:5]}
+        assert states == {
+            "items": ["inline", "—"],
+            "categories": ["running", str(poison + 1)],
+            "owners": ["stopped", str(poison - 1)],
+        }
+        stopped_at = one(connection, CHANGED_AT)
+        assert f"owners goes on with the event at position {poison}." in said(conninfo, "resume", "owners")
+        eventually(lambda: bool(one(connection, STOPPED_SINCE, stopped_at)), "stopped by the same event again")
+        asked = catalog("resume", "owners", "--skip", DATABASE_URL=conninfo)
+        assert asked.returncode == 1, "nobody answers the question"
+        assert f"Leave the event at position {poison} out of owners for good?" in asked.stderr
+        assert _stopped_at(conninfo) == poison
+        assert "Nobody's" in said(conninfo, "resume", "owners", "--skip", "--yes")
+        eventually(lambda: is_caught_up(connection), "caught up")
+    (owners,) = (each for each in answer(conninfo, "lag")["projections"] if each["name"] == "owners")
+    (skip,) = owners["skipped"]
+    assert (skip["position"], skip["by"]) == (poison, pwd.getpwuid(os.getuid()).pw_name)
+    assert "null value" in skip["error"]
+    assert [key for (key,) in connection.execute("select key from catalog.owners order by key")] == ["alice", "bob"]
+    assert "owners: 2 documents checked, 0 differ" in said(conninfo, "verify", "owners")
+    unreadable = said(conninfo, "verify", "items", status=1)
+    assert "3 documents checked, 1 differ" in unreadable
+    assert "missing required field" in unreadable
+
+
+CHANGED_AT = "select changed_at from catalog.projections where name = 'owners'"
+STOPPED_SINCE = "select state = 'stopped' and changed_at > %s from catalog.projections where name = 'owners'"
+
+
+def _stopped_at(conninfo: str) -> int | None:
+    states = answer(conninfo, "lag")["projections"]
+    position: int | None = next(each["error_position"] for each in states if each["name"] == "owners")
+    return position
+
+
+COMMANDS = ["project", "rebuild --all", "verify", "lag", "events", "inspect 1", "resume owners"]
+
+
+def test_a_database_that_is_not_current_is_said_in_a_sentence(server: EmbeddedPostgres) -> None:
+    with database_like(server, "template0") as conninfo:
+        for command in COMMANDS:
+            assert "run `catalog migrate`" in said(conninfo, *command.split(), status=1)
+
+
+def test_operators_need_no_other_database_than_the_embedded_one(tmp_path: Path) -> None:
+    environment = {"CATALOG_DATA_DIR": str(tmp_path / "data")}
+    assert catalog("migrate", **environment).returncode == 0
+    assert json.loads(catalog("lag", "--json", **environment).stdout)["head"] == 0
+    assert not (tmp_path / "data" / "cluster" / "postmaster.pid").exists()
