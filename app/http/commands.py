@@ -11,8 +11,9 @@ from app.events import Event, Status
 from app.handler import CommandHandler, Outcome
 from app.http.answers import ItemDocument, encoded, etag, json_answer
 from app.http.bodies import Strict
+from app.http.links import address_of
 from app.http.problems import FieldProblem, invalid_input, refuses
-from app.http.requests import ExpectedVersion, IfMatch, UserId, address_of, expectation_of, metadata_of
+from app.http.requests import ExpectedVersion, IfMatch, UserId, expectation_of, metadata_of
 from app.item import NO_CONTROL_CHARACTERS, ChangeStatus, Command, CreateItem, DeleteItem, Item, UpdateItem
 from app.item import Reason as ReasonText
 from app.settings import Settings
@@ -54,7 +55,7 @@ class ItemCommands(Controller):
     ) -> Response[ItemDocument]:
         outcome = await handler.handle(data, metadata_of(request, user_id))
         path = f"{request.scope['path'].rstrip('/')}/{outcome.stream_id}"
-        location = address_of(request, settings.catalog_public_url) + path
+        location = address_of(request, settings, path)
         return _item(outcome, 201, {"Location": location})
 
     @put(

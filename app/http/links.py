@@ -1,5 +1,6 @@
 """Absolute addresses of ours, as the public finds them: a gateway may have taken away the front of the path."""
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,9 +8,16 @@ from litestar import Request
 
 from app.settings import Settings
 
+HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+
 
 def address_of(request: Request[Any, Any, Any], settings: Settings, path: str, **query: object) -> str:
-    """`path` with those parameters that are not None, under CATALOG_PUBLIC_URL, else under the address asked."""
-    root = (settings.catalog_public_url or str(request.base_url)).rstrip("/")
+    """`path` with those parameters that are not None, under CATALOG_PUBLIC_URL, else under the address asked.
+
+    Under neither, so relative, if the Host that was asked is no name: Litestar's `base_url` fails on some of those.
+    """
+    host = request.headers.get("Host", "")
+    asked = f"{request.scope['scheme']}://{host}" if HOST.fullmatch(host) else ""
+    root = settings.catalog_public_url.rstrip("/") if settings.catalog_public_url else asked
     given = {name: value for name, value in query.items() if value is not None}
     return f"{root}{path}?{urlencode(given)}" if given else f"{root}{path}"

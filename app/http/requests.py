@@ -1,6 +1,5 @@
 """What every route reads of a request: who acts, which version the caller saw; and what it refuses."""
 
-import re
 from functools import cache
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
@@ -18,7 +17,6 @@ from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
 
 LARGEST_ID = 2**31 - 1
 LONGEST_CORRELATION_ID = 128
-HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 UserId = Annotated[
     str,
@@ -80,14 +78,6 @@ def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
     """The names of the query parameters that a handler reads."""
     parameters = handler.parsed_fn_signature.parameters.items()
     return frozenset(name for name, field in parameters if isinstance(field.kwarg_definition, QueryParameter))
-
-
-def address_of(request: Request[Any, Any, Any], public_url: str | None) -> str:
-    """What clients call this service, without a slash at its end; empty, so relative, for a Host that is no name."""
-    if public_url:
-        return public_url.rstrip("/")
-    host = request.headers.get("Host", "")
-    return f"{request.scope['scheme']}://{host}" if HOST.fullmatch(host) else ""
 
 
 def metadata_of(request: Request[Any, Any, Any], user_id: str) -> Metadata:

@@ -223,3 +223,4 @@ def test_a_strange_host_is_refused_before_anything_is_stored_or_makes_no_differe
         assert_problem(response, 400)
         assert stored == []
     assert api.get("/nope", headers=headers).status_code in (400, 404)
+    assert api.get("/events?limit=1", headers=headers).status_code in (200, 400)
