@@ -100,26 +100,67 @@ comment on function catalog.rfc3339 is 'An instant as documents hold it: UTC, si
 
 create or replace function catalog.plain_words(content text) returns text
 language sql immutable parallel safe
-return translate(content, $punctuation$!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~$punctuation$, repeat(' ', 32));
-comment on function catalog.plain_words is 'A text without its ASCII punctuation, the same in every locale.';
+return regexp_replace(content, '[!-/:-@[-`{-~\s]+', ' ', 'g');
+comment on function catalog.plain_words is 'A text with its ASCII punctuation and white space as single spaces.';
 
 create or replace function catalog.words_of(content text) returns tsvector
 language sql immutable parallel safe
-return to_tsvector('simple', catalog.plain_words(content)) || to_tsvector('english', catalog.plain_words(content));
-comment on function catalog.words_of is 'The words of a text as they stand and by their English stems; what a words index holds.';
+return array_to_tsvector(array(
+    select distinct left(substr(word, start), 24)
+    from unnest(string_to_array(catalog.plain_words(lower(content)), ' ')) as word
+    cross join generate_series(1, length(word)) as start
+)) || strip(to_tsvector('english', catalog.plain_words(content)));
+comment on function catalog.words_of is
+$$What a search index holds of a text: every end of every word (spade: spade, pade, ade, de, e), of which 24 characters,
+so that whatever stands in a word begins one of them; and the words' English stems.$$;
 
 create or replace function catalog.words_matching(search text) returns tsquery
 language sql immutable parallel safe
-return case
-    when catalog.plain_words(search) ~ '\S' then
-        to_tsquery(
-            'simple',
-            replace(btrim(regexp_replace(catalog.plain_words(search), '\s+', ' ', 'g')), ' ', ':* & ') || ':*')
+return (
+    select coalesce(string_agg('''' || left(word, 24) || ''':*', ' & '), '')::tsquery
         || plainto_tsquery('english', catalog.plain_words(search))
-    else ''::tsquery
-end;
+    from unnest(string_to_array(catalog.plain_words(lower(search)), ' ')) as word
+    where word <> ''
+);
 comment on function catalog.words_matching is
-    'Every word of the search begins a word of the text, or every stem is one of its stems; no words match nothing.';
+$$Which texts may match a search, for a search index: each word of it stands in a word of theirs, or all its stems are
+among theirs.$$;
+
+create or replace function catalog.text_matches(content text, search text) returns boolean
+language sql immutable parallel safe
+return (
+    select bool_and(strpos(lower(content), lower(term)) > 0)
+        or bool_and(term !~ '[!-/:-@[-`{-~]' or strpos(lower(content), lower(term)) > 0)
+            and numnode(plainto_tsquery('english', catalog.plain_words(search))) > 0
+            and to_tsvector('english', catalog.plain_words(content))
+                @@ plainto_tsquery('english', catalog.plain_words(search))
+    from unnest(string_to_array(search, ' ')) as term
+);
+comment on function catalog.text_matches is
+$$Whether a text matches a search, which is terms with single spaces between them: each term stands in the text, in any
+case; or the search's stems are all among the text's, and its terms with punctuation stand there as they are.$$;
+
+create or replace function catalog.distance_km(
+    latitude double precision,
+    longitude double precision,
+    other_latitude double precision,
+    other_longitude double precision
+) returns double precision
+language sql immutable parallel safe
+return 2 * 6371.0088 * asin(least(1, sqrt(
+    sin(radians(other_latitude - latitude) / 2) ^ 2
+        + cos(radians(latitude)) * cos(radians(other_latitude)) * sin(radians(other_longitude - longitude) / 2) ^ 2)));
+comment on function catalog.distance_km is
+    'The great-circle distance of two places given in degrees, in kilometres, on a sphere of the Earth''s mean radius.';
+
+do $$
+begin
+    if to_regprocedure('catalog.merged(jsonb)') is null then
+        create aggregate catalog.merged(jsonb) (sfunc = jsonb_concat, stype = jsonb, parallel = safe);
+    end if;
+end
+$$;
+comment on aggregate catalog.merged(jsonb) is 'JSON objects put on each other in order, the later one''s fields winning.';
 
 create or replace function catalog.uuid_v7(instant timestamptz) returns uuid
 language sql volatile parallel safe
@@ -283,22 +324,17 @@ create or replace function catalog.rebuild_document(
     out document jsonb
 )
 language plpgsql volatile as $$
-declare
-    v_before record;
-    v_after record;
-    v_query constant text := format('select version, valid_from, document from catalog.%I where id = $1', p_projection);
 begin
     perform catalog.lock_stream(p_stream_id);
-    execute v_query into v_before using p_stream_id;
-    execute format('select catalog.%I($1)', 'refold_' || p_projection) using p_stream_id;
-    execute v_query into v_after using p_stream_id;
-    version := v_after.version;
-    document := v_after.document;
-    changed := v_after is distinct from v_before;
+    execute format('select catalog.%I($1) > 0', 'refold_' || p_projection) into changed using p_stream_id;
+    execute format('select version, document from catalog.%I where id = $1', p_projection)
+    into version, document
+    using p_stream_id;
 end
 $$;
 comment on function catalog.rebuild_document is
-    'Folds one stream''s document anew in the stored one''s place, while the stream is locked; tells whether it differed.';
+$$Folds one stream anew and puts right what is stored of it, its past too, while the stream is locked; tells whether
+anything differed.$$;
 
 create or replace function catalog.note_mark(out "position" bigint, out instant timestamptz)
 language plpgsql volatile as $$
@@ -399,55 +435,32 @@ end;
 comment on function catalog.table_holders is
     'The transactions that use tables just now, apart from those that write to them.';
 
-create or replace function catalog.swap_in(p_current text, p_next text) returns void
+create or replace function catalog.swap_in(p_table text, p_live text, p_next text) returns void
 language plpgsql volatile as $$
 declare
-    v_current constant regclass := format('catalog.%I', p_current);
-    v_next constant regclass := format('catalog.%I', p_next);
-    v_grant text;
-    v_name text;
+    v_index text;
 begin
-    execute format('lock table catalog.%I in access exclusive mode', p_current);
-    for v_grant in
-        select format('grant %s on table catalog.%I to %s%s',
-            granted.privilege_type,
-            p_next,
-            case granted.grantee when 0 then 'public' else granted.grantee::regrole::text end,
-            case when granted.is_grantable then ' with grant option' end)
-        from pg_class
-        cross join lateral aclexplode(relacl) as granted
-        where pg_class.oid = v_current
-            and granted.grantee <> relowner
-    loop
-        execute v_grant;
-    end loop;
-    execute format('drop table catalog.%I', p_current);
-    execute format('alter table catalog.%I rename to %I', p_next, p_current);
-    for v_name in
+    execute format('alter table catalog.%I detach partition catalog.%I', p_table, p_live);
+    execute format('drop table catalog.%I', p_live);
+    execute format('alter table catalog.%I attach partition catalog.%I for values from (minvalue) to (maxvalue)',
+        p_table, p_next);
+    execute format('alter table catalog.%I rename to %I', p_next, p_live);
+    execute format('comment on table catalog.%I is %L',
+        p_live, format('All rows of %s; a rebuild puts another in its place.', p_table));
+    for v_index in
         select relname
         from pg_index
         join pg_class on pg_class.oid = indexrelid
-        where indrelid = v_next
+        where indrelid = format('catalog.%I', p_live)::regclass
             and starts_with(relname, p_next)
     loop
-        execute format('alter index catalog.%I rename to %I', v_name, p_current || substr(v_name, length(p_next) + 1));
-    end loop;
-    -- PostgreSQL 18 has named constraints for `not null` too; a key's was renamed with its index.
-    for v_name in
-        select conname
-        from pg_constraint
-        where conrelid = v_next
-            and conindid = 0
-            and starts_with(conname, p_next)
-    loop
-        execute format('alter table catalog.%I rename constraint %I to %I',
-            p_current, v_name, p_current || substr(v_name, length(p_next) + 1));
+        execute format('alter index catalog.%I rename to %I', v_index, p_live || substr(v_index, length(p_next) + 1));
     end loop;
 end
 $$;
 comment on function catalog.swap_in is
-$$Puts the table p_next in the place of p_current: its name, who may use it, the names of its indexes and constraints.
-Whoever uses p_current waits until the transaction ends, and then sees the new one.$$;
+$$Makes the table p_next the partition of p_table that holds its rows, in the place of p_live, which is dropped, and
+gives it that name. Whoever uses p_table waits until the transaction ends; views and privileges stay as they are.$$;
 
 create or replace view catalog.projection_lag as
 select projections.name,

@@ -1,17 +1,18 @@
-"""Where a projection's documents live: the SQL of its table, of its indexes, and of what writes into it.
+"""The SQL that installs a projection: its tables, and what writes into them and reads them as of an instant.
 
 `catalog schema` prints it all, with the folds of `app.fold_sql`.
 """
 
-from collections.abc import Iterable, Sequence
-from types import MemberDescriptorType
-from typing import cast
+from collections.abc import Sequence
 
+from app.document_tables import derived_tables, documents_table, place_of, tables_of, words_of
 from app.fold_sql import AnyProjection, comment, fold_function, literal, step_function, tags
 from app.projection import Projection
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup, compile_rollup
-from app.rules import Index, Words
+from app.rules import Place, Words
+from app.table_sql import Table, create
+from app.versions_sql import folding_aggregate, versions_query
 
 
 def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str:
@@ -23,135 +24,160 @@ def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
     parts = [fold_function(projection) for projection in compiled]
     for projection in inline:
-        parts += [table(projection), indexes(projection)]
-        parts += [step_function(projection), write_function(projection), refold_function(projection)]
+        parts += [create(table) for table in tables_of(projection)]
+        parts += [step_function(projection), *folding_aggregate(projection)]
+        parts += [write_function(projection), refold_function(projection)]
+        parts += [as_of_function(projection)] if projection.temporal else []
     return "\n".join([*parts, *map(compile_rollup, rollups), _project_inline(inline)])
-
-
-def field_text(field: str) -> str:
-    """A document field as the text that indexes hold and queries compare."""
-    return f'(document ->> {literal(field)}) collate "C"'
-
-
-def words_text(fields: Iterable[str]) -> str:
-    """Some document fields as one text."""
-    return " || ' ' || ".join(f"(document ->> {literal(field)})" for field in fields)
-
-
-def words_vector(fields: Iterable[str]) -> str:
-    """The words of some document fields, as they stand and stemmed, as a full-text index holds them."""
-    return f"catalog.words_of({words_text(fields)})"
-
-
-def names_of(fields: Iterable[object]) -> list[str]:
-    return [cast(MemberDescriptorType, field).__name__ for field in fields]
-
-
-def table(projection: AnyProjection, suffix: str = "") -> str:
-    """The table of the documents; of another generation with a suffix."""
-    name = projection.name + suffix
-    lines = [
-        f"create table if not exists catalog.{name} (",
-        "    id integer primary key,",
-        "    version integer not null,",
-        "    valid_from timestamptz not null,",
-        "    document jsonb not null",
-        ") with (fillfactor = 70);",
-        comment(f"table catalog.{name}", f"The current documents of the projection {projection.__name__}."),
-        comment(f"column catalog.{name}.id", "The stream the document is folded from."),
-        comment(f"column catalog.{name}.version", "The version of its stream."),
-        comment(f"column catalog.{name}.valid_from", "When the last event that it is folded from was recorded."),
-        comment(f"column catalog.{name}.document", f"{projection.document.__name__}, as the API serves it."),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def indexes(projection: AnyProjection, suffix: str = "") -> str:
-    """The indexes that the projection asks for, each with the query it serves."""
-    lines = []
-    for index in projection.indexes:
-        label, keys = _index(projection.name + suffix, index)
-        lines += [
-            f"create index if not exists {label}",
-            f"on catalog.{projection.name + suffix} {keys};",
-            comment(f"index catalog.{label}", index.serves),
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _index(table_name: str, index: Index | Words) -> tuple[str, str]:
-    """Its name, and what it is made of."""
-    names = names_of(index.fields)
-    if isinstance(index, Words):
-        return f"{table_name}_words", f"using gin ({words_vector(names)})"
-    columns = [f"({field_text(name)})" for name in names]
-    if index.newest_first is not None:
-        columns += [f"({field_text(name)}) desc" for name in names_of([index.newest_first])] + ["id desc"]
-        names.append("newest")
-    return f"{table_name}_by_{'_'.join(names)}", f"({', '.join(columns)})"
 
 
 def write_function(projection: AnyProjection) -> str:
     """`write_<name>`: one more event into the stored document; called by appends."""
     name = projection.name
-
-    def with_verb(verb: str) -> str:
-        return tags(event for event, rule in projection.by_event.items() if rule.verb == verb) or "null"
-
-    step = "catalog.step_{}({}, p_stream_id, p_version, p_recorded_at, p_type, p_data)"
+    further = ""
+    if projection.temporal:
+        further = f"""
+    if v_before is not null then
+        insert into catalog.{name}_history (id, version, valid_from, valid_to, document)
+        values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
+    end if;"""
+    for index in projection.indexes:
+        if isinstance(index, Words):
+            further += _write_change(f"{name}_words", "words", words_of(index))
+        elif isinstance(index, Place):
+            further += _write_change(f"{name}_places", "place", place_of(index))
     return f"""\
 create or replace function catalog.write_{name}(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
 ) returns jsonb
 language plpgsql volatile as $$
 declare
-    v_document jsonb;
+    v_version integer;
+    v_valid_from timestamptz;
+    v_before jsonb;
+    v_after jsonb;
 begin
-    if p_type in ({with_verb("starts")}) then
-        insert into catalog.{name} as stored (id, version, valid_from, document)
-        values (p_stream_id, p_version, p_recorded_at, {step.format(name, "null")})
-        on conflict (id) do update
-        set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
-        returning stored.document into v_document;
-    elsif p_type in ({with_verb("on")}) then
-        update catalog.{name} as stored
-        set version = p_version, valid_from = p_recorded_at, document = {step.format(name, "stored.document")}
-        where stored.id = p_stream_id
-        returning stored.document into v_document;
-    elsif p_type in ({with_verb("ends")}) then
-        delete from catalog.{name} where id = p_stream_id;
-    else
-        update catalog.{name} as stored
-        set version = p_version
-        where stored.id = p_stream_id
-        returning stored.document into v_document;
+    select version, valid_from, document
+    into v_version, v_valid_from, v_before
+    from catalog.{name}
+    where id = p_stream_id;
+    if p_type not in ({tags(projection.by_event)}) then
+        update catalog.{name} set version = p_version where id = p_stream_id;
+        return v_before;
     end if;
-    return v_document;
+    v_after := catalog.step_{name}(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
+    if v_after is null then
+        delete from catalog.{name} where id = p_stream_id;
+    elsif v_before is null then
+        insert into catalog.{name} (id, version, valid_from, document)
+        values (p_stream_id, p_version, p_recorded_at, v_after);
+    else
+        update catalog.{name}
+        set version = p_version, valid_from = p_recorded_at, document = v_after
+        where id = p_stream_id;
+    end if;{further}
+    return v_after;
 end
 $$;
 {comment(f"function catalog.write_{name}", f"Takes one more event into the stored document of {projection.__name__}.")}
 """
 
 
+def _write_change(table: str, column: str, value: tuple[str, str]) -> str:
+    raw, found = value
+    before, after = (raw.replace("document", f"v_{when}") for when in ("before", "after"))
+    return f"""
+    if v_after is not null and {after} is distinct from {before} then
+        insert into catalog.{table} (id, since, {column})
+        values (p_stream_id, p_recorded_at, {found.replace("searched", after, 1)});
+    end if;"""
+
+
 def refold_function(projection: AnyProjection) -> str:
-    """`refold_<name>`: the stored document of one stream made what the fold says."""
+    """`refold_<name>`: all that is stored of one stream made what the fold says."""
+    current = "select id, version, valid_from, document from versions where valid_to is null"
+    steps, counted = [], []
+    for table, query in [(documents_table(projection), current), *derived_tables(projection)]:
+        steps.append(_put_right(table, query))
+        counted += [f"select from {table.name}_gone", f"select from {table.name}_put"]
     name = projection.name
+    versions = versions_query(projection, "stream_id = p_stream_id")
+    counts = "\n    union all ".join(counted)
     return f"""\
-create or replace function catalog.refold_{name}(p_stream_id integer) returns void
+create or replace function catalog.refold_{name}(p_stream_id integer) returns bigint
 language sql volatile as $$
-with folded as (
-    select * from catalog.fold_{name}(p_stream_id)
-), gone as (
-    delete from catalog.{name}
-    where id = p_stream_id
-        and not exists (select from folded)
-)
-insert into catalog.{name} (id, version, valid_from, document)
-select id, version, valid_from, document from folded
-on conflict (id) do update
-set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
+with versions as materialized (
+{versions}
+), {", ".join(steps)}
+select count(*)
+from (
+    {counts}
+) as changed
 $$;
-{comment(f"function catalog.refold_{name}", f"Writes the document of {projection.__name__} as the log has it.")}
+{comment(f"function catalog.refold_{name}", f"Writes what the log has of a stream into {name}; counts the changes.")}
+"""
+
+
+def _put_right(table: Table, query: str) -> str:
+    """Delete what should not be, write what is missing or other. (Compared as texts: points have no `=`.)"""
+    name = f"catalog.{table.name}"
+    columns = [column.name for column in table.columns if "generated" not in column.type]
+    rest = [column for column in columns if column not in table.key]
+    same_key = " and ".join(f"{table.name}_right.{column} = {table.name}.{column}" for column in table.key)
+    stored, excluded = (", ".join(f"{row}.{column}" for column in rest) for row in ("stored", "excluded"))
+    return f"""{table.name}_right as (
+    {query}
+), {table.name}_gone as (
+    delete from {name}
+    where id = p_stream_id
+        and not exists (select from {table.name}_right where {same_key})
+    returning 1
+), {table.name}_put as (
+    insert into {name} as stored ({", ".join(columns)})
+    select {", ".join(columns)} from {table.name}_right
+    on conflict ({", ".join(table.key)}) do update
+    set {", ".join(f"{column} = excluded.{column}" for column in rest)}
+    where row({stored})::text is distinct from row({excluded})::text
+    returning 1
+)"""
+
+
+def fill_next(projection: AnyProjection, versions: str) -> str:
+    """The statement that fills the next partitions of all its tables from `versions`, the query of some streams."""
+    current = "select id, version, valid_from, document from versions where valid_to is null"
+    fills = [
+        f"{table.name}_filled as (\n    insert into catalog.{table.next} ({_columns(table)})\n    {query}\n)"
+        for table, query in derived_tables(projection)
+    ]
+    table = documents_table(projection)
+    whole = ", ".join([f"versions as materialized (\n{versions}\n)", *fills])
+    return f"with {whole}\ninsert into catalog.{table.next} ({_columns(table)})\n{current}"
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(column.name for column in table.columns if "generated" not in column.type)
+
+
+def as_of_function(projection: AnyProjection) -> str:
+    """`<name>_as_of(instant)`: the documents as of then; a single statement, so that filters reach the indexes."""
+    name = projection.name
+    columns = documents_table(projection).columns
+    names = ", ".join(column.name for column in columns)
+    types = ", ".join(f"{column.name} {column.type.split()[0]}" for column in columns)
+    return f"""\
+create or replace function catalog.{name}_as_of(p_until timestamptz)
+returns table ({types})
+language sql stable parallel safe as $$
+select {names}
+from catalog.{name}
+where valid_from <= p_until
+union all
+select {names}
+from catalog.{name}_history
+where valid_from <= p_until
+    and valid_to > p_until
+$$;
+{comment(f"function catalog.{name}_as_of", f"The documents of {projection.__name__} as of an instant.")}
 """
 
 

@@ -1,23 +1,18 @@
-"""Queries over a projection's documents: the present as stored bytes, the past by folding the log.
+"""Queries over a projection's documents, now and as of any instant: stored bytes, or a fold of the log."""
 
-Filters compare a field's text with the very expressions that the projection's indexes hold, so the planner finds them.
-"""
-
-import string
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 
 from app.database import Database
-from app.document_sql import field_text, names_of, words_text, words_vector
+from app.listing import FARTHEST_KM, Key, Listing, listing_query
 from app.projection import Projection
 from app.rollup_sql import AnyRollup
-from app.rules import Words
 from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, read_stream, recorded
 
 
@@ -32,6 +27,17 @@ class Document(Struct, frozen=True):
     """The document, as stored."""
 
 
+class Page(Struct, frozen=True, kw_only=True):
+    """One page of a listing."""
+
+    json: bytes
+    """A JSON array of the documents."""
+    last: Key | None
+    """Where the next page begins; None if this is the last."""
+    as_of: datetime | None
+    """The instant that further pages are to be as of."""
+
+
 class Rebuilt(Struct, frozen=True):
     """What a rebuild of one document found."""
 
@@ -39,6 +45,23 @@ class Rebuilt(Struct, frozen=True):
     """Whether the stored document was not what the log says."""
     version: int
     json: bytes
+
+
+AS_OF = """
+select version, valid_from, document
+from {}
+where id = %(id)s and valid_from <= %(until)s
+union all
+select version, valid_from, document
+from (
+    select version, valid_from, valid_to, document
+    from {}
+    where id = %(id)s and valid_from <= %(until)s
+    order by valid_from desc
+    limit 1
+) as latest
+where valid_to > %(until)s
+"""
 
 
 class Documents:
@@ -57,6 +80,9 @@ class Documents:
         self._projection = projection
         self._table = sql.Identifier("catalog", projection.name)
         self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table)
+        self._get_as_of = sql.SQL(AS_OF).format(self._table, sql.Identifier("catalog", f"{projection.name}_history"))
+        self._keeps_all = projection.temporal and len(projection.by_event) == len(projection.tags.types)
+        """Whether each version is a document that is kept: an event that is ignored makes none."""
 
     async def get(self, document_id: int) -> Document | None:
         """The present document."""
@@ -68,50 +94,60 @@ class Documents:
     async def get_as_of(
         self, document_id: int, until: datetime | None = None, version: int = LAST_VERSION
     ) -> Document | None:
-        """The document folded from the events up to an instant and a version; None before its first event."""
+        """The document from the events up to an instant and a version; None before its first event."""
         async with self._database.connection() as connection:
             with self._timed("time_travel"):
-                return await fold_stream(connection, self._projection, document_id, until, version)
+                if until is None or version != LAST_VERSION or not self._keeps_all:
+                    return await fold_stream(connection, self._projection, document_id, until, version)
+                cursor = await connection.execute(self._get_as_of, {"id": document_id, "until": until}, prepare=True)
+                row = await cursor.fetchone()
+                return Document(*row) if row else None
 
     async def events_of(self, document_id: int, version: int = LAST_VERSION) -> list[StoredEvent]:
         """The events that a document is folded from, up to a version, in order."""
         async with self._database.connection() as connection:
             return await read_stream(connection, document_id, version=version)
 
-    async def find(
-        self,
-        equal: Mapping[str, str],
-        newest_first: str,
-        search: str = "",
-        limit: int = 100,
-        offset: int = 0,
-    ) -> bytes:
-        """A JSON array of the documents whose fields equal the given texts and that hold the words searched."""
-        query, parameters = self.listing(equal, newest_first, search)
+    async def find(self, listing: Listing) -> Page:
+        """One page of the documents that a listing asks for, and whether there are more."""
         async with self._database.connection() as connection:
-            cursor = await connection.execute(query, (*parameters, limit, offset))
-            rows = await cursor.fetchall()
-        return b"[" + b",".join(row[0] for row in rows) + b"]"
-
-    def listing(self, equal: Mapping[str, str], newest_first: str, search: str = "") -> tuple[sql.Composed, list[Any]]:
-        """The query of `find` and its parameters; a limit and an offset are to follow."""
-        conditions, parameters = _equalities(equal)
-        if search.strip():
-            found, words = _search(names_of(self._words().fields), search)
-            conditions += found
-            parameters += words
-        where = sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true")
-        query = sql.SQL("select document from {} where {} order by {} desc, id desc limit %s offset %s").format(
-            self._table, where, _expression(field_text(newest_first))
+            rows = await self._rows(connection, structs.replace(listing, limit=listing.limit + 1))
+            more = len(rows) > listing.limit
+            rows = rows[: listing.limit]
+            now = await _clock(connection) if more and listing.as_of is None else listing.as_of
+        key, id, _ = rows[-1] if more else (None, 0, b"")
+        return Page(
+            json=b"[" + b",".join(document for _, _, document in rows) + b"]",
+            last=None if key is None else Key(key, id),
+            as_of=now,
         )
-        return query, parameters
 
-    async def count_by(self, *fields: str) -> list[tuple[Any, ...]]:
+    async def _rows(self, connection: AsyncConnection, listing: Listing) -> list[tuple[Any, ...]]:
+        """By distance without a bound, look farther and farther until there is enough: an index finds what is in a
+        box, but not what is nearest on a sphere."""
+        radii = _radii(listing)
+        rows: list[tuple[Any, ...]] = []
+        for within_km in radii:
+            near = structs.replace(listing.near, within_km=within_km) if listing.near else None
+            query, given = listing_query(self._projection, structs.replace(listing, near=near))
+            planned_once = not (listing.search or listing.near)
+            rows = await (await connection.execute(query, given, prepare=planned_once)).fetchall()
+            if len(rows) >= listing.limit:
+                break
+        return rows
+
+    async def count_by(self, *fields: str, as_of: datetime | None = None) -> list[tuple[Any, ...]]:
         """How many documents there are for each combination of the fields' texts: `(text, …, count)`."""
-        keys = sql.SQL(", ").join(_expression(field_text(field)) for field in fields)
-        query = sql.SQL("select {}, count(*) from {} group by {}").format(keys, self._table, keys)
+        keys = sql.SQL(", ").join(map(sql.Identifier, fields))
+        query = sql.SQL("select {}, count(*) from {} group by {}").format(keys, self._as_of(as_of), keys)
         async with self._database.connection() as connection:
             return await (await connection.execute(query)).fetchall()
+
+    def _as_of(self, instant: datetime | None) -> sql.Composable:
+        """The table, or the function of the documents as of an instant."""
+        if instant is None:
+            return self._table
+        return sql.SQL("{}({})").format(sql.Identifier("catalog", f"{self._projection.name}_as_of"), instant)
 
     async def rebuild(self, document_id: int) -> Rebuilt | None:
         """Fold one stored document anew from the log and put it in place; None if the log has none."""
@@ -128,23 +164,22 @@ class Documents:
         yield
         self._replayed(kind, time.perf_counter() - started)
 
-    def _words(self) -> Words:
-        words = [index for index in self._projection.indexes if isinstance(index, Words)]
-        assert words, f"{self._projection.__name__} has no words to search"
-        return words[0]
-
 
 class RollupDocuments:
-    """The documents of one rollup, as of its checkpoint."""
+    """The documents of one rollup: as of its checkpoint, or as of an instant."""
 
     def __init__(self, database: Database, rollup: AnyRollup) -> None:
         self._database = database
+        self.name = rollup.name
         self._get = sql.SQL("select document from {} where key = %s").format(sql.Identifier("catalog", rollup.name))
+        as_of = sql.Identifier("catalog", f"{rollup.name}_as_of")
+        self._get_as_of = sql.SQL("select document from {}(%s) where key = %s").format(as_of)
 
-    async def get(self, key: str) -> bytes | None:
-        """The document of a key, as stored."""
+    async def get(self, key: str, as_of: datetime | None = None) -> bytes | None:
+        """The document of a key."""
+        query, given = (self._get, (key,)) if as_of is None else (self._get_as_of, (as_of, key))
         async with self._database.connection() as connection:
-            row = await (await connection.execute(self._get, (key,), prepare=True)).fetchone()
+            row = await (await connection.execute(query, given, prepare=True)).fetchone()
         return row[0] if row else None
 
 
@@ -172,25 +207,27 @@ async def fold_stream(
     return Document(history[-1].version, history[-1].recorded_at, instance.canonical_json(folded))
 
 
-def _equalities(equal: Mapping[str, str]) -> tuple[list[sql.Composable], list[Any]]:
-    return [sql.SQL("{} = %s").format(_expression(field_text(field))) for field in equal], list(equal.values())
+NEAREST_FROM_KM = 0.25
+FARTHER_EACH_TIME = 4.0
 
 
-def _search(fields: Sequence[str], search: str) -> tuple[list[sql.Composable], list[Any]]:
-    """Words by the index; a term with punctuation in it must moreover stand in the text as it is."""
-    conditions: list[sql.Composable] = []
-    parameters: list[Any] = []
-    terms = search.split()
-    if any(term.strip(string.punctuation) for term in terms):
-        conditions.append(_expression(f"{words_vector(fields)} @@ catalog.words_matching(%s)"))
-        parameters.append(search)
-    for term in terms:
-        if any(character in string.punctuation for character in term):
-            conditions.append(_expression(f"strpos(lower({words_text(fields)}), lower(%s)) > 0"))
-            parameters.append(term)
-    return conditions, parameters
+def _radii(listing: Listing) -> Iterator[float | None]:
+    """How far to look around the place; once, and as far as is asked, unless the nearest are wanted."""
+    if listing.near is None or listing.order is not None:
+        yield listing.near.within_km if listing.near else None
+        return
+    farthest = FARTHEST_KM if listing.near.within_km is None else listing.near.within_km
+    radius = NEAREST_FROM_KM
+    while listing.after is not None and radius < float(listing.after.value):
+        radius *= FARTHER_EACH_TIME
+    while radius < farthest:
+        yield radius
+        radius *= FARTHER_EACH_TIME
+    yield farthest
 
 
-def _expression(text: str) -> sql.SQL:
-    """SQL that the compiler made from the projection's own field names; no input is in it."""
-    return sql.SQL(text)
+async def _clock(connection: AsyncConnection) -> datetime:
+    """The database's clock, in UTC."""
+    row = await (await connection.execute("select clock_timestamp()")).fetchone()
+    assert row is not None, "a query for one row"
+    return cast(datetime, row[0])

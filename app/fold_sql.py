@@ -42,6 +42,26 @@ end;
 def _step(rule: Rule, projection: AnyProjection) -> str:
     if rule.verb == "ends":
         return "null"
+    counted = []
+    for step in rule.steps:
+        if isinstance(step, GrowsBy):
+            field = literal(step.field.__name__)
+            counted += [field, f"(document ->> {field})::numeric + ({_value(step.value)} #>> '{{}}')::numeric"]
+    parts = ["document"] if rule.verb == "on" else []
+    return " || ".join(parts + _patch_parts(rule, projection, counted))
+
+
+def patch_with_envelope(projection: AnyProjection) -> dict[str, str]:
+    """By tag, all fields that an event sets, those from its envelope too; of a projection that counts nothing."""
+    return {
+        tag_of(event): " || ".join(_patch_parts(rule, projection, [])) or EMPTY
+        for event, rule in projection.by_event.items()
+        if rule.verb != "ends"
+    }
+
+
+def _patch_parts(rule: Rule, projection: AnyProjection, further: list[str]) -> list[str]:
+    """What an event sets, from its data and from its envelope, and `further` pairs of fields and values."""
     envelope = {
         "stream_id": "stream_id",
         "version": "version",
@@ -51,16 +71,11 @@ def _step(rule: Rule, projection: AnyProjection) -> str:
     for step in rule.steps:
         if isinstance(step, Becomes) and isinstance(step.value, Envelope):
             pairs += [literal(step.field.__name__), envelope[step.value.name]]
-        elif isinstance(step, GrowsBy):
-            field = literal(step.field.__name__)
-            pairs += [field, f"(document ->> {field})::numeric + ({_value(step.value)} #>> '{{}}')::numeric"]
     patch = _patch(rule, projection, counters=False)
     parts = [] if patch == EMPTY else [patch]
-    if rule.verb == "on":
-        parts.insert(0, "document")
-    if pairs:
-        parts.append(f"jsonb_build_object({', '.join(pairs)})")
-    return " || ".join(parts)
+    if pairs or further:
+        parts.append(f"jsonb_build_object({', '.join(pairs + further)})")
+    return parts
 
 
 EMPTY = "'{}'::jsonb"

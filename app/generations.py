@@ -1,4 +1,4 @@
-"""A new generation of a read model, built beside the one that serves and swapped in by rename.
+"""A new generation of a read model, built beside the one that serves and put in its place.
 
 Both kinds of read model build alike: whole streams are folded in slices, as of a settled position; then whatever has
 changed since is folded again; then, in one short transaction, the last of it, and the swap. What readers see is never
@@ -7,15 +7,19 @@ is locked.
 """
 
 import hashlib
+from collections.abc import Callable
 
 from psycopg import AsyncConnection, sql
 
-from app.document_sql import indexes, table
+from app.document_sql import fill_next
+from app.document_tables import tables_of
 from app.fold_sql import AnyProjection, fold_query
 from app.rollup import Rollup
-from app.rollup_sql import AnyRollup, adding_up, member_columns, member_index, tables
+from app.rollup_sql import AnyRollup, adding_up, member_columns
+from app.rollup_sql import tables_of as rollup_tables
+from app.table_sql import Table, create_next, index_next, key_next
+from app.versions_sql import versions_query
 
-NEXT = "_next"
 AnyReadModel = AnyProjection | AnyRollup
 
 SETTLED = "position <= %(position)s and position <> all (%(skipped)s::bigint[])"
@@ -24,13 +28,12 @@ TOUCHED = f"stream_id = any (%(streams)s) and {SETTLED}"
 
 
 class Generation:
-    """The next generation of one inline projection's documents."""
+    """The next generation of one inline projection's documents, and of what stands beside them."""
 
     def __init__(self, projection: AnyProjection) -> None:
         self.projection = projection
         self.name = projection.name
-        self.tables = {f"{self.name}{NEXT}": self.name}
-        """What each table is called until it is swapped in, and then."""
+        self.tables = tables_of(projection)
         self.skipped: list[int] = []
         """The positions that an operator wants left out; only background projections have any."""
         self.lock_waits_milliseconds = 250
@@ -39,27 +42,32 @@ class Generation:
     async def begin(self, connection: AsyncConnection) -> None:
         """Empty tables; what a killed rebuild left behind is dropped."""
         await self.discard(connection)
-        await connection.execute(_sql(self.create()))
+        for table in self.tables:
+            await connection.execute(_sql(create_next(table)))
 
     async def discard(self, connection: AsyncConnection) -> None:
-        for name in self.tables:
-            await connection.execute(sql.SQL("drop table if exists {}").format(_table(name)))
+        for table in self.tables:
+            await connection.execute(sql.SQL("drop table if exists {}").format(_table(table.next)))
 
     async def fill(self, connection: AsyncConnection, first: int, last: int, position: int) -> None:
-        """The documents of the streams from `first` to `last`, as of `position`."""
+        """All that the streams from `first` to `last` have, as of `position`."""
         given = {"first": first, "last": last, "position": position, "skipped": self.skipped}
         await connection.execute(_sql(self.insert(SLICE)), given)
 
-    async def complete(self, connection: AsyncConnection) -> None:
-        """After the slices, before anything is folded again."""
-        await connection.execute(_sql(indexes(self.projection, NEXT)))
-        await connection.execute(sql.SQL("analyze {}").format(_table(self.filled)))
+    def indexing(self) -> list[str]:
+        """Once it is filled, before anything is folded again: statements that need not wait for each other."""
+        return [statement for table in self.filled for statement in (key_next(table), *index_next(table))]
+
+    async def analyze(self, connection: AsyncConnection) -> None:
+        for table in self.filled:
+            await connection.execute(sql.SQL("analyze {}").format(_table(table.next)))
 
     async def refold(self, connection: AsyncConnection, streams: list[int], position: int) -> None:
-        """The documents of these streams again, as of a later position."""
+        """All that these streams have again, as of a later position."""
         given = {"streams": streams, "position": position, "skipped": self.skipped}
-        delete = sql.SQL("delete from {} where id = any (%(streams)s)").format(_table(self.filled))
-        await connection.execute(delete, given)
+        for table in self.filled:
+            delete = sql.SQL("delete from {} where id = any (%(streams)s)").format(_table(table.next))
+            await connection.execute(delete, given)
         await connection.execute(_sql(self.insert(TOUCHED)), given)
 
     async def lock(self, connection: AsyncConnection) -> int:
@@ -71,24 +79,28 @@ class Generation:
 
     async def holders(self, connection: AsyncConnection) -> set[str]:
         """The transactions that a swap would have to wait for just now."""
-        return await _texts(connection, HOLDERS_AND_WRITERS, list(self.tables.values()))
+        return await _texts(connection, HOLDERS_AND_WRITERS, self.served)
 
     async def swap(self, connection: AsyncConnection) -> None:
-        for next_name, name in self.tables.items():
-            await connection.execute("select catalog.swap_in(%s, %s)", (name, next_name))
-
-    def create(self) -> str:
-        return table(self.projection, NEXT)
+        for table in self.tables:
+            await connection.execute("select catalog.swap_in(%s, %s, %s)", (table.name, table.live, table.next))
 
     @property
-    def filled(self) -> str:
-        """The table with a row per stream."""
-        return self.name + NEXT
+    def served(self) -> list[str]:
+        """The tables and partitions that serve meanwhile."""
+        return [name for table in self.tables for name in (table.name, table.live)]
+
+    @property
+    def filled(self) -> list[Table]:
+        """The tables with rows per stream."""
+        return self.tables
 
     def insert(self, where: str) -> str:
-        """The statement that folds the streams of `where` into the new table; percent signs doubled for psycopg."""
-        query = _folding(self.projection, where)
-        return f"insert into catalog.{self.name}{NEXT} (id, version, valid_from, document)\n{query}"
+        """The statement that folds the streams of `where` into the new tables; percent signs doubled for psycopg."""
+        if len(self.tables) == 1:
+            query = _folding(fold_query, self.projection, where)
+            return f"insert into catalog.{self.tables[0].next} (id, version, valid_from, document)\n{query}"
+        return fill_next(self.projection, _folding(versions_query, self.projection, where))
 
 
 class RollupGeneration(Generation):
@@ -97,13 +109,9 @@ class RollupGeneration(Generation):
     def __init__(self, rollup: AnyRollup) -> None:
         self.rollup = rollup
         self.name = rollup.name
-        self.tables = {f"{self.name}{NEXT}": self.name, f"{self.name}{NEXT}_members": f"{self.name}_members"}
+        self.documents, self.members = self.tables = rollup_tables(rollup)
         self.skipped = []
         self.lock_waits_milliseconds = 10_000
-
-    async def complete(self, connection: AsyncConnection) -> None:
-        await connection.execute(_sql(member_index(self.rollup, NEXT)))
-        await connection.execute(sql.SQL("analyze {}").format(_table(self.filled)))
 
     async def lock(self, connection: AsyncConnection) -> int:
         query = "select position from catalog.projections where name = %s for update"
@@ -112,26 +120,24 @@ class RollupGeneration(Generation):
         return int(row[0])
 
     async def holders(self, connection: AsyncConnection) -> set[str]:
-        return await _texts(connection, HOLDERS, list(self.tables.values()))
+        return await _texts(connection, HOLDERS, self.served)
 
     async def swap(self, connection: AsyncConnection) -> None:
-        added = adding_up(self.rollup, f"catalog.{self.filled}")
-        await connection.execute(_sql(f"insert into catalog.{self.name}{NEXT} (key, document)\n{added}"))
-        await connection.execute(sql.SQL("analyze {}").format(_table(self.name + NEXT)))
+        added = adding_up(self.rollup, f"catalog.{self.members.next}")
+        await connection.execute(_sql(f"insert into catalog.{self.documents.next} (key, document)\n{added}"))
+        await connection.execute(_sql(key_next(self.documents)))
+        await connection.execute(sql.SQL("analyze {}").format(_table(self.documents.next)))
         await super().swap(connection)
 
-    def create(self) -> str:
-        return tables(self.rollup, NEXT)
-
     @property
-    def filled(self) -> str:
-        return f"{self.name}{NEXT}_members"
+    def filled(self) -> list[Table]:
+        return [self.members]
 
     def insert(self, where: str) -> str:
         """`offset 0` has Postgres make each document once, not once for each field that is taken from it."""
-        folded = _folding(self.rollup.of, where)
+        folded = _folding(fold_query, self.rollup.of, where)
         return (
-            f"insert into catalog.{self.name}{NEXT}_members (id, key, part)\n"
+            f"insert into catalog.{self.members.next} (id, key, part)\n"
             f"select id, {member_columns(self.rollup)}\n"
             f"from (\n{folded}\noffset 0\n) as folded (id, version, valid_from, document)"
         )
@@ -158,10 +164,10 @@ def _sql(text: str) -> sql.SQL:
     return sql.SQL(text)
 
 
-def _folding(projection: AnyProjection, where: str) -> str:
-    """The fold of the events that `where` selects, by parameters; a percent sign in a constant stays one."""
+def _folding(query: Callable[[AnyProjection, str], str], projection: AnyProjection, where: str) -> str:
+    """A fold of the events that `where` selects, by parameters; a percent sign in a constant stays one."""
     here = "@where@"
-    return fold_query(projection, here).replace("%", "%%").replace(here, where)
+    return query(projection, here).replace("%", "%%").replace(here, where)
 
 
 def fingerprint(read_model: AnyReadModel) -> str:

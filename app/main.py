@@ -23,6 +23,7 @@ from app.http.events import EventLog
 from app.http.history import ItemHistory
 from app.http.items import ItemQueries, StatsQueries
 from app.http.owners import OwnerDocument, OwnerQueries
+from app.http.past import Past
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.projections import ProjectionMachinery
 from app.http.requests import check_request
@@ -95,6 +96,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
             "handler": _always(handler),
             "documents": _always(Documents(database, Items, metrics.replayed)),
             "owners": _always(RollupDocuments(database, Owners)),
+            "past": _always(Past(database)),
             "database": _always(database),
             "feed": _always(feed),
             "machinery": _always(machinery),

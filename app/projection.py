@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from app.events import E, Recorded, TagTable
-from app.rule_checks import check_projection
+from app.rule_checks import check_indexes, check_projection
 from app.rules import (
     RECORDED_AT,
     STREAM_ID,
@@ -22,6 +22,7 @@ from app.rules import (
     GrowsBy,
     Index,
     Merges,
+    Place,
     Rule,
     RuleError,
     Step,
@@ -41,6 +42,7 @@ __all__ = [
     "STREAM_ID",
     "VERSION",
     "Index",
+    "Place",
     "Projection",
     "RuleError",
     "Words",
@@ -70,7 +72,9 @@ class Projection(Generic[D, E]):
     version: ClassVar[int] = 1
     """Raise it to have the documents rebuilt though the rules read the same."""
     lifecycle: ClassVar[Lifecycle] = "inline"
-    indexes: ClassVar[tuple[Index | Words, ...]] = ()
+    temporal: ClassVar[bool] = False
+    """Whether replaced documents are kept, so that a collection can be read as of any past instant."""
+    indexes: ClassVar[tuple[Index | Words | Place, ...]] = ()
     name: ClassVar[str]
     """The name of its table and functions in the database; by default the class's, in lower case."""
     document: ClassVar[type[Struct]]
@@ -86,6 +90,7 @@ class Projection(Generic[D, E]):
         cls.document, union = get_args(origin)
         cls.tags = TagTable(union)
         cls.by_event = check_projection(cls)
+        check_indexes(cls)
 
     @classmethod
     def compiles(cls) -> bool:

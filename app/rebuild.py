@@ -7,7 +7,7 @@ begins anew. Memory is bounded: Postgres folds slices of streams, nothing passes
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -116,8 +116,14 @@ class _Rebuild:
         position = (await settle(self.connection)).position
         (self.generation.skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
         await self.generation.begin(self.connection)
-        await self._fill(position)
-        await self.generation.complete(self.connection)
+        self.last, self.events = await self._one(
+            "select coalesce(max(stream_id), 0), coalesce(sum(version), 0)::bigint from catalog.streams"
+        )
+        await self._say(self.connection)
+        await self._on_two_connections(lambda connection: self._fill_by(connection, position))
+        indexing = iter(self.generation.indexing())
+        await self._on_two_connections(lambda connection: self._index_by(connection, indexing))
+        await self.generation.analyze(self.connection)
         await self._swap(position)
         return Rebuilt(
             projection=self.read_model.name,
@@ -126,18 +132,14 @@ class _Rebuild:
             swap_milliseconds=self.swap_milliseconds,
         )
 
-    async def _fill(self, position: int) -> None:
-        """Fold all streams, slice by slice, over two connections: a fold keeps a core of the database busy."""
-        self.last, self.events = await self._one(
-            "select coalesce(max(stream_id), 0), coalesce(sum(version), 0)::bigint from catalog.streams"
-        )
-        await self._say(self.connection)
+    async def _on_two_connections(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, None]]) -> None:
+        """Twice the same, side by side: one statement keeps one core of the database busy."""
         async with await AsyncConnection.connect(self.conninfo, autocommit=True) as second:
             await second.execute(SESSION)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     for connection in (self.connection, second):
-                        tasks.create_task(self._fill_by(connection, position))
+                        tasks.create_task(work(connection))
             except BaseExceptionGroup as group:
                 raise group.exceptions[0] from None
 
@@ -147,6 +149,10 @@ class _Rebuild:
             await self.generation.fill(connection, first, last, position)
             self.done = min(self.events, self.done + events)
             await self._say(connection)
+
+    async def _index_by(self, connection: AsyncConnection, statements: Iterator[str]) -> None:
+        for statement in statements:
+            await connection.execute(statement.encode())
 
     async def _claim_slice(self, connection: AsyncConnection) -> tuple[int, int, int] | None:
         """The first and the last stream of the next slice, and how many events they have; None after the last."""
@@ -261,7 +267,7 @@ async def forget_killed_rebuilds(connection: AsyncConnection, read_models: Seque
 
 async def _is_left(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
     """Whether there is anything of a rebuild, be it under way or killed."""
-    names = [f"catalog.{name}" for name in generation_of(read_model).tables]
+    names = [f"catalog.{table.next}" for table in generation_of(read_model).tables]
     cursor = await connection.execute(LEFT, (names, read_model.name))
     return await cursor.fetchone() == (True,)
 

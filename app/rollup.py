@@ -21,7 +21,8 @@ import msgspec
 from msgspec import Struct
 
 from app.projection import Projection, RuleError
-from app.rules import RECORDED_AT, Becomes, Merges, Step, descriptor
+from app.rule_checks import is_an_instant_of_the_log
+from app.rules import descriptor
 
 D = TypeVar("D", bound=Struct)
 S = TypeVar("S", bound=Struct)
@@ -139,7 +140,7 @@ def _check(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
         if not _is_text(get_type_hints(source)[read.__name__]):
             raise RuleError(f"{source.__name__}.{read.__name__} cannot {purpose}, it is not a text")
     for tally in rollup.rules:
-        if tally.of and tally.verb != "counts" and not _is_instant_of_the_log(tally.of, rollup.of):
+        if tally.of and tally.verb != "counts" and not is_an_instant_of_the_log(tally.of, rollup.of):
             name = f"{source.__name__}.{tally.of.__name__}"
             raise RuleError(f"{name} cannot be looked for the {tally.verb} of, it is not always a RECORDED_AT")
     for tally in rollup.rules:
@@ -153,17 +154,3 @@ def _check(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
 
 def _is_text(kind: Any) -> bool:
     return kind is str or (get_origin(kind) is Literal and all(isinstance(value, str) for value in get_args(kind)))
-
-
-def _is_instant_of_the_log(field: MemberDescriptorType, projection: type[Projection[Any, Any]]) -> bool:
-    """Whether nothing but `RECORDED_AT` is written to the field: its text order, SQL's, is then the order of time."""
-    name = field.__name__
-    return get_type_hints(projection.document)[name] is datetime and not any(
-        _writes_another_value(step, event, name) for event, rule in projection.by_event.items() for step in rule.steps
-    )
-
-
-def _writes_another_value(step: Step, event: type[Struct], name: str) -> bool:
-    if isinstance(step, Merges):
-        return name in get_type_hints(event)[step.value.__name__].__struct_fields__
-    return step.field.__name__ == name and not (isinstance(step, Becomes) and step.value is RECORDED_AT)

@@ -10,46 +10,39 @@ from typing import Any, cast
 
 from app.fold_sql import comment, fold_query, literal
 from app.rollup import Rollup, Tally
+from app.table_sql import Column, Table, TableIndex, create
 
 AnyRollup = type[Rollup[Any, Any]]
 
 
 def compile_rollup(rollup: AnyRollup) -> str:
-    """Everything that is installed for a rollup, except its generations' tables: see `tables`."""
-    return "\n".join([tables(rollup), member_index(rollup), refold_function(rollup), catch_up_function(rollup)])
+    """Everything that is installed for a rollup."""
+    parts = [*map(create, tables_of(rollup)), refold_function(rollup), catch_up_function(rollup)]
+    return "\n".join([*parts, *([as_of_function(rollup)] if rollup.of.temporal else [])])
 
 
-def tables(rollup: AnyRollup, suffix: str = "") -> str:
-    """The documents and the members; of another generation with a suffix."""
-    name = rollup.name + suffix
-    key = _name(rollup.by)
-    return f"""\
-create table if not exists catalog.{name} (
-    key text collate "C" primary key,
-    document jsonb not null
-);
-{comment(f"table catalog.{name}", f"The documents of the rollup {rollup.__name__}.")}
-{comment(f"column catalog.{name}.key", f"The {key} that the documents of {rollup.of.__name__} have in common.")}
-{comment(f"column catalog.{name}.document", f"{rollup.document.__name__}, as the API serves it.")}
-create table if not exists catalog.{name}_members (
-    id integer primary key,
-    key text collate "C" not null,
-    part jsonb not null
-);
-{comment(f"table catalog.{name}_members", f"What each stream counts as in {rollup.__name__}.")}
-{comment(f"column catalog.{name}_members.id", "The stream.")}
-{comment(f"column catalog.{name}_members.key", "The document it counts for.")}
-{comment(f"column catalog.{name}_members.part", f"What is counted of its {rollup.of.document.__name__}.")}
-"""
-
-
-def member_index(rollup: AnyRollup, suffix: str = "") -> str:
-    """The index that finds the members of a key; a generation gets it when it is filled."""
-    name = rollup.name + suffix
-    return f"""\
-create index if not exists {name}_members_by_key on catalog.{name}_members (key);
-{comment(f"index catalog.{name}_members_by_key", "Adding up the members of some keys.")}
-"""
+def tables_of(rollup: AnyRollup) -> list[Table]:
+    """The documents and the members."""
+    name = rollup.name
+    key = Column("key", 'text collate "C" not null', f"The {_name(rollup.by)} that it is about.")
+    stream = Column("id", "integer not null", "The stream.")
+    part = Column("part", "jsonb not null", f"What is counted of its {rollup.of.document.__name__}.")
+    document = Column("document", "jsonb not null", f"{rollup.document.__name__}, as the API serves it.")
+    return [
+        Table(
+            name=name,
+            about=f"The documents of the rollup {rollup.__name__}.",
+            columns=(key, document),
+            key=("key",),
+        ),
+        Table(
+            name=f"{name}_members",
+            about=f"What each stream counts as in {rollup.__name__}.",
+            columns=(stream, key, part),
+            key=("id",),
+            indexes=(TableIndex("_by_key", "(key)", "Adding up the members of some keys."),),
+        ),
+    ]
 
 
 def refold_function(rollup: AnyRollup) -> str:
@@ -113,6 +106,22 @@ begin
 end
 $$;
 {comment(f"function catalog.catch_up_{name}", f"Takes settled events into {name}; answers with the checkpoint.")}
+"""
+
+
+def as_of_function(rollup: AnyRollup) -> str:
+    """`<name>_as_of(instant)`: added up from the documents as of then; a filter by key reaches their indexes."""
+    members = (
+        f"(\n    select id, {member_columns(rollup)}\n"
+        f"    from catalog.{rollup.of.name}_as_of(p_until)\n) as member (id, key, part)"
+    )
+    return f"""\
+create or replace function catalog.{rollup.name}_as_of(p_until timestamptz)
+returns table (key text, document jsonb)
+language sql stable parallel safe as $$
+{adding_up(rollup, members)}
+$$;
+{comment(f"function catalog.{rollup.name}_as_of", f"The documents of {rollup.__name__} as of an instant.")}
 """
 
 

@@ -110,20 +110,37 @@ def always(*steps: tuple[Step, ...]) -> Rule:
 
 
 class Index(Struct, frozen=True):
-    """An index over document fields, in this order; a field's text is what is compared."""
+    """An index over document fields, in this order; a field's text is what is compared.
+
+    The last part is the order of a listing, if it has one: a text field from a to z, or an instant, newest first.
+    """
 
     fields: tuple[object, ...]
     newest_first: object | None = None
-    """A last field, descending, then the id descending: the order of a listing."""
+    """An instant field that only RECORDED_AT is written to, descending, then the id, descending."""
+    alphabetical: object | None = None
+    """A text field, ASCII letters in lower case, then the id."""
     serves: str = ""
     """The query this index is for; its COMMENT in the database."""
 
 
 class Words(Struct, frozen=True):
-    """A full-text index over the words of these text fields."""
+    """Full text search over these text fields: whatever stands in a word, and the words' English stems."""
 
     fields: tuple[object, ...]
     serves: str = ""
+
+
+class Place(Struct, frozen=True):
+    """Search around a place, in degrees."""
+
+    latitude: object
+    longitude: object
+    serves: str = ""
+
+    @property
+    def fields(self) -> tuple[object, ...]:
+        return (self.latitude, self.longitude)
 
 
 def descriptor(field: object) -> MemberDescriptorType:

@@ -6,10 +6,13 @@ to what was noted is decided. Writers are not slowed down, and whoever is not ap
 """
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import cast
 
 from msgspec import Struct
 from psycopg import AsyncConnection
+
+from app.database import Database
 
 LOOK_AGAIN_SECONDS = 0.005
 
@@ -19,6 +22,32 @@ class Mark(Struct, frozen=True):
 
     position: int
     instant: datetime
+
+
+class Settlement:
+    """What this process knows to be settled, and how it finds out more."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known = datetime.min.replace(tzinfo=UTC)
+
+    async def is_settled(self, instant: datetime, patience_seconds: float = 0.5) -> bool:
+        """Whether no event will be recorded at or before `instant` any more; waits a little for it to be so."""
+        if instant > self._known:
+            async with self._database.connection() as connection:
+                self._known = max(self._known, await self._find_out(connection, instant, patience_seconds))
+        return instant <= self._known
+
+    async def _find_out(self, connection: AsyncConnection, instant: datetime, patience_seconds: float) -> datetime:
+        query = "select instant from catalog.settled where isfinite(instant)"
+        (settled,) = await (await connection.execute(query, prepare=True)).fetchone() or (self._known,)
+        if instant > settled:
+            try:
+                async with asyncio.timeout(patience_seconds):
+                    return (await settle(connection)).instant
+            except TimeoutError:
+                pass
+        return cast(datetime, settled)
 
 
 async def settle(connection: AsyncConnection) -> Mark:

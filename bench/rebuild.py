@@ -11,12 +11,13 @@ from collections.abc import Callable
 import psycopg
 import psycopg.sql
 
-from app.document_sql import table
+from app.document_tables import tables_of
 from app.events import Event
 from app.generations import AnyReadModel
 from app.projection import Projection
 from app.projector import register
 from app.rebuild import rebuild
+from app.table_sql import create
 from app.verify import verify
 from bench.measure import a_database, console, in_turns, report, say_where
 from projections.categories import Categories
@@ -92,7 +93,7 @@ def fill(connection: psycopg.Connection) -> int:
 def main() -> None:
     with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
         say_where(connection)
-        connection.execute(psycopg.sql.SQL(table(Bare)))
+        connection.execute(psycopg.sql.SQL(create(tables_of(Bare)[0])))
         register(connection, [*READ_MODELS, Bare])
         events = fill(connection)
 

@@ -10,6 +10,7 @@ from app.projection import (
     STREAM_ID,
     VERSION,
     Index,
+    Place,
     Projection,
     Words,
     always,
@@ -66,9 +67,13 @@ class Items(Projection[Item, Event]):
         on(ItemDeleted, the(Item.status).becomes("archived"), the(Item.deleted_at).becomes(RECORDED_AT)),
         always(the(Item.version).becomes(VERSION), the(Item.updated_at).becomes(RECORDED_AT)),
     )
+    temporal = True
     indexes = (
         Index((Item.status,), newest_first=Item.created_at, serves="GET /items?status="),
         Index((Item.category, Item.status), newest_first=Item.created_at, serves="GET /items?category=&status="),
         Index((Item.owner_id, Item.status), newest_first=Item.created_at, serves="GET /items/owner/{owner_id}"),
+        Index((Item.status,), newest_first=Item.updated_at, serves="GET /items?sort=updated"),
+        Index((Item.status,), alphabetical=Item.name, serves="GET /items?sort=name"),
         Words((Item.name, Item.description), serves="GET /items?search="),
+        Place(Item.location_lat, Item.location_lon, serves="GET /items?near="),
     )

@@ -11,6 +11,7 @@ from app.projection import (
     VERSION,
     Index,
     Projection,
+    Words,
     always,
     copies,
     ends,
@@ -118,7 +119,11 @@ class Toys(Projection[Toy, ToyEvent]):
         ignores(ToySeen),
         always(the(Toy.last_version).becomes(VERSION)),
     )
-    indexes = (Index((Toy.name,), serves="finding a toy by name"),)
+    temporal = True
+    indexes = (
+        Index((Toy.name,), serves="finding a toy by name"),
+        Words((Toy.name, Toy.place), serves="finding a toy by what is written on it"),
+    )
 
 
 class Sighting(Struct, frozen=True, kw_only=True):

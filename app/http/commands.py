@@ -108,7 +108,7 @@ class ItemCommands(Controller):
             new_status=command.new_status,
             version=outcome.version,
         )
-        return encoded(answer, etag(outcome.version))
+        return encoded(answer, _headers(outcome))
 
     @delete("/{item_id:int}", status_code=204, summary="Delete", responses=refuses(404, 409, 412))
     async def delete_item(
@@ -125,7 +125,7 @@ class ItemCommands(Controller):
         command = DeleteItem(reason=reason)
         expectation = expectation_of(if_match, expected_version)
         outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
-        return Response(None, status_code=204, headers=etag(outcome.version))
+        return Response(None, status_code=204, headers=_headers(outcome))
 
 
 def _status_command(body: GivenStatus, new_status: Status | None, reason: str | None) -> ChangeStatus:
@@ -137,4 +137,10 @@ def _status_command(body: GivenStatus, new_status: Status | None, reason: str | 
 
 def _item(outcome: Outcome, status: int = 200, headers: dict[str, str] | None = None) -> Response[ItemDocument]:
     assert outcome.document is not None, "no event ends an item's document"
-    return json_answer(outcome.document, status, etag(outcome.version) | (headers or {}))
+    return json_answer(outcome.document, status, _headers(outcome) | (headers or {}))
+
+
+def _headers(outcome: Outcome) -> dict[str, str]:
+    """The version, and the position to wait for where this is to be read."""
+    position = {} if outcome.appended is None else {"X-Position": str(outcome.appended.position)}
+    return etag(outcome.version) | position

@@ -13,13 +13,11 @@ from msgspec import Raw, Struct
 from app.documents import Document, Documents
 from app.events import ItemCreated, Metadata, tag_of
 from app.http.answers import ItemDocument, encoded, etag, is_unchanged, json_answer, rfc3339, with_members
-from app.http.instants import parse_instant
+from app.http.past import FOR_EVER, Past
 from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import LARGEST_ID, IfNoneMatch
 from app.item import ItemNotFound
 from app.store import StoredEvent
-
-FOR_EVER = "public, max-age=31536000, immutable"
 
 Timestamp = Annotated[
     str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
@@ -101,17 +99,23 @@ class ItemHistory(Controller):
 
     @get("/time-travel", summary="The item as of an instant", responses=refuses(404))
     async def time_travel(
-        self, item_id: FromPath[int], documents: NamedDependency[Documents], timestamp: Timestamp = None
+        self,
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
+        timestamp: Timestamp = None,
     ) -> Response[TimeTravel]:
         if timestamp is None:
             raise invalid_input([FieldProblem(pointer="/timestamp", detail="This field is required.", source="query")])
-        instant = parse_instant(timestamp)
+        moment = await past.moment(timestamp)
+        instant = moment.instant
+        assert instant is not None, "a timestamp was given"
         found = await documents.get_as_of(item_id, until=instant)
         if found is None:
             raise ItemNotFound(f"There was no item {item_id} at {rfc3339(instant)}.")
         state = with_members(found.json, as_of=instant, event_version=found.version)
         answer = TimeTravel(item_id=item_id, timestamp=instant, state_at_time=Raw(state))
-        return encoded(answer, etag(found.version))
+        return encoded(answer, etag(found.version) | moment.headers)
 
     @get("/versions/{version:int}", summary="The item at a version", responses=refuses(404))
     async def at_version(

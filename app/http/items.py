@@ -1,38 +1,36 @@
-"""Queries of the present: an item, listings, an owner's shelf, the statistics."""
+"""Queries, now and as of any instant: an item, listings, an owner's shelf, the statistics."""
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, PathParameter, QueryParameter
+from litestar.params import FromPath, PathParameter
 from msgspec import Struct
 
 from app.documents import Documents
 from app.http.answers import ItemDocument, encoded, etag, is_unchanged, json_answer
+from app.http.listings import (
+    Asked,
+    CursorText,
+    Exactly,
+    Limit,
+    NearPlace,
+    Offset,
+    SearchText,
+    SortOrder,
+    StatusFilter,
+    WithinKm,
+    answer_listing,
+)
+from app.http.past import AsOf, MinPosition, Past
 from app.http.problems import refuses
 from app.http.requests import LARGEST_ID, IfNoneMatch
 from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
+from app.listing import Listing
+from app.settings import Settings
 
-LONGEST_SEARCH = 200
-
-AnyStatus = Literal["active", "archived", "swapped", "any"]
-StatusFilter = Annotated[AnyStatus, QueryParameter(description="`any` lifts the filter.")]
-Search = Annotated[
-    str | None,
-    QueryParameter(
-        max_length=LONGEST_SEARCH,
-        pattern=NO_CONTROL_CHARACTERS,
-        description="Words in name and description: each begins a word there or has its stem. Every character is text.",
-    ),
-]
-Exactly = Annotated[
-    str | None,
-    QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Exactly this; an empty one is any."),
-]
 OwnerId = Annotated[str, PathParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS)]
-Limit = Annotated[int, QueryParameter(ge=1, le=100)]
-Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -51,40 +49,77 @@ class ItemQueries(Controller):
 
     @get("/{item_id:int}", summary="An item", responses=refuses(404))
     async def item(
-        self, item_id: FromPath[int], documents: NamedDependency[Documents], if_none_match: IfNoneMatch = None
+        self,
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
+        as_of: AsOf = None,
+        min_position: MinPosition = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
-        found = await documents.get(item_id)
+        moment = await past.moment(as_of, min_position)
+        if moment.instant is None:
+            found = await documents.get(item_id)
+        else:
+            found = await documents.get_as_of(item_id, moment.instant)
         if found is None:
-            raise ItemNotFound("There is no such item.")
-        tag = etag(found.version)
+            raise ItemNotFound(f"There {'is' if moment.instant is None else 'was'} no such item.")
+        headers = etag(found.version) | moment.headers
         if is_unchanged(if_none_match, found.version):
-            return json_answer(b"", 304, tag)
-        return json_answer(found.json, headers=tag)
+            return json_answer(b"", 304, headers)
+        return json_answer(found.json, headers=headers)
 
     @get(summary="Items, newest first", responses=refuses())
     async def items(
         self,
+        request: Request[Any, Any, Any],
         documents: NamedDependency[Documents],
-        search: Search = None,
+        past: NamedDependency[Past],
+        settings: NamedDependency[Settings],
+        search: SearchText = None,
         category: Exactly = None,
         owner_id: Exactly = None,
         status: StatusFilter = "active",
+        near: NearPlace = None,
+        within_km: WithinKm = None,
+        sort: SortOrder = "newest",
         limit: Limit = 100,
+        cursor: CursorText = None,
         offset: Offset = 0,
+        as_of: AsOf = None,
+        min_position: MinPosition = None,
     ) -> Response[list[ItemDocument]]:
-        equal = {"category": category, "owner_id": owner_id, "status": None if status == "any" else status}
-        given = {field: value for field, value in equal.items() if value}
-        return json_answer(await documents.find(given, "created_at", search or "", limit, offset))
+        """`Link: rel="next"` leads to the next page, as of the instant of the first one."""
+        asked = Asked(
+            search=search,
+            category=category,
+            owner_id=owner_id,
+            status=status,
+            near=near,
+            within_km=within_km,
+            sort=sort,
+            limit=limit,
+            cursor=cursor,
+            offset=offset,
+            as_of=as_of,
+            min_position=min_position,
+        )
+        return await answer_listing(asked, request, documents, past, settings)
 
     @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=refuses())
     async def shelf(
         self,
         documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
         owner_id: OwnerId,
         status: StatusFilter = "any",
+        as_of: AsOf = None,
+        min_position: MinPosition = None,
     ) -> Response[list[ItemDocument]]:
+        moment = await past.moment(as_of, min_position)
         equal = {"owner_id": owner_id} if status == "any" else {"owner_id": owner_id, "status": status}
-        return json_answer(await documents.find(equal, "created_at", limit=LARGEST_ID))
+        page = await documents.find(Listing(order="created_at", equal=equal, as_of=moment.instant, limit=LARGEST_ID))
+        return json_answer(page.json, headers=moment.headers)
 
 
 class StatsQueries(Controller):
@@ -92,18 +127,24 @@ class StatsQueries(Controller):
     tags = ("queries",)
 
     @get(summary="How many items there are", responses=refuses())
-    async def stats(self, documents: NamedDependency[Documents]) -> Response[Stats]:
+    async def stats(
+        self,
+        documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
+        as_of: AsOf = None,
+        min_position: MinPosition = None,
+    ) -> Response[Stats]:
+        moment = await past.moment(as_of, min_position)
         by_status: Counter[str] = Counter()
         by_category: Counter[str] = Counter()
-        for category, status, count in await documents.count_by("category", "status"):
+        for category, status, count in await documents.count_by("category", "status", as_of=moment.instant):
             by_status[status] += count
             by_category[category] += count
-        return encoded(
-            Stats(
-                total_items=by_status.total(),
-                active_items=by_status["active"],
-                swapped_items=by_status["swapped"],
-                archived_items=by_status["archived"],
-                by_category=dict(by_category.most_common()),
-            )
+        stats = Stats(
+            total_items=by_status.total(),
+            active_items=by_status["active"],
+            swapped_items=by_status["swapped"],
+            archived_items=by_status["archived"],
+            by_category=dict(by_category.most_common()),
         )
+        return encoded(stats, moment.headers)

@@ -8,6 +8,7 @@ from app.documents import RollupDocuments
 from app.errors import NotFound
 from app.http.answers import json_answer
 from app.http.items import OwnerId
+from app.http.past import AsOf, MinPosition, Past
 from app.http.problems import refuses
 
 
@@ -25,10 +26,16 @@ class OwnerQueries(Controller):
 
     @get("/{owner_id:str}", summary="An owner in numbers", responses=refuses(404))
     async def owner_in_numbers(
-        self, owner_id: OwnerId, owners: NamedDependency[RollupDocuments]
+        self,
+        owner_id: OwnerId,
+        owners: NamedDependency[RollupDocuments],
+        past: NamedDependency[Past],
+        as_of: AsOf = None,
+        min_position: MinPosition = None,
     ) -> Response[OwnerDocument]:
-        """An owner is known by an item; with the last command he may not be yet, for moments."""
-        found = await owners.get(owner_id)
+        """An owner is known by an item; with the last command not yet, for moments: see `min_position`."""
+        moment = await past.moment(as_of, min_position, owners.name)
+        found = await owners.get(owner_id, moment.instant)
         if found is None:
             raise OwnerNotFound("There is no such owner, or not yet.")
-        return json_answer(found)
+        return json_answer(found, headers=moment.headers)

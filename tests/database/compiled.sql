@@ -59,29 +59,126 @@ $fold$;
 comment on function catalog.fold_items is 'The document of Items as of an instant or a version: no row before its first event.';
 
 create table if not exists catalog.items (
-    id integer primary key,
+    id integer not null,
     version integer not null,
     valid_from timestamptz not null,
-    document jsonb not null
-) with (fillfactor = 70);
+    document jsonb not null,
+    status text collate "C" generated always as (document ->> 'status') stored,
+    created_at text collate "C" generated always as (document ->> 'created_at') stored,
+    category text collate "C" generated always as (document ->> 'category') stored,
+    owner_id text collate "C" generated always as (document ->> 'owner_id') stored,
+    updated_at text collate "C" generated always as (document ->> 'updated_at') stored,
+    name_sorted text collate "C" generated always as (lower((document ->> 'name') collate "C")) stored,
+    primary key (id)
+) partition by range (id);
+create table if not exists catalog.items_live partition of catalog.items
+for values from (minvalue) to (maxvalue) with (fillfactor = 70);
 comment on table catalog.items is 'The current documents of the projection Items.';
+comment on table catalog.items_live is 'All rows of items; a rebuild puts another in its place.';
 comment on column catalog.items.id is 'The stream the document is folded from.';
-comment on column catalog.items.version is 'The version of its stream.';
+comment on column catalog.items.version is 'The version of its stream; the last at which the document was so.';
 comment on column catalog.items.valid_from is 'When the last event that it is folded from was recorded.';
 comment on column catalog.items.document is 'Item, as the API serves it.';
+comment on column catalog.items.status is 'status of the document.';
+comment on column catalog.items.created_at is 'created_at of the document.';
+comment on column catalog.items.category is 'category of the document.';
+comment on column catalog.items.owner_id is 'owner_id of the document.';
+comment on column catalog.items.updated_at is 'updated_at of the document.';
+comment on column catalog.items.name_sorted is 'What an order by name compares.';
+create index if not exists items_by_status_created_at
+on catalog.items (status, created_at desc, id desc, valid_from);
+comment on index catalog.items_by_status_created_at is 'GET /items?status=';
+create index if not exists items_by_category_status_created_at
+on catalog.items (category, status, created_at desc, id desc, valid_from);
+comment on index catalog.items_by_category_status_created_at is 'GET /items?category=&status=';
+create index if not exists items_by_owner_id_status_created_at
+on catalog.items (owner_id, status, created_at desc, id desc, valid_from);
+comment on index catalog.items_by_owner_id_status_created_at is 'GET /items/owner/{owner_id}';
+create index if not exists items_by_status_updated_at
+on catalog.items (status, updated_at desc, id desc, valid_from);
+comment on index catalog.items_by_status_updated_at is 'GET /items?sort=updated';
+create index if not exists items_by_status_name
+on catalog.items (status, name_sorted, id, valid_from);
+comment on index catalog.items_by_status_name is 'GET /items?sort=name';
 
-create index if not exists items_by_status_newest
-on catalog.items (((document ->> 'status') collate "C"), ((document ->> 'created_at') collate "C") desc, id desc);
-comment on index catalog.items_by_status_newest is 'GET /items?status=';
-create index if not exists items_by_category_status_newest
-on catalog.items (((document ->> 'category') collate "C"), ((document ->> 'status') collate "C"), ((document ->> 'created_at') collate "C") desc, id desc);
-comment on index catalog.items_by_category_status_newest is 'GET /items?category=&status=';
-create index if not exists items_by_owner_id_status_newest
-on catalog.items (((document ->> 'owner_id') collate "C"), ((document ->> 'status') collate "C"), ((document ->> 'created_at') collate "C") desc, id desc);
-comment on index catalog.items_by_owner_id_status_newest is 'GET /items/owner/{owner_id}';
-create index if not exists items_words
-on catalog.items using gin (catalog.words_of((document ->> 'name') || ' ' || (document ->> 'description')));
-comment on index catalog.items_words is 'GET /items?search=';
+create table if not exists catalog.items_history (
+    id integer not null,
+    version integer not null,
+    valid_from timestamptz not null,
+    valid_to timestamptz not null,
+    document jsonb not null,
+    status text collate "C" generated always as (document ->> 'status') stored,
+    created_at text collate "C" generated always as (document ->> 'created_at') stored,
+    category text collate "C" generated always as (document ->> 'category') stored,
+    owner_id text collate "C" generated always as (document ->> 'owner_id') stored,
+    updated_at text collate "C" generated always as (document ->> 'updated_at') stored,
+    name_sorted text collate "C" generated always as (lower((document ->> 'name') collate "C")) stored,
+    primary key (id, valid_from, valid_to)
+) partition by range (id);
+create table if not exists catalog.items_history_live partition of catalog.items_history
+for values from (minvalue) to (maxvalue);
+comment on table catalog.items_history is 'The documents of Items that were replaced: each once, with both bounds, never updated.';
+comment on table catalog.items_history_live is 'All rows of items_history; a rebuild puts another in its place.';
+comment on column catalog.items_history.id is 'The stream the document is folded from.';
+comment on column catalog.items_history.version is 'The version of its stream; the last at which the document was so.';
+comment on column catalog.items_history.valid_from is 'When the last event that it is folded from was recorded.';
+comment on column catalog.items_history.valid_to is 'When the event that replaced it was recorded.';
+comment on column catalog.items_history.document is 'Item, as the API serves it.';
+comment on column catalog.items_history.status is 'status of the document.';
+comment on column catalog.items_history.created_at is 'created_at of the document.';
+comment on column catalog.items_history.category is 'category of the document.';
+comment on column catalog.items_history.owner_id is 'owner_id of the document.';
+comment on column catalog.items_history.updated_at is 'updated_at of the document.';
+comment on column catalog.items_history.name_sorted is 'What an order by name compares.';
+create index if not exists items_history_by_status_created_at
+on catalog.items_history (status, created_at desc, id desc, valid_from, valid_to);
+comment on index catalog.items_history_by_status_created_at is 'GET /items?status=';
+create index if not exists items_history_by_category_status_created_at
+on catalog.items_history (category, status, created_at desc, id desc, valid_from, valid_to);
+comment on index catalog.items_history_by_category_status_created_at is 'GET /items?category=&status=';
+create index if not exists items_history_by_owner_id_status_created_at
+on catalog.items_history (owner_id, status, created_at desc, id desc, valid_from, valid_to);
+comment on index catalog.items_history_by_owner_id_status_created_at is 'GET /items/owner/{owner_id}';
+create index if not exists items_history_by_status_updated_at
+on catalog.items_history (status, updated_at desc, id desc, valid_from, valid_to);
+comment on index catalog.items_history_by_status_updated_at is 'GET /items?sort=updated';
+create index if not exists items_history_by_status_name
+on catalog.items_history (status, name_sorted, id, valid_from, valid_to);
+comment on index catalog.items_history_by_status_name is 'GET /items?sort=name';
+
+create table if not exists catalog.items_words (
+    id integer not null,
+    since timestamptz not null,
+    words tsvector not null,
+    primary key (id, since)
+) partition by range (id);
+create table if not exists catalog.items_words_live partition of catalog.items_words
+for values from (minvalue) to (maxvalue);
+comment on table catalog.items_words is 'What words the documents of Items have ever had; a row for each change of their texts.';
+comment on table catalog.items_words_live is 'All rows of items_words; a rebuild puts another in its place.';
+comment on column catalog.items_words.id is 'The stream the document is folded from.';
+comment on column catalog.items_words.since is 'When the event was recorded that made it so.';
+comment on column catalog.items_words.words is 'All ends of its words, and their English stems.';
+create index if not exists items_words_found
+on catalog.items_words using gin (words);
+comment on index catalog.items_words_found is 'GET /items?search=';
+
+create table if not exists catalog.items_places (
+    id integer not null,
+    since timestamptz not null,
+    place point not null,
+    primary key (id, since)
+) partition by range (id);
+create table if not exists catalog.items_places_live partition of catalog.items_places
+for values from (minvalue) to (maxvalue);
+comment on table catalog.items_places is 'Where the documents of Items have ever been; a row for each change of place.';
+comment on table catalog.items_places_live is 'All rows of items_places; a rebuild puts another in its place.';
+comment on column catalog.items_places.id is 'The stream the document is folded from.';
+comment on column catalog.items_places.since is 'When the event was recorded that made it so.';
+comment on column catalog.items_places.place is 'Longitude and latitude in degrees.';
+create index if not exists items_places_found
+on catalog.items_places using gist (place);
+comment on index catalog.items_places_found is 'GET /items?near=';
 
 create or replace function catalog.step_items(
     document jsonb, stream_id integer, version integer, recorded_at timestamptz, type text, data jsonb
@@ -101,66 +198,203 @@ create or replace function catalog.write_items(
 ) returns jsonb
 language plpgsql volatile as $$
 declare
-    v_document jsonb;
+    v_version integer;
+    v_valid_from timestamptz;
+    v_before jsonb;
+    v_after jsonb;
 begin
-    if p_type in ('item_created') then
-        insert into catalog.items as stored (id, version, valid_from, document)
-        values (p_stream_id, p_version, p_recorded_at, catalog.step_items(null, p_stream_id, p_version, p_recorded_at, p_type, p_data))
-        on conflict (id) do update
-        set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
-        returning stored.document into v_document;
-    elsif p_type in ('item_updated', 'item_status_changed', 'item_deleted') then
-        update catalog.items as stored
-        set version = p_version, valid_from = p_recorded_at, document = catalog.step_items(stored.document, p_stream_id, p_version, p_recorded_at, p_type, p_data)
-        where stored.id = p_stream_id
-        returning stored.document into v_document;
-    elsif p_type in (null) then
-        delete from catalog.items where id = p_stream_id;
-    else
-        update catalog.items as stored
-        set version = p_version
-        where stored.id = p_stream_id
-        returning stored.document into v_document;
+    select version, valid_from, document
+    into v_version, v_valid_from, v_before
+    from catalog.items
+    where id = p_stream_id;
+    if p_type not in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted') then
+        update catalog.items set version = p_version where id = p_stream_id;
+        return v_before;
     end if;
-    return v_document;
+    v_after := catalog.step_items(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
+    if v_after is null then
+        delete from catalog.items where id = p_stream_id;
+    elsif v_before is null then
+        insert into catalog.items (id, version, valid_from, document)
+        values (p_stream_id, p_version, p_recorded_at, v_after);
+    else
+        update catalog.items
+        set version = p_version, valid_from = p_recorded_at, document = v_after
+        where id = p_stream_id;
+    end if;
+    if v_before is not null then
+        insert into catalog.items_history (id, version, valid_from, valid_to, document)
+        values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
+    end if;
+    if v_after is not null and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is distinct from ((v_before ->> 'name') || ' ' || (v_before ->> 'description')) then
+        insert into catalog.items_words (id, since, words)
+        values (p_stream_id, p_recorded_at, catalog.words_of(((v_after ->> 'name') || ' ' || (v_after ->> 'description'))));
+    end if;
+    if v_after is not null and ('(' || round((v_after ->> 'location_lon')::numeric, 6) || ',' || round((v_after ->> 'location_lat')::numeric, 6) || ')') is distinct from ('(' || round((v_before ->> 'location_lon')::numeric, 6) || ',' || round((v_before ->> 'location_lat')::numeric, 6) || ')') then
+        insert into catalog.items_places (id, since, place)
+        values (p_stream_id, p_recorded_at, ('(' || round((v_after ->> 'location_lon')::numeric, 6) || ',' || round((v_after ->> 'location_lat')::numeric, 6) || ')')::point);
+    end if;
+    return v_after;
 end
 $$;
 comment on function catalog.write_items is 'Takes one more event into the stored document of Items.';
 
-create or replace function catalog.refold_items(p_stream_id integer) returns void
+create or replace function catalog.refold_items(p_stream_id integer) returns bigint
 language sql volatile as $$
-with folded as (
-    select * from catalog.fold_items(p_stream_id)
-), gone as (
+with versions as materialized (
+select id, version, valid_from, valid_to, document
+from (
+    select stream_id as id,
+        coalesce(lead(version) over in_order - 1, last_version) as version,
+        recorded_at as valid_from,
+        lead(recorded_at) over in_order as valid_to,
+        catalog.merged(case type
+            when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_updated' then (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_deleted' then '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+        end) over so_far as document,
+        max(version) filter (where type in ('item_created')) over so_far as begun_at
+    from (
+        select stream_id, version, recorded_at, type, data,
+            max(version) over (partition by stream_id) as last_version
+        from catalog.events
+        where stream_id = p_stream_id
+        offset 0
+    ) as event
+    where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')
+    window in_order as (partition by stream_id order by version),
+        so_far as (in_order rows unbounded preceding)
+) as version
+where begun_at is not null
+), items_right as (
+    select id, version, valid_from, document from versions where valid_to is null
+), items_gone as (
     delete from catalog.items
     where id = p_stream_id
-        and not exists (select from folded)
+        and not exists (select from items_right where items_right.id = items.id)
+    returning 1
+), items_put as (
+    insert into catalog.items as stored (id, version, valid_from, document)
+    select id, version, valid_from, document from items_right
+    on conflict (id) do update
+    set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
+    where row(stored.version, stored.valid_from, stored.document)::text is distinct from row(excluded.version, excluded.valid_from, excluded.document)::text
+    returning 1
+), items_history_right as (
+    select id, version, valid_from, valid_to, document from versions where valid_to is not null
+), items_history_gone as (
+    delete from catalog.items_history
+    where id = p_stream_id
+        and not exists (select from items_history_right where items_history_right.id = items_history.id and items_history_right.valid_from = items_history.valid_from and items_history_right.valid_to = items_history.valid_to)
+    returning 1
+), items_history_put as (
+    insert into catalog.items_history as stored (id, version, valid_from, valid_to, document)
+    select id, version, valid_from, valid_to, document from items_history_right
+    on conflict (id, valid_from, valid_to) do update
+    set version = excluded.version, document = excluded.document
+    where row(stored.version, stored.document)::text is distinct from row(excluded.version, excluded.document)::text
+    returning 1
+), items_words_right as (
+    select id, valid_from as since, catalog.words_of(searched) as words
+    from (
+        select id, valid_from, searched,
+            lag(searched) over in_order is distinct from searched
+                or lag(valid_to) over in_order is distinct from valid_from as is_new
+        from (select id, valid_from, valid_to, ((document ->> 'name') || ' ' || (document ->> 'description')) as searched from versions) as version
+        window in_order as (partition by id order by valid_from)
+    ) as version
+    where is_new
+), items_words_gone as (
+    delete from catalog.items_words
+    where id = p_stream_id
+        and not exists (select from items_words_right where items_words_right.id = items_words.id and items_words_right.since = items_words.since)
+    returning 1
+), items_words_put as (
+    insert into catalog.items_words as stored (id, since, words)
+    select id, since, words from items_words_right
+    on conflict (id, since) do update
+    set words = excluded.words
+    where row(stored.words)::text is distinct from row(excluded.words)::text
+    returning 1
+), items_places_right as (
+    select id, valid_from as since, searched::point as place
+    from (
+        select id, valid_from, searched,
+            lag(searched) over in_order is distinct from searched
+                or lag(valid_to) over in_order is distinct from valid_from as is_new
+        from (select id, valid_from, valid_to, ('(' || round((document ->> 'location_lon')::numeric, 6) || ',' || round((document ->> 'location_lat')::numeric, 6) || ')') as searched from versions) as version
+        window in_order as (partition by id order by valid_from)
+    ) as version
+    where is_new
+), items_places_gone as (
+    delete from catalog.items_places
+    where id = p_stream_id
+        and not exists (select from items_places_right where items_places_right.id = items_places.id and items_places_right.since = items_places.since)
+    returning 1
+), items_places_put as (
+    insert into catalog.items_places as stored (id, since, place)
+    select id, since, place from items_places_right
+    on conflict (id, since) do update
+    set place = excluded.place
+    where row(stored.place)::text is distinct from row(excluded.place)::text
+    returning 1
 )
-insert into catalog.items (id, version, valid_from, document)
-select id, version, valid_from, document from folded
-on conflict (id) do update
-set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
+select count(*)
+from (
+    select from items_gone
+    union all select from items_put
+    union all select from items_history_gone
+    union all select from items_history_put
+    union all select from items_words_gone
+    union all select from items_words_put
+    union all select from items_places_gone
+    union all select from items_places_put
+) as changed
 $$;
-comment on function catalog.refold_items is 'Writes the document of Items as the log has it.';
+comment on function catalog.refold_items is 'Writes what the log has of a stream into items; counts the changes.';
+
+create or replace function catalog.items_as_of(p_until timestamptz)
+returns table (id integer, version integer, valid_from timestamptz, document jsonb, status text, created_at text, category text, owner_id text, updated_at text, name_sorted text)
+language sql stable parallel safe as $$
+select id, version, valid_from, document, status, created_at, category, owner_id, updated_at, name_sorted
+from catalog.items
+where valid_from <= p_until
+union all
+select id, version, valid_from, document, status, created_at, category, owner_id, updated_at, name_sorted
+from catalog.items_history
+where valid_from <= p_until
+    and valid_to > p_until
+$$;
+comment on function catalog.items_as_of is 'The documents of Items as of an instant.';
 
 create table if not exists catalog.owners (
-    key text collate "C" primary key,
-    document jsonb not null
-);
-comment on table catalog.owners is 'The documents of the rollup Owners.';
-comment on column catalog.owners.key is 'The owner_id that the documents of Items have in common.';
-comment on column catalog.owners.document is 'Owner, as the API serves it.';
-create table if not exists catalog.owners_members (
-    id integer primary key,
     key text collate "C" not null,
-    part jsonb not null
-);
-comment on table catalog.owners_members is 'What each stream counts as in Owners.';
-comment on column catalog.owners_members.id is 'The stream.';
-comment on column catalog.owners_members.key is 'The document it counts for.';
-comment on column catalog.owners_members.part is 'What is counted of its Item.';
+    document jsonb not null,
+    primary key (key)
+) partition by range (key);
+create table if not exists catalog.owners_live partition of catalog.owners
+for values from (minvalue) to (maxvalue);
+comment on table catalog.owners is 'The documents of the rollup Owners.';
+comment on table catalog.owners_live is 'All rows of owners; a rebuild puts another in its place.';
+comment on column catalog.owners.key is 'The owner_id that it is about.';
+comment on column catalog.owners.document is 'Owner, as the API serves it.';
 
-create index if not exists owners_members_by_key on catalog.owners_members (key);
+create table if not exists catalog.owners_members (
+    id integer not null,
+    key text collate "C" not null,
+    part jsonb not null,
+    primary key (id)
+) partition by range (id);
+create table if not exists catalog.owners_members_live partition of catalog.owners_members
+for values from (minvalue) to (maxvalue);
+comment on table catalog.owners_members is 'What each stream counts as in Owners.';
+comment on table catalog.owners_members_live is 'All rows of owners_members; a rebuild puts another in its place.';
+comment on column catalog.owners_members.id is 'The stream.';
+comment on column catalog.owners_members.key is 'The owner_id that it is about.';
+comment on column catalog.owners_members.part is 'What is counted of its Item.';
+create index if not exists owners_members_by_key
+on catalog.owners_members (key);
 comment on index catalog.owners_members_by_key is 'Adding up the members of some keys.';
 
 create or replace function catalog.refold_owners(p_streams integer[], p_position bigint) returns void
@@ -272,24 +506,52 @@ end
 $$;
 comment on function catalog.catch_up_owners is 'Takes settled events into owners; answers with the checkpoint.';
 
-create table if not exists catalog.categories (
-    key text collate "C" primary key,
-    document jsonb not null
-);
-comment on table catalog.categories is 'The documents of the rollup Categories.';
-comment on column catalog.categories.key is 'The category that the documents of Items have in common.';
-comment on column catalog.categories.document is 'Category, as the API serves it.';
-create table if not exists catalog.categories_members (
-    id integer primary key,
-    key text collate "C" not null,
-    part jsonb not null
-);
-comment on table catalog.categories_members is 'What each stream counts as in Categories.';
-comment on column catalog.categories_members.id is 'The stream.';
-comment on column catalog.categories_members.key is 'The document it counts for.';
-comment on column catalog.categories_members.part is 'What is counted of its Item.';
+create or replace function catalog.owners_as_of(p_until timestamptz)
+returns table (key text, document jsonb)
+language sql stable parallel safe as $$
+select key, jsonb_build_object(
+        'owner_id', key,
+        'total_items', count(*),
+        'by_status', catalog.count_each(array_agg(part ->> 'status')),
+        'by_category', catalog.count_each(array_agg(part ->> 'category')),
+        'first_activity_at', min((part ->> 'created_at') collate "C"),
+        'latest_activity_at', max((part ->> 'updated_at') collate "C")
+    )
+from (
+    select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at')
+    from catalog.items_as_of(p_until)
+) as member (id, key, part)
+group by key
+$$;
+comment on function catalog.owners_as_of is 'The documents of Owners as of an instant.';
 
-create index if not exists categories_members_by_key on catalog.categories_members (key);
+create table if not exists catalog.categories (
+    key text collate "C" not null,
+    document jsonb not null,
+    primary key (key)
+) partition by range (key);
+create table if not exists catalog.categories_live partition of catalog.categories
+for values from (minvalue) to (maxvalue);
+comment on table catalog.categories is 'The documents of the rollup Categories.';
+comment on table catalog.categories_live is 'All rows of categories; a rebuild puts another in its place.';
+comment on column catalog.categories.key is 'The category that it is about.';
+comment on column catalog.categories.document is 'Category, as the API serves it.';
+
+create table if not exists catalog.categories_members (
+    id integer not null,
+    key text collate "C" not null,
+    part jsonb not null,
+    primary key (id)
+) partition by range (id);
+create table if not exists catalog.categories_members_live partition of catalog.categories_members
+for values from (minvalue) to (maxvalue);
+comment on table catalog.categories_members is 'What each stream counts as in Categories.';
+comment on table catalog.categories_members_live is 'All rows of categories_members; a rebuild puts another in its place.';
+comment on column catalog.categories_members.id is 'The stream.';
+comment on column catalog.categories_members.key is 'The category that it is about.';
+comment on column catalog.categories_members.part is 'What is counted of its Item.';
+create index if not exists categories_members_by_key
+on catalog.categories_members (key);
 comment on index catalog.categories_members_by_key is 'Adding up the members of some keys.';
 
 create or replace function catalog.refold_categories(p_streams integer[], p_position bigint) returns void
@@ -397,6 +659,22 @@ begin
 end
 $$;
 comment on function catalog.catch_up_categories is 'Takes settled events into categories; answers with the checkpoint.';
+
+create or replace function catalog.categories_as_of(p_until timestamptz)
+returns table (key text, document jsonb)
+language sql stable parallel safe as $$
+select key, jsonb_build_object(
+        'category', key,
+        'total_items', count(*),
+        'by_status', catalog.count_each(array_agg(part ->> 'status'))
+    )
+from (
+    select id, document ->> 'category', jsonb_build_object('status', document -> 'status')
+    from catalog.items_as_of(p_until)
+) as member (id, key, part)
+group by key
+$$;
+comment on function catalog.categories_as_of is 'The documents of Categories as of an instant.';
 
 create or replace function catalog.project_inline(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb

@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Composed
 
-from app.database import Database
-from app.documents import Documents
+from app.listing import Listing, Near, Query, listing_query
 from app.postgres import EmbeddedPostgres
-from app.settings import Settings
 from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM
 from projections.items import Items
 from tests.conftest import database_like
 
 ITEMS = 4000
+Parameters = Sequence[object] | dict[str, Any]
 
 FILL = """
 select count(catalog.append_to_stream(null, null, jsonb_build_array(jsonb_build_object(
@@ -25,24 +26,35 @@ select count(catalog.append_to_stream(null, null, jsonb_build_array(jsonb_build_
 from generate_series(1, %s) n
 """
 
+CHANGE = """
+select count(catalog.append_to_stream(n, null, jsonb_build_array(jsonb_build_object(
+    'type', 'item_status_changed', 'old_status', 'active', 'new_status', 'swapped',
+    'reason', null)), '{"user_id": "tester"}'))
+from generate_series(1, %s, 2) n
+"""
+
 
 @pytest.fixture(scope="module")
 def filled(server: EmbeddedPostgres, template: str) -> Iterator[psycopg.Connection]:
     with database_like(server, template) as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(FILL, (ITEMS,))
+        connection.execute(CHANGE, (ITEMS,))
         connection.execute("vacuum analyze")
         yield connection
 
 
-def plan(connection: psycopg.Connection, query: str | Composed, parameters: Sequence[object] = ()) -> str:
-    whole = Composed([SQL("explain "), query if isinstance(query, Composed) else SQL(query)])
-    return "\n".join(line for (line,) in connection.execute(whole, parameters))
-
-
 @pytest.fixture(scope="module")
-def documents(filled: psycopg.Connection) -> Documents:
-    """What the service asks through; only to see its queries."""
-    return Documents(Database(filled.info.dsn, Settings()), Items)
+def then(filled: psycopg.Connection) -> datetime:
+    """When all items had been created and none was changed: half of the documents of then are history now."""
+    row = filled.execute("select max(recorded_at) from catalog.events where version = 1").fetchone()
+    assert row is not None
+    created: datetime = row[0]
+    return created
+
+
+def plan(connection: psycopg.Connection, query: str | SQL, parameters: Parameters = ()) -> str:
+    whole = Composed([SQL("explain "), query if isinstance(query, SQL) else SQL(query)])
+    return "\n".join(line for (line,) in connection.execute(whole, parameters))
 
 
 def test_the_version_check_of_an_append_finds_its_stream_by_key(filled: psycopg.Connection) -> None:
@@ -58,7 +70,7 @@ def test_a_stream_is_read_in_order_from_its_index(filled: psycopg.Connection) ->
 
 def test_an_item_is_read_by_key(filled: psycopg.Connection) -> None:
     query = "select version, valid_from, document from catalog.items where id = %s"
-    assert "Index Scan using items_pkey" in plan(filled, query, (7,))
+    assert indexes_of(filled, plan(filled, query, (7,))) == {"items_pkey"}
 
 
 def test_the_fold_is_inlined_and_reads_only_its_stream(filled: psycopg.Connection) -> None:
@@ -69,23 +81,56 @@ def test_the_fold_is_inlined_and_reads_only_its_stream(filled: psycopg.Connectio
         assert "Seq Scan" not in fold
 
 
-def test_a_search_uses_the_words_index(filled: psycopg.Connection, documents: Documents) -> None:
-    query, parameters = documents.listing({"status": "active"}, "created_at", search="rare77")
-    assert "Bitmap Index Scan on items_words" in plan(filled, query, [*parameters, 20, 0])
+def listing(**asked: Any) -> Query:
+    return listing_query(Items, Listing(**{"order": "created_at", "limit": 20, **asked}))
+
+
+def indexes_of(connection: psycopg.Connection, shown: str) -> set[str]:
+    """The names of the indexes in a plan, as the tables have them; their partitions' have others."""
+    named = set(re.findall(r"Index (?:Only )?Scan (?:Backward )?(?:using|on) (\w+)", shown))
+    query = (
+        "select coalesce(parent.relname, own.relname) from pg_class as own"
+        " left join pg_inherits on inhrelid = own.oid left join pg_class as parent on parent.oid = inhparent"
+        " where own.relname = any (%s) and own.relkind = 'i'"
+    )
+    return {name for (name,) in connection.execute(query, (list(named),))}
+
+
+def test_a_search_uses_the_words_index(filled: psycopg.Connection, then: datetime) -> None:
+    for as_of in (None, then):
+        shown = plan(filled, *listing(equal={"status": "active"}, search="are77", as_of=as_of))
+        assert "items_words_found" in indexes_of(filled, shown)
+        assert "Seq Scan" not in shown
+
+
+def test_a_place_is_found_by_its_index(filled: psycopg.Connection, then: datetime) -> None:
+    near = Near(latitude=1.5, longitude=2.5, within_km=0.25)
+    for as_of in (None, then):
+        shown = plan(filled, *listing(order=None, near=near, as_of=as_of))
+        assert "items_places_found" in indexes_of(filled, shown)
 
 
 @pytest.mark.parametrize(
-    ("filters", "index"),
+    ("filters", "order", "index"),
     [
-        ({"status": "active"}, "items_by_status_newest"),
-        ({"category": "category7", "status": "active"}, "items_by_category_status_newest"),
-        ({"owner_id": "owner7", "status": "active"}, "items_by_owner_id_status_newest"),
+        ({"status": "active"}, "created_at", "by_status_created_at"),
+        ({}, "created_at", "by_status_created_at"),
+        ({"category": "category7", "status": "active"}, "created_at", "by_category_status_created_at"),
+        ({"owner_id": "owner7", "status": "active"}, "created_at", "by_owner_id_status_created_at"),
+        ({"status": "active"}, "updated_at", "by_status_updated_at"),
+        ({"status": "active"}, "name", "by_status_name"),
     ],
 )
-def test_a_listing_comes_in_order_from_the_index_of_its_filters(
-    filled: psycopg.Connection, documents: Documents, filters: dict[str, str], index: str
+def test_a_listing_comes_in_order_from_the_index_of_its_filters_now_and_then(
+    filled: psycopg.Connection, then: datetime, filters: dict[str, str], order: str, index: str
 ) -> None:
-    query, parameters = documents.listing(filters, "created_at")
-    listing = plan(filled, query, [*parameters, 20, 0])
-    assert re.search(rf"Index Scan using {index}\b", listing)
-    assert "Sort" not in listing
+    for as_of, tables in ((None, ["items"]), (then, ["items", "items_history"])):
+        shown = plan(filled, *listing(equal=filters, order=order, as_of=as_of))
+        assert indexes_of(filled, shown) == {f"{table}_{index}" for table in tables}
+        assert "Seq Scan" not in shown
+
+
+def test_as_of_an_instant_the_index_decides_what_was_valid(filled: psycopg.Connection, then: datetime) -> None:
+    """Nothing is left to filter, so that rows that were not valid then are not visited."""
+    equal = {"category": "category7", "status": "active"}
+    assert "Filter" not in plan(filled, *listing(equal=equal, as_of=then))

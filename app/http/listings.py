@@ -1,0 +1,153 @@
+"""What a listing's query parameters say, and its answer: one page, with a link to the next as of the same instant."""
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from litestar import Request, Response
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from app.documents import Documents, Page
+from app.http.answers import json_answer
+from app.http.cursors import LONGEST_CURSOR, Cursor, listing_id, read_cursor, write_cursor
+from app.http.links import address_of
+from app.http.past import Past
+from app.http.problems import FieldProblem, invalid_input
+from app.http.requests import LARGEST_ID
+from app.item import NO_CONTROL_CHARACTERS
+from app.listing import FARTHEST_KM, Listing, Near
+from app.settings import Settings
+
+LONGEST_SEARCH = 200
+NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
+PLACE = re.compile(rf"\s*({NUMBER})\s*,\s*({NUMBER})\s*", re.ASCII)
+LONGEST_PLACE = 100
+
+AnyStatus = Literal["active", "archived", "swapped", "any"]
+Sort = Literal["newest", "updated", "name", "nearest"]
+ORDERS: dict[Sort, str | None] = {"newest": "created_at", "updated": "updated_at", "name": "name", "nearest": None}
+"""The field that an order is by; None is by distance."""
+
+StatusFilter = Annotated[AnyStatus, QueryParameter(description="`any` lifts the filter.")]
+SearchText = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=LONGEST_SEARCH,
+        pattern=NO_CONTROL_CHARACTERS,
+        description="Each word stands in name or description, in any case, also within a word; or all words' English"
+        " stems do. Every character is text.",
+    ),
+]
+Exactly = Annotated[
+    str | None,
+    QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Exactly this; an empty one is any."),
+]
+NearPlace = Annotated[
+    str | None,
+    QueryParameter(max_length=LONGEST_PLACE, description="`latitude,longitude` in degrees; answers get `distance_km`."),
+]
+WithinKm = Annotated[float | None, QueryParameter(gt=0, le=FARTHEST_KM, description="With `near`: no farther away.")]
+SortOrder = Annotated[Sort, QueryParameter(description="`nearest` goes with `near`; `name` takes ASCII case as equal.")]
+CursorText = Annotated[
+    str | None, QueryParameter(max_length=LONGEST_CURSOR, description="From the `next` link of the page before.")
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=100)]
+Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """The parameters of `GET /items`, as they were given."""
+
+    search: str | None
+    category: str | None
+    owner_id: str | None
+    status: AnyStatus
+    near: str | None
+    within_km: float | None
+    sort: Sort
+    limit: int
+    cursor: str | None
+    offset: int
+    as_of: str | None
+    min_position: int | None
+
+    def parameters(self) -> dict[str, object]:
+        """Those that were given and make the listing what it is, for the address of another page."""
+        given = {"search": self.search, "category": self.category, "owner_id": self.owner_id, "near": self.near}
+        return {
+            **{name: value for name, value in given.items() if value},
+            "within_km": self.within_km,
+            "status": self.status,
+            "sort": self.sort,
+            "limit": self.limit,
+        }
+
+
+async def answer_listing(
+    asked: Asked, request: Request[Any, Any, Any], documents: Documents, past: Past, settings: Settings
+) -> Response[Any]:
+    """One page; raises InvalidInput for parameters that do not go together."""
+    near = _near(asked)
+    parameters = asked.parameters()
+    of = listing_id(*(value for name, value in sorted(parameters.items()) if name != "limit"))
+    cursor = _cursor(asked, of)
+    moment = await past.moment(cursor.as_of if cursor else asked.as_of, asked.min_position)
+    page = await documents.find(
+        Listing(
+            order=ORDERS[asked.sort],
+            equal=_equal(asked),
+            search=asked.search or "",
+            near=near,
+            as_of=moment.instant,
+            after=cursor.key if cursor else None,
+            limit=asked.limit,
+            offset=asked.offset,
+        )
+    )
+    return json_answer(page.json, headers=moment.headers | _next_page(page, of, parameters, request, settings))
+
+
+def _next_page(
+    page: Page, of: str, parameters: dict[str, object], request: Request[Any, Any, Any], settings: Settings
+) -> dict[str, str]:
+    if page.last is None or page.as_of is None:
+        return {}
+    cursor = write_cursor(Cursor(of=of, as_of=page.as_of, value=page.last.value, id=page.last.id))
+    address = address_of(request, settings, request.scope["path"], **parameters, cursor=cursor)
+    return {"Link": f'<{address}>; rel="next"'}
+
+
+def _equal(asked: Asked) -> dict[str, str]:
+    status = None if asked.status == "any" else asked.status
+    equal = {"category": asked.category, "owner_id": asked.owner_id, "status": status}
+    return {field: value for field, value in equal.items() if value}
+
+
+def _cursor(asked: Asked, of: str) -> Cursor | None:
+    if asked.cursor is None:
+        return None
+    for name, given in (("offset", asked.offset), ("as_of", asked.as_of)):
+        if given:
+            raise _refused(name, "A cursor says already where the page begins, and as of when.")
+    return read_cursor(asked.cursor, of, float if asked.sort == "nearest" else str)
+
+
+def _near(asked: Asked) -> Near | None:
+    if not asked.near:
+        if asked.within_km is not None:
+            raise _refused("within_km", "Say of what place: near=latitude,longitude.")
+        if asked.sort == "nearest":
+            raise _refused("sort", "Nearest to what place? Say near=latitude,longitude.")
+        return None
+    if asked.within_km is not None and not math.isfinite(asked.within_km):
+        raise _refused("within_km", "This must be a number of kilometres.")
+    match = PLACE.fullmatch(asked.near)
+    latitude, longitude = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise _refused("near", "Write a place as latitude,longitude in degrees, such as 52.52,13.405.")
+    return Near(latitude=round(latitude, 6), longitude=round(longitude, 6), within_km=asked.within_km)
+
+
+def _refused(name: str, detail: str) -> Exception:
+    return invalid_input([FieldProblem(pointer=f"/{name}", detail=detail, source="query")])

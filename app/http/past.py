@@ -1,0 +1,67 @@
+"""`as_of` and `min_position`: which past a request asks for, and how much its answer may be relied on."""
+
+from datetime import datetime
+from typing import Annotated
+
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from app.database import Database
+from app.http.instants import parse_instant
+from app.reached import wait_until_reached
+from app.settled import Settlement
+
+FOR_EVER = "public, max-age=31536000, immutable"
+LARGEST_POSITION = 2**63 - 1
+
+AsOf = Annotated[
+    str | None,
+    QueryParameter(description="An instant of the past: RFC 3339; without an offset UTC; a date is its first moment."),
+]
+MinPosition = Annotated[
+    int | None,
+    QueryParameter(
+        ge=1,
+        le=LARGEST_POSITION,
+        description="The X-Position of a command: wait, briefly, until what is read has got there; else 503.",
+    ),
+]
+
+
+class Moment(Struct, frozen=True):
+    """What a request reads: the present, or the past as of an instant."""
+
+    instant: datetime | None
+    settled: bool
+    """Whether nothing can be recorded up to the instant any more, so that the answer never changes."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What caches and clients should know of the answer."""
+        if self.instant is None:
+            return {}
+        if self.settled:
+            return {"Cache-Control": FOR_EVER, "X-Settled": "true"}
+        return {"Cache-Control": "no-store", "X-Settled": "false"}
+
+
+class Past:
+    """Turns what a request says about time into a moment to read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._settlement = Settlement(database)
+
+    async def moment(
+        self, as_of: str | datetime | None, min_position: int | None = None, projection: str | None = None
+    ) -> Moment:
+        """Waits for the position, and briefly for the instant to be settled.
+
+        Raises Malformed for no instant and for the future, Unavailable if the position is not reached in time.
+        """
+        if min_position is not None:
+            await wait_until_reached(self._database, min_position, projection)
+        if as_of is None:
+            return Moment(None, settled=False)
+        instant = parse_instant(as_of) if isinstance(as_of, str) else as_of
+        return Moment(instant, await self._settlement.is_settled(instant))

@@ -1,0 +1,216 @@
+"""One query for a collection, now or as of any instant: the same filters, orders and pages over what is and what was.
+
+As of an instant the documents are those that serve, where they are old enough, and those they have replaced since.
+Each of the two is a branch of its own with its own order and limit, so that an index walks it and stops at a page.
+"""
+
+import math
+import string
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import product
+from types import MemberDescriptorType
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+from psycopg import sql
+
+from app.document_tables import degrees, names_of, searched, sort_key, words_text
+from app.fold_sql import AnyProjection, literal
+from app.rules import Index, Place, Words
+
+EARTH_RADIUS_KM = 6371.0088
+"""The mean radius, as `catalog.distance_km` has it."""
+
+
+FARTHEST_KM = 20_100.0
+"""More than half the Earth's circumference."""
+
+
+class Near(Struct, frozen=True, kw_only=True):
+    """A place in degrees, and how far from it, if that is bounded."""
+
+    latitude: float
+    longitude: float
+    within_km: float | None = None
+
+
+class Key(Struct, frozen=True):
+    """The place of a document in an order: what it is ordered by, and its id."""
+
+    value: str | float
+    id: int
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """What to list: documents whose fields equal these texts, that match a search, around a place."""
+
+    order: str | None
+    """The field of an order that the projection has an index for; None is by distance."""
+    equal: Mapping[str, str] = {}
+    search: str = ""
+    near: Near | None = None
+    as_of: datetime | None = None
+    after: Key | None = None
+    """The last document of the page before."""
+    limit: int
+    offset: int = 0
+
+
+Query = tuple[sql.SQL, dict[str, Any]]
+
+
+def listing_query(projection: AnyProjection, listing: Listing) -> Query:
+    """The query for rows of (key, id, document) and its parameters."""
+    return _Builder(projection, listing).query()
+
+
+class _Builder:
+    """The parts of one query; all of it is made of the projection's own names, what is given are parameters."""
+
+    def __init__(self, projection: AnyProjection, listing: Listing) -> None:
+        self.projection = projection
+        self.listing = listing
+        self.terms = " ".join(listing.search.split())
+        self.given: dict[str, Any] = {"limit": listing.limit, "offset": listing.offset}
+        self.key, self.way = self._order()
+
+    def query(self) -> Query:
+        branches = [
+            f"(select {self.key} as key, id, {self._document()} as document\nfrom catalog.{table}\n"
+            f"where {' and '.join([*bounds, *values, *self._conditions()]) or 'true'}\n"
+            f"order by key {self.way}, id {self.way} limit %(limit)s + %(offset)s)"
+            for table, bounds in self._tables()
+            for values in self._equalities()
+        ]
+        union = "\nunion all\n".join(branches)
+        order = f"order by key {self.way}, id {self.way} limit %(limit)s offset %(offset)s"
+        return _expression(f"select key, id, document from (\n{union}\n) as found\n{order}"), self.given
+
+    def _tables(self) -> Iterator[tuple[str, list[str]]]:
+        """Each table to look into, with what a row of it must be to be valid then."""
+        name, instant = self.projection.name, self.listing.as_of
+        if instant is None:
+            yield name, []
+            return
+        self.given["as_of"] = instant
+        bounds = ["valid_from <= %(as_of)s"]
+        if self.way == "desc":
+            bounds.append(f"{self.key} <= catalog.rfc3339(%(as_of)s)")
+        yield name, bounds
+        yield f"{name}_history", [*bounds, "valid_to > %(as_of)s"]
+
+    def _equalities(self) -> Iterator[list[str]]:
+        """The filters by equality. A field of few values that an order's index begins with, and that is not given, is
+        tried with each of them, so that the index serves."""
+        for field, value in self.listing.equal.items():
+            self.given[f"equal_{field}"] = value
+        given = [f"{field} = %(equal_{field})s" for field in self.listing.equal]
+        walks = self.listing.order is not None and not self.terms and self.listing.near is None
+        few = self._fields_of_few_values() if walks else {}
+        for values in product(*few.values()):
+            yield [*given, *(f"{field} = {literal(value)}" for field, value in zip(few, values, strict=True))]
+
+    def _fields_of_few_values(self) -> dict[str, tuple[str, ...]]:
+        hints = get_type_hints(self.projection.document)
+        indexed = {name for index in self._indexes() for name in names_of(index.fields)}
+        return {
+            field: get_args(hints[field])
+            for field in sorted(indexed - self.listing.equal.keys())
+            if get_origin(hints[field]) is Literal
+        }
+
+    def _conditions(self) -> Iterator[str]:
+        yield from self._searched()
+        yield from self._near()
+        if self.listing.after is not None:
+            self.given |= {"after": self.listing.after.value, "after_id": self.listing.after.id}
+            comparison = "<" if self.way == "desc" else ">"
+            yield f"({self.key}, id) {comparison} (%(after)s, %(after_id)s)"
+
+    def _searched(self) -> Iterator[str]:
+        """Candidates from the words that a document has ever had; what it says then decides."""
+        if not self.terms:
+            return
+        words = searched(self.projection, Words)
+        assert words, f"{self.projection.__name__} has no words to search"
+        self.given["search"] = self.terms
+        if self.terms.strip(string.punctuation + " "):
+            yield _found(f"{self.projection.name}_words", "words @@ catalog.words_matching(%(search)s)")
+        yield f"catalog.text_matches({words_text(names_of(words.fields))}, %(search)s)"
+
+    def _near(self) -> Iterator[str]:
+        """Candidates from boxes around the place; the great circle decides."""
+        near = self.listing.near
+        if near is None or near.within_km is None:
+            return
+        boxes = [f"place <@ box '({west},{south}),({east},{north})'" for west, south, east, north in boxes_around(near)]
+        yield _found(f"{self.projection.name}_places", f"({' or '.join(boxes)})")
+        self.given["within_km"] = near.within_km
+        yield f"{self._distance()} <= %(within_km)s"
+
+    def _distance(self) -> str:
+        place, near = searched(self.projection, Place), self.listing.near
+        assert isinstance(place, Place), f"{self.projection.__name__} has no places"
+        assert near is not None, "a distance is from somewhere"
+        self.given |= {"latitude": near.latitude, "longitude": near.longitude}
+        latitude, longitude = (
+            f"{degrees(name)}::double precision" for name in names_of((place.latitude, place.longitude))
+        )
+        return f"catalog.distance_km(%(latitude)s, %(longitude)s, {latitude}, {longitude})"
+
+    def _document(self) -> str:
+        if self.listing.near is None:
+            return "document"
+        return f"document || jsonb_build_object('distance_km', round(({self._distance()})::numeric, 3))"
+
+    def _order(self) -> tuple[str, Literal["asc", "desc"]]:
+        """What documents are ordered by, and which way."""
+        if self.listing.order is None:
+            return self._distance(), "asc"
+        (index, *_) = self._indexes()
+        if index.newest_first is not None:
+            return self.listing.order, "desc"
+        return sort_key(self.listing.order), "asc"
+
+    def _indexes(self) -> list[Index]:
+        """The projection's indexes in the order asked for."""
+        found = [
+            index
+            for index in self.projection.indexes
+            if isinstance(index, Index) and self.listing.order in names_of(ordered_by(index))
+        ]
+        assert found, f"{self.projection.__name__} has no index in the order of {self.listing.order}"
+        return found
+
+
+def ordered_by(index: Index) -> list[MemberDescriptorType]:
+    """The field that ends an index, if one does."""
+    ends = (index.newest_first, index.alphabetical)
+    return [cast(MemberDescriptorType, field) for field in ends if field is not None]
+
+
+def _expression(text: str) -> sql.SQL:
+    """SQL made of the projection's own names; what is given is in parameters."""
+    return sql.SQL(text)
+
+
+def _found(table: str, condition: str) -> str:
+    return f"id in (select id from catalog.{table} where {condition})"
+
+
+def boxes_around(near: Near) -> list[tuple[float, float, float, float]]:
+    """West, south, east and north of one or two boxes that hold everything so near, in degrees, a little too large."""
+    assert near.within_km is not None
+    angle = near.within_km / EARTH_RADIUS_KM * 1.001 + 1e-7
+    reach = math.degrees(angle)
+    south, north = near.latitude - reach, near.latitude + reach
+    if south <= -90 or north >= 90 or angle >= math.pi / 2:
+        return [(-180.0, max(south, -90.0), 180.0, min(north, 90.0))]
+    width = math.degrees(math.asin(min(1.0, math.sin(angle) / math.cos(math.radians(near.latitude)))))
+    west, east = near.longitude - width, near.longitude + width
+    if west < -180:
+        return [(-180.0, south, east, north), (west + 360, south, 180.0, north)]
+    if east > 180:
+        return [(west, south, 180.0, north), (-180.0, south, east - 360, north)]
+    return [(west, south, east, north)]
