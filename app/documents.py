@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
@@ -74,9 +75,11 @@ class Documents:
                 return await fold_stream(connection, self._projection, document_id, until, version)
 
     async def events_of(self, document_id: int, version: int = LAST_VERSION) -> list[StoredEvent]:
-        """The events that a document is folded from, up to a version, in order."""
+        """The events that a document is folded from, up to a version, in order, each in its type's present shape."""
         async with self._database.connection() as connection:
-            return await read_stream(connection, document_id, version=version)
+            stored = await read_stream(connection, document_id, version=version)
+        tags = self._projection.tags
+        return [msgspec.structs.replace(each, data=tags.present(each.type, each.data)) for each in stored]
 
     async def find(
         self,

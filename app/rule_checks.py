@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from types import MemberDescriptorType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, assert_never, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 
 from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step, Words
+from app.upcasts import Default, Dropped, Renamed, Upcast, is_struct, upcasts_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 TABLES_OF_THE_STORE = {"events", "streams", "settled", "installed", "projections"}
@@ -242,3 +243,74 @@ def _field_of(struct: type[Struct], name: str) -> Any:
 def _merged_fields(step: Merges, event: type[Struct]) -> tuple[str, ...]:
     fields: tuple[str, ...] = _field_of(event, step.value.__name__).type.__struct_fields__
     return fields
+
+
+def check_union(union: Any) -> None:
+    """Every older shape of its events, and of the structs in them, can be read. Raises RuleError."""
+    for event in get_args(union) or (union,):
+        _check_upcasts(event)
+
+
+def _check_upcasts(struct: type[Struct]) -> None:
+    """Its upcasts speak of its fields, and of what is no field any more, once each; so do those of its structs."""
+    _check_listed(struct)
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    spoken_of: list[tuple[str, str]] = []
+    for upcast in upcasts_of(struct):
+        match upcast:
+            case Default(field=name, value=value):
+                spoken_of.append(("default of", _known(name, struct)))
+                if not fields[name].required:
+                    raise RuleError(f"{struct.__name__}.{name} has a default of its own")
+                _check_constant(value, fields[name].type, f"{struct.__name__}.{name}")
+            case Renamed(old=old, to=name):
+                spoken_of.append(("older name", _gone(old, struct)))
+                _known(name, struct)
+            case Dropped(old=old):
+                spoken_of.append(("older name", _gone(old, struct)))
+            case _:
+                assert_never(upcast)
+    for kind, name in spoken_of:
+        if spoken_of.count((kind, name)) > 1:
+            raise RuleError(f"{struct.__name__} has two upcasts for the {kind} {name!r}")
+    for name, field in fields.items():
+        if is_struct(field.type):
+            _check_upcasts(field.type)
+        elif changed := [each for each in _structs_in(field.type) if upcasts_of(each)]:
+            where = f"{struct.__name__}.{name}"
+            raise RuleError(f"{changed[0].__name__} has upcasts, but {where} is not simply one: they would not be seen")
+
+
+def _check_listed(struct: type[Struct]) -> None:
+    """A list of another name would not be seen, nor would a field called so be one."""
+    for name, value in vars(struct).items():
+        upcasts = [isinstance(each, Upcast) for each in (value if isinstance(value, tuple) else (value,))]
+        right = isinstance(value, tuple) and all(upcasts) if name == "upcasts" else not any(upcasts)
+        if not right:
+            raise RuleError(f"{struct.__name__}.{name}: a tuple of upcasts is called upcasts, and nothing else is")
+
+
+def _known(name: str, struct: type[Struct]) -> str:
+    if name not in struct.__struct_fields__:
+        raise RuleError(f"{struct.__name__} has no field {name!r}")
+    return name
+
+
+def _gone(name: str, struct: type[Struct]) -> str:
+    if name in struct.__struct_fields__:
+        raise RuleError(f"{struct.__name__}.{name} is a field, so it is no older name")
+    _check_constant(name, str, f"the older names of {struct.__name__}")
+    return name
+
+
+def _structs_in(annotation: Any) -> set[type[Struct]]:
+    """The structs that values of a type are made of, at any depth."""
+    found: set[type[Struct]] = set()
+    left = [annotation]
+    while left:
+        each = left.pop()
+        left += get_args(each)
+        if is_struct(each) and each not in found:
+            found.add(each)
+            left += [field.type for field in msgspec.structs.fields(each)]
+    return found

@@ -11,7 +11,7 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks"},
+    {"app.errors", "app.tasks", "app.upcasts"},
     {"app.settings", "app.events", "app.postgres_folder"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks"},
@@ -95,6 +95,7 @@ ENGINE = [
     "projector",
     "projection",
     "rules",
+    "upcasts",
     "rule_checks",
     "fold_sql",
     "document_sql",
