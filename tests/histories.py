@@ -94,22 +94,25 @@ def stored(tag: str, required: dict[str, Any], optional: dict[str, Any]) -> st.S
 
 
 colours = st.none() | texts
-trims = st.fixed_dictionaries({}, optional={"name": texts, "colour": colours, "color": colours, "smell": texts})
+trims = st.fixed_dictionaries(
+    {}, optional={"name": texts, "colour": colours, "color": colours, "hue": colours, "smell": texts}
+)
 ROAD = "50 % \\ 'road'"
 labels = st.fixed_dictionaries({"words": texts}, optional={"size": whole_numbers}) | st.fixed_dictionaries(
     {"text": texts}, optional={"words": texts, "size": whole_numbers}
 )
 inks = {"ink": urls}
 prints = st.fixed_dictionaries({"tag": labels}, optional=inks) | st.fixed_dictionaries({"label": labels}, optional=inks)
+woven = stored("toy_woven", {"name": texts, "weight": whole_numbers}, {"loom": texts})
 mended = {"place": texts, "street": texts, ROAD: texts, "minutes": whole_numbers, "by": st.none() | trims}
 old_toy_events: st.SearchStrategy[dict[str, Any]] = st.one_of(
     stored("toy_mended", {"trim": trims}, {**mended, "look": trims}),
     stored("toy_mended", {"look": trims}, mended),
     stored("toy_printed", {"print": prints}, {}),
-    stored("toy_woven", {"name": texts}, {"weight": whole_numbers, "loom": texts}),
+    woven,
 )
 old_toy_histories: st.SearchStrategy[list[Any]] = st.tuples(
-    stored("toy_woven", {"name": texts}, {"weight": whole_numbers, "loom": texts}) | toy_events,
+    woven | toy_events,
     st.lists(old_toy_events | toy_events, max_size=12),
 ).map(lambda parts: [parts[0], *parts[1]])
 """Histories in which events of every shape lie that their types ever had, or might have had."""

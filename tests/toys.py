@@ -74,16 +74,16 @@ class ToyDated(Struct, frozen=True, kw_only=True, tag="toy_dated"):
 
 
 class ToyWoven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="toy_woven"):
-    """A third way to begin, which was stored in other shapes once."""
+    """A third way to begin, taken over whole but for what it once had."""
 
-    upcasts = (default("weight", 2), dropped("loom"))
+    upcasts = (dropped("loom"),)
 
     name: str
     weight: int
 
 
 class ToyTrim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    upcasts = (renamed("color", to="colour"), dropped("smell"))
+    upcasts = (renamed("color", to="colour"), renamed("hue", to="colour"), dropped("smell"))
 
     name: str | UnsetType = UNSET
     colour: str | UnsetType | None = UNSET
