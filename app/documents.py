@@ -104,9 +104,11 @@ class Documents:
                 return Document(*row) if row else None
 
     async def events_of(self, document_id: int, version: int = LAST_VERSION) -> list[StoredEvent]:
-        """The events that a document is folded from, up to a version, in order."""
+        """The events that a document is folded from, up to a version, in order, each in its type's present shape."""
         async with self._database.connection() as connection:
-            return await read_stream(connection, document_id, version=version)
+            stored = await read_stream(connection, document_id, version=version)
+        tags = self._projection.tags
+        return [structs.replace(each, data=tags.present(each.type, each.data)) for each in stored]
 
     async def find(self, listing: Listing) -> Page:
         """One page of the documents that a listing asks for, and whether there are more."""

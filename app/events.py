@@ -1,16 +1,19 @@
 """The facts of the catalog and their envelope. Stored format, for ever: add, never rename, retype or drop.
 
-A fact is stored as its type's tag and, beside it, its fields as JSONB `data`. The public routes `/history` and
-`/audit-trail` show both as they are, so they are a contract with clients too.
+A fact is stored as its type's tag and, beside it, its fields as JSONB `data`. The public routes `/history`,
+`/audit-trail` and `/events` show both, so they are a contract with clients too. A shape that must change all the same
+says in `upcasts` how what is stored is read (`app.upcasts`); clients only ever see the present one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Generic, Literal, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+
+from app.upcasts import Upcaster
 
 Status = Literal["active", "archived", "swapped"]
 
@@ -103,14 +106,26 @@ class TagTable(Generic[E]):
         members = get_args(union) or (union,)
         self.types: Mapping[str, type[E]] = {tag_of(each): each for each in members}
         assert len(self.types) == len(members), f"two events of one tag among {sorted(map(tag_of, members))}"
-        self._decoders = {tag: msgspec.json.Decoder(each) for tag, each in self.types.items()}
+        upcasters = {tag: Upcaster(each) for tag, each in self.types.items()}
+        self._upcasters = {tag: upcaster for tag, upcaster in upcasters.items() if upcaster}
+        self._decoders = {tag: self._decoder(tag) for tag in self.types}
+
+    def _decoder(self, tag: str) -> Callable[[bytes], E]:
+        """Of an event type without older shapes msgspec's own, so that these cost the others nothing."""
+        decode, upcaster = msgspec.json.Decoder(self.types[tag]).decode, self._upcasters.get(tag)
+        return decode if upcaster is None else lambda stored: decode(upcaster(stored))
 
     def decode(self, tag: str, data: bytes) -> E:
-        """The event stored as `tag` and the JSON `data`.
+        """The event stored as `tag` and the JSON `data`, in its present or an older shape.
 
         Raises KeyError for a tag nobody knows and msgspec.ValidationError for data of another shape.
         """
-        return self._decoders[tag].decode(data)
+        return self._decoders[tag](data)
+
+    def present(self, tag: str, data: bytes) -> bytes:
+        """The JSON `data` of an event in its type's present shape; of a tag that nobody knows as it is stored."""
+        upcaster = self._upcasters.get(tag)
+        return data if upcaster is None else upcaster(data)
 
     @staticmethod
     def encode(events: Iterable[E]) -> bytes:

@@ -15,6 +15,7 @@ from msgspec import NODEFAULT, Struct
 from app.events import tag_of
 from app.projection import Projection
 from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, Step
+from app.upcasts import Upcaster
 
 AnyProjection = type[Projection[Any, Any]]
 
@@ -42,11 +43,12 @@ end;
 def _step(rule: Rule, projection: AnyProjection) -> str:
     if rule.verb == "ends":
         return "null"
+    (event,) = rule.events
     counted = []
     for step in rule.steps:
         if isinstance(step, GrowsBy):
             field = literal(step.field.__name__)
-            counted += [field, f"(document ->> {field})::numeric + ({_value(step.value)} #>> '{{}}')::numeric"]
+            counted += [field, f"(document ->> {field})::numeric + ({_value(step.value, event)} #>> '{{}}')::numeric"]
     parts = ["document"] if rule.verb == "on" else []
     return " || ".join(parts + _patch_parts(rule, projection, counted))
 
@@ -91,18 +93,19 @@ def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
     for step in rule.steps:
         match step:
             case Merges(value=source):
-                parts.append(f"(data -> {literal(source.__name__)})")
+                parts.append(f"({_value(source, event)})")
             case GrowsBy(field=field, value=value):
                 if counters:
-                    copied[field.__name__] = _value(value)
+                    copied[field.__name__] = _value(value, event)
             case Becomes(field=field, value=value):
                 if isinstance(value, MemberDescriptorType):
-                    copied[field.__name__] = _value(value)
+                    copied[field.__name__] = _value(value, event)
                 elif not isinstance(value, Envelope):
                     constants[field.__name__] = value
             case _:
                 assert_never(step)
-    if copied and copied == {field: f"data -> {literal(field)}" for field in event.__struct_fields__}:
+    stored_so = {field: f"data -> {literal(field)}" for field in event.__struct_fields__}
+    if copied and copied == stored_so and not Upcaster(event):
         parts.insert(0, "data")
     elif copied:
         pairs = ", ".join(f"{literal(field)}, {value}" for field, value in copied.items())
@@ -124,18 +127,44 @@ def _defaults(rule: Rule, projection: AnyProjection) -> dict[str, Any]:
     }
 
 
-def _value(value: object) -> str:
+def _value(value: object, event: type[Struct]) -> str:
     if isinstance(value, MemberDescriptorType):
-        name = literal(value.__name__)
-        default = _default_of(value)
-        return f"data -> {name}" if default is NODEFAULT else f"coalesce(data -> {name}, {_json_literal(default)})"
+        return _read("data", event, value.__name__, Upcaster(event))
     return _json_literal(value)
 
 
-def _default_of(field: MemberDescriptorType) -> Any:
-    """What an event stored before it had this field is read as; NODEFAULT if it always had it."""
-    (found,) = (each for each in msgspec.structs.fields(field.__objclass__) if each.name == field.__name__)
+def _read(stored: str, struct: type[Struct], name: str, upcaster: Upcaster) -> str:
+    """A field of a stored struct, in whichever shape that was stored."""
+    found = [f"{stored} -> {literal(each)}" for each in (name, *upcaster.older_names(name))]
+    default = upcaster.defaults.get(name, _default_of(struct, name))
+    if default is not NODEFAULT:
+        found.append(_json_literal(default))
+    value = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    return value if name not in upcaster.within else _present(f"({value})", _field_type(struct, name))
+
+
+def _present(stored: str, struct: type[Struct]) -> str:
+    """A whole struct in its present shape, made as `Upcaster` makes it: each part goes before those on its left."""
+    upcaster = Upcaster(struct)
+    parts = [_json_literal(upcaster.defaults)] if upcaster.defaults else []
+    for old, to in reversed(upcaster.renamed.items()):
+        renamed = f"jsonb_build_object({literal(to)}, {stored} -> {literal(old)})"
+        parts.append(f"case when {stored} ? {literal(old)} then {renamed} else {EMPTY} end")
+    parts.append("".join([stored, *(f" - {literal(old)}" for old in sorted(upcaster.gone))]))
+    for name in upcaster.within:
+        parts.append(f"jsonb_build_object({literal(name)}, {_read(stored, struct, name, upcaster)})")
+    return " || ".join(parts)
+
+
+def _default_of(struct: type[Struct], name: str) -> Any:
+    """What a struct stored before it had this field is read as; NODEFAULT if it always had it, or an upcast says it."""
+    (found,) = (each for each in msgspec.structs.fields(struct) if each.name == name)
     return found.default if found.default_factory is NODEFAULT else found.default_factory()
+
+
+def _field_type(struct: type[Struct], name: str) -> Any:
+    (found,) = (each.type for each in msgspec.structs.fields(struct) if each.name == name)
+    return found
 
 
 def _json_literal(value: object) -> str:
@@ -250,10 +279,7 @@ def _writes(step: Step, event: type[Struct], field: str) -> bool:
 
 def _merged(step: Merges, event: type[Struct]) -> tuple[str, ...]:
     """The fields of the struct that `step` merges."""
-    for field in msgspec.structs.fields(event):
-        if field.name == step.value.__name__:
-            return cast(type[Struct], field.type).__struct_fields__
-    raise AssertionError("checked at import")
+    return cast(type[Struct], _field_type(event, step.value.__name__)).__struct_fields__
 
 
 def _grown(key: str) -> str:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from app.events import E, Recorded, TagTable
-from app.rule_checks import check_indexes, check_projection
+from app.index_checks import check_indexes
+from app.rule_checks import check_projection, check_union
 from app.rules import (
     RECORDED_AT,
     STREAM_ID,
@@ -88,6 +89,7 @@ class Projection(Generic[D, E]):
             raise RuleError(f"{cls.__name__} derives from another projection: write its rules out")
         (origin,) = cls.__dict__["__orig_bases__"]
         cls.document, union = get_args(origin)
+        check_union(union)
         cls.tags = TagTable(union)
         cls.by_event = check_projection(cls)
         check_indexes(cls)

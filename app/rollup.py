@@ -20,8 +20,8 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar, cast, get_args, get
 import msgspec
 from msgspec import Struct
 
+from app.index_checks import is_an_instant_of_the_log
 from app.projection import Projection, RuleError
-from app.rule_checks import is_an_instant_of_the_log
 from app.rules import descriptor
 
 D = TypeVar("D", bound=Struct)

@@ -4,16 +4,16 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from types import MemberDescriptorType, UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, assert_never, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 
-from app.rules import RECORDED_AT, Becomes, Envelope, GrowsBy, Index, Merges, Place, Rule, RuleError, Step, Words
+from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step
+from app.upcasts import Default, Dropped, Renamed, Upcast, is_struct, upcasts_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 TABLES_OF_THE_STORE = {"events", "streams", "settled", "installed", "projections"}
-COLUMNS_OF_A_DOCUMENT = {"id", "version", "valid_from", "valid_to", "document"}
 NEVER_IN_A_CONSTANT = (b"$fold$", b"\\u0000")
 ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 
@@ -222,72 +222,6 @@ def check_document(document: type[Struct]) -> None:
             _check_constant(field.default, field.type, where)
 
 
-def check_indexes(projection: Any) -> None:
-    """Raises RuleError for an index over what is not there or has no such order."""
-    try:
-        _check_indexes(projection)
-    except RuleError as error:
-        raise RuleError(f"{projection.__name__}: {error}") from None
-
-
-def _check_indexes(projection: Any) -> None:
-    document = projection.document
-    if projection.temporal and not projection.by_event:
-        raise RuleError("only a projection of rules is temporal")
-    for kind in (Words, Place):
-        if sum(isinstance(index, kind) for index in projection.indexes) > 1:
-            raise RuleError(f"it has more than one {kind.__name__}")
-    for index in projection.indexes:
-        for field in index.fields:
-            _check_indexed(field, document, index)
-        if isinstance(index, Index):
-            _check_order(index, projection)
-
-
-def _check_indexed(field: object, document: type[Struct], index: Index | Words | Place) -> None:
-    name = getattr(field, "__name__", "")
-    if getattr(document, name, None) is not field:
-        raise RuleError(f"{field!r} cannot be indexed, it is not a field of {document.__name__}")
-    kind = get_type_hints(document)[name]
-    if isinstance(index, Words) and kind is not str:
-        raise RuleError(f"{document.__name__}.{name} has no words, it is not always a text")
-    if isinstance(index, Place) and kind is not float:
-        raise RuleError(f"{document.__name__}.{name} is no place in degrees, it is not always a float")
-    if isinstance(index, Index) and name in COLUMNS_OF_A_DOCUMENT:
-        raise RuleError(f"{document.__name__}.{name} cannot be indexed: every table has a column of that name")
-
-
-def _check_order(index: Index, projection: Any) -> None:
-    document = projection.document
-    if index.newest_first is not None and index.alphabetical is not None:
-        raise RuleError("an index has one order: newest_first or alphabetical")
-    if index.newest_first is not None:
-        _check_indexed(index.newest_first, document, index)
-        if not is_an_instant_of_the_log(cast(MemberDescriptorType, index.newest_first), projection):
-            name = cast(MemberDescriptorType, index.newest_first).__name__
-            raise RuleError(f"{document.__name__}.{name} has no newest, it is not always a RECORDED_AT")
-    if index.alphabetical is not None:
-        _check_indexed(index.alphabetical, document, index)
-        name = cast(MemberDescriptorType, index.alphabetical).__name__
-        if get_type_hints(document)[name] is not str:
-            raise RuleError(f"{document.__name__}.{name} has no alphabetical order, it is not always a text")
-
-
-def is_an_instant_of_the_log(field: MemberDescriptorType, projection: Any) -> bool:
-    """Whether nothing but `RECORDED_AT` is written to the field: its text order, SQL's, is then the order of time,
-    and no document that is valid at an instant has a later one."""
-    name = field.__name__
-    return get_type_hints(projection.document)[name] is datetime and not any(
-        _writes_another_value(step, event, name) for event, rule in projection.by_event.items() for step in rule.steps
-    )
-
-
-def _writes_another_value(step: Step, event: type[Struct], name: str) -> bool:
-    if isinstance(step, Merges):
-        return name in get_type_hints(event)[step.value.__name__].__struct_fields__
-    return step.field.__name__ == name and not (isinstance(step, Becomes) and step.value is RECORDED_AT)
-
-
 def _field_of(struct: type[Struct], name: str) -> Any:
     return next(field for field in msgspec.structs.fields(struct) if field.name == name)
 
@@ -295,3 +229,74 @@ def _field_of(struct: type[Struct], name: str) -> Any:
 def _merged_fields(step: Merges, event: type[Struct]) -> tuple[str, ...]:
     fields: tuple[str, ...] = _field_of(event, step.value.__name__).type.__struct_fields__
     return fields
+
+
+def check_union(union: Any) -> None:
+    """Every older shape of its events, and of the structs in them, can be read. Raises RuleError."""
+    for event in get_args(union) or (union,):
+        _check_upcasts(event)
+
+
+def _check_upcasts(struct: type[Struct]) -> None:
+    """Its upcasts speak of its fields, and of what is no field any more, once each; so do those of its structs."""
+    _check_listed(struct)
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    spoken_of: list[tuple[str, str]] = []
+    for upcast in upcasts_of(struct):
+        match upcast:
+            case Default(field=name, value=value):
+                spoken_of.append(("default of", _known(name, struct)))
+                if not fields[name].required:
+                    raise RuleError(f"{struct.__name__}.{name} has a default of its own")
+                _check_constant(value, fields[name].type, f"{struct.__name__}.{name}")
+            case Renamed(old=old, to=name):
+                spoken_of.append(("older name", _gone(old, struct)))
+                _known(name, struct)
+            case Dropped(old=old):
+                spoken_of.append(("older name", _gone(old, struct)))
+            case _:
+                assert_never(upcast)
+    for kind, name in spoken_of:
+        if spoken_of.count((kind, name)) > 1:
+            raise RuleError(f"{struct.__name__} has two upcasts for the {kind} {name!r}")
+    for name, field in fields.items():
+        if is_struct(field.type):
+            _check_upcasts(field.type)
+        elif changed := [each for each in _structs_in(field.type) if upcasts_of(each)]:
+            where = f"{struct.__name__}.{name}"
+            raise RuleError(f"{changed[0].__name__} has upcasts, but {where} is not simply one: they would not be seen")
+
+
+def _check_listed(struct: type[Struct]) -> None:
+    """A list of another name would not be seen, nor would a field called so be one."""
+    for name, value in vars(struct).items():
+        upcasts = [isinstance(each, Upcast) for each in (value if isinstance(value, tuple) else (value,))]
+        right = isinstance(value, tuple) and all(upcasts) if name == "upcasts" else not any(upcasts)
+        if not right:
+            raise RuleError(f"{struct.__name__}.{name}: a tuple of upcasts is called upcasts, and nothing else is")
+
+
+def _known(name: str, struct: type[Struct]) -> str:
+    if name not in struct.__struct_fields__:
+        raise RuleError(f"{struct.__name__} has no field {name!r}")
+    return name
+
+
+def _gone(name: str, struct: type[Struct]) -> str:
+    if name in struct.__struct_fields__:
+        raise RuleError(f"{struct.__name__}.{name} is a field, so it is no older name")
+    _check_constant(name, str, f"the older names of {struct.__name__}")
+    return name
+
+
+def _structs_in(annotation: Any) -> set[type[Struct]]:
+    """The structs that values of a type are made of, at any depth."""
+    found: set[type[Struct]] = set()
+    left = [annotation]
+    while left:
+        each = left.pop()
+        left += get_args(each)
+        if is_struct(each) and each not in found:
+            found.add(each)
+            left += [field.type for field in msgspec.structs.fields(each)]
+    return found

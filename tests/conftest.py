@@ -126,10 +126,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_service(environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def running_service(
+    environment: dict[str, str], program: tuple[str, ...] = ("-m", "app.cli")
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """`catalog serve` in a process of its own: its address, and the process, which is ended at the end."""
     port = free_port()
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    command = [sys.executable, *program, "serve", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
     with subprocess.Popen(command, env={**inherited, **environment}) as process:

@@ -1,6 +1,7 @@
 """Random histories, by hypothesis: any events in any order, likely and unlikely ones."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import strategies as st
 from msgspec import UNSET
@@ -85,3 +86,33 @@ toy_events: st.SearchStrategy[ToyEvent] = st.one_of(
 toy_histories: st.SearchStrategy[list[ToyEvent]] = st.tuples(
     st.builds(ToyBuilt, name=texts, weight=whole_numbers, box=texts) | toy_events, st.lists(toy_events, max_size=12)
 ).map(lambda parts: [parts[0], *parts[1]])
+
+
+def stored(tag: str, required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Events as they were appended, in shapes that their types may no longer have."""
+    return st.fixed_dictionaries({"type": st.just(tag), **required}, optional=optional)
+
+
+colours = st.none() | texts
+trims = st.fixed_dictionaries(
+    {}, optional={"name": texts, "colour": colours, "color": colours, "hue": colours, "smell": texts}
+)
+ROAD = "50 % \\ 'road'"
+labels = st.fixed_dictionaries({"words": texts}, optional={"size": whole_numbers}) | st.fixed_dictionaries(
+    {"text": texts}, optional={"words": texts, "size": whole_numbers}
+)
+inks = {"ink": urls}
+prints = st.fixed_dictionaries({"tag": labels}, optional=inks) | st.fixed_dictionaries({"label": labels}, optional=inks)
+woven = stored("toy_woven", {"name": texts, "weight": whole_numbers}, {"loom": texts})
+mended = {"place": texts, "street": texts, ROAD: texts, "minutes": whole_numbers, "by": st.none() | trims}
+old_toy_events: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    stored("toy_mended", {"trim": trims}, {**mended, "look": trims}),
+    stored("toy_mended", {"look": trims}, mended),
+    stored("toy_printed", {"print": prints}, {}),
+    woven,
+)
+old_toy_histories: st.SearchStrategy[list[Any]] = st.tuples(
+    woven | toy_events,
+    st.lists(old_toy_events | toy_events, max_size=12),
+).map(lambda parts: [parts[0], *parts[1]])
+"""Histories in which events of every shape lie that their types ever had, or might have had."""

@@ -24,9 +24,12 @@ def json_as_bytes(connection: psycopg.Connection) -> None:
 
 
 def append(
-    connection: psycopg.Connection, stream_id: int | None, events: Sequence[Struct], expected: int | None = None
+    connection: psycopg.Connection, stream_id: int | None, events: Sequence[Any], expected: int | None = None
 ) -> tuple[int, int, int, datetime, dict[str, Any]]:
-    """stream_id, version, position, recorded_at of the newest event, and the inline documents as JSON by name."""
+    """stream_id, version, position, recorded_at of the newest event, and the inline documents as JSON by name.
+
+    Events are structs, or objects with a type for what an older release appended.
+    """
     encoded = Jsonb(TagTable.encode(events), dumps=lambda given: given)
     row = connection.execute(
         "select stream_id, version, position, recorded_at, documents from catalog.append_to_stream(%s, %s, %s, %s)",

@@ -11,10 +11,10 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks"},
+    {"app.errors", "app.tasks", "app.upcasts"},
     {"app.settings", "app.events", "app.postgres_folder"},
     {"app.item", "app.rules", "app.postgres"},
-    {"app.rule_checks"},
+    {"app.rule_checks", "app.index_checks"},
     {"app.projection"},
     {"app.fold_sql", "app.rollup"},
     {"app.versions_sql", "app.table_sql", "app.database", "app.console"},
@@ -98,6 +98,7 @@ ENGINE = [
     "projector",
     "projection",
     "rules",
+    "upcasts",
     "rule_checks",
     "fold_sql",
     "versions_sql",

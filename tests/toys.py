@@ -21,6 +21,7 @@ from app.projection import (
     starts,
     the,
 )
+from app.upcasts import default, dropped, renamed
 
 
 class ToyBuilt(Struct, frozen=True, kw_only=True, tag="toy_built"):
@@ -73,7 +74,72 @@ class ToyDated(Struct, frozen=True, kw_only=True, tag="toy_dated"):
     built_at: datetime
 
 
-ToyEvent = ToyBuilt | ToyFound | ToyPainted | ToyPlayed | ToyBroken | ToySeen | ToyRepaired | ToyDated
+class ToyWoven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="toy_woven"):
+    """A third way to begin, taken over whole but for what it once had."""
+
+    upcasts = (dropped("loom"),)
+
+    name: str
+    weight: int
+
+
+class ToyTrim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    upcasts = (renamed("color", to="colour"), renamed("hue", to="colour"), dropped("smell"))
+
+    name: str | UnsetType = UNSET
+    colour: str | UnsetType | None = UNSET
+
+
+class ToyMended(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="toy_mended"):
+    """It was stored in many other shapes, also within its trim."""
+
+    upcasts = (
+        renamed("street", to="place"),
+        renamed("50 % \\ 'road'", to="place"),
+        renamed("look", to="trim"),
+        default("place", "it's \\ 5 %"),
+        default("minutes", 5),
+        dropped("by"),
+    )
+
+    place: str
+    trim: ToyTrim
+    minutes: int
+
+
+class ToyLabel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    upcasts = (renamed("words", to="text"), default("size", 3))
+
+    text: str
+    size: int
+
+
+class ToyPrint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    upcasts = (renamed("tag", to="label"), default("ink", ("black",)))
+
+    label: ToyLabel
+    ink: tuple[str, ...]
+
+
+class ToyPrinted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="toy_printed"):
+    """Older shapes two structs deep, which the document takes over whole."""
+
+    print: ToyPrint
+
+
+ToyEvent = (
+    ToyBuilt
+    | ToyFound
+    | ToyPainted
+    | ToyPlayed
+    | ToyBroken
+    | ToySeen
+    | ToyRepaired
+    | ToyDated
+    | ToyWoven
+    | ToyMended
+    | ToyPrinted
+)
 
 
 class Toy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +152,7 @@ class Toy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tags: tuple[str, ...] = ()
     minutes_played: int = 0
     times_played: int = 0
+    print: ToyPrint | None = None
     built_at: datetime
     built_version: int
     repaired_at: datetime | None = None
@@ -111,9 +178,23 @@ class Toys(Projection[Toy, ToyEvent]):
             the(Toy.built_at).becomes(RECORDED_AT),
             the(Toy.built_version).becomes(VERSION),
         ),
+        starts(
+            ToyWoven,
+            copies(ToyWoven.name, ToyWoven.weight),
+            the(Toy.id).becomes(STREAM_ID),
+            the(Toy.built_at).becomes(RECORDED_AT),
+            the(Toy.built_version).becomes(VERSION),
+        ),
         on(ToyPainted, merges(ToyPainted.traits), copies(ToyPainted.weight), the(Toy.tags).becomes(("painted",))),
         on(ToyPlayed, the(Toy.minutes_played).grows_by(ToyPlayed.minutes), the(Toy.times_played).grows_by(1)),
         on(ToyRepaired, the(Toy.repaired_at).becomes(RECORDED_AT), the(Toy.state).becomes("repaired")),
+        on(
+            ToyMended,
+            copies(ToyMended.place),
+            merges(ToyMended.trim),
+            the(Toy.minutes_played).grows_by(ToyMended.minutes),
+        ),
+        on(ToyPrinted, the(Toy.print).becomes(ToyPrinted.print)),
         on(ToyDated, copies(ToyDated.built_at)),
         ends(ToyBroken),
         ignores(ToySeen),

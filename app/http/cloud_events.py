@@ -1,4 +1,4 @@
-"""Events as CloudEvents 1.0 in structured JSON; what was stored passes through unparsed."""
+"""Events as CloudEvents 1.0 in structured JSON; what was stored in its type's present shape passes through unparsed."""
 
 import re
 from datetime import datetime
@@ -8,9 +8,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from app.events import Metadata
+from app.events import Event, Metadata, TagTable
 from app.store import LogEntry
 
+TAGS: TagTable[Event] = TagTable(Event)
 BATCH = "application/cloudevents-batch+json"
 NO_STRING_OF_CLOUD_EVENTS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -40,7 +41,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
     causationid: str | UnsetType = UNSET
     """What led to it."""
     data: Raw
-    """The event's fields, as stored."""
+    """The event's fields, in its type's present shape."""
 
 
 def cloud_event(entry: LogEntry) -> CloudEvent:
@@ -55,7 +56,7 @@ def cloud_event(entry: LogEntry) -> CloudEvent:
         user=_text(metadata.user_id),
         correlationid=UNSET if metadata.correlation_id is None else _text(metadata.correlation_id),
         causationid=UNSET if metadata.causation_id is None else _text(metadata.causation_id),
-        data=Raw(entry.data),
+        data=Raw(TAGS.present(entry.type, entry.data)),
     )
 
 

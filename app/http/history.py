@@ -34,7 +34,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     timestamp: datetime
     user: str
     changes: Raw
-    """The event's data, as stored."""
+    """The event's data, in its type's present shape."""
 
 
 class History(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from msgspec import Struct
 from app.item import Item, evolve
 from app.projection import Projection
 from projections.items import Items
-from tests.histories import item_histories, toy_histories, unlikely_item_histories
+from tests.histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
 from tests.log import append, history
 from tests.toys import Sightings, ToyBroken, ToyBuilt, ToyPlayed, Toys
 
@@ -94,6 +94,15 @@ def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
     """Counters, defaults, two ways to start, an end and another start, ignored events."""
+    assert_one_fold(log, Toys(), events, together)
+
+
+@settings(max_examples=EXAMPLES // 2, deadline=None)
+@given(events=old_toy_histories, together=groups)
+def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
+    log: psycopg.Connection, events: list[Any], together: list[int]
+) -> None:
+    """Renamed, defaulted and dropped fields, also in structs within structs, beside events of the present shape."""
     assert_one_fold(log, Toys(), events, together)
 
 
