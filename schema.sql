@@ -156,15 +156,6 @@ return 2 * 6371.0088 * asin(least(1, sqrt(
 comment on function catalog.distance_km is
     'The great-circle distance of two places given in degrees, in kilometres, on a sphere of the Earth''s mean radius.';
 
-do $$
-begin
-    if to_regprocedure('catalog.merged(jsonb)') is null then
-        create aggregate catalog.merged(jsonb) (sfunc = jsonb_concat, stype = jsonb, parallel = safe);
-    end if;
-end
-$$;
-comment on aggregate catalog.merged(jsonb) is 'JSON objects put on each other in order, the later one''s fields winning.';
-
 create or replace function catalog.uuid_v7(instant timestamptz) returns uuid
 language sql volatile parallel safe
 return encode(
