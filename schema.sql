@@ -106,28 +106,43 @@ language sql immutable parallel safe
 return regexp_replace(content, '[!-/:-@[-`{-~\s]+', ' ', 'g');
 comment on function catalog.plain_words is 'A text with its ASCII punctuation and white space as single spaces.';
 
-create or replace function catalog.words_of(content text) returns tsvector
+create or replace function catalog.words_in(content text) returns text[]
+language sql immutable parallel safe
+return (
+    select case
+        when sum(length(word)) > 8000 then '{*}'
+        else coalesce(array_agg(word order by word), '{}')
+    end
+    from (
+        select distinct word collate "C"
+        from unnest(string_to_array(catalog.plain_words(lower(content)), ' ')) as word
+        where word <> ''
+    ) as found (word)
+);
+comment on function catalog.words_in is 'The words of a text, each once; {*} for any word, if they are more than an index should hold.';
+
+create or replace function catalog.findable(words text[]) returns tsvector
 language sql immutable parallel safe
 return array_to_tsvector(array(
     select distinct left(substr(word, start), 24)
-    from unnest(string_to_array(catalog.plain_words(lower(content)), ' ')) as word
+    from unnest(words) as word
     cross join generate_series(1, length(word)) as start
-)) || strip(to_tsvector('english', catalog.plain_words(content)));
-comment on function catalog.words_of is
-$$What a search index holds of a text: every end of every word (spade: spade, pade, ade, de, e), of which 24 characters,
-so that whatever stands in a word begins one of them; and the words' English stems.$$;
+)) || strip(to_tsvector('english', array_to_string(words, ' ')));
+comment on function catalog.findable is
+$$What a search index holds of words: every end of each (spade: spade, pade, ade, de, e), of which 24 characters, so that
+whatever stands in a word begins one of them; and their English stems.$$;
 
 create or replace function catalog.words_matching(search text) returns tsquery
 language sql immutable parallel safe
 return (
     select coalesce(string_agg('''' || left(word, 24) || ''':*', ' & '), '')::tsquery
         || plainto_tsquery('english', catalog.plain_words(search))
-    from unnest(string_to_array(catalog.plain_words(lower(search)), ' ')) as word
-    where word <> ''
+        || '''*'''::tsquery
+    from unnest(catalog.words_in(search)) as word
 );
 comment on function catalog.words_matching is
 $$Which texts may match a search, for a search index: each word of it stands in a word of theirs, or all its stems are
-among theirs.$$;
+among theirs, or they have more words than the index holds.$$;
 
 create or replace function catalog.text_matches(content text, search text) returns boolean
 language sql immutable parallel safe

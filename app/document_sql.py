@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from app.document_tables import derived_tables, documents_table, place_of, tables_of, words_of
+from app.document_tables import derived_tables, documents_table, names_of, place_of, tables_of, words_text
 from app.fold_sql import AnyProjection, comment, fold_function, literal, step_function, tags
 from app.projection import Projection
 from app.rollup import Rollup
@@ -43,9 +43,9 @@ def write_function(projection: AnyProjection) -> str:
     end if;"""
     for index in projection.indexes:
         if isinstance(index, Words):
-            further += _write_change(f"{name}_words", "words", words_of(index))
+            further += _write_words(f"{name}_words", words_text(names_of(index.fields)))
         elif isinstance(index, Place):
-            further += _write_change(f"{name}_places", "place", place_of(index))
+            further += _write_place(f"{name}_places", *place_of(index))
     return f"""\
 create or replace function catalog.write_{name}(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
@@ -83,14 +83,30 @@ $$;
 """
 
 
-def _write_change(table: str, column: str, value: tuple[str, str]) -> str:
-    raw, found = value
-    before, after = (raw.replace("document", f"v_{when}") for when in ("before", "after"))
+def _write_words(table: str, text: str) -> str:
+    before, after = _before_and_after(text)
     return f"""
     if v_after is not null and {after} is distinct from {before} then
-        insert into catalog.{table} (id, since, {column})
-        values (p_stream_id, p_recorded_at, {found.replace("searched", after, 1)});
+        insert into catalog.{table} as stored (id, words)
+        values (p_stream_id, catalog.words_in({after}))
+        on conflict (id) do update
+        set words = catalog.words_in(array_to_string(stored.words || excluded.words, ' '))
+        where not ('*' = any (stored.words) or excluded.words <@ stored.words);
     end if;"""
+
+
+def _write_place(table: str, place: str, point: str) -> str:
+    before, after = _before_and_after(place)
+    return f"""
+    if v_after is not null and {after} is distinct from {before} then
+        insert into catalog.{table} (id, since, place)
+        values (p_stream_id, p_recorded_at, {point.replace("searched", after, 1)});
+    end if;"""
+
+
+def _before_and_after(expression: str) -> list[str]:
+    """An expression over the document, of the one before the event and of the one after it."""
+    return [expression.replace("(document", f"(v_{when}") for when in ("before", "after")]
 
 
 def refold_function(projection: AnyProjection) -> str:

@@ -1,7 +1,7 @@
 """Where a projection's documents live.
 
 Beside the documents stand, for a temporal projection, those they have replaced, and for each search what it finds
-them by: a row for each change of what is searched, so that it finds the past as well.
+them by, now or in the past: all words there ever were, and a row for each change of place.
 """
 
 from collections.abc import Iterable
@@ -46,12 +46,17 @@ def history_table(projection: AnyProjection) -> Table:
 
 
 def words_table(projection: AnyProjection, words: Words) -> Table:
+    found = "tsvector generated always as (catalog.findable(words)) stored"
     return Table(
         name=f"{projection.name}_words",
-        about=f"What words the documents of {projection.__name__} have ever had; a row for each change of their texts.",
-        columns=(ID, SINCE, Column("words", "tsvector not null", "All ends of its words, and their English stems.")),
-        key=("id", "since"),
-        indexes=(TableIndex("_found", "using gin (words)", words.serves),),
+        about=f"The words that the searched texts of {projection.__name__} have ever had.",
+        columns=(
+            ID,
+            Column("words", "text[] not null", "Each once; {*} if they are too many."),
+            Column("found", found, "What they are found by."),
+        ),
+        key=("id",),
+        indexes=(TableIndex("_found", "using gin (found)", words.serves),),
     )
 
 
@@ -78,10 +83,17 @@ def derived_tables(projection: AnyProjection) -> list[tuple[Table, str]]:
         derived.append((history_table(projection), kept))
     for index in projection.indexes:
         if isinstance(index, Words):
-            derived.append((words_table(projection, index), _changes("words", words_of(index))))
+            derived.append((words_table(projection, index), _all_words(index)))
         elif isinstance(index, Place):
             derived.append((places_table(projection, index), _changes("place", place_of(index))))
     return derived
+
+
+def _all_words(words: Words) -> str:
+    """The row of a search table: the words of all texts there ever were."""
+    texts = [f"string_agg(distinct document ->> {literal(name)}, ' ')" for name in names_of(words.fields)]
+    text = " || ' ' || ".join(texts)
+    return f"select id, catalog.words_in({text}) as words from versions group by id"
 
 
 def _changes(column: str, value: tuple[str, str]) -> str:
@@ -97,11 +109,6 @@ select id, valid_from as since, {found} as {column}
         window in_order as (partition by id order by valid_from)
     ) as version
     where is_new"""
-
-
-def words_of(words: Words) -> tuple[str, str]:
-    """The text that is searched, of `document`, and what an index holds of it, of `searched`."""
-    return words_text(names_of(words.fields)), "catalog.words_of(searched)"
 
 
 def place_of(place: Place) -> tuple[str, str]:

@@ -136,7 +136,7 @@ class _Builder:
         assert words, f"{self.projection.__name__} has no words to search"
         self.given["search"] = self.terms
         if self.terms.strip(string.punctuation + " "):
-            yield _found(f"{self.projection.name}_words", "words @@ catalog.words_matching(%(search)s)")
+            yield _found(f"{self.projection.name}_words", "found @@ catalog.words_matching(%(search)s)")
         yield f"catalog.text_matches({words_text(names_of(words.fields))}, %(search)s)"
 
     def _near(self) -> Iterator[str]:

@@ -142,19 +142,19 @@ comment on index catalog.items_history_by_status_name is 'GET /items?sort=name';
 
 create table if not exists catalog.items_words (
     id integer not null,
-    since timestamptz not null,
-    words tsvector not null,
-    primary key (id, since)
+    words text[] not null,
+    found tsvector generated always as (catalog.findable(words)) stored,
+    primary key (id)
 ) partition by range (id);
 create table if not exists catalog.items_words_live partition of catalog.items_words
 for values from (minvalue) to (maxvalue);
-comment on table catalog.items_words is 'What words the documents of Items have ever had; a row for each change of their texts.';
+comment on table catalog.items_words is 'The words that the searched texts of Items have ever had.';
 comment on table catalog.items_words_live is 'All rows of items_words; a rebuild puts another in its place.';
 comment on column catalog.items_words.id is 'The stream the document is folded from.';
-comment on column catalog.items_words.since is 'When the event was recorded that made it so.';
-comment on column catalog.items_words.words is 'All ends of its words, and their English stems.';
+comment on column catalog.items_words.words is 'Each once; {*} if they are too many.';
+comment on column catalog.items_words.found is 'What they are found by.';
 create index if not exists items_words_found
-on catalog.items_words using gin (words);
+on catalog.items_words using gin (found);
 comment on index catalog.items_words_found is 'GET /items?search=';
 
 create table if not exists catalog.items_places (
@@ -221,8 +221,11 @@ begin
         values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
     end if;
     if v_after is not null and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is distinct from ((v_before ->> 'name') || ' ' || (v_before ->> 'description')) then
-        insert into catalog.items_words (id, since, words)
-        values (p_stream_id, p_recorded_at, catalog.words_of(((v_after ->> 'name') || ' ' || (v_after ->> 'description'))));
+        insert into catalog.items_words as stored (id, words)
+        values (p_stream_id, catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description'))))
+        on conflict (id) do update
+        set words = catalog.words_in(array_to_string(stored.words || excluded.words, ' '))
+        where not ('*' = any (stored.words) or excluded.words <@ stored.words);
     end if;
     if v_after is not null and ('(' || round((v_after ->> 'location_lon')::numeric, 6) || ',' || round((v_after ->> 'location_lat')::numeric, 6) || ')') is distinct from ('(' || round((v_before ->> 'location_lon')::numeric, 6) || ',' || round((v_before ->> 'location_lat')::numeric, 6) || ')') then
         insert into catalog.items_places (id, since, place)
@@ -290,24 +293,16 @@ where begun_at is not null
     where row(stored.version, stored.document)::text is distinct from row(excluded.version, excluded.document)::text
     returning 1
 ), items_words_right as (
-    select id, valid_from as since, catalog.words_of(searched) as words
-    from (
-        select id, valid_from, searched,
-            lag(searched) over in_order is distinct from searched
-                or lag(valid_to) over in_order is distinct from valid_from as is_new
-        from (select id, valid_from, valid_to, ((document ->> 'name') || ' ' || (document ->> 'description')) as searched from versions) as version
-        window in_order as (partition by id order by valid_from)
-    ) as version
-    where is_new
+    select id, catalog.words_in(string_agg(distinct document ->> 'name', ' ') || ' ' || string_agg(distinct document ->> 'description', ' ')) as words from versions group by id
 ), items_words_gone as (
     delete from catalog.items_words
     where id = p_stream_id
-        and not exists (select from items_words_right where items_words_right.id = items_words.id and items_words_right.since = items_words.since)
+        and not exists (select from items_words_right where items_words_right.id = items_words.id)
     returning 1
 ), items_words_put as (
-    insert into catalog.items_words as stored (id, since, words)
-    select id, since, words from items_words_right
-    on conflict (id, since) do update
+    insert into catalog.items_words as stored (id, words)
+    select id, words from items_words_right
+    on conflict (id) do update
     set words = excluded.words
     where row(stored.words)::text is distinct from row(excluded.words)::text
     returning 1

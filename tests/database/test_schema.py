@@ -143,7 +143,7 @@ def test_a_database_of_another_encoding_is_refused_in_a_sentence(server: Embedde
 )
 def test_a_search_index_holds_every_end_of_every_word(connection: psycopg.Connection, content: str, ends: str) -> None:
     """… and the stems, which of these words are ends of theirs as well."""
-    indexed = connection.execute("select catalog.words_of(%s)::text", (content,)).fetchone() or ("",)
+    indexed = connection.execute("select catalog.findable(catalog.words_in(%s))::text", (content,)).fetchone() or ("",)
     assert indexed[0] == ends
 
 
@@ -153,7 +153,7 @@ def test_a_search_that_matches_a_text_finds_it_by_the_index(connection: psycopg.
     parts = [content[i:j] for i in range(0, len(content), 7) for j in range(i + 1, len(content) + 1, 11)]
     query = """
         select count(*) filter (where catalog.text_matches(%(content)s, part)),
-            count(*) filter (where not catalog.words_of(%(content)s) @@ catalog.words_matching(part))
+            count(*) filter (where not catalog.findable(catalog.words_in(%(content)s)) @@ catalog.words_matching(part))
         from (select array_to_string(regexp_split_to_array(btrim(part, E' \n\t'), '\\s+'), ' ') as part
               from unnest(%(parts)s::text[]) as part) as part
         where part ~ '[^\\s!-/:-@]'
