@@ -35,17 +35,18 @@ from (
         max(version) filter (where patch ? 'owner_id') as owner_id__at,
         max(version) filter (where patch ? 'status') as status__at,
         max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-        max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+        max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')) as updated_at__instant,
         max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
         max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
         max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
-        max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
+        max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')) as version__version
     from (
         select stream_id, version, type, recorded_at, case type
             when 'item_created' then '{"deleted_at":null}'::jsonb || data
             when 'item_updated' then (data -> 'changes')
             when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
             when 'item_deleted' then '{"status":"archived"}'::jsonb
+            when 'item_restored' then data || '{"deleted_at":null}'::jsonb
         end as patch
         from catalog.events
         where stream_id = p_stream_id and recorded_at <= p_until and version <= p_version
@@ -92,6 +93,7 @@ return case type
     when 'item_updated' then document || (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_status_changed' then document || jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_deleted' then document || '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+    when 'item_restored' then document || data || '{"deleted_at":null}'::jsonb || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     else document
 end;
 comment on function catalog.step_items is 'The document of Items after one more event.';
@@ -109,7 +111,7 @@ begin
         on conflict (id) do update
         set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
         returning stored.document into v_document;
-    elsif p_type in ('item_updated', 'item_status_changed', 'item_deleted') then
+    elsif p_type in ('item_updated', 'item_status_changed', 'item_deleted', 'item_restored') then
         update catalog.items as stored
         set version = p_version, valid_from = p_recorded_at, document = catalog.step_items(stored.document, p_stream_id, p_version, p_recorded_at, p_type, p_data)
         where stored.id = p_stream_id
@@ -202,17 +204,18 @@ begin
             max(version) filter (where patch ? 'owner_id') as owner_id__at,
             max(version) filter (where patch ? 'status') as status__at,
             max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-            max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+            max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')) as updated_at__instant,
             max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
             max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
             max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
-            max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
+            max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')) as version__version
         from (
             select stream_id, version, type, recorded_at, case type
                 when 'item_created' then '{"deleted_at":null}'::jsonb || data
                 when 'item_updated' then (data -> 'changes')
                 when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
                 when 'item_deleted' then '{"status":"archived"}'::jsonb
+                when 'item_restored' then data || '{"deleted_at":null}'::jsonb
             end as patch
             from catalog.events
             where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
@@ -331,17 +334,18 @@ begin
             max(version) filter (where patch ? 'owner_id') as owner_id__at,
             max(version) filter (where patch ? 'status') as status__at,
             max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-            max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+            max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')) as updated_at__instant,
             max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
             max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
             max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
-            max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
+            max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')) as version__version
         from (
             select stream_id, version, type, recorded_at, case type
                 when 'item_created' then '{"deleted_at":null}'::jsonb || data
                 when 'item_updated' then (data -> 'changes')
                 when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
                 when 'item_deleted' then '{"status":"archived"}'::jsonb
+                when 'item_restored' then data || '{"deleted_at":null}'::jsonb
             end as patch
             from catalog.events
             where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
