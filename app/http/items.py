@@ -1,18 +1,20 @@
 """Queries of the present: an item, listings, an owner's shelf, the statistics."""
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, PathParameter, QueryParameter
 from msgspec import Struct
 
 from app.documents import Documents
 from app.http.answers import ItemDocument, encoded, etag, is_unchanged, json_answer
+from app.http.memento import of_the_original, past_of
 from app.http.problems import refuses
 from app.http.requests import LARGEST_ID, IfNoneMatch
 from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
+from app.settings import Settings
 
 LONGEST_SEARCH = 200
 
@@ -51,15 +53,21 @@ class ItemQueries(Controller):
 
     @get("/{item_id:int}", summary="An item", responses=refuses(404))
     async def item(
-        self, item_id: FromPath[int], documents: NamedDependency[Documents], if_none_match: IfNoneMatch = None
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        settings: NamedDependency[Settings],
+        if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
+        """`Link` has the addresses of its past (RFC 7089)."""
         found = await documents.get(item_id)
         if found is None:
             raise ItemNotFound("There is no such item.")
         tag = etag(found.version)
         if is_unchanged(if_none_match, found.version):
             return json_answer(b"", 304, tag)
-        return json_answer(found.json, headers=tag)
+        return json_answer(found.json, headers=tag | of_the_original(past_of(request, settings, item_id)))
 
     @get(summary="Items, newest first", responses=refuses())
     async def items(
