@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
@@ -73,7 +73,8 @@ def time_gate(past: Past, around: Surroundings) -> Response[Any]:
     links = [_link(past.original, "original"), _link_to_timemap(past, "timemap")]
     links += _links_to_mementos(past, around, names)
     headers = {"Location": past.memento(around.version), "Link": ", ".join(links)}
-    return Response(b"", status_code=302, headers={**headers, "Vary": "accept-datetime", "Cache-Control": "no-cache"})
+    headers |= {"Vary": "accept-datetime", "Cache-Control": "no-cache"}
+    return Response(b"", status_code=302, media_type=MediaType.TEXT, headers=headers)
 
 
 def time_map(past: Past, events: Sequence[StoredEvent]) -> Response[Any]:
