@@ -89,7 +89,7 @@ class Documents:
         """One document at two moments, both of one snapshot."""
         query = sql.SQL(
             "select folded.version, folded.valid_from, folded.document"
-            " from (values (1, %s::timestamptz, %s::integer), (2, %s, %s)) as asked (place, until, version)"
+            " from (values (1, %s::timestamptz, %s::integer), (2, %s, %s::integer)) as asked (place, until, version)"
             " left join lateral {}(%s::integer, asked.until, asked.version) as folded on true order by asked.place"
         ).format(sql.Identifier("catalog", f"fold_{self._projection.name}"))
         bounds = [bound for each in (first, second) for bound in (each.until or LAST_INSTANT, each.version)]

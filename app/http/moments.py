@@ -12,7 +12,7 @@ from app.store import LAST_VERSION
 def parse_moment(text: str) -> int | datetime:
     """A plain integer is a version, also one that no item has; anything else is an instant, or Malformed is raised."""
     if text.isascii() and text.isdigit():
-        return int(text) if len(text) <= len(str(LAST_VERSION)) else LAST_VERSION
+        return min(int(text), LAST_VERSION) if len(text) <= len(str(LAST_VERSION)) else LAST_VERSION
     return parse_instant(text)
 
 

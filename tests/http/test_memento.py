@@ -30,6 +30,7 @@ INSTANTS = [
 
 
 class OldItem(Struct, frozen=True):
+    api: httpx.Client
     address: str
 
     def version(self, number: int) -> str:
@@ -66,7 +67,7 @@ def old(module_conninfo: str) -> Iterator[OldItem]:
         httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api,
     ):
         assert api.post(f"/items/{item_id}/rebuild").json()["changed"] is True
-        yield OldItem(f"{url}/api/v2/items/{item_id}")
+        yield OldItem(api, f"{url}/api/v2/items/{item_id}")
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def named(links: dict[str, dict[str, list[str]]]) -> dict[str, str]:
 
 def chosen(item: OldItem, accept_datetime: str | None) -> httpx.Response:
     headers = {} if accept_datetime is None else {"Accept-Datetime": accept_datetime}
-    response = httpx.get(item.timegate, headers=headers)
+    response = item.api.get(item.timegate, headers=headers)
     assert response.status_code == 302, response.text
     return response
 
@@ -133,7 +134,7 @@ def test_the_official_client_walks_from_the_present_to_the_first_version(old: Ol
     """By the links of each version itself, which need not be told where the item is."""
     at = client.get_memento_info(old.address)["mementos"]["closest"]["uri"][0]
     walked = [at]
-    while "prev" in (links := named(links_of(httpx.get(at).headers["Link"]))):
+    while "prev" in (links := named(links_of(old.api.get(at).headers["Link"]))):
         at = links["prev"]
         walked.append(at)
     assert walked == [old.version(number) for number in (5, 4, 3, 2, 1)]
@@ -151,7 +152,7 @@ def test_what_the_client_needs_is_what_its_own_checks_say(old: OldItem, client: 
 
 
 def test_the_item_tells_where_its_past_is(old: OldItem) -> None:
-    links = links_of(httpx.get(old.address).headers["Link"])
+    links = links_of(old.api.get(old.address).headers["Link"])
     assert links == {
         old.timegate: {"rel": ["timegate"]},
         old.timemap: {"rel": ["timemap"], "type": [LINK_FORMAT]},
@@ -173,11 +174,11 @@ def test_the_timegate_answers_as_the_standard_has_it(old: OldItem) -> None:
         "next": old.version(5),
         "last": old.version(5),
     }
-    assert httpx.head(old.timegate).headers["Location"] == chosen(old, None).headers["Location"] == old.version(5)
+    assert old.api.head(old.timegate).headers["Location"] == chosen(old, None).headers["Location"] == old.version(5)
 
 
 def test_an_instant_that_is_given_goes_before_accept_datetime(old: OldItem) -> None:
-    response = httpx.get(
+    response = old.api.get(
         old.timegate, params={"timestamp": "2026-02-01"}, headers={"Accept-Datetime": http_date(INSTANTS[3])}
     )
     assert (response.status_code, response.json()["state_at_time"]["event_version"]) == (200, 1)
@@ -194,7 +195,7 @@ def test_an_instant_that_is_given_goes_before_accept_datetime(old: OldItem) -> N
     ],
 )
 def test_an_accept_datetime_that_is_no_http_date_is_400(old: OldItem, wrong: str) -> None:
-    problem = assert_problem(httpx.get(old.timegate, headers={b"Accept-Datetime": wrong.encode()}), 400)
+    problem = assert_problem(old.api.get(old.timegate, headers={b"Accept-Datetime": wrong.encode()}), 400)
     assert "Accept-Datetime" in problem["detail"]
 
 
@@ -206,7 +207,7 @@ def test_the_ends_of_time_are_answered_too(old: OldItem, extreme: str) -> None:
 
 @pytest.mark.parametrize("number", range(1, 6))
 def test_a_version_is_a_memento(old: OldItem, number: int) -> None:
-    response = httpx.get(old.version(number))
+    response = old.api.get(old.version(number))
     assert response.json()["version"] == number
     assert response.headers["Memento-Datetime"] == http_date(INSTANTS[number - 1])
     around = {"first": 1, "prev": number - 1, "next": number + 1}
@@ -220,7 +221,7 @@ def test_a_version_is_a_memento(old: OldItem, number: int) -> None:
     for version in {number, *around.values()} & set(range(1, 6)):
         assert "memento" in links[old.version(version)]["rel"]
         assert links[old.version(version)]["datetime"] == [http_date(INSTANTS[version - 1])]
-    unchanged = httpx.get(old.version(number), headers={"If-None-Match": f'"{number}"'})
+    unchanged = old.api.get(old.version(number), headers={"If-None-Match": f'"{number}"'})
     assert (unchanged.status_code, unchanged.headers["Memento-Datetime"]) == (304, response.headers["Memento-Datetime"])
 
 
@@ -240,7 +241,7 @@ def test_what_a_kept_memento_says_stays_true(api: httpx.Client) -> None:
 
 
 def test_the_timemap_lists_every_version_with_its_time(old: OldItem) -> None:
-    response = httpx.get(old.timemap, headers={"Accept": LINK_FORMAT})
+    response = old.api.get(old.timemap, headers={"Accept": LINK_FORMAT})
     assert response.headers["Content-Type"] == LINK_FORMAT
     assert response.headers["Vary"] == "Accept"
     links = links_of(response.text)
@@ -250,7 +251,7 @@ def test_the_timemap_lists_every_version_with_its_time(old: OldItem) -> None:
         for number, rel in enumerate([["first", "memento"], *[["memento"]] * 3, ["last", "memento"]], 1)
     }
     for address, link in mementos.items():
-        assert httpx.get(address).headers["Memento-Datetime"] == link["datetime"][0]
+        assert old.api.get(address).headers["Memento-Datetime"] == link["datetime"][0]
     assert links[old.address]["rel"] == ["original"]
     assert links[old.timegate]["rel"] == ["timegate"]
     assert links[old.timemap] == {
@@ -322,4 +323,4 @@ def test_a_strange_host_does_not_get_into_a_link(api: httpx.Client, host: str) -
 def test_the_versions_grow_with_time(old: OldItem) -> None:
     """What the fixture wrote is a past that could have been."""
     assert all(earlier < later for earlier, later in pairwise(INSTANTS))
-    assert httpx.get(old.address).json()["version"] == len(INSTANTS)
+    assert old.api.get(old.address).json()["version"] == len(INSTANTS)
