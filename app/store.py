@@ -110,20 +110,27 @@ async def read_stream(
 
 
 READ_SURROUNDINGS = """
-select chosen.version, chosen.last, events.version, events.recorded_at
-from (
+with chosen as materialized (
     select streams.stream_id, streams.version as last,
         coalesce((
-            select max(version)
+            select version
             from catalog.events
             where stream_id = %(stream_id)s::integer and recorded_at <= %(until)s and version <= %(version)s
+            order by version desc
+            limit 1
         ), 1) as version
     from catalog.streams
     where stream_id = %(stream_id)s::integer
-) as chosen
-join catalog.events on events.stream_id = chosen.stream_id
-    and events.version in (1, chosen.version - 1, chosen.version, chosen.version + 1, chosen.last)
-order by events.version
+)
+select chosen.version, chosen.last, near.version, (
+    select recorded_at
+    from catalog.events
+    where events.stream_id = chosen.stream_id and events.version = near.version
+)
+from chosen
+cross join unnest(array[1, chosen.version - 1, chosen.version, chosen.version + 1, chosen.last]) as near (version)
+where near.version between 1 and chosen.last
+order by near.version
 """
 
 

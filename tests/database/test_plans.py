@@ -1,7 +1,7 @@
 """The plans of the hot queries, on enough data for the planner to care."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import psycopg
 import pytest
@@ -11,7 +11,7 @@ from app.database import Database
 from app.documents import Documents
 from app.postgres import EmbeddedPostgres
 from app.settings import Settings
-from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM
+from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS
 from projections.items import Items
 from tests.conftest import database_like
 
@@ -34,7 +34,9 @@ def filled(server: EmbeddedPostgres, template: str) -> Iterator[psycopg.Connecti
         yield connection
 
 
-def plan(connection: psycopg.Connection, query: str | Composed, parameters: Sequence[object] = ()) -> str:
+def plan(
+    connection: psycopg.Connection, query: str | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
+) -> str:
     whole = Composed([SQL("explain "), query if isinstance(query, Composed) else SQL(query)])
     return "\n".join(line for (line,) in connection.execute(whole, parameters))
 
@@ -54,6 +56,15 @@ def test_a_stream_is_read_in_order_from_its_index(filled: psycopg.Connection) ->
     read = plan(filled, READ_STREAM, (7, LAST_INSTANT, LAST_VERSION))
     assert "using events_by_stream" in read
     assert "Seq Scan" not in read
+
+
+def test_a_version_and_those_around_it_are_found_by_key(filled: psycopg.Connection) -> None:
+    """None of the others is read, once it is known which version it is."""
+    given = {"stream_id": 7, "until": LAST_INSTANT, "version": LAST_VERSION}
+    read = plan(filled, READ_SURROUNDINGS, given)
+    assert "Backward using events_by_stream" in read
+    assert "Index Cond: ((stream_id = chosen.stream_id) AND (version = near.version))" in read
+    assert "Seq Scan on events" not in read
 
 
 def test_an_item_is_read_by_key(filled: psycopg.Connection) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -318,9 +317,3 @@ def test_a_strange_host_does_not_get_into_a_link(api: httpx.Client, host: str) -
         assert response.status_code in (200, 302, 400)
         links = links_of(response.headers.get("Link", ""))
         assert all(address.startswith("/api/v2/items/") for address in links or {})
-
-
-def test_the_versions_grow_with_time(old: OldItem) -> None:
-    """What the fixture wrote is a past that could have been."""
-    assert all(earlier < later for earlier, later in pairwise(INSTANTS))
-    assert old.api.get(old.address).json()["version"] == len(INSTANTS)
