@@ -38,6 +38,18 @@ class Page(Struct, frozen=True, kw_only=True):
     """The instant that further pages are to be as of."""
 
 
+class Until(Struct, frozen=True, kw_only=True):
+    """A moment of a document: the last event folded into it is recorded by `until`, and `version` at most."""
+
+    until: datetime | None = None
+    version: int = LAST_VERSION
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing that is still to come can be in it."""
+        return self.version != LAST_VERSION
+
+
 class Rebuilt(Struct, frozen=True):
     """What a rebuild of one document found."""
 
@@ -102,6 +114,20 @@ class Documents:
                 cursor = await connection.execute(self._get_as_of, {"id": document_id, "until": until}, prepare=True)
                 row = await cursor.fetchone()
                 return Document(*row) if row else None
+
+    async def get_both(self, document_id: int, first: Until, second: Until) -> tuple[Document | None, Document | None]:
+        """One document at two moments, both of one snapshot."""
+        query = sql.SQL(
+            "select folded.version, folded.valid_from, folded.document"
+            " from (values (1, %s::timestamptz, %s::integer), (2, %s, %s::integer)) as asked (place, until, version)"
+            " left join lateral {}(%s::integer, asked.until, asked.version) as folded on true order by asked.place"
+        ).format(sql.Identifier("catalog", f"fold_{self._projection.name}"))
+        bounds = [bound for each in (first, second) for bound in (each.until or LAST_INSTANT, each.version)]
+        async with self._database.connection() as connection:
+            with self._timed("time_travel"):
+                cursor = await connection.execute(query, (*bounds, document_id), prepare=True)
+                before, after = [None if row[0] is None else Document(*row) for row in await cursor.fetchall()]
+        return before, after
 
     async def events_of(self, document_id: int, version: int = LAST_VERSION) -> list[StoredEvent]:
         """The events that a document is folded from, up to a version, in order, each in its type's present shape."""

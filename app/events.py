@@ -62,12 +62,19 @@ class ItemStatusChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ItemDeleted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_deleted"):
-    """The item was withdrawn for good; it stays readable."""
+    """The item was withdrawn; it stays readable, and only a restore changes it."""
 
     reason: str | None = None
 
 
-Event = ItemCreated | ItemUpdated | ItemStatusChanged | ItemDeleted
+class ItemRestored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_restored"):
+    """The deletion of an item was undone; fields that came back with it are in an item_updated beside this."""
+
+    status: Status
+    """The one it has from now on; while deleted it was archived."""
+
+
+Event = ItemCreated | ItemUpdated | ItemStatusChanged | ItemDeleted | ItemRestored
 """Every fact of the catalog."""
 
 E = TypeVar("E", bound=Struct)

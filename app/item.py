@@ -11,7 +11,17 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
 from app.errors import Conflict, NotFound
-from app.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Recorded, Status
+from app.events import (
+    Event,
+    ItemChanges,
+    ItemCreated,
+    ItemDeleted,
+    ItemRestored,
+    ItemStatusChanged,
+    ItemUpdated,
+    Recorded,
+    Status,
+)
 
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
 
@@ -37,6 +47,10 @@ class ItemNotFound(NotFound):
 
 class ItemIsDeleted(Conflict):
     """The item is deleted"""
+
+
+class ItemWasDeleted(Conflict):
+    """The item was deleted then"""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -66,6 +80,8 @@ def evolve(item: Item | None, recorded: Recorded[Event]) -> Item:
             return _after(item, NOTHING, status, item.deleted_at)
         case ItemDeleted():
             return _after(item, NOTHING, "archived", recorded.recorded_at)
+        case ItemRestored(status=status):
+            return _after(item, NOTHING, status, None)
         case _:
             assert_never(event)
 
@@ -120,24 +136,34 @@ class ChangeStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class DeleteItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Withdraw the item for good."""
+    """Withdraw the item; only a restore brings it back."""
 
     reason: Reason | None = None
 
 
-Command = CreateItem | UpdateItem | ChangeStatus | DeleteItem
+class RestoreItem(Struct, frozen=True, kw_only=True):
+    """Bring the item back to how it was, also if it has been deleted since."""
+
+    to: Item
+    """The item as it was then."""
+
+
+Command = CreateItem | UpdateItem | ChangeStatus | DeleteItem | RestoreItem
 
 
 def decide(command: Command, item: Item | None) -> tuple[Event, ...]:
     """The events that `command` leads to; none if it asks for what already is.
 
-    Raises ItemNotFound if there is no item to change, ItemIsDeleted for any change to a deleted one.
+    Raises ItemNotFound if there is no item to change, ItemIsDeleted for any change to a deleted one but a restore, and
+    ItemWasDeleted for a restore of what was deleted.
     """
     if isinstance(command, CreateItem):
         assert item is None, "an item is created in a stream of its own"
         return (ItemCreated(**asdict(command)),)
     if item is None:
         raise ItemNotFound("There is no such item.")
+    if isinstance(command, RestoreItem):
+        return _restoration(command.to, item)
     if item.deleted_at is not None:
         if isinstance(command, DeleteItem):
             return ()
@@ -151,6 +177,16 @@ def decide(command: Command, item: Item | None) -> tuple[Event, ...]:
             return (ItemDeleted(reason=command.reason),)
         case _:
             assert_never(command)
+
+
+def _restoration(to: Item, item: Item) -> tuple[Event, ...]:
+    """What makes `item` be as it was: undoing its deletion gives it its status too."""
+    if to.deleted_at is not None:
+        raise ItemWasDeleted("The item was deleted then; to have it so again, delete it.", deleted_at=to.deleted_at)
+    as_it_was = UpdateItem(**{field: getattr(to, field) for field in UpdateItem.__struct_fields__})
+    if item.deleted_at is not None:
+        return (ItemRestored(status=to.status), *_updates(as_it_was, item))
+    return (*_updates(as_it_was, item), *_status_changes(to.status, None, item))
 
 
 def _updates(command: UpdateItem, item: Item) -> tuple[ItemUpdated, ...]:

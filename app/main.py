@@ -19,6 +19,7 @@ from app.feed import Feed
 from app.handler import CommandHandler, Decider
 from app.http.answers import ItemDocument
 from app.http.commands import ItemCommands
+from app.http.diff import ItemDiff
 from app.http.events import EventLog
 from app.http.history import ItemHistory
 from app.http.items import ItemQueries, StatsQueries
@@ -85,7 +86,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     api = Router(
         path="/api/v2",
         route_handlers=[
-            *(ItemCommands, ItemQueries, ItemHistory, StatsQueries, OwnerQueries),
+            *(ItemCommands, ItemQueries, ItemHistory, ItemDiff, StatsQueries, OwnerQueries),
             *(EventLog, ProjectionMachinery),
         ],
         before_request=check_request,

@@ -109,6 +109,51 @@ async def read_stream(
     return [StoredEvent(*row) for row in await cursor.fetchall()]
 
 
+READ_SURROUNDINGS = """
+with chosen as materialized (
+    select streams.stream_id, streams.version as last,
+        coalesce((
+            select version
+            from catalog.events
+            where stream_id = %(stream_id)s::integer and recorded_at <= %(until)s and version <= %(version)s
+            order by version desc
+            limit 1
+        ), 1) as version
+    from catalog.streams
+    where stream_id = %(stream_id)s::integer
+)
+select chosen.version, chosen.last, near.version, (
+    select recorded_at
+    from catalog.events
+    where events.stream_id = chosen.stream_id and events.version = near.version
+)
+from chosen
+cross join unnest(array[1, chosen.version - 1, chosen.version, chosen.version + 1, chosen.last]) as near (version)
+where near.version between 1 and chosen.last
+order by near.version
+"""
+
+
+class Surroundings(Struct, frozen=True):
+    """One version of a stream, and those around it."""
+
+    version: int
+    last: int
+    """The newest version of the stream."""
+    recorded_at: dict[int, datetime]
+    """When the first, the previous, this, the next and the last version were recorded; in order, those there are."""
+
+
+async def read_surroundings(
+    connection: AsyncConnection, stream_id: int, until: datetime | None = None, version: int = LAST_VERSION
+) -> Surroundings | None:
+    """What is around the last version up to an instant and a version, or around the first if all came later; None if
+    there is no such stream."""
+    given = {"stream_id": stream_id, "until": until or LAST_INSTANT, "version": version}
+    rows = await (await connection.execute(READ_SURROUNDINGS, given, prepare=True)).fetchall()
+    return Surroundings(rows[0][0], rows[0][1], {row[2]: row[3] for row in rows}) if rows else None
+
+
 SETTLED = """
 select settled.position, entry.*
 from catalog.settled

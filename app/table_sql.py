@@ -74,7 +74,8 @@ def create(table: Table) -> str:
 def create_next(table: Table) -> str:
     """An empty partition, beside the one that serves, without key or indexes."""
     return (
-        f"create table catalog.{table.next} (like catalog.{table.name} including all excluding indexes excluding comments)"
+        f"create table catalog.{table.next}\n"
+        f"(like catalog.{table.name} including all excluding indexes excluding comments)"
         f"{_storage(table)};\n"
         + comment(f"table catalog.{table.next}", f"All rows of {table.name} to be, while a rebuild is under way.")
     )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from app.events import Event, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Status
+from app.events import Event, ItemCreated, ItemDeleted, ItemRestored, ItemStatusChanged, ItemUpdated, Status
 from app.projection import (
     RECORDED_AT,
     STREAM_ID,
@@ -65,6 +65,7 @@ class Items(Projection[Item, Event]):
         on(ItemUpdated, merges(ItemUpdated.changes)),
         on(ItemStatusChanged, the(Item.status).becomes(ItemStatusChanged.new_status)),
         on(ItemDeleted, the(Item.status).becomes("archived"), the(Item.deleted_at).becomes(RECORDED_AT)),
+        on(ItemRestored, copies(ItemRestored.status), the(Item.deleted_at).becomes(None)),
         always(the(Item.version).becomes(VERSION), the(Item.updated_at).becomes(RECORDED_AT)),
     )
     temporal = True

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from app.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated
+from app.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemRestored, ItemStatusChanged, ItemUpdated
 from tests.toys import (
     ToyBroken,
     ToyBuilt,
@@ -52,6 +52,7 @@ item_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(ItemUpdated, changes=changes, previous_values=changes),
     st.builds(ItemStatusChanged, old_status=statuses, new_status=statuses, reason=reasons),
     st.builds(ItemDeleted, reason=reasons),
+    st.builds(ItemRestored, status=statuses),
     st.builds(ItemUpdated, changes=changes, previous_values=changes),
 )
 item_histories: st.SearchStrategy[list[Event]] = st.tuples(item_created, st.lists(item_events, max_size=9)).map(

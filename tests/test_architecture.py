@@ -28,12 +28,15 @@ LEVELS = [
         *("app.http.answers", "app.http.instants", "app.http.problems"),
         *("app.http.links", "app.http.cloud_events", "app.http.server"),
     },
-    {"app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"},
+    {
+        *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),
+        *("app.http.memento", "app.http.moments"),
+    },
     {"app.http.cursors"},
     {"app.http.listings"},
     {
         *("app.http.commands", "app.http.items", "app.http.history", "app.http.system"),
-        *("app.http.events", "app.http.projections"),
+        *("app.http.diff", "app.http.events", "app.http.projections"),
     },
     {"app.http.owners"},
     {"app.main", "app.demo"},

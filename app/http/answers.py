@@ -7,6 +7,9 @@ import msgspec
 from litestar import MediaType, Response
 from msgspec import Struct
 
+FOR_EVER = "public, max-age=31536000, immutable"
+"""The Cache-Control of what can never change."""
+
 
 class ItemDocument(Struct):
     """Stands for an item's document in the OpenAPI description; the composition root says what is in it."""

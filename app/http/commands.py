@@ -1,20 +1,34 @@
 """Commands on items: each handler turns a request into a command and the outcome into an answer."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
+from app.documents import Documents
 from app.events import Event, Status
 from app.handler import CommandHandler, Outcome
 from app.http.answers import ItemDocument, encoded, etag, json_answer
 from app.http.bodies import Strict
+from app.http.instants import parse_instant
 from app.http.links import address_of
+from app.http.moments import item_at
 from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import ExpectedVersion, IfMatch, UserId, expectation_of, metadata_of
-from app.item import NO_CONTROL_CHARACTERS, ChangeStatus, Command, CreateItem, DeleteItem, Item, UpdateItem
+from app.item import (
+    NO_CONTROL_CHARACTERS,
+    ChangeStatus,
+    Command,
+    CreateItem,
+    DeleteItem,
+    Item,
+    RestoreItem,
+    UpdateItem,
+)
 from app.item import Reason as ReasonText
 from app.settings import Settings
 
@@ -22,6 +36,10 @@ Items = CommandHandler[Command, Item, Event]
 
 NewStatus = Annotated[Status | None, QueryParameter(description="What the item becomes; or in a JSON body.")]
 Reason = Annotated[str | None, QueryParameter(max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")]
+ThatVersion = Annotated[int | None, QueryParameter(description="The version it is to be like; or `as_of`.")]
+ThatInstant = Annotated[
+    str | None, QueryParameter(description="It is to be as it was then, in RFC 3339; or `version`.")
+]
 
 
 class StatusChanged(Struct, frozen=True, kw_only=True):
@@ -126,6 +144,36 @@ class ItemCommands(Controller):
         expectation = expectation_of(if_match, expected_version)
         outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
         return Response(None, status_code=204, headers=_headers(outcome))
+
+    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=refuses(404, 409, 412))
+    async def restore(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[int],
+        handler: NamedDependency[Items],
+        documents: NamedDependency[Documents],
+        version: ThatVersion = None,
+        as_of: ThatInstant = None,
+        user_id: UserId = "demo-user",
+        expected_version: ExpectedVersion = None,
+        if_match: IfMatch = None,
+    ) -> Response[ItemDocument]:
+        """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
+        expectation = expectation_of(if_match, expected_version)
+        then = await item_at(documents, item_id, _one_moment(version, as_of))
+        command = RestoreItem(to=msgspec.json.decode(then.json, type=Item))
+        return _item(await handler.handle(command, metadata_of(request, user_id), item_id, expectation))
+
+
+def _one_moment(version: int | None, as_of: str | None) -> int | datetime:
+    if version is not None and as_of is None:
+        return version
+    if as_of is not None and version is None:
+        return parse_instant(as_of)
+    detail = "Give version or as_of." if version is None else "Give version or as_of, not both."
+    raise invalid_input(
+        [FieldProblem(pointer=f"/{name}", detail=detail, source="query") for name in ("version", "as_of")]
+    )
 
 
 def _status_command(body: GivenStatus, new_status: Status | None, reason: str | None) -> ChangeStatus:

@@ -1,26 +1,44 @@
 """An item's past: its events, its audit trail, its document at any version and instant, and one document rebuilt."""
 
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, PathParameter, QueryParameter
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
+from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
 from msgspec import Raw, Struct
 
+from app.database import Database
 from app.documents import Document, Documents
 from app.events import ItemCreated, Metadata, tag_of
-from app.http.answers import ItemDocument, encoded, etag, is_unchanged, json_answer, rfc3339, with_members
-from app.http.past import FOR_EVER, Past
-from app.http.problems import FieldProblem, invalid_input, refuses
-from app.http.requests import LARGEST_ID, IfNoneMatch
+from app.http.answers import FOR_EVER, ItemDocument, encoded, etag, is_unchanged, json_answer, with_members
+from app.http.memento import (
+    LINK_FORMAT,
+    TO_A_MEMENTO,
+    of_a_memento,
+    past_of,
+    time_gate,
+    time_map,
+    until_of,
+    wants_time_map,
+)
+from app.http.moments import item_at
+from app.http.past import Past
+from app.http.problems import refuses
+from app.http.requests import IfNoneMatch
 from app.item import ItemNotFound
-from app.store import StoredEvent
+from app.settings import Settings
+from app.store import StoredEvent, read_surroundings
 
 Timestamp = Annotated[
     str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
+]
+AcceptDatetime = Annotated[
+    str | None,
+    HeaderParameter(name="Accept-Datetime", description="Such as `Thu, 15 Jan 2026 10:30:00 GMT`; without it now."),
 ]
 VersionNumber = Annotated[int, PathParameter(description="1 is the item as it was created.")]
 
@@ -74,13 +92,33 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
     """Whether the stored document was not what the log says."""
 
 
+@dataclass
+class OrTimeMap(Operation):
+    """In OpenAPI: an answer that also comes as links."""
+
+    def __post_init__(self) -> None:
+        answer = (self.responses or {})["200"]
+        assert isinstance(answer, OpenAPIResponse)
+        assert answer.content is not None
+        answer.content[LINK_FORMAT] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+
+
 class ItemHistory(Controller):
     path = "/items/{item_id:int}"
     tags = ("time",)
 
-    @get("/history", summary="Its events", responses=refuses(404))
-    async def history(self, item_id: FromPath[int], documents: NamedDependency[Documents]) -> Response[History]:
+    @get("/history", summary="Its events", responses=refuses(404), operation_class=OrTimeMap)
+    async def history(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        settings: NamedDependency[Settings],
+    ) -> Response[History]:
+        """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
         current, events = await _item_and_events(documents, item_id)
+        if wants_time_map(",".join(request.headers.getall("Accept", []))):
+            return time_map(past_of(request, settings, item_id), events)
         answer = History(
             current=Raw(current.json),
             history=[_history_entry(event) for event in events],
@@ -88,7 +126,7 @@ class ItemHistory(Controller):
             created_at=events[0].recorded_at,
             last_modified_at=events[-1].recorded_at if len(events) > 1 else None,
         )
-        return encoded(answer, etag(current.version))
+        return encoded(answer, {**etag(current.version), "Vary": "Accept"})
 
     @get("/audit-trail", summary="Who did what", responses=refuses(404))
     async def audit_trail(self, item_id: FromPath[int], documents: NamedDependency[Documents]) -> Response[AuditTrail]:
@@ -97,40 +135,53 @@ class ItemHistory(Controller):
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
         return encoded(answer, etag(current.version))
 
-    @get("/time-travel", summary="The item as of an instant", responses=refuses(404))
+    @get("/time-travel", summary="The item as of an instant", responses={302: TO_A_MEMENTO, **refuses(404)})
     async def time_travel(
         self,
+        request: Request[Any, Any, Any],
         item_id: FromPath[int],
         documents: NamedDependency[Documents],
+        database: NamedDependency[Database],
         past: NamedDependency[Past],
+        settings: NamedDependency[Settings],
         timestamp: Timestamp = None,
+        accept_datetime: AcceptDatetime = None,
     ) -> Response[TimeTravel]:
+        """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
+        first if that is before its creation, the last if it is in the future."""
         if timestamp is None:
-            raise invalid_input([FieldProblem(pointer="/timestamp", detail="This field is required.", source="query")])
-        moment = await past.moment(timestamp)
-        instant = moment.instant
+            until = until_of(accept_datetime)
+            async with database.connection() as connection:
+                around = await read_surroundings(connection, item_id, until)
+            if around is None:
+                raise ItemNotFound("There is no such item.")
+            return time_gate(past_of(request, settings, item_id), around)
+        point = await past.at(timestamp)
+        instant = point.instant
         assert instant is not None, "a timestamp was given"
-        found = await documents.get_as_of(item_id, until=instant)
-        if found is None:
-            raise ItemNotFound(f"There was no item {item_id} at {rfc3339(instant)}.")
+        found = await item_at(documents, item_id, instant)
         state = with_members(found.json, as_of=instant, event_version=found.version)
         answer = TimeTravel(item_id=item_id, timestamp=instant, state_at_time=Raw(state))
-        return encoded(answer, etag(found.version) | moment.headers)
+        return encoded(answer, etag(found.version) | point.headers)
 
     @get("/versions/{version:int}", summary="The item at a version", responses=refuses(404))
     async def at_version(
         self,
+        request: Request[Any, Any, Any],
         item_id: FromPath[int],
         version: VersionNumber,
         documents: NamedDependency[Documents],
+        database: NamedDependency[Database],
+        settings: NamedDependency[Settings],
         if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
-        """Never changes: caches may keep it."""
-        found = await documents.get_as_of(item_id, version=version) if 1 <= version <= LARGEST_ID else None
-        if found is None or found.version != version:
-            raise ItemNotFound(f"Item {item_id} has no version {version}.")
-        since = format_datetime(found.valid_from.astimezone(UTC), usegmt=True)
-        headers = etag(version) | {"Cache-Control": FOR_EVER, "Memento-Datetime": since}
+        """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
+        found = await item_at(documents, item_id, version)
+        async with database.connection() as connection:
+            around = await read_surroundings(connection, item_id, version=version)
+        assert around is not None, "a stream that was folded is there"
+        headers = {**etag(version), "Cache-Control": FOR_EVER}
+        headers |= of_a_memento(past_of(request, settings, item_id), around)
         if is_unchanged(if_none_match, version):
             return json_answer(b"", 304, headers)
         return json_answer(found.json, headers=headers)

@@ -23,6 +23,8 @@ from app.http.listings import (
     WithinKm,
     answer_listing,
 )
+from app.http.memento import of_the_original, past_of
+from app.http.moments import item_at
 from app.http.past import AsOf, MinPosition, Past
 from app.http.problems import refuses
 from app.http.requests import LARGEST_ID, IfNoneMatch
@@ -50,24 +52,25 @@ class ItemQueries(Controller):
     @get("/{item_id:int}", summary="An item", responses=refuses(404))
     async def item(
         self,
+        request: Request[Any, Any, Any],
         item_id: FromPath[int],
         documents: NamedDependency[Documents],
         past: NamedDependency[Past],
+        settings: NamedDependency[Settings],
         as_of: AsOf = None,
         min_position: MinPosition = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
-        moment = await past.moment(as_of, min_position)
-        if moment.instant is None:
-            found = await documents.get(item_id)
-        else:
-            found = await documents.get_as_of(item_id, moment.instant)
-        if found is None:
-            raise ItemNotFound(f"There {'is' if moment.instant is None else 'was'} no such item.")
-        headers = etag(found.version) | moment.headers
+        """`Link` has the addresses of its past (RFC 7089)."""
+        point = await past.at(as_of, min_position)
+        if point.instant is not None:
+            found = await item_at(documents, item_id, point.instant)
+        elif (found := await documents.get(item_id)) is None:
+            raise ItemNotFound("There is no such item.")
+        headers = etag(found.version) | point.headers
         if is_unchanged(if_none_match, found.version):
             return json_answer(b"", 304, headers)
-        return json_answer(found.json, headers=headers)
+        return json_answer(found.json, headers=headers | of_the_original(past_of(request, settings, item_id)))
 
     @get(summary="Items, newest first", responses=refuses())
     async def items(
@@ -116,10 +119,10 @@ class ItemQueries(Controller):
         as_of: AsOf = None,
         min_position: MinPosition = None,
     ) -> Response[list[ItemDocument]]:
-        moment = await past.moment(as_of, min_position)
+        point = await past.at(as_of, min_position)
         equal = {"owner_id": owner_id} if status == "any" else {"owner_id": owner_id, "status": status}
-        page = await documents.find(Listing(order="created_at", equal=equal, as_of=moment.instant, limit=LARGEST_ID))
-        return json_answer(page.json, headers=moment.headers)
+        page = await documents.find(Listing(order="created_at", equal=equal, as_of=point.instant, limit=LARGEST_ID))
+        return json_answer(page.json, headers=point.headers)
 
 
 class StatsQueries(Controller):
@@ -134,10 +137,10 @@ class StatsQueries(Controller):
         as_of: AsOf = None,
         min_position: MinPosition = None,
     ) -> Response[Stats]:
-        moment = await past.moment(as_of, min_position)
+        point = await past.at(as_of, min_position)
         by_status: Counter[str] = Counter()
         by_category: Counter[str] = Counter()
-        for category, status, count in await documents.count_by("category", "status", as_of=moment.instant):
+        for category, status, count in await documents.count_by("category", "status", as_of=point.instant):
             by_status[status] += count
             by_category[category] += count
         stats = Stats(
@@ -147,4 +150,4 @@ class StatsQueries(Controller):
             archived_items=by_status["archived"],
             by_category=dict(by_category.most_common()),
         )
-        return encoded(stats, moment.headers)
+        return encoded(stats, point.headers)

@@ -92,20 +92,20 @@ async def answer_listing(
     parameters = asked.parameters()
     of = listing_id(*(value for name, value in sorted(parameters.items()) if name != "limit"))
     cursor = _cursor(asked, of)
-    moment = await past.moment(cursor.as_of if cursor else asked.as_of, asked.min_position)
+    point = await past.at(cursor.as_of if cursor else asked.as_of, asked.min_position)
     page = await documents.find(
         Listing(
             order=ORDERS[asked.sort],
             equal=_equal(asked),
             search=asked.search or "",
             near=near,
-            as_of=moment.instant,
+            as_of=point.instant,
             after=cursor.key if cursor else None,
             limit=asked.limit,
             offset=asked.offset,
         )
     )
-    return json_answer(page.json, headers=moment.headers | _next_page(page, of, parameters, request, settings))
+    return json_answer(page.json, headers=point.headers | _next_page(page, of, parameters, request, settings))
 
 
 def _next_page(

@@ -34,8 +34,8 @@ class OwnerQueries(Controller):
         min_position: MinPosition = None,
     ) -> Response[OwnerDocument]:
         """An owner is known by an item; with the last command not yet, for moments: see `min_position`."""
-        moment = await past.moment(as_of, min_position, owners.name)
-        found = await owners.get(owner_id, moment.instant)
+        point = await past.at(as_of, min_position, owners.name)
+        found = await owners.get(owner_id, point.instant)
         if found is None:
             raise OwnerNotFound("There is no such owner, or not yet.")
-        return json_answer(found, headers=moment.headers)
+        return json_answer(found, headers=point.headers)

@@ -7,11 +7,11 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from app.database import Database
+from app.http.answers import FOR_EVER
 from app.http.instants import parse_instant
 from app.reached import wait_until_reached
 from app.settled import Settlement
 
-FOR_EVER = "public, max-age=31536000, immutable"
 LARGEST_POSITION = 2**63 - 1
 
 AsOf = Annotated[
@@ -28,7 +28,7 @@ MinPosition = Annotated[
 ]
 
 
-class Moment(Struct, frozen=True):
+class PointInTime(Struct, frozen=True):
     """What a request reads: the present, or the past as of an instant."""
 
     instant: datetime | None
@@ -46,15 +46,15 @@ class Moment(Struct, frozen=True):
 
 
 class Past:
-    """Turns what a request says about time into a moment to read."""
+    """Turns what a request says about time into a point in time to read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._settlement = Settlement(database)
 
-    async def moment(
+    async def at(
         self, as_of: str | datetime | None, min_position: int | None = None, projection: str | None = None
-    ) -> Moment:
+    ) -> PointInTime:
         """Waits for the position, and briefly for the instant to be settled.
 
         Raises Malformed for no instant and for the future, Unavailable if the position is not reached in time.
@@ -62,6 +62,6 @@ class Past:
         if min_position is not None:
             await wait_until_reached(self._database, min_position, projection)
         if as_of is None:
-            return Moment(None, settled=False)
+            return PointInTime(None, settled=False)
         instant = parse_instant(as_of) if isinstance(as_of, str) else as_of
-        return Moment(instant, await self._settlement.is_settled(instant))
+        return PointInTime(instant, await self._settlement.is_settled(instant))

@@ -77,7 +77,11 @@ def _why_refused(name: str, times: int, known: frozenset[str]) -> str | None:
 def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
     """The names of the query parameters that a handler reads."""
     parameters = handler.parsed_fn_signature.parameters.items()
-    return frozenset(name for name, field in parameters if isinstance(field.kwarg_definition, QueryParameter))
+    return frozenset(
+        field.kwarg_definition.name or name
+        for name, field in parameters
+        if isinstance(field.kwarg_definition, QueryParameter)
+    )
 
 
 def metadata_of(request: Request[Any, Any, Any], user_id: str) -> Metadata:

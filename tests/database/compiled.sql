@@ -16,7 +16,7 @@ from (
         max(recorded_at) filter (where patch is not null) as updated_at__instant,
         max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
         max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-        max(version) filter (where type in ('item_created')) as deleted_at__at,
+        max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
         max(version) filter (where patch is not null) as version__version
     from (
         select stream_id, version, type, recorded_at, case type
@@ -24,6 +24,7 @@ from (
             when 'item_updated' then (data -> 'changes')
             when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
             when 'item_deleted' then '{"status":"archived"}'::jsonb
+            when 'item_restored' then data || '{"deleted_at":null}'::jsonb
         end as patch
         from catalog.events
         where stream_id = p_stream_id and recorded_at <= p_until and version <= p_version
@@ -183,6 +184,7 @@ return case type
     when 'item_updated' then document || (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_status_changed' then document || jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_deleted' then document || '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+    when 'item_restored' then document || data || '{"deleted_at":null}'::jsonb || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     else document
 end;
 comment on function catalog.step_items is 'The document of Items after one more event.';
@@ -201,7 +203,7 @@ begin
     into v_version, v_valid_from, v_before
     from catalog.items
     where id = p_stream_id;
-    if p_type not in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted') then
+    if p_type not in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored') then
         update catalog.items set version = p_version where id = p_stream_id;
         return v_before;
     end if;
@@ -250,6 +252,7 @@ from (
             when 'item_updated' then (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_deleted' then '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_restored' then data || '{"deleted_at":null}'::jsonb || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
         end) over so_far as document,
         max(version) filter (where type in ('item_created')) over so_far as begun_at
     from (
@@ -259,7 +262,7 @@ from (
         where stream_id = p_stream_id
         offset 0
     ) as event
-    where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')
+    where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
     window in_order as (partition by stream_id order by version),
         so_far as (in_order rows unbounded preceding)
 ) as version
@@ -406,7 +409,7 @@ begin
             max(recorded_at) filter (where patch is not null) as updated_at__instant,
             max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
             max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-            max(version) filter (where type in ('item_created')) as deleted_at__at,
+            max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
             max(version) filter (where patch is not null) as version__version
         from (
             select stream_id, version, type, recorded_at, case type
@@ -414,6 +417,7 @@ begin
                 when 'item_updated' then (data -> 'changes')
                 when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
                 when 'item_deleted' then '{"status":"archived"}'::jsonb
+                when 'item_restored' then data || '{"deleted_at":null}'::jsonb
             end as patch
             from catalog.events
             where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
@@ -557,7 +561,7 @@ begin
             max(recorded_at) filter (where patch is not null) as updated_at__instant,
             max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
             max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-            max(version) filter (where type in ('item_created')) as deleted_at__at,
+            max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
             max(version) filter (where patch is not null) as version__version
         from (
             select stream_id, version, type, recorded_at, case type
@@ -565,6 +569,7 @@ begin
                 when 'item_updated' then (data -> 'changes')
                 when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
                 when 'item_deleted' then '{"status":"archived"}'::jsonb
+                when 'item_restored' then data || '{"deleted_at":null}'::jsonb
             end as patch
             from catalog.events
             where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)

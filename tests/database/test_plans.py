@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composed
 
 from app.listing import Listing, Near, Query, listing_query
 from app.postgres import EmbeddedPostgres
-from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM
+from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS
 from projections.items import Items
 from tests.conftest import database_like
 
@@ -66,6 +66,15 @@ def test_a_stream_is_read_in_order_from_its_index(filled: psycopg.Connection) ->
     read = plan(filled, READ_STREAM, (7, LAST_INSTANT, LAST_VERSION))
     assert "using events_by_stream" in read
     assert "Seq Scan" not in read
+
+
+def test_a_version_and_those_around_it_are_found_by_key(filled: psycopg.Connection) -> None:
+    """None of the others is read, once it is known which version it is."""
+    given = {"stream_id": 7, "until": LAST_INSTANT, "version": LAST_VERSION}
+    read = plan(filled, READ_SURROUNDINGS, given)
+    assert "Backward using events_by_stream" in read
+    assert "Index Cond: ((stream_id = chosen.stream_id) AND (version = near.version))" in read
+    assert "Seq Scan on events" not in read
 
 
 def test_an_item_is_read_by_key(filled: psycopg.Connection) -> None:

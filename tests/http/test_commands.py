@@ -190,7 +190,7 @@ def test_deleting_again_is_fine_and_records_nothing(api: httpx.Client) -> None:
         ("PATCH", "/status", {"new_status": "swapped"}),
     ],
 )
-def test_a_deleted_item_accepts_nothing_else(api: httpx.Client, method: str, path: str, body: Any) -> None:
+def test_a_deleted_item_accepts_nothing_but_a_restore(api: httpx.Client, method: str, path: str, body: Any) -> None:
     item_id = created(api)["id"]
     api.delete(f"/items/{item_id}")
     problem = assert_problem(api.request(method, f"/items/{item_id}{path}", json=body), 409)

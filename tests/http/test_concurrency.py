@@ -121,6 +121,19 @@ def test_twenty_times_the_same_command_at_once_records_it_once(
     assert types_of(api, item_id) == ["item_created", recorded]
 
 
+def test_restores_and_deletes_at_once_are_all_answered(api: httpx.Client) -> None:
+    """Who loses a race decides anew: an item that is there already needs no restore, nor a deleted one a delete."""
+    path = f"/items/{created(api)['id']}"
+
+    def send(client: httpx.AsyncClient, number: int) -> Coroutine[Any, Any, httpx.Response]:
+        return client.delete(path) if number % 2 else client.post(f"{path}/restore?version=1")
+
+    assert {response.status_code for response in all_at_once(api, 20, send)} == {200, 204}
+    _, *types = types_of(api, int(path.rpartition("/")[2]))
+    assert types == [("item_deleted", "item_restored")[number % 2] for number in range(len(types))]
+    assert api.post(f"{path}/restore?version=1").json()["deleted_at"] is None
+
+
 def test_readers_never_miss_an_item_that_is_being_rebuilt_and_changed(api: httpx.Client) -> None:
     item_id = created(api)["id"]
     path = f"/items/{item_id}"
@@ -141,6 +154,8 @@ COMMANDS = [
     ("PATCH", "/status?new_status=swapped", None, 200),
     ("PATCH", "/status", {"new_status": "active"}, 200),
     ("DELETE", "", None, 204),
+    ("POST", "/restore?version=1", None, 200),
+    ("POST", "/restore?version=2", None, 200),
 ]
 
 

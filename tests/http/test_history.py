@@ -205,7 +205,9 @@ def test_what_is_no_past_instant_is_400_with_the_reason(api: httpx.Client, story
     assert "instant" in problem["detail"] or "future" in problem["detail"]
 
 
-@pytest.mark.parametrize("path", ["/history", "/audit-trail", "/versions/1", "/time-travel?timestamp=2026-01-15"])
+@pytest.mark.parametrize(
+    "path", ["/history", "/audit-trail", "/versions/1", "/time-travel?timestamp=2026-01-15", "/time-travel"]
+)
 def test_an_item_that_never_was_has_no_past(api: httpx.Client, path: str) -> None:
     assert_problem(api.get(f"/items/2147483647{path}"), 404)
 

@@ -17,6 +17,7 @@ OPERATIONS = {
     *(("post", "/items"), ("get", "/items"), ("get", "/items/{item_id}"), ("put", "/items/{item_id}")),
     *(("delete", "/items/{item_id}"), ("patch", "/items/{item_id}/status"), ("get", "/items/owner/{owner_id}")),
     *(("get", "/items/{item_id}/history"), ("get", "/items/{item_id}/audit-trail"), ("get", "/stats")),
+    *(("post", "/items/{item_id}/restore"), ("get", "/items/{item_id}/diff")),
     *(("get", "/items/{item_id}/time-travel"), ("get", "/items/{item_id}/versions/{version}")),
     *(
         ("post", "/items/{item_id}/rebuild"),
@@ -67,6 +68,11 @@ def resolved(schema: dict[str, Any], description: dict[str, Any]) -> dict[str, A
 def body_of(description: dict[str, Any], method: str, path: str) -> dict[str, Any]:
     content = description["paths"][f"/api/v2{path}"][method]["requestBody"]["content"]
     return resolved(content["application/json"]["schema"], description)
+
+
+def operation_of(description: dict[str, Any], path: str) -> dict[str, Any]:
+    operation: dict[str, Any] = description["paths"][f"/api/v2{path}"]["get"]
+    return operation
 
 
 def answer_of(description: dict[str, Any], method: str, path: str, status: str) -> dict[str, Any]:
@@ -161,6 +167,7 @@ def test_bodies_are_closed_and_say_what_they_require(description: dict[str, Any]
         ("post", "/items", "201"),
         ("put", "/items/{item_id}", "200"),
         ("get", "/items/{item_id}", "200"),
+        ("post", "/items/{item_id}/restore", "200"),
         ("get", "/items/{item_id}/versions/{version}", "200"),
     ],
 )
@@ -192,6 +199,21 @@ def test_the_other_answers_are_described_field_by_field(
     description: dict[str, Any], method: str, path: str, fields: str
 ) -> None:
     assert answer_of(description, method, path, "200")["properties"].keys() == set(fields.split())
+
+
+def test_a_diff_is_described_as_pairs_of_values_by_field(description: dict[str, Any]) -> None:
+    pair = resolved(answer_of(description, "get", "/items/{item_id}/diff", "200")["additionalProperties"], description)
+    assert pair["properties"].keys() == set(pair["required"]) == {"from", "to"}
+    given = {parameter["name"] for parameter in operation_of(description, "/items/{item_id}/diff")["parameters"]}
+    assert given == {"item_id", "from", "to"}
+
+
+def test_memento_is_described(description: dict[str, Any]) -> None:
+    gate = operation_of(description, "/items/{item_id}/time-travel")
+    assert "302" in gate["responses"]
+    assert "Accept-Datetime" in {parameter["name"] for parameter in gate["parameters"]}
+    answer = operation_of(description, "/items/{item_id}/history")["responses"]["200"]
+    assert answer["content"].keys() == {"application/json", "application/link-format"}
 
 
 def test_the_log_is_described_as_cloud_events(description: dict[str, Any]) -> None:

@@ -27,7 +27,14 @@ def test_what_is_no_id_of_an_item_is_404(api: httpx.Client, item_id: str, rest: 
 
 
 @pytest.mark.parametrize(
-    ("method", "rest"), [("PUT", ""), ("DELETE", ""), ("PATCH", "/status?new_status=swapped"), ("POST", "/rebuild")]
+    ("method", "rest"),
+    [
+        ("PUT", ""),
+        ("DELETE", ""),
+        ("PATCH", "/status?new_status=swapped"),
+        ("POST", "/rebuild"),
+        ("POST", "/restore?version=1"),
+    ],
 )
 def test_an_id_written_another_way_is_not_the_item(api: httpx.Client, method: str, rest: str) -> None:
     item_id = created(api)["id"]
@@ -58,6 +65,8 @@ def test_an_unknown_address_beside_the_api_is_404(service: str, path: str) -> No
         ("/items/1", {"GET", "PUT", "DELETE"}),
         ("/items/1/status", {"PATCH"}),
         ("/items/1/rebuild", {"POST"}),
+        ("/items/1/restore", {"POST"}),
+        ("/items/1/diff", {"GET"}),
         ("/items/1/history", {"GET"}),
         ("/items/1/audit-trail", {"GET"}),
         ("/items/1/time-travel", {"GET"}),
@@ -108,7 +117,8 @@ def test_all_failing_parameters_are_told_at_once(api: httpx.Client) -> None:
 UNKNOWN = [
     *(("GET", path) for path in ("/items", "/items/1", "/items/owner/alice", "/stats", "/items/1/history")),
     *(("GET", path) for path in ("/items/1/audit-trail", "/items/1/versions/1")),
-    *(("GET", path) for path in ("/items/1/time-travel?timestamp=2026-01-15",)),
+    *(("GET", path) for path in ("/items/1/time-travel?timestamp=2026-01-15", "/items/1/diff?from=1")),
+    ("POST", "/items/1/restore?version=1"),
     *(("DELETE", "/items/1"), ("PATCH", "/items/1/status?new_status=active"), ("POST", "/items/1/rebuild")),
 ]
 
@@ -130,6 +140,8 @@ def test_an_unknown_parameter_is_refused(api: httpx.Client, method: str, path: s
         ("GET", "/items/1/time-travel?timestamp=2026-01-15&timestamp=2026-01-16"),
         ("PATCH", "/items/1/status?new_status=active&new_status=swapped"),
         ("DELETE", "/items/1?expected_version=1&expected_version=2"),
+        ("POST", "/items/1/restore?version=1&version=2"),
+        ("GET", "/items/1/diff?from=1&from=2"),
     ],
 )
 def test_a_parameter_given_twice_is_refused(api: httpx.Client, method: str, path: str) -> None:
@@ -191,6 +203,7 @@ def test_an_if_match_that_is_no_etag_of_ours_is_400(api: httpx.Client, tag: str)
     headers = {b"If-Match": tag.encode()}
     assert_problem(api.put(f"/items/{item_id}", json={"name": "Border spade"}, headers=headers), 400)
     assert_problem(api.delete(f"/items/{item_id}", headers=headers), 400)
+    assert_problem(api.post(f"/items/{item_id}/restore?version=1", headers=headers), 400)
     assert types_of(api, item_id) == ["item_created"]
 
 

@@ -13,6 +13,7 @@ from app.events import (
     ItemChanges,
     ItemCreated,
     ItemDeleted,
+    ItemRestored,
     ItemStatusChanged,
     ItemUpdated,
     Metadata,
@@ -26,6 +27,8 @@ from app.item import (
     Item,
     ItemIsDeleted,
     ItemNotFound,
+    ItemWasDeleted,
+    RestoreItem,
     UpdateItem,
     decide,
     evolve,
@@ -57,6 +60,16 @@ def state_after(*events: Event) -> Item | None:
 def swapped(status: str) -> ItemStatusChanged:
     return ItemStatusChanged(old_status="active", new_status=status)  # type: ignore[arg-type]
 
+
+def restored_to(*events: Event) -> RestoreItem:
+    """Back to how it was after these."""
+    state = state_after(*events)
+    assert state is not None
+    return RestoreItem(to=state)
+
+
+RENAMED = ItemUpdated(changes=ItemChanges(name="Spade"), previous_values=ItemChanges(name="Garden spade"))
+NAMED_BACK = ItemUpdated(changes=ItemChanges(name="Garden spade"), previous_values=ItemChanges(name="Spade"))
 
 STORIES: list[tuple[str, list[Event], Command, list[Event]]] = [
     (
@@ -108,6 +121,37 @@ STORIES: list[tuple[str, list[Event], Command, list[Event]]] = [
     ),
     ("an item can be deleted", [CREATED], DeleteItem(reason="broken"), [ItemDeleted(reason="broken")]),
     ("deleting again, then nothing happened", [CREATED, DELETED], DeleteItem(), []),
+    ("restored to how it is, then nothing happened", [CREATED], restored_to(CREATED), []),
+    (
+        "a restore records the fields that differ, and the status",
+        [CREATED, RENAMED, swapped("swapped")],
+        restored_to(CREATED),
+        [NAMED_BACK, ItemStatusChanged(old_status="swapped", new_status="active", reason=None)],
+    ),
+    (
+        "a restore of a deleted item undoes that",
+        [CREATED, DELETED],
+        restored_to(CREATED),
+        [ItemRestored(status="active")],
+    ),
+    (
+        "also to archived, which it is while deleted",
+        [CREATED, swapped("archived"), DELETED],
+        restored_to(CREATED, swapped("archived")),
+        [ItemRestored(status="archived")],
+    ),
+    (
+        "and brings its fields back",
+        [CREATED, RENAMED, DELETED],
+        restored_to(CREATED),
+        [ItemRestored(status="active"), NAMED_BACK],
+    ),
+    (
+        "what was restored can be changed, and deleted again",
+        [CREATED, DELETED, ItemRestored(status="swapped")],
+        DeleteItem(),
+        [ItemDeleted(reason=None)],
+    ),
 ]
 
 
@@ -128,6 +172,9 @@ REFUSALS: list[tuple[str, list[Event], Command, type[CatalogError]]] = [
     ("a deleted item cannot be updated", [CREATED, DELETED], UpdateItem(name="x"), ItemIsDeleted),
     ("not even to what it is", [CREATED, DELETED], UpdateItem(), ItemIsDeleted),
     ("a deleted item's status cannot be changed", [CREATED, DELETED], ChangeStatus(new_status="active"), ItemIsDeleted),
+    ("an item that is not there cannot be restored", [], restored_to(CREATED), ItemNotFound),
+    ("what was deleted cannot be restored", [CREATED], restored_to(CREATED, DELETED), ItemWasDeleted),
+    ("not even if it is deleted now", [CREATED, DELETED], restored_to(CREATED, DELETED), ItemWasDeleted),
 ]
 
 
@@ -154,4 +201,20 @@ def test_after_a_command_the_item_is_as_commanded(history: list[Event], name: st
     assert after is not None
     assert (after.name, after.category, after.status) == (name, category, status)
     assert (after.description, after.owner_id) == (before.description, before.owner_id)
+    assert decide(command, after) == ()
+
+
+@given(history=item_histories, data=st.data())
+def test_after_a_restore_the_item_is_as_it_was(history: list[Event], data: st.DataObject) -> None:
+    """… at whichever version of its past, deleted since or not; and restoring it again records nothing."""
+    then = state_after(*history[: data.draw(st.integers(1, len(history)), "version")])
+    before = state_after(*history)
+    assert then is not None
+    command = RestoreItem(to=then)
+    if then.deleted_at is not None:
+        with pytest.raises(ItemWasDeleted):
+            decide(command, before)
+        return
+    after = state_after(*history, *decide(command, before))
+    assert after == then
     assert decide(command, after) == ()

@@ -1,0 +1,82 @@
+"""What differs of one item between two moments of its past."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from msgspec import Struct
+
+from app.documents import Document, Documents, Until
+from app.http.answers import FOR_EVER, json_answer
+from app.http.moments import no_such_version, parse_moment
+from app.http.past import Past
+from app.http.problems import FieldProblem, invalid_input, refuses
+from app.item import ItemNotFound
+
+MOMENT = "A plain integer is a version; anything else an instant in RFC 3339."
+From = Annotated[str | None, QueryParameter(name="from", description=MOMENT)]
+To = Annotated[str | None, QueryParameter(name="to", description=f"{MOMENT} Without it: now.")]
+
+NOW = Until()
+
+
+class Difference(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
+    """A field's two values. Null also stands for what an item had before it was created."""
+
+    before: Any
+    after: Any
+
+
+class ItemDiff(Controller):
+    path = "/items/{item_id:int}"
+    tags = ("time",)
+
+    @get("/diff", summary="What differs between two versions or instants", responses=refuses(404))
+    async def diff(
+        self,
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
+        since: From = None,
+        until: To = None,
+    ) -> Response[dict[str, Difference]]:
+        """Field by field, only those that differ, `version` and `updated_at` among them. From before its creation an
+        item comes with all its fields, each from null; those that are null still do not differ."""
+        if since is None:
+            raise invalid_input([FieldProblem(pointer="/from", detail="This parameter is required.", source="query")])
+        moments = [parse_moment(since), *([] if until is None else [parse_moment(until)])]
+        asked = [*map(_as_of, moments), NOW][:2]
+        found = await documents.get_both(item_id, asked[0], asked[1])
+        for moment, then in zip(moments, found, strict=False):
+            if isinstance(moment, int) and (then is None or then.version != moment):
+                raise no_such_version(item_id, moment)
+        if found == (None, None) and await documents.get(item_id) is None:
+            raise ItemNotFound("There is no such item.")
+        return json_answer(msgspec.json.encode(_differences(*map(_fields, found))), headers=await _caching(asked, past))
+
+
+def _as_of(moment: int | datetime) -> Until:
+    return Until(version=moment) if isinstance(moment, int) else Until(until=moment)
+
+
+def _fields(document: Document | None) -> dict[str, Any]:
+    return {} if document is None else msgspec.json.decode(document.json, type=dict[str, Any])
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Difference]:
+    return {
+        field: Difference(before=before.get(field), after=after.get(field))
+        for field in before | after
+        if before.get(field) != after.get(field)
+    }
+
+
+async def _caching(ends: list[Until], past: Past) -> dict[str, str]:
+    """For ever where nothing that is still to come can change either end."""
+    for end in ends:
+        if not end.is_fixed and not (end.until is not None and (await past.at(end.until)).settled):
+            return {}
+    return {"Cache-Control": FOR_EVER}
