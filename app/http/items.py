@@ -63,9 +63,8 @@ class ItemQueries(Controller):
     ) -> Response[ItemDocument]:
         """`Link` has the addresses of its past (RFC 7089)."""
         point = await past.at(as_of, min_position)
-        if point.instant is not None:
-            found = await item_at(documents, item_id, point.instant)
-        elif (found := await documents.get(item_id)) is None:
+        found = await (item_at(documents, item_id, point.instant) if point.instant else documents.get(item_id))
+        if found is None:
             raise ItemNotFound("There is no such item.")
         headers = etag(found.version) | point.headers
         if is_unchanged(if_none_match, found.version):
