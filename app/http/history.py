@@ -11,7 +11,7 @@ from litestar.params import FromPath, PathParameter, QueryParameter
 from msgspec import Raw, Struct
 
 from app.documents import Document, Documents
-from app.events import ItemCreated, Metadata, tag_of
+from app.events import ItemCreated, metadata_from, tag_of
 from app.http.answers import ItemDocument, encoded, etag, is_unchanged, json_answer, rfc3339, with_members
 from app.http.instants import parse_instant
 from app.http.problems import FieldProblem, invalid_input, refuses
@@ -34,7 +34,8 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     """The event's position in the log."""
     type: str
     timestamp: datetime
-    user: str
+    user: str | None
+    """Who acted; null only if the log does not know."""
     changes: Raw
     """The event's data, as stored."""
 
@@ -177,5 +178,5 @@ def _audit_entry(event: StoredEvent) -> dict[str, Any]:
     return {**msgspec.json.decode(event.data, type=dict[str, Raw]), **entry}
 
 
-def _actor(event: StoredEvent) -> str:
-    return msgspec.json.decode(event.metadata, type=Metadata).user_id
+def _actor(event: StoredEvent) -> str | None:
+    return metadata_from(event.metadata).user_id
