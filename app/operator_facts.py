@@ -170,6 +170,7 @@ def newest_position(connection: psycopg.Connection) -> int:
 async def how_they_are(conninfo: str, read_models: Sequence[AnyReadModel]) -> States:
     async with await AsyncConnection.connect(conninfo, autocommit=True, application_name=OPERATOR) as connection:
         read_json_as_bytes(connection)
+        await connection.execute("set timezone to 'UTC'")
         return await read_states(connection, read_models)
 
 
