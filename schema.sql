@@ -74,6 +74,7 @@ create table if not exists catalog.projections (
     rebuild jsonb,
     changed_at timestamptz not null default clock_timestamp()
 );
+alter table catalog.projections add column if not exists last_rebuild jsonb;
 comment on table catalog.projections is 'What is known of each projection: what was installed, how far it got, what stopped it.';
 comment on column catalog.projections.name is 'The name of the projection, of its table and in its functions.';
 comment on column catalog.projections.version is 'The version in the code that the documents were folded by.';
@@ -84,7 +85,9 @@ comment on column catalog.projections.state is 'running, or stopped by an event 
 comment on column catalog.projections.error is 'What it raised.';
 comment on column catalog.projections.error_position is 'The event it raised on.';
 comment on column catalog.projections.skipped is 'Events skipped by an operator: [{position, by, at, error}].';
-comment on column catalog.projections.rebuild is 'A rebuild under way: {events, done, seconds}; null when there is none.';
+comment on column catalog.projections.rebuild is 'A rebuild under way: {phase, events, done, seconds}; null when there is none.';
+comment on column catalog.projections.last_rebuild is
+    'How the last rebuild has ended: {ended_at, events, seconds, swap_milliseconds}, or {ended_at, error}.';
 comment on column catalog.projections.changed_at is 'When this row last changed.';
 
 create or replace function catalog.append_gate() returns bigint

@@ -35,7 +35,7 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve the API, migrating an embedded database first."""
     settings = read_settings()
     exit_when_told()
-    with database_in_use(settings) as conninfo:
+    with database_in_use(settings, supervised=True) as conninfo:
         if settings.database_url:
             check_schema(conninfo, schema_sql())
         else:

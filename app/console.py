@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import click
@@ -12,8 +12,8 @@ import psycopg
 from rich.console import Console
 from rich.markup import escape
 
-from app.errors import CatalogError
-from app.postgres import EmbeddedPostgres
+from app.errors import CatalogError, SetupError
+from app.postgres import EmbeddedPostgres, holds_cluster
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -46,17 +46,22 @@ def first_line(error: Exception) -> str:
 
 
 @contextmanager
-def database_in_use(settings: Settings) -> Iterator[str]:
-    """A conninfo of DATABASE_URL's database, or of the embedded one, which runs meanwhile."""
+def database_in_use(settings: Settings, must_exist: bool = False, supervised: bool = False) -> Iterator[str]:
+    """A conninfo of DATABASE_URL's database, or of the embedded one, which runs meanwhile.
+
+    `must_exist`: an embedded one is not made. `supervised`: it is started again when it dies. Raises SetupError.
+    """
     if settings.database_url:
         yield settings.database_url
         return
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]  # meant for another server: libpq would take them for this one too
+    if must_exist and not holds_cluster(settings.catalog_data_dir):
+        raise SetupError(f"there is no catalog in {settings.catalog_data_dir} yet: run `catalog serve`")
     embedded = EmbeddedPostgres(
         settings.catalog_data_dir, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port
     )
-    with embedded:
+    with embedded, embedded.supervised() if supervised else nullcontext():
         yield embedded.conninfo
 
 

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from app.upcasts import Upcaster
 
@@ -83,11 +83,26 @@ E = TypeVar("E", bound=Struct)
 class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who and why: what is stored beside every event. Unknown keys of later releases are skipped when read."""
 
-    user_id: str
+    user_id: str | None
+    """Who acted; None only for events that were put into the log without it, by other means than commands."""
     correlation_id: str | None = None
     """The request that this event belongs to."""
     causation_id: str | None = None
     """What led to this event: another event's id, or an outside message's."""
+
+
+def metadata_from(stored: bytes) -> Metadata:
+    """The metadata of a stored event, whatever it holds: what is missing or no text is None."""
+    try:
+        return msgspec.json.decode(stored, type=Metadata)
+    except msgspec.ValidationError:
+        given = msgspec.json.decode(stored, type=dict[str, Raw])
+        known = Metadata.__struct_fields__
+        return Metadata(**{name: _text(given[name]) if name in given else None for name in known})
+
+
+def _text(stored: Raw) -> str | None:
+    return msgspec.json.decode(stored, type=str) if bytes(stored).startswith(b'"') else None
 
 
 class Recorded(Struct, Generic[E], frozen=True, kw_only=True):

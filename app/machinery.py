@@ -1,24 +1,23 @@
 """The read models' machinery as a service runs it: rebuilds in the background, verifications in a thread, their states.
 
-What a rebuild does to the documents is `app.rebuild`'s; here it gets a task, ends with the service, and leaves its
-outcome where whoever started it can look.
+What a rebuild does to the documents is `app.rebuild`'s, which also keeps its outcome in the database; here it gets a
+task and ends with the service.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import psycopg
-from msgspec import Raw, Struct
 
 from app.database import Database
 from app.errors import CatalogError, Conflict, NotFound, Unavailable
 from app.generations import AnyReadModel
 from app.projector import resume
-from app.rebuild import Rebuilt, lock_key, rebuild
+from app.rebuild import rebuild
+from app.states import State, States, read_states
 from app.tasks import end, in_a_thread
 from app.verify import Verified, verify
 
@@ -28,55 +27,6 @@ BEGINS_WITHIN_SECONDS = 2.0
 """A rebuild is refused before it begins; one that still waits for appends under way by then was not refused."""
 
 Replayed = Callable[[Literal["rebuild", "verify"], float], None]
-
-
-class LastRebuild(Struct, frozen=True, kw_only=True):
-    """How the last rebuild that this process began has ended."""
-
-    ended_at: datetime
-    error: str | None = None
-    """Why it failed; what was served is as it was."""
-    events: int | None = None
-    seconds: float | None = None
-    swap_milliseconds: float | None = None
-    """How long writers, or for a rollup its catch-up, had to wait at most."""
-
-
-class State(Struct, frozen=True, kw_only=True):
-    """How one projection is."""
-
-    name: str
-    version: int
-    """The version in the code that its documents were folded by."""
-    lifecycle: Literal["inline", "async"]
-    position: int
-    """Applied up to here: its checkpoint, or for an inline one, which is never behind, the head."""
-    lag_events: int
-    """How many events it has still to apply, settled or not."""
-    lag_seconds: float
-    """The age of the oldest of them, by the clock; 0 when there is none."""
-    state: Literal["running", "stopped"]
-    error: str | None
-    """What the event raised that stopped it."""
-    error_position: int | None
-    """That event."""
-    skipped: Raw
-    """Events skipped by somebody: [{position, by, at, error}]."""
-    rebuild: Raw | None
-    """A rebuild under way, in whatever process: {events, done, seconds}."""
-    last_rebuild: LastRebuild | None = None
-
-
-class States(Struct, frozen=True, kw_only=True):
-    """Everything that could be behind."""
-
-    head: int
-    """The newest committed position; 0 for a log without events."""
-    settled_position: int
-    """Every position up to this one is committed or will never be."""
-    settled_instant: datetime | None
-    """No event will be recorded at or before it any more; null before the log was first settled."""
-    projections: list[State]
 
 
 class Machinery:
@@ -97,7 +47,6 @@ class Machinery:
         self._replayed = replayed
         self._wake = wake
         self._rebuilds: set[asyncio.Task[CatalogError | None]] = set()
-        self._last: dict[str, LastRebuild] = {}
 
     async def __aenter__(self) -> "Machinery":
         return self
@@ -112,37 +61,13 @@ class Machinery:
         return self._read_models[name]
 
     async def states(self) -> States:
-        names = list(self._read_models)
-        given = {"names": names, "keys": [lock_key(name) for name in names]}
         async with self._database.connection() as connection:
-            mark = await (await connection.execute(MARK)).fetchone()
-            rows = await (await connection.execute(STATES, given)).fetchall()
-        assert mark is not None, "the mark is always there"
-        position, instant, head = mark
-        states = [self._state(head, *row) for row in rows]
-        return States(head=head, settled_position=position, settled_instant=instant, projections=states)
+            return await read_states(connection, list(self._read_models.values()))
 
     async def state(self, name: str) -> State:
         """Raises NotFound."""
         self.read_model(name)
         return next(each for each in (await self.states()).projections if each.name == name)
-
-    def _state(self, head: int, name: str, background: bool, position: int, *rest: Any) -> State:
-        version, lag_events, lag_seconds, state, error, error_position, skipped, under_way = rest
-        return State(
-            name=name,
-            version=version,
-            lifecycle="async" if background else "inline",
-            position=position if background else head,
-            lag_events=lag_events,
-            lag_seconds=lag_seconds,
-            state=state,
-            error=error,
-            error_position=error_position,
-            skipped=Raw(skipped),
-            rebuild=None if under_way is None else Raw(under_way),
-            last_rebuild=self._last.get(name),
-        )
 
     async def resume(self, name: str, skip_as: str | None) -> State:
         """Let a stopped projection go on; past the event that stopped it, if somebody takes that upon himself.
@@ -190,40 +115,6 @@ class Machinery:
             error = Unavailable(f"The rebuild of {name} failed: {str(failed).strip()}")
         if error is None:
             self._replayed("rebuild", done.seconds)
-            self._last[name] = _ended(done)
         elif begun.is_set():
             logger.error("a rebuild of %s failed: %s", name, error.detail)
-            self._last[name] = LastRebuild(ended_at=datetime.now(UTC), error=error.detail)
         return error
-
-
-def _ended(done: Rebuilt) -> LastRebuild:
-    return LastRebuild(
-        ended_at=datetime.now(UTC),
-        events=done.events,
-        seconds=done.seconds,
-        swap_milliseconds=done.swap_milliseconds,
-    )
-
-
-MARK = """
-select position, nullif(instant, '-infinity'), (select coalesce(max(events.position), 0) from catalog.events)
-from catalog.settled
-"""
-
-STATES = """
-select name, background, projections.position, version,
-    coalesce(lag_events, 0), coalesce(lag_seconds, 0), state, error, error_position, skipped,
-    case when exists (
-        select
-        from pg_locks
-        where locktype = 'advisory'
-            and granted
-            and database = (select oid from pg_database where datname = current_database())
-            and (classid::bigint << 32) + objid::bigint = known.key
-    ) then rebuild end
-from unnest(%(names)s::text[], %(keys)s::bigint[]) with ordinality as known (name, key, place)
-join catalog.projections using (name)
-left join catalog.projection_lag using (name)
-order by known.place
-"""

@@ -6,18 +6,31 @@ per application: two in one process, as in tests, do not share counts.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import psycopg
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from app.database import Database
 from app.errors import Unavailable
 from app.events import tag_of
+from app.states import MARK_AND_HEAD, has_leader
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each that counts, and nobody asks
 
 DATABASE_WITHIN_SECONDS = 2.0
 """A scrape does without the database then; Prometheus gives up after 10 s."""
@@ -64,16 +77,8 @@ class Metrics:
         self._pool_idle = self._gauge("database_pool_connections_idle", "Connections that nobody uses just now.")
         self._pool_limit = self._gauge("database_pool_connections_limit", "How many there may be.")
         self._pool_waiting = self._gauge("database_pool_requests_waiting", "Requests that wait for a connection.")
-        self._settled = self._gauge("log_settled_position", "Everything up to here is settled.")
-        self._head = self._gauge("log_head_position", "The newest committed event.")
-        self._lag_seconds = self._gauge(
-            "read_model_lag_seconds", "Age of the oldest event not applied; 0 when caught up.", "projection"
-        )
-        self._lag_events = self._gauge("read_model_lag_events", "Events not applied.", "projection")
-        self._stopped = self._gauge("read_model_stopped", "1 if an event stopped it: see /projections.", "projection")
-        self._skipped = self._gauge("read_model_skipped_events", "Events skipped by an operator.", "projection")
-        self._items = self._gauge("catalog_items", "Items; the largest categories by name.", "category", "status")
-        self._from_database = (self._lag_seconds, self._lag_events, self._stopped, self._skipped, self._items)
+        self._database = _FromDatabase()
+        self.registry.register(self._database)
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(name, documentation, labels, registry=self.registry)
@@ -129,25 +134,10 @@ class Metrics:
                 facts: _Facts | None = await _read_facts(database)
         except (Unavailable, TimeoutError, psycopg.Error):
             facts = None
-        self._show(facts)
+        self._up.set(facts is not None)
+        self._database.facts = facts
         self._show_process(database)
         return generate_latest(self.registry)
-
-    def _show(self, facts: "_Facts | None") -> None:
-        for gauge in self._from_database:
-            gauge.clear()
-        self._up.set(facts is not None)
-        if facts is None:
-            return
-        self._settled.set(facts.settled)
-        self._head.set(facts.head)
-        for name, events, seconds, stopped, skipped in facts.read_models:
-            self._lag_events.labels(name).set(events)
-            self._lag_seconds.labels(name).set(seconds)
-            self._stopped.labels(name).set(stopped)
-            self._skipped.labels(name).set(skipped)
-        for category, status, count in facts.items:
-            self._items.labels(category, status).set(count)
 
     def _show_process(self, database: Database) -> None:
         pool = database.pool.get_stats()
@@ -161,26 +151,59 @@ class Metrics:
 class _Facts(Struct, frozen=True):
     settled: int
     head: int
+    has_leader: bool
     read_models: list[tuple[str, int, float, bool, int]]
     """(name, events behind, seconds behind, whether it is stopped, events skipped)"""
     items: list[tuple[str, str, int]]
     """(category, status, count)"""
 
 
+class _FromDatabase(Collector):
+    """What the database said at this scrape; nothing of it, rather than something stale or 0, while it is away."""
+
+    facts: _Facts | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        facts = self.facts
+        if facts is None:
+            return
+        yield _gauge("log_settled_position", "Everything up to here is settled.", facts.settled)
+        yield _gauge("log_head_position", "The newest committed event.", facts.head)
+        yield _gauge("projector_leads", "1 if some projector leads; else nothing is settled.", facts.has_leader)
+        of_read_models = (
+            ("read_model_lag_events", "Events not applied."),
+            ("read_model_lag_seconds", "Age of the oldest event not applied; 0 when caught up."),
+            ("read_model_stopped", "1 if an event stopped it: see /projections."),
+            ("read_model_skipped_events", "Events skipped by an operator."),
+        )
+        for place, (name, documentation) in enumerate(of_read_models, 1):
+            family = GaugeMetricFamily(name, documentation, labels=["projection"])
+            for row in facts.read_models:
+                family.add_metric([row[0]], float(row[place]))
+            yield family
+        items = GaugeMetricFamily(
+            "catalog_items", "Items; the largest categories by name.", labels=["category", "status"]
+        )
+        for category, status, count in facts.items:
+            items.add_metric([category, status], count)
+        yield items
+
+
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, documentation, value=float(value))
+
+
 async def _read_facts(database: Database) -> _Facts:
     async with database.connection() as connection:
-        mark = await (await connection.execute(MARK)).fetchone()
+        mark = await (await connection.execute(MARK_AND_HEAD)).fetchone()
+        leads = await has_leader(connection)
         read_models = await (await connection.execute(READ_MODELS)).fetchall()
         given = {"most": CATEGORIES_AT_MOST, "others": OTHER_CATEGORIES}
         items = await (await connection.execute(ITEMS, given)).fetchall()
     assert mark is not None, "the mark is always there"
-    return _Facts(mark[0], mark[1], read_models, items)
+    position, _, head = mark
+    return _Facts(position, head, leads, read_models, items)
 
-
-MARK = """
-select position, (select coalesce(max(events.position), 0) from catalog.events)
-from catalog.settled
-"""
 
 READ_MODELS = """
 select name, lag_events, lag_seconds, state = 'stopped', jsonb_array_length(skipped)

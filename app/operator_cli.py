@@ -9,6 +9,7 @@ import pwd
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 import click
 import psycopg
@@ -21,27 +22,50 @@ from app import projector
 from app.console import complain, console, database_in_use, exit_when_told, run_until_told
 from app.database import check_schema
 from app.errors import CatalogError, Conflict, NotFound
+from app.events import Event, TagTable
 from app.generations import AnyReadModel
 from app.main import PROJECTIONS, schema_sql
 from app.rebuild import Progress as RebuildProgress
-from app.rebuild import Told, rebuild
+from app.rebuild import Rebuilt, Told, rebuild
 from app.rollup import Rollup
 from app.settings import read_settings
+from app.states import States
+from app.store import AheadOfLog
 from app.verify import verify
 
 LARGEST_ID = 2**31 - 1
 INTERRUPTED = 130
 """What a shell makes of a program that SIGINT ended."""
 LINE_EVERY_SECONDS = 2.0
+BEHIND_SECONDS = 10.0
+"""A projection that is further behind is late: `catalog lag` exits 1."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 every_one = click.option("--all", "every_one", is_flag=True, help="All projections.")
 
 
+class ItemId(click.IntRange):
+    """The id of an item."""
+
+    name = "id"
+
+    def __init__(self) -> None:
+        super().__init__(1, LARGEST_ID)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is not the id of an item, which is a number such as 7.", param, ctx)
+
+
 @contextmanager
-def current_database() -> Iterator[str]:
-    """The conninfo of the database in use. Raises SetupError unless its schema is this release's."""
-    with database_in_use(read_settings()) as conninfo:
+def current_database(supervised: bool = False) -> Iterator[str]:
+    """The conninfo of the database in use, which must be there already; `supervised` as in `database_in_use`.
+
+    Raises SetupError unless its schema is this release's.
+    """
+    with database_in_use(read_settings(), must_exist=True, supervised=supervised) as conninfo:
         check_schema(conninfo, schema_sql())
         yield conninfo
 
@@ -72,7 +96,7 @@ def project_command() -> None:
     Several may run: one leads, and another takes over within seconds.
     """
     exit_when_told()
-    with current_database() as conninfo:
+    with current_database(supervised=True) as conninfo:
         console.print("The projector runs.")
         run_until_told(projector.Projector(conninfo, PROJECTIONS).run())
 
@@ -80,32 +104,37 @@ def project_command() -> None:
 @click.command("rebuild")
 @click.argument("name", required=False)
 @every_one
-def rebuild_command(name: str | None, every_one: bool) -> None:
-    """Build the projection NAME anew from the log, while it serves, and swap it in."""
+@as_json
+def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
+    """Build the projection NAME anew from the log, while it serves, and swap it in; exit 1 if one could not be."""
     if name is None and not every_one:
         raise click.UsageError("Give a NAME or --all.")
     read_models = chosen(name, every_one)
     exit_when_told(INTERRUPTED)
     with current_database() as conninfo:
-        outcomes = [_rebuild(conninfo, read_model) for read_model in read_models]
+        outcomes = []
+        for read_model in read_models:
+            outcomes.append(rebuilt := _rebuild(conninfo, read_model))
+            if rebuilt and not as_json:
+                who_waited = "its catch-up" if issubclass(read_model, Rollup) else "writers"
+                tables.say(tables.say_rebuilt(rebuilt, who_waited))
+    if as_json:
+        click.echo(tables.as_json([rebuilt for rebuilt in outcomes if rebuilt]))
     if not all(outcomes):
         raise SystemExit(1)
 
 
-def _rebuild(conninfo: str, read_model: AnyReadModel) -> bool:
-    """Whether it was rebuilt; why not is said."""
+def _rebuild(conninfo: str, read_model: AnyReadModel) -> Rebuilt | None:
+    """None if it was not rebuilt; why not is said."""
     try:
         with telling_progress() as tell:
-            rebuilt = run_until_told(rebuild(conninfo, read_model, tell), INTERRUPTED)
+            return run_until_told(rebuild(conninfo, read_model, tell), INTERRUPTED)
     except CatalogError as error:
         complain(error.detail)
-        return False
+        return None
     except SystemExit:
         complain("interrupted: a rebuild that did not finish has changed nothing that is served")
         raise
-    who_waited = "its catch-up" if issubclass(read_model, Rollup) else "writers"
-    tables.say(tables.say_rebuilt(rebuilt, who_waited))
-    return True
 
 
 @contextmanager
@@ -125,12 +154,12 @@ def telling_progress() -> Iterator[Told]:
 
 
 def _telling_lines() -> Told:
-    said_at = -LINE_EVERY_SECONDS
+    said_at, phase = -LINE_EVERY_SECONDS, ""
 
     def tell(progress: RebuildProgress) -> None:
-        nonlocal said_at
-        if progress.seconds >= said_at + LINE_EVERY_SECONDS or progress.done == progress.events:
-            said_at = progress.seconds
+        nonlocal said_at, phase
+        if progress.seconds >= said_at + LINE_EVERY_SECONDS or progress.phase != phase:
+            said_at, phase = progress.seconds, progress.phase
             console.print(tables.say_progress(progress), markup=False, soft_wrap=True)
 
     return tell
@@ -158,31 +187,51 @@ def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
 @click.command("lag")
 @as_json
 def lag_command(as_json: bool) -> None:
-    """Show how far the mark and each projection are behind the log, and what stopped one."""
+    """Show how far the mark and each projection are behind the log, who stopped, and whether anybody leads.
+
+    Exit 1 if a projection is stopped or more than 10 seconds behind.
+    """
     exit_when_told()
-    with current_connection() as connection:
-        lag = facts.read_lag(connection)
+    with current_database() as conninfo:
+        states = run_until_told(facts.how_they_are(conninfo, PROJECTIONS))
     if as_json:
-        click.echo(tables.as_json(lag))
+        click.echo(tables.as_json(states))
     else:
-        tables.show_lag(lag)
+        tables.show_lag(states)
+    if _is_late(states):
+        raise SystemExit(1)
+
+
+def _is_late(states: States) -> bool:
+    return any(each.state == "stopped" or each.lag_seconds > BEHIND_SECONDS for each in states.projections)
 
 
 @click.command("events")
 @click.option("--follow", "-f", is_flag=True, help="Go on with those to come, until Ctrl-C.")
-@click.option("--type", "type_", help="Only of this type, such as item_created.")
-@click.option("--item", type=click.IntRange(1, LARGEST_ID), help="Only of this item.")
+@click.option("--type", "type_", type=click.Choice([*TagTable(Event).types]), help="Only of this type.")
+@click.option("--item", type=ItemId(), help="Only of this item.")
 @click.option("--after", type=click.IntRange(0), default=0, help="Only behind this position.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many.")
+@click.option("--last", type=click.IntRange(1), help="Only the newest so many; with --follow and those to come.")
 @as_json
 def events_command(
-    follow: bool, type_: str | None, item: int | None, after: int, limit: int | None, as_json: bool
+    follow: bool,
+    type_: str | None,
+    item: int | None,
+    after: int,
+    limit: int | None,
+    last: int | None,
+    as_json: bool,
 ) -> None:
     """Print the settled events in order, one a line; with --json one object a line."""
     exit_when_told()
     wanted = facts.Wanted(type=type_, item=item)
     with current_connection() as connection:
+        if after > (newest := facts.newest_position(connection)):
+            raise AheadOfLog(after, newest)
         upto, head = facts.mark_and_head(connection)
+        if last is not None:
+            after = facts.before_the_last(connection, wanted, after, upto, last)
         found = (
             facts.follow(connection, wanted, after) if follow else facts.settled_events(connection, wanted, after, upto)
         )
@@ -196,10 +245,10 @@ def events_command(
 
 
 @click.command("inspect")
-@click.argument("item", metavar="ID", type=click.IntRange(1, LARGEST_ID))
+@click.argument("item", metavar="ID", type=ItemId())
 @as_json
 def inspect_command(item: int, as_json: bool) -> None:
-    """Show everything about one item: document, events, whether they agree, and what it counts as."""
+    """Show everything about one item: document, events, whether they agree (exit 1 if not), and what it counts as."""
     exit_when_told()
     with current_database() as conninfo:
         inspected = run_until_told(facts.inspect(conninfo, PROJECTIONS, item))
@@ -207,29 +256,36 @@ def inspect_command(item: int, as_json: bool) -> None:
         click.echo(tables.as_json(inspected))
     else:
         tables.show_inspected(inspected)
+    if not all(each.equal for each in inspected.documents):
+        raise SystemExit(1)
 
 
 @click.command("resume")
 @click.argument("name")
 @click.option("--skip", is_flag=True, help="Go on behind the event that stopped it; recorded with your name.")
 @click.option("--yes", is_flag=True, help="Skip without being asked.")
-def resume_command(name: str, skip: bool, yes: bool) -> None:
-    """Let a stopped projection go on: with the event that stopped it, or behind it."""
-    read_model_named(name)
+@as_json
+def resume_command(name: str, skip: bool, yes: bool, as_json: bool) -> None:
+    """Let a stopped projection go on: with the event that stopped it, or behind it; exit 1 if it is not stopped."""
+    read_model = read_model_named(name)
     exit_when_told()
     with current_database() as conninfo, facts.operator_connection(conninfo) as connection:
         stopped = facts.why_stopped(connection, name)
         if stopped is None:
-            tables.say(f"{name} is not stopped.")
-            return
-        tables.show_stopped(name, stopped)
+            raise Conflict(f"The projection {name} is not stopped.")
+        if not as_json:
+            tables.show_stopped(name, stopped)
         where = f"the event at position {stopped.event.position}" if stopped.event else "what stopped it"
         if skip and not yes:
             click.confirm(f"Leave {where} out of {name} for good?", abort=True, err=True)
         if facts.why_stopped(connection, name) != stopped:
             raise Conflict(f"Somebody else resumed {name} meanwhile; see `catalog lag`.")
         asyncio.run(_resume(conninfo, name, os_user() if skip else None))
-    tables.say(f"{name} goes on behind {where}, as {os_user()} says." if skip else f"{name} goes on with {where}.")
+        (state,) = asyncio.run(facts.how_they_are(conninfo, [read_model])).projections
+    if as_json:
+        click.echo(tables.as_json(state))
+    else:
+        tables.say(f"{name} goes on behind {where}, as {os_user()} says." if skip else f"{name} goes on with {where}.")
 
 
 async def _resume(conninfo: str, name: str, skip_as: str | None) -> None:

@@ -18,11 +18,12 @@ from app.documents import fold_stream
 from app.errors import NotFound
 from app.fold_sql import AnyProjection
 from app.generations import AnyReadModel
-from app.rebuild import lock_key
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup
-from app.store import read_stream, recorded
+from app.states import MARK_AND_HEAD, States, read_states
+from app.store import NEWEST_POSITION, read_stream, recorded
 
+OPERATOR = "catalog operator"
 FOLLOW_SECONDS = 0.1
 BATCH_EVENTS = 1_000
 NO_DOCUMENT = b"null"
@@ -49,35 +50,6 @@ class Wanted(Struct, frozen=True, kw_only=True):
     item: int | None = None
 
 
-class ProjectionState(Struct, frozen=True, kw_only=True):
-    """How one projection is; `position` is None for an inline one, which is never behind."""
-
-    name: str
-    version: int
-    background: bool
-    position: int | None
-    lag_events: int
-    lag_seconds: float
-    state: str
-    error: str | None
-    error_position: int | None
-    skipped: Raw
-    """[{position, by, at, error}]"""
-    rebuild: Raw | None
-    """{events, done, seconds} while somebody rebuilds it."""
-
-
-class Lag(Struct, frozen=True, kw_only=True):
-    """Everything that could be behind."""
-
-    head: int
-    """The newest committed position; 0 for a log without events."""
-    settled_position: int
-    settled_instant: str | None
-    """None before the log was first settled."""
-    projections: list[ProjectionState]
-
-
 class Stopped(Struct, frozen=True):
     """Why a projection stopped."""
 
@@ -94,7 +66,7 @@ class Compared(Struct, frozen=True, kw_only=True):
     folded_in_python: Raw
     folded_in_postgres: Raw
     error: str | None
-    """Why Python could not fold it."""
+    """Why one of the two could not fold it."""
     equal: bool
 
 
@@ -118,7 +90,7 @@ class Inspected(Struct, frozen=True, kw_only=True):
 
 
 def operator_connection(conninfo: str) -> psycopg.Connection:
-    connection = psycopg.connect(conninfo, autocommit=True, application_name="catalog operator")
+    connection = psycopg.connect(conninfo, autocommit=True, application_name=OPERATOR)
     read_json_as_bytes(connection)
     return connection
 
@@ -134,15 +106,37 @@ limit %(limit)s
 
 def settled_events(connection: psycopg.Connection, wanted: Wanted, after: int, upto: int) -> Iterator[LoggedEvent]:
     """The events behind `after`, up to `upto`, in order: in batches, so that a slow reader keeps no snapshot open."""
-    conditions = ["position > %(after)s", "position <= %(upto)s"]
-    conditions += ["type = %(type)s"] if wanted.type is not None else []
-    conditions += ["stream_id = %(item)s"] if wanted.item is not None else []
-    query = sql.SQL(LOGGED).format(sql.SQL(" and ").join(map(sql.SQL, conditions)))
+    query = sql.SQL(LOGGED).format(_conditions(wanted))
     given = {"upto": upto, "limit": BATCH_EVENTS, **msgspec.structs.asdict(wanted)}
     while rows := connection.execute(query, {**given, "after": after}).fetchall():
         for row in rows:
             yield _logged(row)
         after = rows[-1][0]
+
+
+def before_the_last(connection: psycopg.Connection, wanted: Wanted, after: int, upto: int, count: int) -> int:
+    """The position behind which just the last `count` of the events behind `after`, up to `upto`, are."""
+    query = sql.SQL(NTH_LAST).format(_conditions(wanted))
+    given = {"after": after, "upto": upto, "skipped": count - 1, **msgspec.structs.asdict(wanted)}
+    row = connection.execute(query, given).fetchone()
+    return row[0] - 1 if row else after
+
+
+NTH_LAST = """
+select position
+from catalog.events
+where {}
+order by position desc
+offset %(skipped)s
+limit 1
+"""
+
+
+def _conditions(wanted: Wanted) -> sql.Composed:
+    conditions = ["position > %(after)s", "position <= %(upto)s"]
+    conditions += ["type = %(type)s"] if wanted.type is not None else []
+    conditions += ["stream_id = %(item)s"] if wanted.item is not None else []
+    return sql.SQL(" and ").join(map(sql.SQL, conditions))
 
 
 def _logged(row: Sequence[Any]) -> LoggedEvent:
@@ -161,52 +155,23 @@ def follow(connection: psycopg.Connection, wanted: Wanted, after: int) -> Iterat
 
 def mark_and_head(connection: psycopg.Connection) -> tuple[int, int]:
     """Up to where the log is settled, and the newest committed position."""
-    query = "select position, (select coalesce(max(events.position), 0) from catalog.events) from catalog.settled"
-    row = connection.execute(query).fetchone()
+    row = connection.execute(MARK_AND_HEAD).fetchone()
     assert row is not None, "the mark is always there"
-    return row[0], row[1]
+    return row[0], row[2]
 
 
-STATES = """
-select name, version, background,
-    case when background then projections.position end as position,
-    coalesce(lag_events, 0) as lag_events,
-    coalesce(lag_seconds, 0) as lag_seconds,
-    state, error, error_position, skipped, rebuild
-from catalog.projections
-left join catalog.projection_lag using (name)
-order by background, name
-"""
+def newest_position(connection: psycopg.Connection) -> int:
+    """The newest position that was ever handed out."""
+    row = connection.execute(NEWEST_POSITION).fetchone()
+    assert row is not None, "a sequence has one row"
+    return int(row[0])
 
 
-def read_lag(connection: psycopg.Connection) -> Lag:
-    upto, head = mark_and_head(connection)
-    query = "select catalog.rfc3339(instant) from catalog.settled where isfinite(instant)"
-    (instant,) = connection.execute(query).fetchone() or (None,)
-    held = _locks_held(connection)
-    rows = connection.execute(STATES).fetchall()
-    states = [_state(*row, is_rebuilt=lock_key(row[0]) in held) for row in rows]
-    return Lag(head=head, settled_position=upto, settled_instant=instant, projections=states)
-
-
-def _state(*row: Any, is_rebuilt: bool) -> ProjectionState:
-    facts = dict(zip(ProjectionState.__struct_fields__, row, strict=True))
-    rebuild = Raw(facts["rebuild"]) if is_rebuilt and facts["rebuild"] is not None else None
-    return ProjectionState(**{**facts, "skipped": Raw(facts["skipped"]), "rebuild": rebuild})
-
-
-HELD = """
-select (classid::bigint << 32) + objid::bigint
-from pg_locks
-where locktype = 'advisory'
-    and granted
-    and database = (select oid from pg_database where datname = current_database())
-"""
-
-
-def _locks_held(connection: psycopg.Connection) -> set[int]:
-    """The advisory locks: a rebuild's progress outlives one that was killed, its lock does not."""
-    return {key for (key,) in connection.execute(HELD)}
+async def how_they_are(conninfo: str, read_models: Sequence[AnyReadModel]) -> States:
+    async with await AsyncConnection.connect(conninfo, autocommit=True, application_name=OPERATOR) as connection:
+        read_json_as_bytes(connection)
+        await connection.execute("set timezone to 'UTC'")
+        return await read_states(connection, read_models)
 
 
 def why_stopped(connection: psycopg.Connection, name: str) -> Stopped | None:
@@ -245,10 +210,10 @@ async def inspect(conninfo: str, read_models: Sequence[AnyReadModel], item: int)
 async def _compare(connection: AsyncConnection, projection: AnyProjection, item: int) -> Compared:
     query = sql.SQL("select document from {} where id = %s").format(sql.Identifier("catalog", projection.name))
     row = await (await connection.execute(query, (item,))).fetchone()
-    postgres = await fold_stream(connection, projection, item)
+    folded, refused = await _fold_in_postgres(connection, projection, item)
     python, error = await _fold_in_python(connection, projection, item)
+    error = error or refused
     stored = _canonical(projection, row[0] if row else NO_DOCUMENT)
-    folded = _canonical(projection, postgres.json if postgres else NO_DOCUMENT)
     return Compared(
         projection=projection.name,
         stored=Raw(stored),
@@ -259,6 +224,18 @@ async def _compare(connection: AsyncConnection, projection: AnyProjection, item:
     )
 
 
+async def _fold_in_postgres(
+    connection: AsyncConnection, projection: AnyProjection, item: int
+) -> tuple[bytes, str | None]:
+    """The document, and why there is none if an event cannot be folded."""
+    try:
+        async with connection.transaction():
+            folded = await fold_stream(connection, projection, item)
+    except psycopg.DataError as error:
+        return NO_DOCUMENT, f"Postgres: {error.diag.message_primary}"
+    return _canonical(projection, folded.json if folded else NO_DOCUMENT), None
+
+
 async def _fold_in_python(
     connection: AsyncConnection, projection: AnyProjection, item: int
 ) -> tuple[bytes, str | None]:
@@ -267,7 +244,7 @@ async def _fold_in_python(
     known = [event for event in await read_stream(connection, item) if event.type in projection.tags.types]
     try:
         return instance.canonical_json(instance.fold(recorded(item, projection.tags, event) for event in known)), None
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         return NO_DOCUMENT, str(error)
 
 
@@ -275,7 +252,7 @@ def _canonical(projection: AnyProjection, document: bytes) -> bytes:
     """One byte string per meaning; a document of another shape means only itself."""
     try:
         return projection().canonical_json(document)
-    except msgspec.ValidationError:
+    except (msgspec.DecodeError, RecursionError):
         return document
 
 

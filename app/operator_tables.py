@@ -4,7 +4,6 @@ Texts from the log are shown as JSON or without what is not printable, so that n
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -13,8 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from app.operator_facts import Compared, Inspected, Lag, LoggedEvent, ProjectionState, Stopped
-from app.rebuild import Progress, Rebuilt
+from app.events import metadata_from
+from app.operator_facts import Compared, Inspected, LoggedEvent, Stopped
+from app.rebuild import LastRebuild, Progress, Rebuilt
+from app.states import State, States
 from app.verify import Difference, Verified
 
 DIFFERENCES_SHOWN = 20
@@ -45,11 +46,6 @@ def plain(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
-def _first_line(error: str) -> str:
-    """The sentence; Postgres adds where in its functions it happened, which --json shows."""
-    return plain(error.partition("\n")[0])
-
-
 def as_json(value: object) -> str:
     """Compact JSON; a document's own bytes stay as they are."""
     return msgspec.json.encode(value).decode()
@@ -59,8 +55,8 @@ def show_events(events: Iterable[LoggedEvent]) -> None:
     """One line each; cut off where the terminal ends."""
     for event in events:
         when = f"{event.recorded_at[:10]} {event.recorded_at[11:19]}"
-        what = f"{_actor(event)}: {what_changed(event.data)}"
-        line = f"{event.position:>7}  {when}  {event.stream_id:>6}  {plain(event.type):<19}  {what}"
+        what = ": ".join(filter(None, (_actor(event), what_changed(event.data))))
+        line = f"{event.position:>7}  {when}  {event.stream_id:>6}  {plain(event.type):<19}  {what}".rstrip()
         if output.is_terminal:
             output.print(Text(line), no_wrap=True, overflow="ellipsis")
         else:
@@ -68,101 +64,149 @@ def show_events(events: Iterable[LoggedEvent]) -> None:
 
 
 def _actor(event: LoggedEvent) -> str:
-    return plain(str(msgspec.json.decode(event.metadata).get("user_id", ABSENT)))
+    """Nothing if the log does not know."""
+    return plain(metadata_from(bytes(event.metadata)).user_id or "")
 
 
 def what_changed(data: Raw) -> str:
-    """An event's data in one line; a changed field with what it was."""
-    fields: dict[str, Any] = msgspec.json.decode(data)
-    before, after = fields.pop("previous_values", {}), fields.pop("changes", {})
-    changed = [f"{plain(name)} {as_json(before.get(name))} → {as_json(value)}" for name, value in after.items()]
-    rest = [f"{plain(name)} {as_json(value)}" for name, value in fields.items() if value is not None]
+    """An event's data in one line; a changed field with what it was. What is not of that shape stands as it is."""
+    fields = _members(bytes(data).decode())
+    after = _members(fields.get("changes", "null"))
+    before = _members(fields.get("previous_values", "null")) if after else {}
+    changed = [f"{name} {before.get(name, 'null')} → {value}" for name, value in after.items()]
+    shown = {"changes"} if after else set()
+    shown |= {"previous_values"} if before else set()
+    rest = [f"{name} {value}" for name, value in fields.items() if name not in shown and value != "null"]
     return ", ".join(changed + rest)
 
 
-def show_lag(lag: Lag) -> None:
-    say(f"Settled up to position {lag.settled_position} of {lag.head}, instant {lag.settled_instant or ABSENT}.")
-    show(map(_lag_row, lag.projections), "position", "events behind", "seconds")
-    for each in lag.projections:
+def _members(text: str) -> dict[str, str]:
+    """The members of a JSON object, each as compact JSON without what is not printable; none of anything else.
+
+    Postgres holds numbers and depths that Python does not read; what has such stands whole.
+    """
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return {"(all)": plain(text)}
+    return {plain(name): plain(as_json(member)) for name, member in value.items()} if isinstance(value, dict) else {}
+
+
+def show_lag(states: States) -> None:
+    say(f"Settled up to position {states.settled_position} of {states.head}, instant {_instant(states)}.")
+    if not states.has_leader:
+        say("Nobody leads: nothing is settled or caught up until a service or `catalog project` runs.")
+    show(map(_lag_row, states.projections), "position", "events behind", "seconds", "skipped")
+    for each in states.projections:
+        if each.last_rebuild is not None:
+            say(_last_rebuild(each.name, each.last_rebuild))
+    for each in states.projections:
         if each.state == "stopped":
-            why = _first_line(each.error or "")
-            say(f"{each.name} was stopped by the event at position {each.error_position}: {why}")
+            say(f"{each.name} was stopped by the event at position {each.error_position}: {plain(each.error or '')}")
 
 
-def _lag_row(each: ProjectionState) -> dict[str, str]:
+def _instant(states: States) -> str:
+    return ABSENT if states.settled_instant is None else f"{states.settled_instant:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def _lag_row(each: State) -> dict[str, str]:
     return {
         "projection": each.name,
+        "lifecycle": each.lifecycle,
         "state": _state(each),
-        "position": ABSENT if each.position is None else str(each.position),
+        "position": str(each.position),
         "events behind": str(each.lag_events),
         "seconds": f"{each.lag_seconds:.1f}",
-        "skipped": str(len(msgspec.json.decode(each.skipped))),
+        "skipped": str(len(each.skipped)),
     }
 
 
-def _state(each: ProjectionState) -> str:
-    if each.rebuild is not None:
-        progress = msgspec.json.decode(each.rebuild)
-        return f"rebuilding, {_percent(progress['done'], progress['events'])}"
-    return each.state if each.background else "inline"
+def _state(each: State) -> str:
+    if each.rebuild is None:
+        return each.state
+    progress = msgspec.json.decode(each.rebuild)
+    phase = progress.get("phase", "folding")
+    return f"rebuilding, {_percent(progress['done'], progress['events'])}" if phase == "folding" else phase
+
+
+def _last_rebuild(name: str, ended: LastRebuild) -> str:
+    when = f"{ended.ended_at:%Y-%m-%d %H:%M:%S}"
+    if ended.error is not None:
+        return f"{name}: the last rebuild failed at {when}: {plain(ended.error)}"
+    return f"{name}: last rebuilt at {when}, from {count(ended.events or 0, 'event')} in {ended.seconds or 0:.2f} s."
 
 
 def _percent(done: int, events: int) -> str:
     return f"{100 * done // events if events else 100} %"
 
 
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def say_progress(progress: Progress) -> str:
-    if not progress.events:
-        return f"{progress.projection}: counting the events"
+    """How far it is; to go there is only what can be told, which is the folding."""
     rate = progress.done / progress.seconds if progress.seconds else 0.0
-    left = f", {(progress.events - progress.done) / rate:.0f} s to go" if rate else ""
-    done = f"{progress.done:,} of {progress.events:,} events ({_percent(progress.done, progress.events)})"
-    return f"{progress.projection}: {done}, {rate:,.0f} events/s{left}"
+    done = f"{progress.done:,} of {count(progress.events, 'event')} ({_percent(progress.done, progress.events)})"
+    said = f"{progress.projection}: {progress.phase}, {done}"
+    if progress.phase != "folding" or not rate:
+        return said
+    return f"{said}, {rate:,.0f} events/s, {(progress.events - progress.done) / rate:.0f} s to fold"
 
 
 def say_rebuilt(rebuilt: Rebuilt, who_waited: str) -> str:
     rate = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0.0
     return (
-        f"{rebuilt.projection}: rebuilt from {rebuilt.events:,} events in {rebuilt.seconds:.2f} s"
+        f"{rebuilt.projection}: rebuilt from {count(rebuilt.events, 'event')} in {rebuilt.seconds:.2f} s"
         f" ({rate:,.0f} events/s); {who_waited} waited {rebuilt.swap_milliseconds:.0f} ms at most for the swap."
     )
 
 
 def show_verified(verified: Verified) -> None:
     differing = verified.differing
-    say(f"{verified.projection}: {verified.checked:,} documents checked, {len(differing):,} differ from the log.")
+    differ = f"{len(differing):,} {'differs' if len(differing) == 1 else 'differ'} from the log"
+    say(f"{verified.projection}: {count(verified.checked, 'document')} checked, {differ}.")
     show(row for each in differing[:DIFFERENCES_SHOWN] for row in _difference_rows(each))
     if len(differing) > DIFFERENCES_SHOWN:
         say(f"… and {len(differing) - DIFFERENCES_SHOWN:,} more; --json shows all of them.")
 
 
 def _difference_rows(each: Difference) -> Iterable[dict[str, str]]:
-    if (unreadable := _fields(each.folded).get("unreadable")) is not None:
-        yield {"id": str(each.id), "field": "(all)", "stored": "…", "folded from the log": plain(unreadable)}
-        return
-    for field, stored, folded in differing_fields(each.stored, each.folded):
-        yield {"id": plain(str(each.id)), "field": field, "stored": stored, "folded from the log": folded}
+    """A row per field that differs; one for what is missing or too much as a whole."""
+
+    def row(field: str, stored: str, folded: str) -> dict[str, str]:
+        which = "" if each.of == "document" else f"{each.of}: "
+        return {"id": plain(str(each.id)), "field": which + field, "stored": stored, "folded from the log": folded}
+
+    folded = _fields(each.folded)
+    if "unreadable" in folded:
+        return [row("(all)", "…", folded["unreadable"])]
+    if bytes(each.stored) == b"null":
+        return [row("(all)", "missing", "there is one")]
+    if bytes(each.folded) == b"null":
+        return [row("(all)", "there is one", "none")]
+    return [row(*differing) for differing in differing_fields(each.stored, each.folded)]
 
 
 def differing_fields(*documents: Raw) -> list[list[str]]:
     """The fields in which documents differ, each with its value in each of them as JSON; all of a missing one."""
-    decoded = [_fields(document) for document in documents]
-    names = {field: None for fields in decoded for field in fields}
+    members = [_fields(document) for document in documents]
+    names = {field: None for fields in members for field in fields}
     return [
-        [plain(field), *(as_json(fields[field]) if field in fields else ABSENT for fields in decoded)]
+        [field, *(fields.get(field, ABSENT) for fields in members)]
         for field in names
-        if any(field not in fields or fields[field] != decoded[0][field] for fields in decoded)
+        if any(fields.get(field) != members[0].get(field) for fields in members)
     ]
 
 
-def _fields(document: Raw) -> dict[str, Any]:
-    """Its fields; none of a missing document, and of what is no object the whole."""
-    decoded = msgspec.json.decode(document)
-    return decoded if isinstance(decoded, dict) else {} if decoded is None else {"(the document)": decoded}
+def _fields(document: Raw) -> dict[str, str]:
+    """Its fields, each as JSON; none of a missing document, and of what is no object the whole."""
+    text = bytes(document).decode()
+    return _members(text) or ({} if text in ("null", "{}") else {"(the document)": plain(text)})
 
 
 def show_stopped(name: str, stopped: Stopped) -> None:
-    say(f"{name} was stopped: {_first_line(stopped.error)}")
+    say(f"{name} was stopped: {plain(stopped.error.partition(chr(10))[0])}")
     show_events([stopped.event] if stopped.event else [])
 
 
@@ -171,9 +215,10 @@ def show_inspected(inspected: Inspected) -> None:
         _show_document(inspected.id, compared)
     say("")
     for event in inspected.events:
-        what = f"{plain(event.type)} by {_actor(event)}"
-        say(f"{event.version:>4}  {event.recorded_at}  {what}, position {event.position}")
-        output.print(Padding(Text(what_changed(event.data)), (0, 0, 0, 6)))
+        by = f" by {actor}" if (actor := _actor(event)) else ""
+        say(f"{event.version:>4}  {event.recorded_at}  {plain(event.type)}{by}, position {event.position}")
+        if what := what_changed(event.data):
+            output.print(Padding(Text(what), (0, 0, 0, 6)))
     say("")
     show(
         {
@@ -188,7 +233,7 @@ def show_inspected(inspected: Inspected) -> None:
 def _show_document(item: int, compared: Compared) -> None:
     document = _fields(compared.stored)
     say(f"Item {item}, its document in {compared.projection}:" if document else f"Item {item} has no stored document.")
-    show({"field": plain(field), "value": as_json(value)} for field, value in document.items())
+    show({"field": field, "value": value} for field, value in document.items())
     say("")
     if compared.equal:
         say("The stored document equals the fold of its events, in Python and in Postgres.")
@@ -196,7 +241,7 @@ def _show_document(item: int, compared: Compared) -> None:
     say("The stored document and the folds of its events differ.")
     folds = {"folded in Python": compared.folded_in_python, "in Postgres": compared.folded_in_postgres}
     if compared.error:
-        say(f"Python cannot fold its events: {plain(compared.error)}")
-        del folds["folded in Python"]
+        say(f"Its events cannot be folded: {plain(compared.error)}")
+        folds = {name: fold for name, fold in folds.items() if bytes(fold) != b"null"}
     differing = differing_fields(compared.stored, *folds.values())
     show(dict(zip(("field", "stored", *folds), row, strict=True)) for row in differing)

@@ -22,11 +22,13 @@ Linux only: whether a process is our server is read from /proc.
 import fcntl
 import hashlib
 import importlib.util
+import logging
 import os
 import re
 import secrets
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -48,6 +50,13 @@ from app.postgres_folder import (
     run_as_owner,
     run_tool,
 )
+
+logger = logging.getLogger("catalog")
+
+LOOK_SECONDS = 0.5
+"""Between two looks at whether a supervised server lives."""
+TRY_AGAIN_SECONDS = 5.0
+"""After a start that failed."""
 
 
 class _Server(NamedTuple):
@@ -90,6 +99,7 @@ class EmbeddedPostgres:
         if len(os.fsencode(self._socket / ".s.PGSQL.65535")) > 103 or "," in str(self._socket):
             self._socket = Path("/tmp") / self._name  # noqa: S108, because `make_private` sees whose it is
         self._run_as: list[str] = []
+        self._served: _Server | None = None
         self._turn = -1
         self._share: int | None = None
 
@@ -121,6 +131,46 @@ class EmbeddedPostgres:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Start the server again whenever it dies, as long as the context lasts."""
+        done = threading.Event()
+        watching = threading.Thread(target=self._watch, args=(done,), name="embedded-postgres", daemon=True)
+        watching.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watching.join()
+
+    def _watch(self, done: threading.Event) -> None:
+        pause = LOOK_SECONDS
+        while not done.wait(pause):
+            try:
+                if self._revive():
+                    logger.warning("the embedded Postgres had died and was started again; see %s", self._log)
+                pause = LOOK_SECONDS
+            except SetupError as error:
+                logger.error("the embedded Postgres has died: %s", error.detail)
+                pause = TRY_AGAIN_SECONDS
+            except Exception:
+                logger.exception("looking after the embedded Postgres failed")
+                pause = TRY_AGAIN_SECONDS
+
+    def _revive(self) -> bool:
+        """Whether the server was gone and was started again, where all who use it find it."""
+        assert self._served is not None, "only a server that was started is looked after"
+        if self._running():
+            return False
+        with self._my_turn():
+            if self._running():
+                return False
+            with suppress(ChildProcessError):
+                os.waitpid(self._served.pid, os.WNOHANG)
+            self._tcp_port = self._served.port if self._served.on_tcp else None
+            self._start_server()
+            return True
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -272,6 +322,7 @@ class EmbeddedPostgres:
     def _connect(self, server: _Server) -> None:
         """Sees to it that there is a database, and over TCP a password, and how to reach them."""
         self.conninfo = self._conninfo(server)
+        self._served = server
         try:
             with psycopg.connect(self.conninfo, dbname="postgres", autocommit=True) as connection:
                 if not connection.execute("select 1 from pg_database where datname = 'catalog'").fetchone():
@@ -338,6 +389,17 @@ class EmbeddedPostgres:
             return f"No space left on device ({self.data_dir})"
         found = re.search(r"(?:FATAL|PANIC|error):\s+(.+)", output)
         return found[1] if found else " ".join(output.split()) or "it did not say why"
+
+
+def holds_cluster(data_dir: Path) -> bool:
+    """Whether there is a database in a data folder, as far as we may look; makes nothing."""
+    try:
+        (data_dir / "cluster").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass  # Whoever uses it is told why he cannot.
+    return True
 
 
 def embedded_binaries() -> Path:

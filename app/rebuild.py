@@ -8,15 +8,18 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
+import msgspec
 import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
 
-from app.errors import Conflict, Unavailable
+from app.errors import CatalogError, Conflict, Unavailable
 from app.generations import AnyReadModel, fingerprint, generation_of
+from app.rollup import Rollup
 from app.settled import settle
 
 SLICE_STREAMS = 5_000
@@ -40,10 +43,15 @@ class RebuildFailed(Conflict):
     """The projection cannot be rebuilt"""
 
 
+Phase = Literal["folding", "indexing", "swapping"]
+"""Nearly all events are folded in the first; the second makes the indexes; the third waits for a quiet moment."""
+
+
 class Progress(Struct, frozen=True, kw_only=True):
     """How far a rebuild is."""
 
     projection: str
+    phase: Phase
     events: int
     """How many there are to fold; those recorded meanwhile come on top."""
     done: int
@@ -61,6 +69,20 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
     """How long writers, or for a rollup its catch-up, had to wait at most."""
 
 
+class LastRebuild(Struct, frozen=True, kw_only=True):
+    """How a rebuild has ended, as catalog.projections keeps it."""
+
+    ended_at: datetime
+    error: str | None = None
+    """Why it failed; what was served is as it was."""
+    events: int | None = None
+    seconds: float | None = None
+    swap_milliseconds: float | None = None
+    """How long writers, or for a rollup its catch-up, had to wait at most."""
+
+
+ENDED_EARLY = "It was ended before it was done."
+
 Told = Callable[[Progress], None]
 
 
@@ -74,15 +96,35 @@ async def rebuild(conninfo: str, read_model: AnyReadModel, tell: Told = lambda _
         await connection.execute(SESSION)
         if not await _lock(connection, read_model.name):
             raise RebuildUnderWay(f"The projection {read_model.name} is being rebuilt already.")
+        why = ENDED_EARLY
         try:
             return await _Rebuild(conninfo, connection, read_model, tell).run()
         except psycopg.OperationalError:
             raise
         except psycopg.DatabaseError as error:
-            raise RebuildFailed(f"The projection {read_model.name} cannot be rebuilt: {error}") from error
+            why = _why_refused(read_model, error)
+            raise RebuildFailed(why) from error
+        except CatalogError as error:
+            why = error.detail
+            raise
         finally:
             if not connection.closed:
-                await _forget(connection, read_model)
+                await _forget(connection, read_model, why)
+
+
+def _why_refused(read_model: AnyReadModel, error: psycopg.DatabaseError) -> str:
+    """What Postgres says in its first line, and what to do about it if it is an event's fault."""
+    name = read_model.name
+    sentence = f"The projection {name} cannot be rebuilt: {error.diag.message_primary or error}."
+    if (error.sqlstate or "")[:2] not in EVENTS_FAULTS:
+        return sentence
+    if issubclass(read_model, Rollup):
+        return f"{sentence} An event cannot be folded; skip it first: `catalog resume {name} --skip`."
+    return f"{sentence} An event cannot be folded by the rules of {name}; they have to be changed first."
+
+
+EVENTS_FAULTS = ("22", "23")
+"""The classes of SQLSTATE for data that an expression cannot take, and that a table cannot hold."""
 
 
 def lock_key(name: str) -> int:
@@ -103,6 +145,7 @@ class _Rebuild:
         self.generation = generation_of(read_model)
         self.tell = tell
         self.began = time.monotonic()
+        self.phase: Phase = "folding"
         self.events = 0
         self.done = 0
         self.claiming = asyncio.Lock()
@@ -121,9 +164,11 @@ class _Rebuild:
         )
         await self._say(self.connection)
         await self._on_two_connections(lambda connection: self._fill_by(connection, position))
+        await self._enter("indexing")
         indexing = iter(self.generation.indexing())
         await self._on_two_connections(lambda connection: self._index_by(connection, indexing))
         await self.generation.analyze(self.connection)
+        await self._enter("swapping")
         await self._swap(position)
         return Rebuilt(
             projection=self.read_model.name,
@@ -201,7 +246,7 @@ class _Rebuild:
                 await self._limit_waits(SWAP_WAITS_MILLISECONDS)
                 await self._refold_touched(position, upto)
                 await self.generation.swap(self.connection)
-                await self._record(upto)
+                await self._record(upto, swap_seconds=time.monotonic() - started)
             return True
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             return False
@@ -219,22 +264,33 @@ class _Rebuild:
             await self.generation.refold(self.connection, streams[start : start + SLICE_STREAMS], upto)
         return len(streams)
 
-    async def _record(self, position: int) -> None:
+    async def _record(self, position: int, swap_seconds: float) -> None:
+        done = {
+            "events": self.events,
+            "seconds": round(time.monotonic() - self.began, 3),
+            "swap_milliseconds": round(max(self.swap_milliseconds, swap_seconds * 1000), 3),
+        }
         await self.connection.execute(
             "update catalog.projections set version = %s, fingerprint = %s, state = 'running', error = null,"
             " error_position = null, rebuild = null, changed_at = clock_timestamp(),"
+            " last_rebuild = %s || jsonb_build_object('ended_at', catalog.rfc3339(clock_timestamp())),"
             " position = case when background then greatest(position, %s) else position end where name = %s",
-            (self.read_model.version, fingerprint(self.read_model), position, self.read_model.name),
+            (self.read_model.version, fingerprint(self.read_model), Jsonb(done), position, self.read_model.name),
         )
+
+    async def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        await self._say(self.connection)
 
     async def _say(self, connection: AsyncConnection) -> None:
         progress = Progress(
             projection=self.read_model.name,
+            phase=self.phase,
             events=self.events,
             done=self.done,
-            seconds=time.monotonic() - self.began,
+            seconds=round(time.monotonic() - self.began, 3),
         )
-        facts = {"events": progress.events, "done": progress.done, "seconds": round(progress.seconds, 3)}
+        facts = {name: value for name, value in msgspec.structs.asdict(progress).items() if name != "projection"}
         await connection.execute(
             "update catalog.projections set rebuild = %s where name = %s", (Jsonb(facts), self.read_model.name)
         )
@@ -262,7 +318,7 @@ async def forget_killed_rebuilds(connection: AsyncConnection, read_models: Seque
     """Take away what rebuilds that were killed left behind: their tables and their progress."""
     for read_model in read_models:
         if await _is_left(connection, read_model) and await _lock(connection, read_model.name):
-            await _forget(connection, read_model)
+            await _forget(connection, read_model, ENDED_EARLY)
 
 
 async def _is_left(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
@@ -278,10 +334,12 @@ select exists (select from unnest(%s::text[]) as name where to_regclass(name) is
 """
 
 
-async def _forget(connection: AsyncConnection, read_model: AnyReadModel) -> None:
-    """Undo an unfinished rebuild of which this connection holds the lock, and give the lock up."""
+async def _forget(connection: AsyncConnection, read_model: AnyReadModel, why: str) -> None:
+    """Undo an unfinished rebuild of which this connection holds the lock, keep why it failed, and give the lock up."""
     await generation_of(read_model).discard(connection)
     await connection.execute(
-        "update catalog.projections set rebuild = null where name = %s and rebuild is not null", (read_model.name,)
+        "update catalog.projections set rebuild = null, last_rebuild = jsonb_build_object("
+        "'ended_at', catalog.rfc3339(clock_timestamp()), 'error', %s::text) where name = %s and rebuild is not null",
+        (why, read_model.name),
     )
     await connection.execute("select pg_advisory_unlock(%s)", (lock_key(read_model.name),))

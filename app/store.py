@@ -12,8 +12,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
-from app.errors import VersionConflict
-from app.events import E, Metadata, Recorded, TagTable
+from app.errors import Conflict, VersionConflict
+from app.events import E, Metadata, Recorded, TagTable, metadata_from
 
 VERSION_CONFLICT = "SW001"
 
@@ -209,6 +209,31 @@ async def read_mark(connection: AsyncConnection) -> int:
     return int(row[0])
 
 
+NEWEST_POSITION = "select case when is_called then last_value else 0 end from catalog.events_position_seq"
+
+
+async def check_handed_out(connection: AsyncConnection, position: int) -> None:
+    """Raises AheadOfLog for a position that no event ever had, as a reader of another, lost log may bring it.
+
+    The sequence knows at any moment; the mark would do injustice to who read behind it a moment ago.
+    """
+    row = await (await connection.execute(NEWEST_POSITION)).fetchone()
+    assert row is not None, "a sequence has one row"
+    if position > row[0]:
+        raise AheadOfLog(position, row[0])
+
+
+class AheadOfLog(Conflict):
+    """The log has not come that far"""
+
+    def __init__(self, position: int, newest: int) -> None:
+        super().__init__(
+            f"No event has the position {position}: the newest one handed out is {newest}. "
+            "If the database was restored, read again from a position up to that.",
+            newest_position=newest,
+        )
+
+
 def recorded(stream_id: int, tags: TagTable[E], stored: StoredEvent) -> Recorded[E]:
     """The stored event, decoded. Raises KeyError for a tag that `tags` does not know."""
     return Recorded(
@@ -217,7 +242,7 @@ def recorded(stream_id: int, tags: TagTable[E], stored: StoredEvent) -> Recorded
         stream_id=stream_id,
         version=stored.version,
         recorded_at=stored.recorded_at,
-        metadata=msgspec.json.decode(stored.metadata, type=Metadata),
+        metadata=metadata_from(stored.metadata),
         event=tags.decode(stored.type, stored.data),
     )
 

@@ -2,17 +2,22 @@
 
 Documents are written by SQL, so the fold is Python's. Documents and events are read in one snapshot, so that it is
 right about documents that are being written: an inline one is of its newest event, a rollup's of its checkpoint.
+What stands beside the documents is compared as well: their place in time, and what each stream counts as in a rollup.
 """
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from datetime import datetime
 from itertools import groupby
-from typing import Any
+from types import MemberDescriptorType
+from typing import Any, Literal, cast, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct
 from psycopg import AsyncConnection, IsolationLevel, sql
 
 from app.database import read_json_as_bytes
+from app.document_tables import history_table
 from app.fold_sql import AnyProjection
 from app.generations import AnyReadModel
 from app.rollup import Rollup, Totals
@@ -29,12 +34,17 @@ order by stream_id, version
 """
 EVERYTHING = 2**63 - 1
 
+What = Literal["document", "row", "past", "member"]
+"""A document; the version and the instant beside an inline one; a document that it replaced; what a stream counts as,
+and for which key."""
+
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """A document that is not what the log says; `null` where there is none."""
+    """A document, or what stands beside it, that is not what the log says; `null` where there is none."""
 
     id: int | str
     """The stream, or the key of a rollup's document."""
+    of: What
     stored: Raw
     folded: Raw
 
@@ -62,15 +72,40 @@ async def verify(conninfo: str, read_model: AnyReadModel) -> Verified:
         await _keep(connection, read_model)
         compare = _compare_rollup if issubclass(read_model, Rollup) else _compare_documents
         checked, differing = 0, []
-        async for key, stored, folded in compare(connection, read_model):  # type: ignore[arg-type]
-            checked += 1
+        async for key, what, stored, folded in compare(connection, read_model):  # type: ignore[arg-type]
+            checked += what == "document"
             if stored != folded:
-                differing.append(Difference(id=key, stored=Raw(stored), folded=Raw(folded)))
+                differing.append(Difference(id=key, of=what, stored=Raw(stored), folded=Raw(folded)))
         return Verified(projection=read_model.name, checked=checked, differing=differing)
 
 
-Compared = AsyncIterator[tuple[Any, bytes, bytes]]
-"""Of each document its key, as it is stored and as it is folded, both as canonical JSON."""
+Compared = AsyncIterator[tuple[Any, What, bytes, bytes]]
+"""Of all that is compared its key, what it is, as it is stored and as it is folded, both as canonical JSON."""
+
+NOTHING = b"null"
+
+
+class Replaced(Struct, frozen=True):
+    """A document that another has replaced, as canonical JSON."""
+
+    version: int
+    """The last at which it was so."""
+    valid_from: str
+    valid_to: str
+    document: Raw
+
+
+class Folded(Struct, frozen=True):
+    """What a stream is folded to."""
+
+    version: int
+    """That of its last event."""
+    valid_from: datetime
+    """When the last event that the rules use was recorded."""
+    document: Any
+    """Or Unreadable."""
+    past: list[Replaced]
+    """The documents before it; none if the projection keeps none, or if it is Unreadable."""
 
 
 async def _keep(connection: AsyncConnection, read_model: AnyReadModel) -> None:
@@ -81,28 +116,117 @@ async def _keep(connection: AsyncConnection, read_model: AnyReadModel) -> None:
 
 async def _compare_documents(connection: AsyncConnection, projection: AnyProjection) -> Compared:
     table = sql.Identifier("catalog", projection.name)
-    query = sql.SQL("select id, document from {} where id between %s and %s").format(table)
+    query = sql.SQL(
+        "select id, document, version, catalog.rfc3339(valid_from) from {} where id between %s and %s"
+    ).format(table)
     instance = projection()
     async for first, last in _slices(connection, table):
-        stored: dict[int, bytes] = dict(await (await connection.execute(query, (first, last))).fetchall())
-        folded: dict[int, Any] = dict(await _fold_slice(connection, projection, first, last, EVERYTHING, []))
-        for stream in sorted(stored.keys() | folded.keys()):
-            yield stream, _canonical(instance, stored.get(stream)), _canonical(instance, folded.get(stream))
+        rows = await (await connection.execute(query, (first, last))).fetchall()
+        stored: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in rows}
+        folds = await _fold_slice(connection, projection, first, last, EVERYTHING, [], projection.temporal)
+        for stream in sorted(stored.keys() | folds.keys()):
+            row, fold = stored.get(stream), folds.get(stream)
+            document = _canonical(instance, fold.document) if fold else NOTHING
+            yield stream, "document", _canonical(instance, row[0]) if row else NOTHING, document
+            if row and fold:
+                yield stream, "row", _place(*row[1:]), _place(fold.version, _rfc3339(fold.valid_from))
+        if projection.temporal:
+            async for compared in _compare_past(connection, projection, first, last, folds):
+                yield compared
+
+
+async def _compare_past(
+    connection: AsyncConnection, projection: AnyProjection, first: int, last: int, folds: dict[int, Folded]
+) -> Compared:
+    """Each replaced document, stored and folded, by its stream and the instant from which it was valid."""
+    query = sql.SQL(
+        "select id, version, catalog.rfc3339(valid_from), catalog.rfc3339(valid_to), document"
+        " from {} where id between %s and %s"
+    ).format(sql.Identifier("catalog", history_table(projection).name))
+    instance = projection()
+    stored = {
+        (stream, valid_from): msgspec.json.encode(
+            Replaced(version, valid_from, valid_to, Raw(_canonical(instance, document)))
+        )
+        for stream, version, valid_from, valid_to, document in await (
+            await connection.execute(query, (first, last))
+        ).fetchall()
+    }
+    folded = {
+        (stream, replaced.valid_from): msgspec.json.encode(replaced)
+        for stream, fold in folds.items()
+        for replaced in fold.past
+    }
+    for stream, valid_from in sorted(stored.keys() | folded.keys()):
+        key = (stream, valid_from)
+        yield stream, "past", stored.get(key, NOTHING), folded.get(key, NOTHING)
+
+
+def _place(version: int, valid_from: str) -> bytes:
+    """A document's place in time, of which its ETag is made and by which it is found as of an instant."""
+    return msgspec.json.encode({"version": version, "valid_from": valid_from})
+
+
+def _rfc3339(instant: datetime) -> str:
+    """As catalog.rfc3339 has it."""
+    return f"{instant:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 async def _compare_rollup(connection: AsyncConnection, rollup: AnyRollup) -> Compared:
     query = "select position, catalog.skipped_events(name) from catalog.projections where name = %s"
     position, skipped = await (await connection.execute(query, (rollup.name,))).fetchone() or (0, [])
-    instance, totals = rollup(), Totals({})
-    members = sql.Identifier("catalog", f"{rollup.name}_members")
-    async for first, last in _slices(connection, members):
+    instance, totals, members = rollup(), Totals({}), _Members(rollup)
+    async for first, last in _slices(connection, members.table):
         folds = await _fold_slice(connection, rollup.of, first, last, position, skipped)
-        instance.add_up(totals, (document for _, document in folds if not isinstance(document, Unreadable)))
+        stored = await members.stored(connection, first, last)
+        for stream in sorted(stored.keys() | folds.keys()):
+            member = members.folded(folds[stream].document) if stream in folds else NOTHING
+            yield stream, "member", stored.get(stream, NOTHING), member
+        readable = (fold.document for fold in folds.values() if not isinstance(fold.document, Unreadable))
+        instance.add_up(totals, readable)
     folded = {key: instance.canonical_json(document) for key, document in instance.documents(totals).items()}
     table = sql.SQL("select key, document from {}").format(sql.Identifier("catalog", rollup.name))
-    stored = {key: _canonical(instance, document) async for key, document in await connection.execute(table)}
-    for key in sorted(stored.keys() | folded.keys()):
-        yield key, stored.get(key, b"null"), folded.get(key, b"null")
+    documents = {key: _canonical(instance, document) async for key, document in await connection.execute(table)}
+    for key in sorted(documents.keys() | folded.keys()):
+        yield key, "document", documents.get(key, NOTHING), folded.get(key, NOTHING)
+
+
+class _Members:
+    """What each stream counts as in a rollup: its key, and the fields of its document that are added up."""
+
+    def __init__(self, rollup: AnyRollup) -> None:
+        self.table = sql.Identifier("catalog", f"{rollup.name}_members")
+        self._by = _name(rollup.by)
+        self._fields = sorted({_name(tally.of) for tally in rollup.rules if tally.of is not None})
+        hints = get_type_hints(rollup.of.document, include_extras=True)
+        self._part = msgspec.defstruct(
+            "Part", [(name, hints[name]) for name in self._fields], forbid_unknown_fields=True, kw_only=True
+        )
+
+    async def stored(self, connection: AsyncConnection, first: int, last: int) -> dict[int, bytes]:
+        query = sql.SQL("select id, key, part from {} where id between %s and %s").format(self.table)
+        rows = await (await connection.execute(query, (first, last))).fetchall()
+        return {stream: self._canonical(key, part) for stream, key, part in rows}
+
+    def folded(self, document: Any) -> bytes:
+        if isinstance(document, Unreadable):
+            return msgspec.json.encode(document)
+        part = {name: getattr(document, name) for name in self._fields}
+        return self._canonical(getattr(document, self._by), msgspec.json.encode(part))
+
+    def _canonical(self, key: str, part: bytes) -> bytes:
+        """A stored part of another shape means only itself."""
+        with suppress(*UNREADABLE):
+            part = msgspec.json.encode(msgspec.json.decode(part, type=self._part), order="sorted")
+        return msgspec.json.encode({"key": key, "part": Raw(part)})
+
+
+def _name(field: object) -> str:
+    return cast(MemberDescriptorType, field).__name__
+
+
+UNREADABLE = (msgspec.DecodeError, RecursionError)
+"""Of what Python does not read: another shape, but also numbers and depths that only Postgres holds."""
 
 
 def _canonical(instance: Any, document: Any) -> bytes:
@@ -111,7 +235,7 @@ def _canonical(instance: Any, document: Any) -> bytes:
         return msgspec.json.encode(document)
     try:
         return bytes(instance.canonical_json(document))
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return bytes(document)
 
 
@@ -140,19 +264,43 @@ async def _slices(connection: AsyncConnection, table: sql.Identifier) -> AsyncIt
 
 
 async def _fold_slice(
-    connection: AsyncConnection, projection: AnyProjection, first: int, last: int, position: int, skipped: list[int]
-) -> list[tuple[int, Any]]:
-    """The documents of some streams, folded in Python, or Unreadable; none of streams that have none."""
+    connection: AsyncConnection,
+    projection: AnyProjection,
+    first: int,
+    last: int,
+    position: int,
+    skipped: list[int],
+    with_past: bool = False,
+) -> dict[int, Folded]:
+    """Some streams, folded in Python; without those that have no document, nor had one."""
     rows = await (await connection.execute(EVENTS, (first, last, position, skipped))).fetchall()
-    instance = projection()
-    return [(stream, document) for stream, document in _folds(instance, rows) if document is not None]
+    folds = _folds(projection(), rows, with_past)
+    return {stream: folded for stream, folded in folds if folded.document is not None or folded.past}
 
 
-def _folds(instance: Any, rows: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-    for stream, events in groupby(rows, key=lambda row: row[0]):
-        known = (event for event in (StoredEvent(*row[1:]) for row in events) if event.type in instance.tags.types)
+def _folds(instance: Any, rows: list[tuple[Any, ...]], with_past: bool) -> Iterator[tuple[int, Folded]]:
+    for stream, its_rows in groupby(rows, key=lambda row: row[0]):
+        events = [StoredEvent(*row[1:]) for row in its_rows]
+        used = [event for event in events if instance.tags.types.get(event.type) in instance.by_event]
         try:
-            folded = instance.fold(recorded(stream, instance.tags, event) for event in known)
-        except msgspec.ValidationError as error:
-            folded = Unreadable(str(error))
-        yield stream, folded
+            document, past = _fold(instance, stream, used, with_past)
+        except UNREADABLE as error:
+            document, past = Unreadable(str(error)), []
+        yield stream, Folded(events[-1].version, (used or events)[-1].recorded_at, document, past)
+
+
+def _fold(instance: Any, stream: int, used: list[StoredEvent], with_past: bool) -> tuple[Any, list[Replaced]]:
+    """The document after all events, and those it has replaced on the way, if they are wanted."""
+    document, past = None, []
+    nexts = [*used[1:], None]
+    for event, following in zip(used, nexts, strict=True):
+        document = instance.evolve(document, recorded(stream, instance.tags, event))
+        if with_past and document is not None and following is not None:
+            replaced = Replaced(
+                following.version - 1,
+                _rfc3339(event.recorded_at),
+                _rfc3339(following.recorded_at),
+                Raw(instance.canonical_json(document)),
+            )
+            past.append(replaced)
+    return document, past

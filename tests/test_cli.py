@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,21 @@ def test_what_one_service_stored_the_next_one_finds(tmp_path: Path) -> None:
         created = httpx.post(f"{url}/api/v2/items", json=an_item()).json()
     with running_service(environment) as (url, _):
         assert httpx.get(f"{url}/api/v2/items/{created['id']}").json() == created
+
+
+def test_while_serving_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_service({"CATALOG_DATA_DIR": str(data)}) as (url, process):
+        item = httpx.post(f"{url}/api/v2/items", json=an_item()).json()
+        os.kill(int((data / "cluster" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        deadline = time.monotonic() + DONE_WITHIN_SECONDS
+        while httpx.get(f"{url}/api/v2/items/{item['id']}", timeout=30).status_code != 200:
+            assert time.monotonic() < deadline, "it was not started again"
+            time.sleep(0.1)
+        assert httpx.post(f"{url}/api/v2/items", json=an_item()).status_code == 201
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
+    assert not (data / "cluster" / "postmaster.pid").exists()
 
 
 def test_psql_reaches_the_database_in_use(tmp_path: Path) -> None:

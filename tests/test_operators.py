@@ -68,7 +68,37 @@ def test_a_rebuild_says_what_it_did(connection: psycopg.Connection) -> None:
         assert "rebuilt from 3 events in " in line
         assert " events/s); " in line
         assert f"{who} waited " in line
-    assert "items: 3 of 3 events (100 %)" in ran.stderr
+    told = [line for line in ran.stderr.splitlines() if line.startswith("items: ")]
+    assert [line.split()[1] for line in told] == ["folding,", "indexing,", "swapping,"]
+    assert told[-1] == "items: swapping, 3 of 3 events (100 %)", "no time to go is told that nobody knows"
+
+
+def test_a_rebuild_answers_in_json_and_the_lag_tells_when_it_was(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    append(connection, None, [SPADE])
+    (done,) = answer(conninfo, "rebuild", "items")
+    assert (done["projection"], done["events"]) == ("items", 1)
+    last = {each["name"]: each["last_rebuild"] for each in answer(conninfo, "lag")["projections"]}
+    assert last["owners"] is None
+    assert (last["items"]["events"], last["items"]["error"]) == (1, None)
+    assert "items: last rebuilt at " in said(conninfo, "lag")
+    assert "from 1 event in" in said(conninfo, "lag")
+
+
+def test_an_event_that_cannot_be_folded_refuses_the_rebuild_in_a_sentence_that_says_what_to_do(
+    connection: psycopg.Connection,
+) -> None:
+    conninfo = connection.info.dsn
+    append(connection, None, [Ownerless()])
+    refused = catalog("rebuild", "owners", DATABASE_URL=conninfo)
+    assert refused.returncode == 1
+    (line,) = [line for line in refused.stderr.splitlines() if line.startswith("catalog: ")]
+    assert line.startswith("catalog: The projection owners cannot be rebuilt: null value in column")
+    assert line.endswith("skip it first: `catalog resume owners --skip`.")
+    assert "CONTEXT" not in refused.stderr
+    assert answer(conninfo, "rebuild", "owners", status=1) == []
+    (owners,) = (each for each in answer(conninfo, "lag")["projections"] if each["name"] == "owners")
+    assert line == f"catalog: {owners['last_rebuild']['error']}"
 
 
 def test_a_rebuild_in_a_terminal_has_a_bar(connection: psycopg.Connection) -> None:
@@ -85,7 +115,7 @@ def test_a_rebuild_in_a_terminal_has_a_bar(connection: psycopg.Connection) -> No
         os.close(terminal)
         assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
     assert "━━━" in shown.decode()
-    assert "events/s" in shown.decode()
+    assert "items: swapping, 1 of 1 event (100 %)" in shown.decode()
 
 
 def test_what_cannot_be_rebuilt_is_said_in_a_sentence(connection: psycopg.Connection) -> None:
@@ -160,22 +190,38 @@ def test_verify_names_a_corrupted_document_and_a_rebuild_heals_it(connection: ps
     assert answer(conninfo, "verify", "items") == [{"projection": "items", "checked": 3, "differing": []}]
 
 
+def test_what_is_missing_or_too_much_is_one_line(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    append(connection, None, [SPADE])
+    connection.execute("update catalog.items set id = 7, version = 9")
+    lines = said(conninfo, "verify", "items", status=1).splitlines()
+    assert lines[0] == "items: 2 documents checked, 2 differ from the log."
+    assert [line.split() for line in lines[2:]] == [
+        ["1", "(all)", "missing", "there", "is", "one"],
+        ["7", "(all)", "there", "is", "one", "none"],
+    ]
+    connection.execute("update catalog.items set id = 1")
+    lines = said(conninfo, "verify", "items", status=1).splitlines()
+    assert lines[0] == "items: 1 document checked, 1 differs from the log."
+    assert [line.split() for line in lines[2:]] == [["1", "row:", "version", "9", "1"]]
+
+
 def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(connection: psycopg.Connection) -> None:
     conninfo = connection.info.dsn
     append(connection, None, [SPADE])
     _, _, poison, _, _ = append(connection, None, [Ownerless()])
     append(connection, None, [structs.replace(SPADE, owner_id="bob")])
-    assert "owners is not stopped." in said(conninfo, "resume", "owners")
+    assert "owners is not stopped." in said(conninfo, "resume", "owners", status=1)
     with running("project", conninfo=conninfo):
         eventually(lambda: _stopped_at(conninfo) == poison, "stopped by the event")
-        table = said(conninfo, "lag")
+        table = said(conninfo, "lag", status=1)
         assert f"owners was stopped by the event at position {poison}: null value" in table
-        states = {line.split()[0]: line.split()[1:3] for line in table.splitlines()[2:5]}
-        assert states == {
-            "items": ["inline", "—"],
-            "categories": ["running", str(poison + 1)],
-            "owners": ["stopped", str(poison - 1)],
-        }
+        assert "Nobody leads" not in table
+        assert [line.split()[:4] for line in table.splitlines()[2:5]] == [
+            ["items", "inline", "running", str(poison + 1)],
+            ["owners", "async", "stopped", str(poison - 1)],
+            ["categories", "async", "running", str(poison + 1)],
+        ]
         stopped_at = one(connection, CHANGED_AT)
         assert f"owners goes on with the event at position {poison}." in said(conninfo, "resume", "owners")
         eventually(lambda: bool(one(connection, STOPPED_SINCE, stopped_at)), "stopped by the same event again")
@@ -183,12 +229,15 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
         assert asked.returncode == 1, "nobody answers the question"
         assert f"Leave the event at position {poison} out of owners for good?" in asked.stderr
         assert _stopped_at(conninfo) == poison
-        assert "Nobody's" in said(conninfo, "resume", "owners", "--skip", "--yes")
+        (stopped,) = (each for each in answer(conninfo, "lag", status=1)["projections"] if each["error"])
+        assert "\n" not in stopped["error"]
+        assert answer(conninfo, "resume", "owners", "--skip", "--yes")["skipped"][0]["position"] == poison
         eventually(lambda: is_caught_up(connection), "caught up")
     (owners,) = (each for each in answer(conninfo, "lag")["projections"] if each["name"] == "owners")
     (skip,) = owners["skipped"]
     assert (skip["position"], skip["by"]) == (poison, pwd.getpwuid(os.getuid()).pw_name)
     assert "null value" in skip["error"]
+    assert "\n" not in skip["error"], "where in the compiled SQL it was is in the database"
     assert [key for (key,) in connection.execute("select key from catalog.owners order by key")] == ["alice", "bob"]
     assert "owners: 2 documents checked, 0 differ" in said(conninfo, "verify", "owners")
     unreadable = said(conninfo, "verify", "items", status=1)
@@ -201,7 +250,7 @@ STOPPED_SINCE = "select state = 'stopped' and changed_at > %s from catalog.proje
 
 
 def _stopped_at(conninfo: str) -> int | None:
-    states = answer(conninfo, "lag")["projections"]
+    states = json.loads(catalog("lag", "--json", DATABASE_URL=conninfo).stdout)["projections"]
     position: int | None = next(each["error_position"] for each in states if each["name"] == "owners")
     return position
 
@@ -220,3 +269,11 @@ def test_operators_need_no_other_database_than_the_embedded_one(tmp_path: Path) 
     assert catalog("migrate", **environment).returncode == 0
     assert json.loads(catalog("lag", "--json", **environment).stdout)["head"] == 0
     assert not (tmp_path / "data" / "cluster" / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_operators_make_no_catalog_where_there_is_none(tmp_path: Path, command: str) -> None:
+    ran = catalog(*command.split(), CATALOG_DATA_DIR=str(tmp_path / "data"))
+    assert ran.returncode == 1
+    assert f"there is no catalog in {tmp_path}/data yet: run `catalog serve`" in ran.stderr.replace("\n", " ")
+    assert not (tmp_path / "data").exists()

@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from app.events import Event, Metadata, TagTable
+from app.events import Event, TagTable, metadata_from
 from app.store import LogEntry
 
 TAGS: TagTable[Event] = TagTable(Event)
@@ -34,8 +33,8 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
     """Its place in the log. A string, since integers of CloudEvents have 32 bits and a position has 64."""
     version: int
     """Its place among the item's events."""
-    user: str
-    """Who acted."""
+    user: str | UnsetType = UNSET
+    """Who acted, if the log knows."""
     correlationid: str | UnsetType = UNSET
     """The request it belongs to."""
     causationid: str | UnsetType = UNSET
@@ -45,21 +44,25 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
 
 
 def cloud_event(entry: LogEntry) -> CloudEvent:
-    metadata = msgspec.json.decode(entry.metadata, type=Metadata)
+    metadata = metadata_from(entry.metadata)
     return CloudEvent(
         id=entry.event_id,
-        type=entry.type,
+        type=text(entry.type),
         subject=str(entry.stream_id),
         time=entry.recorded_at,
         position=str(entry.position),
         version=entry.version,
-        user=_text(metadata.user_id),
-        correlationid=UNSET if metadata.correlation_id is None else _text(metadata.correlation_id),
-        causationid=UNSET if metadata.causation_id is None else _text(metadata.causation_id),
+        user=_attribute(metadata.user_id),
+        correlationid=_attribute(metadata.correlation_id),
+        causationid=_attribute(metadata.causation_id),
         data=Raw(TAGS.present(entry.type, entry.data)),
     )
 
 
-def _text(value: str) -> str:
+def _attribute(value: str | None) -> str | UnsetType:
+    return UNSET if value is None else text(value)
+
+
+def text(value: str) -> str:
     """A string as CloudEvents allows it: without control characters, of which a user_id may hold a tab or newline."""
     return NO_STRING_OF_CLOUD_EVENTS.sub("\N{REPLACEMENT CHARACTER}", value)

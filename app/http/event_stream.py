@@ -16,7 +16,7 @@ from litestar.types import Receive, Send
 
 from app.errors import Unavailable
 from app.feed import AWAY_SECONDS, Feed
-from app.http.cloud_events import cloud_event
+from app.http.cloud_events import cloud_event, text
 from app.store import LogEntry, Page
 from app.tasks import end
 
@@ -142,4 +142,4 @@ class _Follower:
 def server_sent(entry: LogEntry) -> bytes:
     """One event. Its JSON is one line: Postgres writes none into jsonb, nor does msgspec."""
     event = msgspec.json.encode(cloud_event(entry))
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.position, entry.type.encode(), event)
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.position, text(entry.type).encode(), event)

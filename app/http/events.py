@@ -10,16 +10,18 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from app.database import Database
 from app.errors import Malformed
+from app.events import Event, TagTable
 from app.feed import Feed
 from app.http.cloud_events import BATCH, CloudEvent, cloud_event
 from app.http.event_stream import EVENT_STREAM, EventStream
 from app.http.links import address_of
-from app.http.problems import refuses
+from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import LARGEST_ID
 from app.item import NO_CONTROL_CHARACTERS
 from app.settings import Settings
-from app.store import Page, read_mark, read_settled
+from app.store import Page, check_handed_out, read_mark, read_settled
 
+TYPES = tuple(TagTable(Event).types)
 LARGEST_POSITION = 2**63 - 1
 STREAMED_AT_ONCE = 100
 
@@ -35,7 +37,7 @@ StreamAfter = Annotated[
 PageLimit = Annotated[int, QueryParameter(ge=1, le=1000)]
 EventType = Annotated[
     str | None,
-    QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Only these, such as `item_created`."),
+    QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description=f"Only these: {', '.join(TYPES)}."),
 ]
 ItemId = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
 LastEventId = Annotated[
@@ -49,7 +51,7 @@ class EventLog(Controller):
     path = "/events"
     tags = ("the log",)
 
-    @get(summary="Settled events, in order", media_type=BATCH, responses=refuses())
+    @get(summary="Settled events, in order", media_type=BATCH, responses=refuses(409))
     async def events(
         self,
         request: Request[Any, Any, Any],
@@ -61,8 +63,11 @@ class EventLog(Controller):
         item_id: ItemId = None,
     ) -> Response[list[CloudEvent]]:
         """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is."""
+        _check_type(type)
         async with database.connection() as connection:
             page = await read_settled(connection, after, limit, type, item_id)
+            if not page.events:
+                await check_handed_out(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:
             path = request.scope["path"].rstrip("/")
@@ -71,7 +76,7 @@ class EventLog(Controller):
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
         return Response(body, media_type=BATCH, headers=headers)
 
-    @get("/stream", summary="The log, live", media_type=EVENT_STREAM, responses={200: STREAM, **refuses()})
+    @get("/stream", summary="The log, live", media_type=EVENT_STREAM, responses={200: STREAM, **refuses(409)})
     async def stream(
         self,
         database: NamedDependency[Database],
@@ -84,16 +89,25 @@ class EventLog(Controller):
         """Each settled event once and in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
         It goes on behind `Last-Event-ID`, else behind `after`; with neither it begins now, and says where that is by
         an id without an event."""
+        _check_type(type)
 
         async def read(position: int) -> Page:
             async with database.connection() as connection:
                 return await read_settled(connection, position, STREAMED_AT_ONCE, type, item_id)
 
         begins = _position(last_event_id) if last_event_id else after
-        if begins is not None:
-            return EventStream(feed, read, begins, says_where=False)
         async with database.connection() as connection:
-            return EventStream(feed, read, await read_mark(connection), says_where=True)
+            if begins is None:
+                return EventStream(feed, read, await read_mark(connection), says_where=True)
+            await check_handed_out(connection, begins)
+        return EventStream(feed, read, begins, says_where=False)
+
+
+def _check_type(type: str | None) -> None:
+    """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
+    if type is not None and type not in TYPES:
+        detail = f"There is no event of this type; there are {', '.join(TYPES)}."
+        raise invalid_input([FieldProblem(pointer="/type", detail=detail, source="query")])
 
 
 def _position(last_event_id: str) -> int:

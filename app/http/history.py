@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from app.database import Database
 from app.documents import Document, Documents
-from app.events import ItemCreated, Metadata, tag_of
+from app.events import ItemCreated, metadata_from, tag_of
 from app.http.answers import FOR_EVER, ItemDocument, encoded, etag, is_unchanged, json_answer, with_members
 from app.http.memento import (
     LINK_FORMAT,
@@ -32,6 +32,9 @@ from app.http.requests import IfNoneMatch
 from app.item import ItemNotFound
 from app.settings import Settings
 from app.store import StoredEvent, read_surroundings
+
+NOBODY_KNOWN = "unknown"
+"""Who acted where an event does not say: only one that came into the log past this service."""
 
 Timestamp = Annotated[
     str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
@@ -233,4 +236,4 @@ def _audit_entry(event: StoredEvent) -> dict[str, Any]:
 
 
 def _actor(event: StoredEvent) -> str:
-    return msgspec.json.decode(event.metadata, type=Metadata).user_id
+    return metadata_from(event.metadata).user_id or NOBODY_KNOWN

@@ -12,8 +12,9 @@ from app.http.links import address_of
 from app.http.problems import refuses
 from app.http.requests import UserId
 from app.item import NO_CONTROL_CHARACTERS
-from app.machinery import Machinery, State, States
+from app.machinery import Machinery
 from app.settings import Settings
+from app.states import State, States
 from app.verify import Difference
 
 DIFFERENCES_AT_MOST = 100

@@ -294,6 +294,29 @@ def test_a_postmaster_killed_under_its_own_process_is_replaced(folder: Path) -> 
     first.stop()
 
 
+def test_a_supervised_server_that_is_killed_is_started_again_where_its_users_find_it(folder: Path) -> None:
+    """The second one asked for a port, came too late for it, and must not move the server now."""
+    with (
+        EmbeddedPostgres(folder, settings=FAST) as first,
+        EmbeddedPostgres(folder, settings=FAST, tcp_port=free_port()) as second,
+        first.supervised(),
+        second.supervised(),
+    ):
+        for _ in range(2):
+            killed = postmaster(folder) or 0
+            os.kill(killed, signal.SIGKILL)
+            until(lambda killed=killed: (postmaster(folder) or killed) != killed)  # type: ignore[misc]
+            until(lambda: answers(first.conninfo) and answers(second.conninfo))
+        assert execute(first.conninfo, "select answer from kept") == 42
+
+
+def answers(conninfo: str) -> bool:
+    try:
+        return execute(conninfo, "select 1") == 1
+    except psycopg.OperationalError:
+        return False
+
+
 def test_a_killed_postmaster_does_not_keep_its_service_from_stopping(folder: Path) -> None:
     with EmbeddedPostgres(folder, settings=FAST):
         os.kill(postmaster(folder) or 0, signal.SIGKILL)

@@ -118,8 +118,10 @@ def test_lag_grows_while_nobody_projects_and_is_gone_when_somebody_does(alone: h
     until(lambda: lag(alone, "seconds") > before + 0.1, "the lag did not grow")
     assert value(scrape(alone), "log_settled_position") == 0
     assert value(scrape(alone), "log_head_position") == 3
+    assert value(scrape(alone), "projector_leads") == 0
     with running_service({"DATABASE_URL": conninfo}):
         until(lambda: lag(alone, "events") == 0, "nobody projected")
+        assert value(scrape(alone), "projector_leads") == 1, "whoever it is"
         assert lag(alone, "seconds") == 0
     alone.post("/api/v2/items", json=an_item())
     assert lag(alone, "events") == 1, "the leader is gone"
@@ -189,6 +191,10 @@ def test_while_the_database_is_away_a_scrape_answers_with_what_there_is(
             connection.execute(allow.format(name, sql.SQL("true")))
     assert value(samples, "database_up") == 0
     assert value(samples, "events_stored_total", event_type="item_created") == 1
-    assert not [name for name, _ in samples if name.startswith(("read_model", "catalog_items"))], "rather than stale"
+    known = ("read_model", "catalog_items", "log_", "projector_leads")
+    assert not [name for name, _ in samples if name.startswith(known)], "rather than stale, or 0"
     until(lambda: value(scrape(own), "database_up") == 1, "it did not recover")
-    assert value(scrape(own), "read_model_lag_events", projection="owners") is not None
+    samples = scrape(own)
+    assert value(samples, "read_model_lag_events", projection="owners") is not None
+    assert value(samples, "log_head_position") == 1
+    assert not [name for name, _ in samples if name.endswith("_created")]

@@ -89,6 +89,27 @@ def test_corrupt_missing_and_surplus_documents_are_named_and_healed(connection: 
     assert differences(connection.info.dsn) == []
 
 
+def test_a_wrong_version_instant_or_member_beside_right_documents_is_named_and_healed(
+    connection: psycopg.Connection,
+) -> None:
+    """They lie in wait: the ETag is the version, and a rollup's next sum is of its members."""
+    first, second, third, *_ = some_items(connection)
+    connection.execute("update catalog.items set version = 7 where id = %s", (first,))
+    connection.execute("update catalog.items set valid_from = 'infinity' where id = %s", (second,))
+    connection.execute("update catalog.owners_members set key = 'bob' where id = %s", (first,))
+    connection.execute("update catalog.categories_members set part = '{}' where id = %s", (second,))
+    connection.execute("delete from catalog.categories_members where id = %s", (third,))
+    connection.execute("insert into catalog.owners_members values (2000000, 'nobody', '{}')")
+    assert [(each.of, each.id) for each in differences(connection.info.dsn)] == [
+        *(("row", first), ("row", second)),
+        *(("member", first), ("member", 2_000_000)),
+        *(("member", second), ("member", third)),
+    ]
+    for read_model in PROJECTIONS:
+        rebuilt(connection, read_model)
+    assert differences(connection.info.dsn) == []
+
+
 def test_a_rebuild_while_events_keep_coming_ends(connection: psycopg.Connection) -> None:
     streams, told = some_items(connection), []
 
