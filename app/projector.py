@@ -18,6 +18,7 @@ from app.generations import AnyReadModel, fingerprint
 from app.rebuild import RebuildFailed, forget_killed_rebuilds, rebuild
 from app.rollup import Rollup
 from app.settled import settle
+from app.tasks import end
 
 logger = logging.getLogger("catalog")
 
@@ -82,8 +83,7 @@ class Projector:
         try:
             await self._lead(connection)
         finally:
-            tending.cancel()
-            await asyncio.gather(tending, return_exceptions=True)
+            await end(tending)
 
     async def _try_to_lead(self, connection: AsyncConnection) -> bool:
         cursor = await connection.execute("select pg_try_advisory_lock(%s)", (LEADER_LOCK,))

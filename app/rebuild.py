@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -81,7 +82,8 @@ async def rebuild(conninfo: str, read_model: AnyReadModel, tell: Told = lambda _
         except psycopg.DatabaseError as error:
             raise RebuildFailed(f"The projection {read_model.name} cannot be rebuilt: {error}") from error
         finally:
-            if not connection.closed:
+            # On a connection that died, the next rebuild or projector cleans up; a cancellation must go through.
+            with suppress(psycopg.Error):
                 await _forget(connection, read_model)
 
 

@@ -33,6 +33,31 @@ from tests.soak.load import (
 
 HAND_OVER_SECONDS = 10.0
 
+LEADER = """
+select pid
+from pg_locks
+where locktype = 'advisory'
+    and granted
+    and objid = %s
+    and database = (select oid from pg_database where datname = current_database())
+"""
+END_EVERYBODY_LEADER_FIRST = f"""
+select pg_terminate_backend(pid)
+from (
+    select pid
+    from pg_stat_activity
+    where datname = current_database()
+    order by pid in ({LEADER}) desc
+    offset 0
+) as ended
+where pid <> all (%s)
+"""
+
+
+def leader_lock_half() -> int:
+    """How pg_locks shows the lower half of the lock's key."""
+    return LEADER_LOCK & 0xFFFFFFFF
+
 
 async def catch_up_from_everywhere(conninfo: str, at_once: int) -> None:
     await asyncio.gather(*(catch_up_all(conninfo, batch_events) for batch_events in range(1, at_once + 1)))
@@ -84,15 +109,14 @@ def test_the_audit_would_see_an_event_that_is_missed(connection: psycopg.Connect
 def test_a_leader_whose_connection_is_ended_is_followed_within_seconds(connection: psycopg.Connection) -> None:
     conninfo, ended = connection.info.dsn, Event()
     audit(conninfo)
-    leader = "select pid from pg_locks where locktype = 'advisory' and granted and objid = %s::bigint & 4294967295"
-    leader += " and database = (select oid from pg_database where datname = current_database())"
     projectors = [Projector(conninfo, PROJECTIONS) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(asyncio.run, run_for_a_while(each, ended)) for each in projectors]
         try:
             for _ in range(3):
-                until(lambda: connection.execute(leader, (LEADER_LOCK,)).fetchone() is not None)
-                connection.execute(f"select pg_terminate_backend(pid) from ({leader}) as leader", (LEADER_LOCK,))
+                until(lambda: connection.execute(LEADER, (leader_lock_half(),)).fetchone() is not None)
+                ended_one = f"select pg_terminate_backend(pid) from ({LEADER}) as leader"
+                connection.execute(ended_one, (leader_lock_half(),))
                 append(connection, None, [SPADE, SWAPPED])
                 assert until(lambda: is_caught_up(conninfo), HAND_OVER_SECONDS) < HAND_OVER_SECONDS
                 assert sum(each.leads for each in projectors) == 1
@@ -171,6 +195,29 @@ def test_a_rebuild_that_cannot_succeed_does_not_keep_the_leader_from_its_work(co
             until(lambda: connection.execute(fingerprints).fetchall() == [("owners",)])
             *_, head, _, _ = append(connection, None, [SPADE])
             until(lambda: state_of(connection, "categories")[0] == head)
+        finally:
+            ended.set()
+        running.result()
+
+
+def test_a_leader_that_dies_in_the_middle_of_its_rebuild_is_followed(connection: psycopg.Connection) -> None:
+    """The rebuild's connections die with the leader's: it must neither go on nor keep the projector from leading."""
+    conninfo, ended = connection.info.dsn, Event()
+    append(connection, None, [SPADE])
+    connection.execute("update catalog.projections set fingerprint = 'of other rules' where name = 'items'")
+    projector = Projector(conninfo, PROJECTIONS)
+    with psycopg.connect(conninfo) as reader, ThreadPoolExecutor(1) as pool:
+        reader.execute("select from catalog.items")
+        running = pool.submit(asyncio.run, run_for_a_while(projector, ended, wakes=True))
+        try:
+            ready = "select rebuild -> 'done' = rebuild -> 'events' from catalog.projections where name = 'items'"
+            until(lambda: connection.execute(ready).fetchone() == (True,))
+            ours = [connection.info.backend_pid, reader.info.backend_pid]
+            connection.execute(END_EVERYBODY_LEADER_FIRST, (leader_lock_half(), ours))
+            reader.rollback()
+            append(connection, None, [SPADE])
+            until(lambda: is_caught_up(conninfo) and projector.leads)
+            assert connection.execute(LEADER, (leader_lock_half(),)).fetchone() is not None
         finally:
             ended.set()
         running.result()

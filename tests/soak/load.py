@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Barrier, Event
 from typing import Any
 
@@ -21,6 +21,7 @@ from app.main import PROJECTIONS
 from app.projector import Projector, catch_up
 from app.rollup import Rollup
 from app.settled import settle
+from app.tasks import end
 from app.verify import verify
 from tests.items import an_item
 from tests.log import METADATA, append
@@ -181,11 +182,11 @@ def idle_in_a_transaction_elsewhere(conninfo: str) -> Iterator[None]:
         yield
 
 
-async def run_for_a_while(projector: Projector, ended: Event) -> None:
-    """Run it until `ended`, which another thread sets."""
+async def run_for_a_while(projector: Projector, ended: Event, wakes: bool = False) -> None:
+    """Run it until `ended`, which another thread sets; woken all the time, if it shall never be idle."""
     task = asyncio.create_task(projector.run())
-    while not ended.is_set():  # noqa: ASYNC110, a thread's event
+    while not ended.is_set():
         await asyncio.sleep(0.02)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+        if wakes:
+            projector.wake()
+    await end(task)
