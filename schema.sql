@@ -67,7 +67,7 @@ create table if not exists catalog.projections (
     fingerprint text not null,
     background boolean not null,
     position bigint not null default 0,
-    state text not null default 'running' check (state in ('running', 'stopped')),
+    state text not null default 'running' check (state in ('running', 'stopped', 'outdated')),
     error text,
     error_position bigint,
     skipped jsonb not null default '[]',
@@ -80,7 +80,7 @@ comment on column catalog.projections.version is 'The version in the code that t
 comment on column catalog.projections.fingerprint is 'SHA-256 of the compiled rules that the documents were folded by.';
 comment on column catalog.projections.background is 'Whether it is caught up in the background, or written inline.';
 comment on column catalog.projections.position is 'The checkpoint of a background projection: applied up to here, exactly once.';
-comment on column catalog.projections.state is 'running, or stopped by an event that it raised on.';
+comment on column catalog.projections.state is 'running; stopped by an event that it raised on; outdated: installed with other rules, yet to be rebuilt.';
 comment on column catalog.projections.error is 'What it raised.';
 comment on column catalog.projections.error_position is 'The event it raised on.';
 comment on column catalog.projections.skipped is 'Events skipped by an operator: [{position, by, at, error}].';

@@ -165,9 +165,12 @@ def _folding(projection: AnyProjection, where: str) -> str:
 
 
 def fingerprint(read_model: AnyReadModel) -> str:
-    """SHA-256 of what the documents of a read model depend on: its fold and its version."""
-    folded = f"{generation_of(read_model).insert(SLICE)} {adding_up_of(read_model)} {read_model.version}"
-    return hashlib.sha256(folded.encode()).hexdigest()
+    """SHA-256 of what the documents of a read model and their tables depend on: fold, columns, indexes, version."""
+    generation = generation_of(read_model)
+    indexed = member_index(read_model) if issubclass(read_model, Rollup) else indexes(read_model)
+    installed = [line for line in f"{generation.create()}{indexed}".splitlines() if not line.startswith("comment on")]
+    parts = [generation.insert(SLICE), adding_up_of(read_model), *installed, str(read_model.version)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def adding_up_of(read_model: AnyReadModel) -> str:

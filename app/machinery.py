@@ -55,7 +55,8 @@ class State(Struct, frozen=True, kw_only=True):
     """How many events it has still to apply, settled or not."""
     lag_seconds: float
     """The age of the oldest of them, by the clock; 0 when there is none."""
-    state: Literal["running", "stopped"]
+    state: Literal["running", "stopped", "outdated"]
+    """Outdated: a release with other rules was installed, and it is yet to be rebuilt by them."""
     error: str | None
     """What the event raised that stopped it."""
     error_position: int | None
@@ -89,13 +90,18 @@ class Machinery:
         read_models: Sequence[AnyReadModel],
         replayed: Replayed = lambda *_: None,
         wake: Callable[[], None] = lambda: None,
+        release: str | None = None,
     ) -> None:
-        """`replayed` hears how many seconds a rebuild or verification took, `wake` when a projection may go on."""
+        """`replayed` hears how many seconds a rebuild or verification took, `wake` when a projection may go on.
+
+        Rebuilds are refused unless `release` is the checksum of the installed schema.
+        """
         self._conninfo = conninfo
         self._database = database
         self._read_models = {each.name: each for each in read_models}
         self._replayed = replayed
         self._wake = wake
+        self._release = release
         self._rebuilds: set[asyncio.Task[CatalogError | None]] = set()
         self._last: dict[str, LastRebuild] = {}
 
@@ -183,7 +189,7 @@ class Machinery:
         """Why it failed, if it did; then nothing that is served has changed."""
         name, error = read_model.name, None
         try:
-            done = await rebuild(self._conninfo, read_model, lambda _: begun.set())
+            done = await rebuild(self._conninfo, read_model, lambda _: begun.set(), self._release)
         except CatalogError as refused:
             error = refused
         except psycopg.Error as failed:

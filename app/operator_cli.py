@@ -19,7 +19,7 @@ from app import operator_facts as facts
 from app import operator_tables as tables
 from app import projector
 from app.console import complain, console, database_in_use, exit_when_told, run_until_told
-from app.database import check_schema
+from app.database import check_schema, checksum
 from app.errors import CatalogError, Conflict, NotFound
 from app.generations import AnyReadModel
 from app.main import PROJECTIONS, schema_sql
@@ -74,7 +74,7 @@ def project_command() -> None:
     exit_when_told()
     with current_database() as conninfo:
         console.print("The projector runs.")
-        run_until_told(projector.Projector(conninfo, PROJECTIONS).run())
+        run_until_told(projector.Projector(conninfo, PROJECTIONS, checksum(schema_sql())).run())
 
 
 @click.command("rebuild")
@@ -96,7 +96,7 @@ def _rebuild(conninfo: str, read_model: AnyReadModel) -> bool:
     """Whether it was rebuilt; why not is said."""
     try:
         with telling_progress() as tell:
-            rebuilt = run_until_told(rebuild(conninfo, read_model, tell), INTERRUPTED)
+            rebuilt = run_until_told(rebuild(conninfo, read_model, tell, checksum(schema_sql())), INTERRUPTED)
     except CatalogError as error:
         complain(error.detail)
         return False

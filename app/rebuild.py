@@ -16,6 +16,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
 
+from app.database import MIGRATION_LOCK
 from app.errors import Conflict, Unavailable
 from app.generations import AnyReadModel, fingerprint, generation_of
 from app.settled import settle
@@ -65,18 +66,22 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
 Told = Callable[[Progress], None]
 
 
-async def rebuild(conninfo: str, read_model: AnyReadModel, tell: Told = lambda _: None) -> Rebuilt:
+async def rebuild(
+    conninfo: str, read_model: AnyReadModel, tell: Told = lambda _: None, release: str | None = None
+) -> Rebuilt:
     """Build the next generation of a read model and swap it in; `tell` hears of the progress.
 
-    Raises RebuildUnderWay if somebody is at it, RebuildFailed if the log cannot be folded, and Unavailable if the swap
-    never got its locks; what is served is then what it was.
+    `release` is the checksum of the schema that the read model belongs to, by default of the installed one.
+    Raises RebuildUnderWay if somebody is at it, RebuildFailed if the log cannot be folded or another release is
+    installed, and Unavailable if the swap never got its locks; what is served is then what it was.
     """
     async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
         await connection.execute(SESSION)
-        if not await _lock(connection, read_model.name):
+        if not await try_lock(connection, lock_key(read_model.name)):
             raise RebuildUnderWay(f"The projection {read_model.name} is being rebuilt already.")
         try:
-            return await _Rebuild(conninfo, connection, read_model, tell).run()
+            release = release or await installed_release(connection)
+            return await _Rebuild(conninfo, connection, read_model, tell, release).run()
         except psycopg.OperationalError:
             raise
         except psycopg.DatabaseError as error:
@@ -92,18 +97,29 @@ def lock_key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"catalog rebuild {name}".encode()).digest()[:8], signed=True)
 
 
-async def _lock(connection: AsyncConnection, name: str) -> bool:
-    cursor = await connection.execute("select pg_try_advisory_lock(%s)", (lock_key(name),))
+async def try_lock(connection: AsyncConnection, key: int) -> bool:
+    """Take a lock for as long as the connection lasts, unless somebody has it."""
+    cursor = await connection.execute("select pg_try_advisory_lock(%s)", (key,))
     return await cursor.fetchone() == (True,)
 
 
+async def installed_release(connection: AsyncConnection) -> str | None:
+    """The checksum of the schema that was installed last."""
+    query = "select checksum from catalog.installed order by installation desc limit 1"
+    row = await (await connection.execute(query)).fetchone()
+    return row[0] if row else None
+
+
 class _Rebuild:
-    def __init__(self, conninfo: str, connection: AsyncConnection, read_model: AnyReadModel, tell: Told) -> None:
+    def __init__(
+        self, conninfo: str, connection: AsyncConnection, read_model: AnyReadModel, tell: Told, release: str | None
+    ) -> None:
         self.conninfo = conninfo
         self.connection = connection
         self.read_model = read_model
         self.generation = generation_of(read_model)
         self.tell = tell
+        self.release = release
         self.began = time.monotonic()
         self.events = 0
         self.done = 0
@@ -115,6 +131,7 @@ class _Rebuild:
         self.swap_milliseconds = 0.0
 
     async def run(self) -> Rebuilt:
+        await self._check_release()
         position = (await settle(self.connection)).position
         (self.generation.skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
         await self.generation.begin(self.connection)
@@ -193,6 +210,8 @@ class _Rebuild:
         try:
             async with self.connection.transaction():
                 await self._limit_waits(self.generation.lock_waits_milliseconds)
+                await self.connection.execute("select pg_advisory_xact_lock_shared(%s)", (MIGRATION_LOCK,))
+                await self._check_release()
                 upto = max(position, await self.generation.lock(self.connection))
                 await self._limit_waits(SWAP_WAITS_MILLISECONDS)
                 await self._refold_touched(position, upto)
@@ -203,6 +222,12 @@ class _Rebuild:
             return False
         finally:
             self.swap_milliseconds = max(self.swap_milliseconds, (time.monotonic() - started) * 1000)
+
+    async def _check_release(self) -> None:
+        """What is folded by another release's rules must not take the place of what the installed ones write into."""
+        if await installed_release(self.connection) != self.release:
+            why = "the database holds another release's schema"
+            raise RebuildFailed(f"The projection {self.read_model.name} cannot be rebuilt: {why}.")
 
     async def _limit_waits(self, milliseconds: int) -> None:
         await self.connection.execute("select set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
@@ -257,7 +282,7 @@ from (
 async def forget_killed_rebuilds(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> None:
     """Take away what rebuilds that were killed left behind: their tables and their progress."""
     for read_model in read_models:
-        if await _is_left(connection, read_model) and await _lock(connection, read_model.name):
+        if await _is_left(connection, read_model) and await try_lock(connection, lock_key(read_model.name)):
             await _forget(connection, read_model)
 
 

@@ -13,9 +13,13 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from app.database import checksum, migrate, schema_file
+from app.document_sql import compile_projections
+from app.events import Event as AnyEvent
 from app.generations import AnyReadModel, fingerprint
-from app.main import PROJECTIONS
-from app.projector import Projector
+from app.main import PROJECTIONS, schema_sql
+from app.projection import Projection
+from app.projector import Projector, register
 from app.rebuild import (
     SWAP_WAITS_MILLISECONDS,
     Progress,
@@ -25,8 +29,12 @@ from app.rebuild import (
     lock_key,
     rebuild,
 )
-from projections.items import Items
-from projections.owners import Owners
+from app.rollup import Rollup, counts, earliest, keyed, latest
+from app.rules import Index
+from app.verify import verify
+from projections.categories import Categories
+from projections.items import Item, Items
+from projections.owners import Owner, Owners
 from tests.log import append
 from tests.soak.load import SPADE, SWAPPED, catch_up_all, differences, poison, run_for_a_while, until, write_directly
 
@@ -273,3 +281,91 @@ def test_a_cancelled_rebuild_leaves_nothing_behind(connection: psycopg.Connectio
 
     asyncio.run(cancelled())
     assert leftovers(connection) == []
+
+
+class WiderOwner(Owner, frozen=True, kw_only=True):
+    by_name: dict[str, int]
+
+
+class WiderOwners(Rollup[WiderOwner, Item]):
+    """The owners of a later release, which also counts names."""
+
+    name = "owners"
+    of = Items
+    by = Item.owner_id
+    rules = (
+        keyed(WiderOwner.owner_id),
+        counts(WiderOwner.total_items),
+        counts(WiderOwner.by_status, by=Item.status),
+        counts(WiderOwner.by_category, by=Item.category),
+        earliest(WiderOwner.first_activity_at, Item.created_at),
+        latest(WiderOwner.latest_activity_at, Item.updated_at),
+        counts(WiderOwner.by_name, by=Item.name),
+    )
+
+
+def test_a_changed_rollup_waits_for_its_rebuild_and_is_not_stopped_by_an_innocent_event(
+    connection: psycopg.Connection,
+) -> None:
+    conninfo = connection.info.dsn
+    some_items(connection, 3)
+    later = (Items, WiderOwners, Categories)
+    migrate(conninfo, schema_file() + compile_projections(later), lambda opened: register(opened, later))
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(conninfo))
+    states = (
+        "select name, state, lag_events from catalog.projections join catalog.projection_lag using (name) order by 1"
+    )
+    assert connection.execute(states).fetchall() == [("categories", "running", 0), ("owners", "outdated", 1)]
+    assert connection.execute("select document ->> 'total_items' from catalog.owners").fetchall() == [("3",)]
+    asyncio.run(Projector(conninfo, later).tend())
+    asyncio.run(catch_up_all(conninfo))
+    assert connection.execute(states).fetchall() == [("categories", "running", 0), ("owners", "running", 0)]
+    verified = asyncio.run(verify(conninfo, WiderOwners))
+    assert (verified.checked, verified.differing) == (1, [])
+
+
+def test_only_the_installed_release_rebuilds_and_after_a_rollback_it_is_the_older_one(
+    connection: psycopg.Connection,
+) -> None:
+    ours, fingerprints = checksum(schema_sql()), "select fingerprint from catalog.projections"
+    some_items(connection, 3)
+    connection.execute("update catalog.projections set fingerprint = 'of later rules', version = 2")
+    connection.execute("insert into catalog.installed (checksum) values ('of a later release')")
+    projector = Projector(connection.info.dsn, PROJECTIONS, ours)
+    asyncio.run(projector.tend())
+    assert set(connection.execute(fingerprints)) == {("of later rules",)}
+    connection.execute("insert into catalog.installed (checksum) values (%s)", (ours,))
+    asyncio.run(projector.tend())
+    assert set(connection.execute(fingerprints)) == {(fingerprint(each),) for each in PROJECTIONS}
+
+
+def test_a_rebuild_is_refused_when_another_release_is_installed_before_it_or_meanwhile(
+    connection: psycopg.Connection,
+) -> None:
+    some_items(connection, 3)
+    table = connection.execute("select 'catalog.items'::regclass::oid").fetchone()
+
+    def install_another(_: Progress) -> None:
+        connection.execute("insert into catalog.installed (checksum) values ('of another release')")
+
+    with pytest.raises(RebuildFailed, match="another release's schema"):
+        rebuilt(connection, Items, install_another)
+    with pytest.raises(RebuildFailed, match="another release's schema"):
+        asyncio.run(rebuild(connection.info.dsn, Items, release=checksum(schema_sql())))
+    assert connection.execute("select 'catalog.items'::regclass::oid").fetchone() == table
+    assert leftovers(connection) == []
+
+
+def test_a_changed_index_is_a_reason_to_rebuild_and_a_changed_comment_is_none() -> None:
+    def items_with(*given: Index) -> Any:
+        class Shelf(Projection[Item, AnyEvent]):
+            name = "items"
+            rules = Items.rules
+            indexes = given
+
+        return Shelf
+
+    by_name, described = Index((Item.name,)), Index((Item.name,), serves="a listing")
+    assert fingerprint(items_with(by_name)) != fingerprint(items_with())
+    assert fingerprint(items_with(by_name)) == fingerprint(items_with(described))
