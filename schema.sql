@@ -386,18 +386,32 @@ comment on function catalog.skipped_events is 'The positions that an operator ha
 create or replace function catalog.table_holders(p_tables text[]) returns setof text
 language sql volatile
 begin atomic
-    select virtualtransaction
+    select distinct virtualtransaction
     from pg_locks
     where locktype = 'relation'
         and granted
         and pid <> pg_backend_pid()
         and database = (select oid from pg_database where datname = current_database())
-        and relation in (select to_regclass('catalog.' || quote_ident(name)) from unnest(p_tables) as name)
-    group by virtualtransaction
-    having not bool_or(mode = 'RowExclusiveLock');
+        and relation in (select to_regclass('catalog.' || quote_ident(name)) from unnest(p_tables) as name);
 end;
-comment on function catalog.table_holders is
-    'The transactions that use tables just now, apart from those that write to them.';
+comment on function catalog.table_holders is 'The transactions that use tables just now, be it to read or to write.';
+
+create or replace function catalog.snapshot_holders() returns setof text
+language sql volatile
+begin atomic
+    select pg_locks.virtualtransaction || ' ' || backend_xmin
+    from pg_stat_activity
+    join pg_locks using (pid)
+    where datname = current_database()
+        and pid <> pg_backend_pid()
+        and pid not in (select pg_stat_progress_vacuum.pid from pg_stat_progress_vacuum)
+        and locktype = 'virtualxid'
+        and mode = 'ExclusiveLock'
+        and backend_xmin is not null;
+end;
+comment on function catalog.snapshot_holders is
+$$The snapshots that are in use in this database just now: rows that are committed from now on are not there for them.
+A vacuum looks at all rows, whatever its snapshot.$$;
 
 create or replace function catalog.swap_in(p_current text, p_next text) returns void
 language plpgsql volatile as $$

@@ -73,6 +73,9 @@ class Generation:
         """The transactions that a swap would have to wait for just now."""
         return await _texts(connection, HOLDERS_AND_WRITERS, list(self.tables.values()))
 
+    async def add_up(self, connection: AsyncConnection) -> None:
+        """Write what is made from the folded documents; again, as far as that has changed."""
+
     async def swap(self, connection: AsyncConnection) -> None:
         for next_name, name in self.tables.items():
             await connection.execute("select catalog.swap_in(%s, %s)", (name, next_name))
@@ -114,9 +117,13 @@ class RollupGeneration(Generation):
     async def holders(self, connection: AsyncConnection) -> set[str]:
         return await _texts(connection, HOLDERS, list(self.tables.values()))
 
-    async def swap(self, connection: AsyncConnection) -> None:
+    async def add_up(self, connection: AsyncConnection) -> None:
+        """Rows that stay as they are are seen by older snapshots, too."""
         added = adding_up(self.rollup, f"catalog.{self.filled}")
-        await connection.execute(_sql(f"insert into catalog.{self.name}{NEXT} (key, document)\n{added}"))
+        await connection.execute(_sql(ADD_UP.format(table=f"catalog.{self.name}{NEXT}", added=added)))
+
+    async def swap(self, connection: AsyncConnection) -> None:
+        await self.add_up(connection)
         await connection.execute(sql.SQL("analyze {}").format(_table(self.name + NEXT)))
         await super().swap(connection)
 
@@ -140,6 +147,20 @@ class RollupGeneration(Generation):
 def generation_of(read_model: AnyReadModel) -> Generation:
     return RollupGeneration(read_model) if issubclass(read_model, Rollup) else Generation(read_model)
 
+
+ADD_UP = """
+with added (key, document) as materialized (
+{added}
+), gone as (
+    delete from {table} as stored
+    where not exists (select from added where added.key = stored.key)
+)
+insert into {table} as stored (key, document)
+select key, document from added
+on conflict (key) do update
+set document = excluded.document
+where stored.document <> excluded.document
+"""
 
 HOLDERS = "select catalog.table_holders(%s)"
 HOLDERS_AND_WRITERS = f"{HOLDERS} union select catalog.gate_holders()"

@@ -27,8 +27,11 @@ ROUNDS_AT_MOST = 10
 HELD_LONG_SECONDS = 0.05
 SWAP_WAITS_MILLISECONDS = 250
 """Writers and readers wait no longer than this for a swap that itself has to wait; it is then tried again."""
+SWAP_PAUSES_SECONDS = (0.05, 5.0)
+"""After the first attempt that had to let go, up to after the last ones."""
 SWAP_PATIENCE_SECONDS = 600.0
-"""How long a finished generation waits for long transactions on the old one to end."""
+"""How long a finished generation waits for long transactions on the old one, and for old snapshots, to end."""
+SHORT_WAIT_SECONDS = 1.0
 
 SESSION = "set timezone to 'UTC'; set client_connection_check_interval = '1s'; set work_mem = '32MB'"
 """A rebuild that is killed must not hold its lock until its statement is done."""
@@ -110,6 +113,12 @@ async def installed_release(connection: AsyncConnection) -> str | None:
     return row[0] if row else None
 
 
+async def snapshot_holders(connection: AsyncConnection) -> set[str]:
+    """The transactions that read as of an instant before now."""
+    cursor = await connection.execute("select catalog.snapshot_holders()")
+    return {holder for (holder,) in await cursor.fetchall()}
+
+
 class _Rebuild:
     def __init__(
         self, conninfo: str, connection: AsyncConnection, read_model: AnyReadModel, tell: Told, release: str | None
@@ -129,6 +138,8 @@ class _Rebuild:
         self.last = 0
         """The last stream of all; later ones have only events that are followed."""
         self.swap_milliseconds = 0.0
+        self.deadline = 0.0
+        """When the patience ends with which the swap is tried."""
 
     async def run(self) -> Rebuilt:
         await self._check_release()
@@ -181,19 +192,47 @@ class _Rebuild:
 
     async def _swap(self, position: int) -> None:
         """Swap while nothing changes; patiently, so that nobody waits long."""
-        deadline = time.monotonic() + SWAP_PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if not await self._is_held_long():
-                position = await self._follow(position)
-                if await self._try_to_swap(position):
-                    return
-        raise Unavailable(f"The new {self.read_model.name} is ready, but the old one was never free for a moment.")
+        self.deadline = time.monotonic() + SWAP_PATIENCE_SECONDS
+        pause = SWAP_PAUSES_SECONDS[0]
+        while True:
+            while await self._is_held_long():
+                self._check_patience()
+            position = await self._outlast_snapshots(position)
+            if await self._try_to_swap(position):
+                return
+            self._check_patience()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, SWAP_PAUSES_SECONDS[1])
+
+    def _check_patience(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise Unavailable(f"The new {self.read_model.name} is ready, but the old one was never free for a moment.")
 
     async def _is_held_long(self) -> bool:
         """Whether somebody holds on to what the swap must lock, so that everybody else would wait behind the two."""
         before = await self.generation.holders(self.connection)
         await asyncio.sleep(HELD_LONG_SECONDS)
         return bool(before & await self.generation.holders(self.connection))
+
+    async def _outlast_snapshots(self, position: int) -> int:
+        """Follow, and wait for whoever could not see that; the position it is as of then.
+
+        Rows that are younger than a snapshot are not there for it, so a report that began before the swap would find
+        the new table empty. `create index concurrently` waits for the same reason. What the wait let pass is followed
+        again, until it was short; who is never alone is not waited for without end.
+        """
+        for _ in range(ROUNDS_AT_MOST):
+            position = await self._follow(position)
+            await self.generation.add_up(self.connection)
+            followed = time.monotonic()
+            waiting_for = await snapshot_holders(self.connection)
+            while waiting_for:
+                self._check_patience()
+                await asyncio.sleep(HELD_LONG_SECONDS)
+                waiting_for &= await snapshot_holders(self.connection)
+            if time.monotonic() - followed < SHORT_WAIT_SECONDS:
+                break
+        return position
 
     async def _follow(self, position: int) -> int:
         """Fold again what changed meanwhile, until that is little; the position it is as of then."""
@@ -207,6 +246,7 @@ class _Rebuild:
 
     async def _try_to_swap(self, position: int) -> bool:
         started = time.monotonic()
+        skipped = self.generation.skipped
         try:
             async with self.connection.transaction():
                 await self._limit_waits(self.generation.lock_waits_milliseconds)
@@ -215,10 +255,12 @@ class _Rebuild:
                 upto = max(position, await self.generation.lock(self.connection))
                 await self._limit_waits(SWAP_WAITS_MILLISECONDS)
                 await self._refold_touched(position, upto)
+                await self._leave_out_what_was_skipped(upto)
                 await self.generation.swap(self.connection)
                 await self._record(upto)
             return True
         except (errors.LockNotAvailable, errors.DeadlockDetected):
+            self.generation.skipped = skipped
             return False
         finally:
             self.swap_milliseconds = max(self.swap_milliseconds, (time.monotonic() - started) * 1000)
@@ -239,6 +281,16 @@ class _Rebuild:
         for start in range(0, len(streams), SLICE_STREAMS):
             await self.generation.refold(self.connection, streams[start : start + SLICE_STREAMS], upto)
         return len(streams)
+
+    async def _leave_out_what_was_skipped(self, upto: int) -> None:
+        """Fold the streams anew of which an operator has skipped an event since the rebuild began."""
+        (skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
+        changed = list({*skipped} ^ {*self.generation.skipped})
+        self.generation.skipped = skipped
+        query = "select distinct stream_id from catalog.events where position = any (%s)"
+        streams = [id for (id,) in await (await self.connection.execute(query, (changed,))).fetchall()]
+        if streams:
+            await self.generation.refold(self.connection, streams, upto)
 
     async def _record(self, position: int) -> None:
         await self.connection.execute(

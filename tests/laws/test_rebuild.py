@@ -11,7 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
+from psycopg.types.json import Jsonb
 
 from app.database import checksum, migrate, schema_file
 from app.document_sql import compile_projections
@@ -238,23 +239,88 @@ def test_rebuilds_among_writers_lose_nothing(connection: psycopg.Connection) -> 
     assert differences(conninfo) == []
 
 
+def is_built(connection: psycopg.Connection, name: str) -> bool:
+    """Whether all that a rebuild has still to do is the swap."""
+    query = "select rebuild -> 'done' = rebuild -> 'events' from catalog.projections where name = %s"
+    return connection.execute(query, (name,)).fetchone() == (True,)
+
+
+def slowest_append(conninfo: str, stream: int) -> float:
+    """Of all that can be made in a while, in seconds."""
+    slowest, until_then = 0.0, time.monotonic() + 1.5
+    with psycopg.connect(conninfo, autocommit=True) as writer:
+        while time.monotonic() < until_then:
+            start = time.monotonic()
+            append(writer, stream, [SWAPPED])
+            slowest = max(slowest, time.monotonic() - start)
+    return slowest
+
+
 def test_a_long_transaction_delays_the_swap_and_nobody_else(connection: psycopg.Connection) -> None:
     streams = some_items(connection)
-    slowest = 0.0
     with psycopg.connect(connection.info.dsn) as reader, ThreadPoolExecutor(1) as pool:
         reader.execute("select count(*) from catalog.items")
         rebuilding = pool.submit(rebuilt, connection, Items)
-        until_then = time.monotonic() + 1.5
-        with psycopg.connect(connection.info.dsn, autocommit=True) as writer:
-            while time.monotonic() < until_then:
-                start = time.monotonic()
-                append(writer, streams[0], [SWAPPED])
-                slowest = max(slowest, time.monotonic() - start)
+        slowest = slowest_append(connection.info.dsn, streams[0])
         assert not rebuilding.done()
         reader.rollback()
         rebuilding.result()
     assert slowest * 1000 < SWAP_WAITS_MILLISECONDS
     asyncio.run(catch_up_all(connection.info.dsn))
+    assert differences(connection.info.dsn) == []
+
+
+def test_a_row_lock_in_the_table_delays_the_swap_and_nobody_else(connection: psycopg.Connection) -> None:
+    """Who has written to the table is no writer at the gate: each attempt to swap would hold up everybody in vain."""
+    streams = some_items(connection)
+    with psycopg.connect(connection.info.dsn) as locker, ThreadPoolExecutor(1) as pool:
+        locker.execute("select from catalog.items where id = %s for update", (streams[1],))
+        locker.execute("update catalog.items set version = version where id = %s", (streams[1],))
+        rebuilding = pool.submit(rebuilt, connection, Items)
+        until(lambda: is_built(connection, "items"))
+        slowest = slowest_append(connection.info.dsn, streams[0])
+        assert not rebuilding.done()
+        locker.rollback()
+        assert rebuilding.result().swap_milliseconds < SWAP_WAITS_MILLISECONDS
+    assert slowest * 1000 < SWAP_WAITS_MILLISECONDS / 2
+
+
+@pytest.mark.parametrize("read_model", [Items, Owners])
+def test_a_snapshot_from_before_the_swap_sees_all_documents_after_it(
+    connection: psycopg.Connection, read_model: AnyReadModel
+) -> None:
+    """A report, or a dump, that looks at the table late; it delays the rebuild and nobody else."""
+    streams = some_items(connection)
+    table = sql.Identifier("catalog", read_model.name)
+    before = connection.execute(sql.SQL("select * from {}").format(table)).fetchall()
+    with psycopg.connect(connection.info.dsn) as reader, ThreadPoolExecutor(1) as pool:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("select from catalog.streams")
+        rebuilding = pool.submit(rebuilt, connection, read_model)
+        until(lambda: is_built(connection, read_model.name))
+        slowest = slowest_append(connection.info.dsn, streams[0])
+        assert sorted(reader.execute(sql.SQL("select * from {}").format(table))) == sorted(before)
+        assert not rebuilding.done()
+        reader.rollback()
+        rebuilding.result()
+    assert slowest * 1000 < SWAP_WAITS_MILLISECONDS
+    asyncio.run(catch_up_all(connection.info.dsn))
+    assert differences(connection.info.dsn) == []
+
+
+def test_an_event_skipped_during_a_rebuild_is_left_out(connection: psycopg.Connection) -> None:
+    stream, *_ = some_items(connection, 3)
+    position = append(connection, stream, [SWAPPED])[2]
+    asyncio.run(catch_up_all(connection.info.dsn))
+
+    def skip(progress: Progress) -> None:
+        """What `resume` writes; before the first stream is folded, and after the rebuild knows what to leave out."""
+        skipped = Jsonb([{"position": position, "by": "olga"}])
+        connection.execute("update catalog.projections set skipped = %s where name = 'owners'", (skipped,))
+
+    rebuilt(connection, Owners, skip)
+    by_status = connection.execute("select document ->> 'by_status' from catalog.owners").fetchall()
+    assert by_status == [('{"active": 3}',)]
     assert differences(connection.info.dsn) == []
 
 
