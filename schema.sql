@@ -463,24 +463,38 @@ comment on function catalog.swap_in is
 $$Puts the table p_next in the place of p_current: its name, who may use it, the names of its indexes and constraints.
 Whoever uses p_current waits until the transaction ends, and then sees the new one.$$;
 
+-- Looked at every few seconds: so `lag_events` counts no further than 100,001, which means more than 100,000, and
+-- `lag_seconds` looks at one event.
 create or replace view catalog.projection_lag as
 select projections.name,
     projections.position,
     waiting.events as lag_events,
-    coalesce(extract(epoch from clock_timestamp() - waiting.since), 0)::double precision as lag_seconds
+    coalesce(extract(epoch from clock_timestamp() - oldest.recorded_at), 0)::double precision as lag_seconds
 from catalog.projections
 cross join lateral (
-    select count(*) as events, min(recorded_at) as since
+    select count(*) as events
+    from (
+        select
+        from catalog.events
+        where events.position > projections.position
+        order by events.position
+        limit 100001
+    ) as event
+) as waiting
+left join lateral (
+    select events.recorded_at
     from catalog.events
     where events.position > projections.position
-) as waiting
+    order by events.position
+    limit 1
+) as oldest on true
 where projections.background;
 comment on view catalog.projection_lag is
     'How far each background projection is behind the log, settled or not: measured against the clock, never a mark.';
 comment on column catalog.projection_lag.name is 'The projection.';
 comment on column catalog.projection_lag.position is 'Its checkpoint.';
-comment on column catalog.projection_lag.lag_events is 'How many events it has still to apply.';
-comment on column catalog.projection_lag.lag_seconds is 'The age of the oldest of them; 0 when there is none.';
+comment on column catalog.projection_lag.lag_events is 'How many events it has still to apply, at most 100,001: more than 100,000.';
+comment on column catalog.projection_lag.lag_seconds is 'The age of the first of them; 0 when there is none.';
 
 create or replace function catalog.count_each(p_values text[]) returns jsonb
 language sql immutable parallel safe

@@ -89,3 +89,22 @@ def test_a_listing_comes_in_order_from_the_index_of_its_filters(
     listing = plan(filled, query, [*parameters, 20, 0])
     assert re.search(rf"Index Scan using {index}\b", listing)
     assert "Sort" not in listing
+
+
+def test_the_lag_is_looked_up_without_reading_all_that_is_behind(filled: psycopg.Connection) -> None:
+    lag = plan(filled, "select * from catalog.projection_lag")
+    assert lag.count("Limit") == 2
+    assert lag.count("using events_pkey") == 2
+
+
+def test_the_lag_counts_up_to_its_limit_and_is_as_old_as_the_first_event(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute(
+        "insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)"
+        " select gen_random_uuid(), 1, n, 'item_deleted', '{}', '{}',"
+        " case n when 1 then now() - interval '1 hour' else now() - interval '2 hours' end"
+        " from generate_series(1, 100200) as n"
+    )
+    query = "select distinct lag_events, round(lag_seconds / 3600) from catalog.projection_lag"
+    assert connection.execute(query).fetchall() == [(100_001, 1.0)]
