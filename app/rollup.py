@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from app.projection import Projection, RuleError
+from app.rule_checks import check_name
 from app.rules import RECORDED_AT, Becomes, Merges, Step, descriptor
 
 D = TypeVar("D", bound=Struct)
@@ -70,6 +71,7 @@ class Rollup(Generic[D, S]):
         (origin,) = cls.__dict__["__orig_bases__"]
         cls.document, source = get_args(origin)
         try:
+            check_name(cls.name)
             _check(cls, source)
         except RuleError as error:
             raise RuleError(f"{cls.__name__}: {error}") from None
