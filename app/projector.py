@@ -12,8 +12,9 @@ from typing import Any
 
 import psycopg
 from msgspec import Struct
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, errors, sql
 
+from app.database import WatchedConnection
 from app.errors import CatalogError, NotFound
 from app.generations import AnyReadModel, fingerprint
 from app.rebuild import RebuildFailed, forget_killed_rebuilds, installed_release, rebuild, try_lock
@@ -37,11 +38,15 @@ SOMEBODY_WAS_THERE = "SW006"
 SESSION = """
 set timezone to 'UTC';
 set client_connection_check_interval = '1s';
+set statement_timeout = '50s';
+set idle_session_timeout = '60s';
 set tcp_keepalives_idle = 5;
 set tcp_keepalives_interval = 2;
 set tcp_keepalives_count = 3
 """
-"""A leader that was killed, or whose machine was, does not keep the lock for long."""
+"""A leader that was killed, or whose machine was, does not keep the lock for long; neither does one that is silent
+though it should look for something new every second. A batch that takes too long is tried again as a smaller one.
+"""
 
 
 class Checkpoint(Struct, frozen=True):
@@ -81,7 +86,7 @@ class Projector:
 
     async def _lead_while_it_lasts(self) -> None:
         try:
-            async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+            async with await WatchedConnection.opened(self._conninfo) as connection:
                 await connection.execute(SESSION)
                 while not await try_lock(connection, LEADER_LOCK):  # noqa: ASYNC110, the lock tells nobody
                     await asyncio.sleep(NOT_LEADING_SECONDS)
@@ -135,7 +140,7 @@ class Projector:
 
         Whoever is of the installed release may, leading or not: a leader of another release has other rules.
         """
-        async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+        async with await WatchedConnection.opened(self._conninfo) as connection:
             if await self._is_installed(connection) and await try_lock(connection, TENDING_LOCK):
                 for read_model in self._read_models:
                     await self._look_after(connection, read_model)
@@ -182,7 +187,11 @@ async def catch_up(connection: AsyncConnection, name: str, batch_events: int = B
             return checkpoint.position
         try:
             await _apply(connection, name, checkpoint.position, events)
-            events = batch_events
+            events = min(batch_events, events * 2)
+        except errors.QueryCanceled:
+            if events == 1:
+                raise
+            events = max(1, events // 4)
         except psycopg.OperationalError:
             raise
         except psycopg.DatabaseError as error:

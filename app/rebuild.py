@@ -16,7 +16,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
 
-from app.database import MIGRATION_LOCK
+from app.database import MIGRATION_LOCK, WatchedConnection
 from app.errors import Conflict, Unavailable
 from app.generations import AnyReadModel, fingerprint, generation_of
 from app.settled import settle
@@ -33,8 +33,13 @@ SWAP_PATIENCE_SECONDS = 600.0
 """How long a finished generation waits for long transactions on the old one, and for old snapshots, to end."""
 SHORT_WAIT_SECONDS = 1.0
 
-SESSION = "set timezone to 'UTC'; set client_connection_check_interval = '1s'; set work_mem = '32MB'"
-"""A rebuild that is killed must not hold its lock until its statement is done."""
+SESSION = """
+set timezone to 'UTC';
+set client_connection_check_interval = '1s';
+set idle_in_transaction_session_timeout = '10s';
+set work_mem = '32MB'
+"""
+"""A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate."""
 
 
 class RebuildUnderWay(Conflict):
@@ -78,7 +83,7 @@ async def rebuild(
     Raises RebuildUnderWay if somebody is at it, RebuildFailed if the log cannot be folded or another release is
     installed, and Unavailable if the swap never got its locks; what is served is then what it was.
     """
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with await WatchedConnection.opened(conninfo) as connection:
         await connection.execute(SESSION)
         if not await try_lock(connection, lock_key(read_model.name)):
             raise RebuildUnderWay(f"The projection {read_model.name} is being rebuilt already.")
@@ -121,7 +126,7 @@ async def snapshot_holders(connection: AsyncConnection) -> set[str]:
 
 class _Rebuild:
     def __init__(
-        self, conninfo: str, connection: AsyncConnection, read_model: AnyReadModel, tell: Told, release: str | None
+        self, conninfo: str, connection: WatchedConnection, read_model: AnyReadModel, tell: Told, release: str | None
     ) -> None:
         self.conninfo = conninfo
         self.connection = connection
@@ -147,7 +152,8 @@ class _Rebuild:
         (self.generation.skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
         await self.generation.begin(self.connection)
         await self._fill(position)
-        await self.generation.complete(self.connection)
+        with self.connection.taking_its_time():
+            await self.generation.complete(self.connection)
         await self._swap(position)
         return Rebuilt(
             projection=self.read_model.name,
@@ -162,7 +168,7 @@ class _Rebuild:
             "select coalesce(max(stream_id), 0), coalesce(sum(version), 0)::bigint from catalog.streams"
         )
         await self._say(self.connection)
-        async with await AsyncConnection.connect(self.conninfo, autocommit=True) as second:
+        async with await WatchedConnection.opened(self.conninfo) as second:
             await second.execute(SESSION)
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -171,10 +177,11 @@ class _Rebuild:
             except BaseExceptionGroup as group:
                 raise group.exceptions[0] from None
 
-    async def _fill_by(self, connection: AsyncConnection, position: int) -> None:
+    async def _fill_by(self, connection: WatchedConnection, position: int) -> None:
         while claimed := await self._claim_slice(connection):
             first, last, events = claimed
-            await self.generation.fill(connection, first, last, position)
+            with connection.taking_its_time():
+                await self.generation.fill(connection, first, last, position)
             self.done = min(self.events, self.done + events)
             await self._say(connection)
 
@@ -222,8 +229,9 @@ class _Rebuild:
         again, until it was short; who is never alone is not waited for without end.
         """
         for _ in range(ROUNDS_AT_MOST):
-            position = await self._follow(position)
-            await self.generation.add_up(self.connection)
+            with self.connection.taking_its_time():
+                position = await self._follow(position)
+                await self.generation.add_up(self.connection)
             followed = time.monotonic()
             waiting_for = await snapshot_holders(self.connection)
             while waiting_for:
@@ -256,7 +264,8 @@ class _Rebuild:
                 await self._limit_waits(SWAP_WAITS_MILLISECONDS)
                 await self._refold_touched(position, upto)
                 await self._leave_out_what_was_skipped(upto)
-                await self.generation.swap(self.connection)
+                with self.connection.taking_its_time():
+                    await self.generation.swap(self.connection)
                 await self._record(upto)
             return True
         except (errors.LockNotAvailable, errors.DeadlockDetected):

@@ -30,6 +30,7 @@ from tests.soak.load import (
     run_for_a_while,
     until,
 )
+from tests.stalling import stalling_proxy
 
 HAND_OVER_SECONDS = 10.0
 
@@ -52,6 +53,18 @@ from (
 ) as ended
 where pid <> all (%s)
 """
+
+
+SLOW_BATCHES = """
+create function public.take_time() returns trigger language plpgsql as $$
+begin
+    perform pg_sleep(0.02) from generate_series(old.position + 1, new.position);
+    return null;
+end $$;
+create trigger take_time after update of position on catalog.projections
+for each row execute function public.take_time();
+"""
+"""A batch takes a fiftieth of a second for each event."""
 
 
 def leader_lock_half() -> int:
@@ -221,6 +234,41 @@ def test_a_leader_that_dies_in_the_middle_of_its_rebuild_is_followed(connection:
         finally:
             ended.set()
         running.result()
+
+
+def test_a_leader_whose_connection_swallows_everything_is_followed(
+    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conninfo, ended = connection.info.dsn, Event()
+    monkeypatch.setattr("app.database.ANSWERS_WITHIN_SECONDS", 0.5)
+    with stalling_proxy(conninfo) as proxy, ThreadPoolExecutor(1) as pool:
+        projector = Projector(proxy.conninfo, PROJECTIONS)
+        running = pool.submit(asyncio.run, run_for_a_while(projector, ended))
+        try:
+            for _ in range(2):
+                append(connection, None, [SPADE])
+                until(lambda: projector.leads and is_caught_up(conninfo))
+                assert proxy.stall() > 0
+            append(connection, None, [SPADE])
+            assert until(lambda: is_caught_up(conninfo)) < HAND_OVER_SECONDS
+        finally:
+            ended.set()
+        running.result()
+
+
+def test_a_batch_that_takes_too_long_is_made_smaller(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    for _ in range(20):
+        append(connection, None, [SPADE])
+    connection.execute(SLOW_BATCHES)
+
+    async def catch_up_in_a_hurry() -> int:
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as hurried:
+            head = (await settle(hurried)).position
+            await hurried.execute("set statement_timeout = '200ms'")
+            return await catch_up(hurried, "owners") - head
+
+    assert asyncio.run(catch_up_in_a_hurry()) == 0
 
 
 def test_a_read_model_that_nobody_has_any_more_does_not_keep_the_projector_busy(
