@@ -98,6 +98,9 @@ language sql stable parallel safe
 return to_char(instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 comment on function catalog.rfc3339 is 'An instant as documents hold it: UTC, six digits, so that text order is time order.';
 
+create or replace aggregate catalog.merged(jsonb) (sfunc = jsonb_concat, stype = jsonb, parallel = safe);
+comment on aggregate catalog.merged(jsonb) is 'JSON objects as one, by ||: of each key, the last value in their order.';
+
 create or replace function catalog.plain_words(content text) returns text
 language sql immutable parallel safe
 return translate(content, $punctuation$!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~$punctuation$, repeat(' ', 32));

@@ -4,42 +4,20 @@ create or replace function catalog.fold_items(
     p_version integer default 2147483647
 ) returns table (id integer, version integer, valid_from timestamptz, document jsonb)
 language sql stable parallel safe as $fold$
-select stream_id, last_version, last_recorded_at,
-    jsonb_build_object(
-        'id', to_jsonb(stream_id),
-        'name', patches[name__at] -> 'name',
-        'description', patches[description__at] -> 'description',
-        'category', patches[category__at] -> 'category',
-        'image_urls', patches[image_urls__at] -> 'image_urls',
-        'location_lat', patches[location_lat__at] -> 'location_lat',
-        'location_lon', patches[location_lon__at] -> 'location_lon',
-        'owner_id', patches[owner_id__at] -> 'owner_id',
-        'status', patches[status__at] -> 'status',
-        'created_at', to_jsonb(catalog.rfc3339(created_at__instant)),
-        'updated_at', to_jsonb(catalog.rfc3339(updated_at__instant)),
-        'deleted_at', case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else patches[deleted_at__at] -> 'deleted_at' end,
-        'version', to_jsonb(version__version)
-    )
+select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
 from (
     select stream_id,
         max(version) as last_version,
         max(recorded_at) filter (where patch is not null) as last_recorded_at,
-        array_agg(patch order by version) as patches,
+        catalog.merged(patch) filter (where version = 1) as first,
+        catalog.merged(patch order by version) filter (where version > 1) as later,
         max(version) filter (where type in ('item_created')) as started_at,
-        max(version) filter (where patch ? 'name') as name__at,
-        max(version) filter (where patch ? 'description') as description__at,
-        max(version) filter (where patch ? 'category') as category__at,
-        max(version) filter (where patch ? 'image_urls') as image_urls__at,
-        max(version) filter (where patch ? 'location_lat') as location_lat__at,
-        max(version) filter (where patch ? 'location_lon') as location_lon__at,
-        max(version) filter (where patch ? 'owner_id') as owner_id__at,
-        max(version) filter (where patch ? 'status') as status__at,
         max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-        max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+        max(recorded_at) filter (where patch is not null) as updated_at__instant,
         max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
         max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-        max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
-        max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
+        max(version) filter (where type in ('item_created')) as deleted_at__at,
+        max(version) filter (where patch is not null) as version__version
     from (
         select stream_id, version, type, recorded_at, case type
             when 'item_created' then '{"deleted_at":null}'::jsonb || data
@@ -54,7 +32,23 @@ from (
     ) as event
     group by stream_id
 ) as stream
-where started_at is not null
+cross join lateral (
+    select
+        stream_id as id,
+        coalesce(later -> 'name', first -> 'name') as name,
+        coalesce(later -> 'description', first -> 'description') as description,
+        coalesce(later -> 'category', first -> 'category') as category,
+        coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
+        coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
+        coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
+        coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
+        coalesce(later -> 'status', first -> 'status') as status,
+        catalog.rfc3339(created_at__instant) as created_at,
+        catalog.rfc3339(updated_at__instant) as updated_at,
+        case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
+        version__version as version
+) as document
+where stream.started_at is not null
 $fold$;
 comment on function catalog.fold_items is 'The document of Items as of an instant or a version: no row before its first event.';
 
@@ -171,42 +165,20 @@ declare
 begin
     select array_agg(distinct key) into v_keys from catalog.owners_members where id = any (p_streams);
     with folded (id, version, valid_from, document) as materialized (
-    select stream_id, last_version, last_recorded_at,
-        jsonb_build_object(
-            'id', to_jsonb(stream_id),
-            'name', patches[name__at] -> 'name',
-            'description', patches[description__at] -> 'description',
-            'category', patches[category__at] -> 'category',
-            'image_urls', patches[image_urls__at] -> 'image_urls',
-            'location_lat', patches[location_lat__at] -> 'location_lat',
-            'location_lon', patches[location_lon__at] -> 'location_lon',
-            'owner_id', patches[owner_id__at] -> 'owner_id',
-            'status', patches[status__at] -> 'status',
-            'created_at', to_jsonb(catalog.rfc3339(created_at__instant)),
-            'updated_at', to_jsonb(catalog.rfc3339(updated_at__instant)),
-            'deleted_at', case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else patches[deleted_at__at] -> 'deleted_at' end,
-            'version', to_jsonb(version__version)
-        )
+    select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
     from (
         select stream_id,
             max(version) as last_version,
             max(recorded_at) filter (where patch is not null) as last_recorded_at,
-            array_agg(patch order by version) as patches,
+            catalog.merged(patch) filter (where version = 1) as first,
+            catalog.merged(patch order by version) filter (where version > 1) as later,
             max(version) filter (where type in ('item_created')) as started_at,
-            max(version) filter (where patch ? 'name') as name__at,
-            max(version) filter (where patch ? 'description') as description__at,
-            max(version) filter (where patch ? 'category') as category__at,
-            max(version) filter (where patch ? 'image_urls') as image_urls__at,
-            max(version) filter (where patch ? 'location_lat') as location_lat__at,
-            max(version) filter (where patch ? 'location_lon') as location_lon__at,
-            max(version) filter (where patch ? 'owner_id') as owner_id__at,
-            max(version) filter (where patch ? 'status') as status__at,
             max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-            max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+            max(recorded_at) filter (where patch is not null) as updated_at__instant,
             max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
             max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-            max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
-            max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
+            max(version) filter (where type in ('item_created')) as deleted_at__at,
+            max(version) filter (where patch is not null) as version__version
         from (
             select stream_id, version, type, recorded_at, case type
                 when 'item_created' then '{"deleted_at":null}'::jsonb || data
@@ -221,7 +193,23 @@ begin
         ) as event
         group by stream_id
     ) as stream
-    where started_at is not null
+    cross join lateral (
+        select
+            stream_id as id,
+            coalesce(later -> 'name', first -> 'name') as name,
+            coalesce(later -> 'description', first -> 'description') as description,
+            coalesce(later -> 'category', first -> 'category') as category,
+            coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
+            coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
+            coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
+            coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
+            coalesce(later -> 'status', first -> 'status') as status,
+            catalog.rfc3339(created_at__instant) as created_at,
+            catalog.rfc3339(updated_at__instant) as updated_at,
+            case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
+            version__version as version
+    ) as document
+    where stream.started_at is not null
     ), gone as (
         delete from catalog.owners_members
         where id = any (p_streams)
@@ -300,42 +288,20 @@ declare
 begin
     select array_agg(distinct key) into v_keys from catalog.categories_members where id = any (p_streams);
     with folded (id, version, valid_from, document) as materialized (
-    select stream_id, last_version, last_recorded_at,
-        jsonb_build_object(
-            'id', to_jsonb(stream_id),
-            'name', patches[name__at] -> 'name',
-            'description', patches[description__at] -> 'description',
-            'category', patches[category__at] -> 'category',
-            'image_urls', patches[image_urls__at] -> 'image_urls',
-            'location_lat', patches[location_lat__at] -> 'location_lat',
-            'location_lon', patches[location_lon__at] -> 'location_lon',
-            'owner_id', patches[owner_id__at] -> 'owner_id',
-            'status', patches[status__at] -> 'status',
-            'created_at', to_jsonb(catalog.rfc3339(created_at__instant)),
-            'updated_at', to_jsonb(catalog.rfc3339(updated_at__instant)),
-            'deleted_at', case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else patches[deleted_at__at] -> 'deleted_at' end,
-            'version', to_jsonb(version__version)
-        )
+    select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
     from (
         select stream_id,
             max(version) as last_version,
             max(recorded_at) filter (where patch is not null) as last_recorded_at,
-            array_agg(patch order by version) as patches,
+            catalog.merged(patch) filter (where version = 1) as first,
+            catalog.merged(patch order by version) filter (where version > 1) as later,
             max(version) filter (where type in ('item_created')) as started_at,
-            max(version) filter (where patch ? 'name') as name__at,
-            max(version) filter (where patch ? 'description') as description__at,
-            max(version) filter (where patch ? 'category') as category__at,
-            max(version) filter (where patch ? 'image_urls') as image_urls__at,
-            max(version) filter (where patch ? 'location_lat') as location_lat__at,
-            max(version) filter (where patch ? 'location_lon') as location_lon__at,
-            max(version) filter (where patch ? 'owner_id') as owner_id__at,
-            max(version) filter (where patch ? 'status') as status__at,
             max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-            max(recorded_at) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as updated_at__instant,
+            max(recorded_at) filter (where patch is not null) as updated_at__instant,
             max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
             max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-            max(version) filter (where patch ? 'deleted_at') as deleted_at__at,
-            max(version) filter (where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')) as version__version
+            max(version) filter (where type in ('item_created')) as deleted_at__at,
+            max(version) filter (where patch is not null) as version__version
         from (
             select stream_id, version, type, recorded_at, case type
                 when 'item_created' then '{"deleted_at":null}'::jsonb || data
@@ -350,7 +316,23 @@ begin
         ) as event
         group by stream_id
     ) as stream
-    where started_at is not null
+    cross join lateral (
+        select
+            stream_id as id,
+            coalesce(later -> 'name', first -> 'name') as name,
+            coalesce(later -> 'description', first -> 'description') as description,
+            coalesce(later -> 'category', first -> 'category') as category,
+            coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
+            coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
+            coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
+            coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
+            coalesce(later -> 'status', first -> 'status') as status,
+            catalog.rfc3339(created_at__instant) as created_at,
+            catalog.rfc3339(updated_at__instant) as updated_at,
+            case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
+            version__version as version
+    ) as document
+    where stream.started_at is not null
     ), gone as (
         delete from catalog.categories_members
         where id = any (p_streams)
