@@ -13,8 +13,10 @@ from psycopg import AsyncConnection
 from app.errors import NotFound
 from app.main import PROJECTIONS
 from app.projector import LEADER_LOCK, Projector, catch_up, resume
+from app.rebuild import rebuild
 from app.settled import settle
 from app.verify import verify
+from projections.categories import Categories
 from projections.items import Items
 from projections.owners import Owners
 from tests.log import append
@@ -174,6 +176,29 @@ def test_a_skipped_event_stays_out_when_its_stream_changes_again(connection: psy
     asyncio.run(catch_up_all(conninfo))
     assert state_of(connection, "owners")[:2] == (poisoned + 1, "running")
     assert asyncio.run(verify(conninfo, Owners)).differing == []
+
+
+def test_an_event_skipped_in_the_middle_of_its_stream_does_not_trouble_the_later_ones(
+    connection: psycopg.Connection,
+) -> None:
+    conninfo = connection.info.dsn
+    stream, *_ = append(connection, None, [SPADE])
+    poisoned = poison(connection, stream)
+    append(connection, stream, [SWAPPED])
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(conninfo))
+    assert state_of(connection, "categories")[1:4:2] == ("stopped", poisoned)
+    resumed(conninfo, "categories", "olga")
+    asyncio.run(catch_up_all(conninfo))
+    append(connection, stream, [SWAPPED])
+    asyncio.run(catch_up_all(conninfo))
+    for _ in range(2):
+        assert state_of(connection, "categories")[:2] == (poisoned + 3, "running")
+        counted = "select document -> 'total_items', document -> 'by_status' from catalog.categories"
+        assert connection.execute(counted).fetchall() == [(2, {"active": 1, "swapped": 1})]
+        verified = asyncio.run(verify(conninfo, Categories))
+        assert (verified.checked, verified.differing) == (1, [])
+        asyncio.run(rebuild(conninfo, Categories))
 
 
 def test_a_passing_fault_stops_nothing(connection: psycopg.Connection) -> None:

@@ -31,6 +31,7 @@ SOON_SECONDS = 60.0
 SPADE = ItemCreated(**an_item(image_urls=()))
 SWAPPED = ItemStatusChanged(old_status="active", new_status="swapped", reason=None)
 POISON = {key: value for key, value in an_item().items() if key != "owner_id"} | {"type": "item_created"}
+UNCATEGORISED = {"type": "item_updated", "changes": {"category": None}, "previous_values": {}}
 
 AUDIT = """
 create table public.applied (name text not null, position bigint not null);
@@ -72,10 +73,14 @@ async def catch_up_all(conninfo: str, batch_events: int = 1000) -> None:
                 await catch_up(connection, rollup.name, batch_events)
 
 
-def poison(connection: psycopg.Connection) -> int:
-    """Append an item without an owner, for which there can be no owner's document; its position."""
-    query = "select position from catalog.append_to_stream(null, null, %s, %s)"
-    (position,) = connection.execute(query, (Jsonb([POISON]), METADATA)).fetchone() or (0,)
+def poison(connection: psycopg.Connection, stream: int | None = None) -> int:
+    """Append an item without an owner, or take the category of one, so that it has no document to count for.
+
+    Answers with the event's position.
+    """
+    query = "select position from catalog.append_to_stream(%s, null, %s, %s)"
+    event = POISON if stream is None else UNCATEGORISED
+    (position,) = connection.execute(query, (stream, Jsonb([event]), METADATA)).fetchone() or (0,)
     return int(position)
 
 
