@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
@@ -128,9 +129,8 @@ class WatchedConnection(AsyncConnection):
 
     @classmethod
     async def opened(cls, conninfo: str) -> "WatchedConnection":
-        """A connection in autocommit. Raises psycopg.Error, or TimeoutError, which is an OSError."""
-        async with asyncio.timeout(ANSWERS_WITHIN_SECONDS):
-            return await cls.connect(conninfo, autocommit=True)
+        """A connection in autocommit."""
+        return await cls.connect(conninfo, autocommit=True, connect_timeout=ceil(ANSWERS_WITHIN_SECONDS))
 
     @contextmanager
     def taking_its_time(self) -> Iterator[None]:
@@ -249,12 +249,21 @@ def check_schema(conninfo: str, sql: str) -> None:
         raise SetupError("the database holds another release's schema: run `catalog migrate`")
 
 
+NEWEST_INSTALLATION = "select checksum from catalog.installed order by installation desc limit 1"
+
+
 def installed_checksum(connection: psycopg.Connection) -> str | None:
     """The checksum of what was installed last; None for a database without a catalog."""
     (exists,) = connection.execute("select to_regclass('catalog.installed') is not null").fetchone() or (False,)
     if not exists:
         return None
-    row = connection.execute("select checksum from catalog.installed order by installation desc limit 1").fetchone()
+    row = connection.execute(NEWEST_INSTALLATION).fetchone()
+    return row[0] if row else None
+
+
+async def installed_release(connection: AsyncConnection) -> str | None:
+    """The checksum of the schema that was installed last."""
+    row = await (await connection.execute(NEWEST_INSTALLATION)).fetchone()
     return row[0] if row else None
 
 

@@ -17,8 +17,9 @@ from msgspec import Raw, Struct
 from app.database import Database
 from app.errors import CatalogError, Conflict, NotFound, Unavailable
 from app.generations import AnyReadModel
+from app.leftovers import lock_key
 from app.projector import resume
-from app.rebuild import Rebuilt, lock_key, rebuild
+from app.rebuild import Rebuilt, rebuild
 from app.tasks import end, in_a_thread
 from app.verify import Verified, verify
 

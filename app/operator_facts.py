@@ -18,7 +18,7 @@ from app.documents import fold_stream
 from app.errors import NotFound
 from app.fold_sql import AnyProjection
 from app.generations import AnyReadModel
-from app.rebuild import lock_key
+from app.leftovers import lock_key
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup
 from app.store import read_stream, recorded

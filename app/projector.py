@@ -14,10 +14,11 @@ import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection, errors, sql
 
-from app.database import WatchedConnection
+from app.database import WatchedConnection, installed_release
 from app.errors import CatalogError, NotFound
 from app.generations import AnyReadModel, fingerprint
-from app.rebuild import RebuildFailed, forget_killed_rebuilds, installed_release, rebuild, try_lock
+from app.leftovers import forget_killed_rebuilds, try_lock
+from app.rebuild import RebuildFailed, rebuild
 from app.rollup import Rollup
 from app.settled import settle
 from app.tasks import end

@@ -5,9 +5,8 @@ begins anew. Memory is bounded: Postgres folds slices of streams, nothing passes
 """
 
 import asyncio
-import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,9 +15,10 @@ from msgspec import Struct
 from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
 
-from app.database import MIGRATION_LOCK, WatchedConnection
+from app.database import MIGRATION_LOCK, WatchedConnection, installed_release
 from app.errors import Conflict, Unavailable
 from app.generations import AnyReadModel, fingerprint, generation_of
+from app.leftovers import forget, lock_key, try_lock
 from app.settled import settle
 
 SLICE_STREAMS = 5_000
@@ -97,25 +97,7 @@ async def rebuild(
         finally:
             # On a connection that died, the next rebuild or projector cleans up; a cancellation must go through.
             with suppress(psycopg.Error):
-                await _forget(connection, read_model)
-
-
-def lock_key(name: str) -> int:
-    """The advisory lock that whoever rebuilds this projection holds."""
-    return int.from_bytes(hashlib.sha256(f"catalog rebuild {name}".encode()).digest()[:8], signed=True)
-
-
-async def try_lock(connection: AsyncConnection, key: int) -> bool:
-    """Take a lock for as long as the connection lasts, unless somebody has it."""
-    cursor = await connection.execute("select pg_try_advisory_lock(%s)", (key,))
-    return await cursor.fetchone() == (True,)
-
-
-async def installed_release(connection: AsyncConnection) -> str | None:
-    """The checksum of the schema that was installed last."""
-    query = "select checksum from catalog.installed order by installation desc limit 1"
-    row = await (await connection.execute(query)).fetchone()
-    return row[0] if row else None
+                await forget(connection, read_model)
 
 
 async def snapshot_holders(connection: AsyncConnection) -> set[str]:
@@ -338,32 +320,3 @@ from (
     limit %s
 ) as slice
 """
-
-
-async def forget_killed_rebuilds(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> None:
-    """Take away what rebuilds that were killed left behind: their tables and their progress."""
-    for read_model in read_models:
-        if await _is_left(connection, read_model) and await try_lock(connection, lock_key(read_model.name)):
-            await _forget(connection, read_model)
-
-
-async def _is_left(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
-    """Whether there is anything of a rebuild, be it under way or killed."""
-    names = [f"catalog.{name}" for name in generation_of(read_model).tables]
-    cursor = await connection.execute(LEFT, (names, read_model.name))
-    return await cursor.fetchone() == (True,)
-
-
-LEFT = """
-select exists (select from unnest(%s::text[]) as name where to_regclass(name) is not null)
-    or exists (select from catalog.projections where name = %s and rebuild is not null)
-"""
-
-
-async def _forget(connection: AsyncConnection, read_model: AnyReadModel) -> None:
-    """Undo an unfinished rebuild of which this connection holds the lock, and give the lock up."""
-    await generation_of(read_model).discard(connection)
-    await connection.execute(
-        "update catalog.projections set rebuild = null where name = %s and rebuild is not null", (read_model.name,)
-    )
-    await connection.execute("select pg_advisory_unlock(%s)", (lock_key(read_model.name),))

@@ -20,7 +20,8 @@ LEVELS = [
     {"app.rollup_sql", "app.database", "app.console"},
     {"app.document_sql", "app.store", "app.settled", "app.metrics"},
     {"app.documents", "app.handler", "app.generations", "app.feed"},
-    {"app.rebuild", "app.verify"},
+    {"app.leftovers", "app.verify"},
+    {"app.rebuild"},
     {"app.projector"},
     {"app.machinery"},
     {

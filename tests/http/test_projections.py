@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from app.rebuild import lock_key
+from app.leftovers import lock_key
 from tests.conftest import running_service
 from tests.http.shapes import INSTANT, assert_fields_refused, assert_problem
 from tests.http.streams import until

@@ -18,6 +18,7 @@ from app.database import checksum, migrate, schema_file
 from app.document_sql import compile_projections
 from app.events import Event as AnyEvent
 from app.generations import AnyReadModel, fingerprint
+from app.leftovers import lock_key
 from app.main import PROJECTIONS, schema_sql
 from app.projection import Projection
 from app.projector import Projector, register
@@ -27,7 +28,6 @@ from app.rebuild import (
     RebuildFailed,
     RebuildUnderWay,
     Rebuilt,
-    lock_key,
     rebuild,
 )
 from app.rollup import Rollup, counts, earliest, keyed, latest
