@@ -67,7 +67,7 @@ create table if not exists catalog.projections (
     fingerprint text not null,
     background boolean not null,
     position bigint not null default 0,
-    state text not null default 'running' check (state in ('running', 'stopped')),
+    state text not null default 'running' check (state in ('running', 'stopped', 'outdated')),
     error text,
     error_position bigint,
     skipped jsonb not null default '[]',
@@ -81,7 +81,7 @@ comment on column catalog.projections.version is 'The version in the code that t
 comment on column catalog.projections.fingerprint is 'SHA-256 of the compiled rules that the documents were folded by.';
 comment on column catalog.projections.background is 'Whether it is caught up in the background, or written inline.';
 comment on column catalog.projections.position is 'The checkpoint of a background projection: applied up to here, exactly once.';
-comment on column catalog.projections.state is 'running, or stopped by an event that it raised on.';
+comment on column catalog.projections.state is 'running; stopped by an event that it raised on; outdated: installed with other rules, yet to be rebuilt.';
 comment on column catalog.projections.error is 'What it raised.';
 comment on column catalog.projections.error_position is 'The event it raised on.';
 comment on column catalog.projections.skipped is 'Events skipped by an operator: [{position, by, at, error}].';
@@ -434,18 +434,32 @@ comment on function catalog.skipped_events is 'The positions that an operator ha
 create or replace function catalog.table_holders(p_tables text[]) returns setof text
 language sql volatile
 begin atomic
-    select virtualtransaction
+    select distinct virtualtransaction
     from pg_locks
     where locktype = 'relation'
         and granted
         and pid <> pg_backend_pid()
         and database = (select oid from pg_database where datname = current_database())
-        and relation in (select to_regclass('catalog.' || quote_ident(name)) from unnest(p_tables) as name)
-    group by virtualtransaction
-    having not bool_or(mode = 'RowExclusiveLock');
+        and relation in (select to_regclass('catalog.' || quote_ident(name)) from unnest(p_tables) as name);
 end;
-comment on function catalog.table_holders is
-    'The transactions that use tables just now, apart from those that write to them.';
+comment on function catalog.table_holders is 'The transactions that use tables just now, be it to read or to write.';
+
+create or replace function catalog.snapshot_holders() returns setof text
+language sql volatile
+begin atomic
+    select pg_locks.virtualtransaction || ' ' || backend_xmin
+    from pg_stat_activity
+    join pg_locks using (pid)
+    where datname = current_database()
+        and pid <> pg_backend_pid()
+        and pid not in (select pg_stat_progress_vacuum.pid from pg_stat_progress_vacuum)
+        and locktype = 'virtualxid'
+        and mode = 'ExclusiveLock'
+        and backend_xmin is not null;
+end;
+comment on function catalog.snapshot_holders is
+$$The snapshots that are in use in this database just now: rows that are committed from now on are not there for them.
+A vacuum looks at all rows, whatever its snapshot.$$;
 
 create or replace function catalog.swap_in(p_table text, p_live text, p_next text) returns void
 language plpgsql volatile as $$
@@ -474,24 +488,38 @@ comment on function catalog.swap_in is
 $$Makes the table p_next the partition of p_table that holds its rows, in the place of p_live, which is dropped, and
 gives it that name. Whoever uses p_table waits until the transaction ends; views and privileges stay as they are.$$;
 
+-- Looked at every few seconds: so `lag_events` counts no further than 100,001, which means more than 100,000, and
+-- `lag_seconds` looks at one event.
 create or replace view catalog.projection_lag as
 select projections.name,
     projections.position,
     waiting.events as lag_events,
-    coalesce(extract(epoch from clock_timestamp() - waiting.since), 0)::double precision as lag_seconds
+    coalesce(extract(epoch from clock_timestamp() - oldest.recorded_at), 0)::double precision as lag_seconds
 from catalog.projections
 cross join lateral (
-    select count(*) as events, min(recorded_at) as since
+    select count(*) as events
+    from (
+        select
+        from catalog.events
+        where events.position > projections.position
+        order by events.position
+        limit 100001
+    ) as event
+) as waiting
+left join lateral (
+    select events.recorded_at
     from catalog.events
     where events.position > projections.position
-) as waiting
+    order by events.position
+    limit 1
+) as oldest on true
 where projections.background;
 comment on view catalog.projection_lag is
     'How far each background projection is behind the log, settled or not: measured against the clock, never a mark.';
 comment on column catalog.projection_lag.name is 'The projection.';
 comment on column catalog.projection_lag.position is 'Its checkpoint.';
-comment on column catalog.projection_lag.lag_events is 'How many events it has still to apply.';
-comment on column catalog.projection_lag.lag_seconds is 'The age of the oldest of them; 0 when there is none.';
+comment on column catalog.projection_lag.lag_events is 'How many events it has still to apply, at most 100,001: more than 100,000.';
+comment on column catalog.projection_lag.lag_seconds is 'The age of the first of them; 0 when there is none.';
 
 create or replace function catalog.count_each(p_values text[]) returns jsonb
 language sql immutable parallel safe

@@ -3,20 +3,31 @@
 Messages on the wire: taking a connection from the pool costs none while its socket is quiet.
 """
 
+import asyncio
 import hashlib
+import logging
+import os
 import select
+import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from math import ceil
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, errors
+from psycopg.abc import PQGen
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from app.errors import SetupError, Unavailable
 from app.settings import Settings
+
+logger = logging.getLogger("catalog")
+
+T = TypeVar("T")
 
 UNAVAILABLE = (
     psycopg.OperationalError,
@@ -28,6 +39,13 @@ UNAVAILABLE = (
 )
 RECONNECT_SECONDS = 1.0
 """After so long without success the pool stops doubling its pauses; the next request makes it try at once."""
+
+ANSWERS_WITHIN_SECONDS = 60.0
+"""The background gives a statement up that takes longer, and the connection with it."""
+ANSWERS_AT_LAST_WITHIN_SECONDS = 3600.0
+"""The same for those statements of a rebuild that fold or index."""
+WAIT_INTERVAL_SECONDS = 0.1
+"""How often psycopg looks up while it waits, so that Ctrl-C is noticed; its own default."""
 
 SESSION = """
 select set_config('timezone', 'UTC', false),
@@ -99,6 +117,49 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.pool.name} {self.pool.get_stats()}>"
+
+
+class WatchedConnection(AsyncConnection):
+    """For the background: hangs up on a database that does not answer, which otherwise may never be noticed.
+
+    Something between may acknowledge every packet and pass on none; then neither TCP nor the driver gives up.
+    """
+
+    _taking_its_time = False
+
+    @classmethod
+    async def opened(cls, conninfo: str) -> "WatchedConnection":
+        """A connection in autocommit."""
+        return await cls.connect(conninfo, autocommit=True, connect_timeout=ceil(ANSWERS_WITHIN_SECONDS))
+
+    @contextmanager
+    def taking_its_time(self) -> Iterator[None]:
+        """Around statements that may take many minutes: to fold, to index."""
+        self._taking_its_time = True
+        try:
+            yield
+        finally:
+            self._taking_its_time = False
+
+    async def wait(
+        self,
+        gen: PQGen[T],
+        interval: float = WAIT_INTERVAL_SECONDS,
+        timeout: float | None = None,  # noqa: ASYNC109, psycopg's signature
+    ) -> T:
+        """Every statement waits here."""
+        seconds = ANSWERS_AT_LAST_WITHIN_SECONDS if self._taking_its_time else ANSWERS_WITHIN_SECONDS
+        alarm = asyncio.get_running_loop().call_later(seconds, self._hang_up, seconds)
+        try:
+            return await super().wait(gen, interval, timeout)
+        finally:
+            alarm.cancel()
+
+    def _hang_up(self, seconds: float) -> None:
+        """Whoever waits sees the connection end; cancelling would wait for the server once more."""
+        logger.warning("the database has not answered for %s seconds: hanging up", seconds)
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as connected:
+            connected.shutdown(socket.SHUT_RDWR)
 
 
 def read_json_as_bytes(connection: AsyncConnection | psycopg.Connection) -> None:
@@ -188,12 +249,21 @@ def check_schema(conninfo: str, sql: str) -> None:
         raise SetupError("the database holds another release's schema: run `catalog migrate`")
 
 
+NEWEST_INSTALLATION = "select checksum from catalog.installed order by installation desc limit 1"
+
+
 def installed_checksum(connection: psycopg.Connection) -> str | None:
     """The checksum of what was installed last; None for a database without a catalog."""
     (exists,) = connection.execute("select to_regclass('catalog.installed') is not null").fetchone() or (False,)
     if not exists:
         return None
-    row = connection.execute("select checksum from catalog.installed order by installation desc limit 1").fetchone()
+    row = connection.execute(NEWEST_INSTALLATION).fetchone()
+    return row[0] if row else None
+
+
+async def installed_release(connection: AsyncConnection) -> str | None:
+    """The checksum of the schema that was installed last."""
+    row = await (await connection.execute(NEWEST_INSTALLATION)).fetchone()
     return row[0] if row else None
 
 

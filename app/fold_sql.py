@@ -195,7 +195,7 @@ $fold$;
 
 
 def fold_query(projection: AnyProjection, where: str) -> str:
-    """The set-based fold of the events that `where` selects.
+    """The set-based fold of the events that `where` selects; any of a stream's may be left out, as skipped ones are.
 
     `||` is associative, so that what comes after a stream's first event is merged for itself: these patches are small,
     while a first event has the whole document, which would otherwise be copied once per event.

@@ -17,7 +17,7 @@ from app.fold_sql import AnyProjection, fold_query
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup, adding_up, member_columns
 from app.rollup_sql import tables_of as rollup_tables
-from app.table_sql import Table, create_next, index_next, key_next
+from app.table_sql import Table, create, create_next, index_next, key_next
 from app.versions_sql import versions_query
 
 AnyReadModel = AnyProjection | AnyRollup
@@ -81,6 +81,9 @@ class Generation:
         """The transactions that a swap would have to wait for just now."""
         return await _texts(connection, HOLDERS_AND_WRITERS, self.served)
 
+    async def add_up(self, connection: AsyncConnection) -> None:
+        """Write what is made from the folded documents; again, as far as that has changed."""
+
     async def swap(self, connection: AsyncConnection) -> None:
         for table in self.tables:
             await connection.execute("select catalog.swap_in(%s, %s, %s)", (table.name, table.live, table.next))
@@ -122,10 +125,13 @@ class RollupGeneration(Generation):
     async def holders(self, connection: AsyncConnection) -> set[str]:
         return await _texts(connection, HOLDERS, self.served)
 
-    async def swap(self, connection: AsyncConnection) -> None:
+    async def add_up(self, connection: AsyncConnection) -> None:
+        """Rows that stay as they are are seen by older snapshots, too."""
         added = adding_up(self.rollup, f"catalog.{self.members.next}")
-        await connection.execute(_sql(f"insert into catalog.{self.documents.next} (key, document)\n{added}"))
-        await connection.execute(_sql(key_next(self.documents)))
+        await connection.execute(_sql(ADD_UP.format(table=f"catalog.{self.documents.next}", added=added)))
+
+    async def swap(self, connection: AsyncConnection) -> None:
+        await self.add_up(connection)
         await connection.execute(sql.SQL("analyze {}").format(_table(self.documents.next)))
         await super().swap(connection)
 
@@ -146,6 +152,20 @@ class RollupGeneration(Generation):
 def generation_of(read_model: AnyReadModel) -> Generation:
     return RollupGeneration(read_model) if issubclass(read_model, Rollup) else Generation(read_model)
 
+
+ADD_UP = """
+with added (key, document) as materialized (
+{added}
+), gone as (
+    delete from {table} as stored
+    where not exists (select from added where added.key = stored.key)
+)
+insert into {table} as stored (key, document)
+select key, document from added
+on conflict (key) do update
+set document = excluded.document
+where stored.document <> excluded.document
+"""
 
 HOLDERS = "select catalog.table_holders(%s)"
 HOLDERS_AND_WRITERS = f"{HOLDERS} union select catalog.gate_holders()"
@@ -171,9 +191,12 @@ def _folding(query: Callable[[AnyProjection, str], str], projection: AnyProjecti
 
 
 def fingerprint(read_model: AnyReadModel) -> str:
-    """SHA-256 of what the documents of a read model depend on: its fold and its version."""
-    folded = f"{generation_of(read_model).insert(SLICE)} {adding_up_of(read_model)} {read_model.version}"
-    return hashlib.sha256(folded.encode()).hexdigest()
+    """SHA-256 of what the documents of a read model and their tables depend on: fold, columns, indexes, version."""
+    generation = generation_of(read_model)
+    created = "".join(map(create, generation.tables))
+    installed = [line for line in created.splitlines() if not line.startswith("comment on")]
+    parts = [generation.insert(SLICE), adding_up_of(read_model), *installed, str(read_model.version)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def adding_up_of(read_model: AnyReadModel) -> str:

@@ -39,13 +39,18 @@ class Machinery:
         read_models: Sequence[AnyReadModel],
         replayed: Replayed = lambda *_: None,
         wake: Callable[[], None] = lambda: None,
+        release: str | None = None,
     ) -> None:
-        """`replayed` hears how many seconds a rebuild or verification took, `wake` when a projection may go on."""
+        """`replayed` hears how many seconds a rebuild or verification took, `wake` when a projection may go on.
+
+        Rebuilds are refused unless `release` is the checksum of the installed schema.
+        """
         self._conninfo = conninfo
         self._database = database
         self._read_models = {each.name: each for each in read_models}
         self._replayed = replayed
         self._wake = wake
+        self._release = release
         self._rebuilds: set[asyncio.Task[CatalogError | None]] = set()
 
     async def __aenter__(self) -> "Machinery":
@@ -108,7 +113,7 @@ class Machinery:
         """Why it failed, if it did; then nothing that is served has changed."""
         name, error = read_model.name, None
         try:
-            done = await rebuild(self._conninfo, read_model, lambda _: begun.set())
+            done = await rebuild(self._conninfo, read_model, lambda _: begun.set(), self._release)
         except CatalogError as refused:
             error = refused
         except psycopg.Error as failed:

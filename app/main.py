@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from app.database import Database, migrate, schema_file
+from app.database import Database, checksum, migrate, schema_file
 from app.document_sql import compile_projections
 from app.documents import Documents, RollupDocuments
 from app.events import Event
@@ -64,8 +64,9 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     database = Database(conninfo, settings)
     feed = Feed(database, stopping or asyncio.Event())
     metrics = Metrics(get_args(Event), followers=lambda: feed.listeners)
-    projector = Projector(conninfo, PROJECTIONS)
-    machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake)
+    release = checksum(schema_sql())
+    projector = Projector(conninfo, PROJECTIONS, release)
+    machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake, release)
 
     def after_append(events: tuple[Struct, ...]) -> None:
         projector.wake()

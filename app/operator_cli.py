@@ -20,13 +20,14 @@ from app import operator_facts as facts
 from app import operator_tables as tables
 from app import projector
 from app.console import complain, console, database_in_use, exit_when_told, run_until_told
-from app.database import check_schema
+from app.database import check_schema, checksum
 from app.errors import CatalogError, Conflict, NotFound
 from app.events import Event, TagTable
 from app.generations import AnyReadModel
 from app.main import PROJECTIONS, schema_sql
 from app.rebuild import Progress as RebuildProgress
-from app.rebuild import Rebuilt, Told, rebuild
+from app.rebuild import rebuild
+from app.rebuild_facts import Progress, Rebuilt, Told
 from app.rollup import Rollup
 from app.settings import read_settings
 from app.states import States
@@ -98,7 +99,7 @@ def project_command() -> None:
     exit_when_told()
     with current_database(supervised=True) as conninfo:
         console.print("The projector runs.")
-        run_until_told(projector.Projector(conninfo, PROJECTIONS).run())
+        run_until_told(projector.Projector(conninfo, PROJECTIONS, checksum(schema_sql())).run())
 
 
 @click.command("rebuild")
@@ -128,7 +129,7 @@ def _rebuild(conninfo: str, read_model: AnyReadModel) -> Rebuilt | None:
     """None if it was not rebuilt; why not is said."""
     try:
         with telling_progress() as tell:
-            return run_until_told(rebuild(conninfo, read_model, tell), INTERRUPTED)
+            return run_until_told(rebuild(conninfo, read_model, tell, checksum(schema_sql())), INTERRUPTED)
     except CatalogError as error:
         complain(error.detail)
         return None

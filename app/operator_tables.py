@@ -14,7 +14,7 @@ from rich.text import Text
 
 from app.events import metadata_from
 from app.operator_facts import Compared, Inspected, LoggedEvent, Stopped
-from app.rebuild import LastRebuild, Progress, Rebuilt
+from app.rebuild_facts import LastRebuild, Progress, Rebuilt
 from app.states import State, States
 from app.verify import Difference, Verified
 

@@ -6,37 +6,49 @@ they lead do no harm: a batch and its checkpoint are one transaction, and only f
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from msgspec import Struct
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, errors, sql
 
-from app.errors import NotFound
+from app.database import WatchedConnection, installed_release
+from app.errors import CatalogError, NotFound
 from app.generations import AnyReadModel, fingerprint
-from app.rebuild import RebuildFailed, forget_killed_rebuilds, rebuild
+from app.leftovers import forget_killed_rebuilds, try_lock
+from app.rebuild import rebuild
+from app.rebuild_facts import RebuildFailed
 from app.rollup import Rollup
 from app.settled import settle
+from app.tasks import end
 
 logger = logging.getLogger("catalog")
 
 LEADER_LOCK = 7023051975126217513
+TENDING_LOCK = 7023051975126217514
 BATCH_EVENTS = 1_000
 IDLE_SECONDS = (0.02, 1.0)
 """Polled after the first, when something happened lately, up to the last, when nothing does."""
 NOT_LEADING_SECONDS = 1.0
 TEND_SECONDS = 10.0
+GIVEN_UP_SECONDS = 600.0
+"""What cannot be rebuilt is not tried again sooner."""
 SOMEBODY_WAS_THERE = "SW006"
 
 SESSION = """
 set timezone to 'UTC';
 set client_connection_check_interval = '1s';
+set statement_timeout = '50s';
+set idle_session_timeout = '60s';
 set tcp_keepalives_idle = 5;
 set tcp_keepalives_interval = 2;
 set tcp_keepalives_count = 3
 """
-"""A leader that was killed, or whose machine was, does not keep the lock for long."""
+"""A leader that was killed, or whose machine was, does not keep the lock for long; neither does one that is silent
+though it should look for something new every second. A batch that takes too long is tried again as a smaller one.
+"""
 
 
 class Checkpoint(Struct, frozen=True):
@@ -44,50 +56,50 @@ class Checkpoint(Struct, frozen=True):
 
     position: int
     state: str
+    """running; stopped by an event that it raised on; or outdated, until it is rebuilt by the rules installed."""
 
 
 class Projector:
     """`await run()` for as long as the service lives; `wake()` after an append in this process."""
 
-    def __init__(self, conninfo: str, read_models: Sequence[AnyReadModel]) -> None:
+    def __init__(self, conninfo: str, read_models: Sequence[AnyReadModel], release: str | None = None) -> None:
+        """`release`, the checksum of our schema: only while it is the installed one are our rules anybody's."""
         self._conninfo = conninfo
         self._read_models = list(read_models)
+        self._release = release
         self._rollups = [each for each in read_models if issubclass(each, Rollup)]
         self._woken = asyncio.Event()
+        self._given_up: dict[str, float] = {}
+        """Until when a read model is left alone that could not be rebuilt."""
         self.leads = False
 
     def wake(self) -> None:
         self._woken.set()
 
     async def run(self) -> None:
-        """Lead whenever nobody else does. Whatever goes wrong is logged and tried again: only cancelling ends it."""
-        while True:
-            try:
-                async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
-                    await self._take_turns(connection)
-            except (psycopg.Error, OSError) as error:
-                logger.warning("the projector lost its database and tries again: %s", error)
-            except Exception:
-                logger.exception("the projector failed and tries again")
-            finally:
-                self.leads = False
-            await asyncio.sleep(NOT_LEADING_SECONDS)
-
-    async def _take_turns(self, connection: AsyncConnection) -> None:
-        await connection.execute(SESSION)
-        while not await self._try_to_lead(connection):  # noqa: ASYNC110, the lock is the database's and tells nobody
-            await asyncio.sleep(NOT_LEADING_SECONDS)
-        self.leads = True
+        """Lead whenever nobody else does, and tend. What fails is logged and tried again: only cancelling ends it."""
         tending = asyncio.create_task(self._tend())
         try:
-            await self._lead(connection)
+            while True:
+                await self._lead_while_it_lasts()
+                await asyncio.sleep(NOT_LEADING_SECONDS)
         finally:
-            tending.cancel()
-            await asyncio.gather(tending, return_exceptions=True)
+            await end(tending)
 
-    async def _try_to_lead(self, connection: AsyncConnection) -> bool:
-        cursor = await connection.execute("select pg_try_advisory_lock(%s)", (LEADER_LOCK,))
-        return await cursor.fetchone() == (True,)
+    async def _lead_while_it_lasts(self) -> None:
+        try:
+            async with await WatchedConnection.opened(self._conninfo) as connection:
+                await connection.execute(SESSION)
+                while not await try_lock(connection, LEADER_LOCK):  # noqa: ASYNC110, the lock tells nobody
+                    await asyncio.sleep(NOT_LEADING_SECONDS)
+                self.leads = True
+                await self._lead(connection)
+        except (psycopg.Error, OSError) as error:
+            logger.warning("the projector lost its database and tries again: %s", error)
+        except Exception:
+            logger.exception("the projector failed and tries again")
+        finally:
+            self.leads = False
 
     async def _lead(self, connection: AsyncConnection) -> None:
         pause = IDLE_SECONDS[0]
@@ -116,28 +128,43 @@ class Projector:
             pass
 
     async def _tend(self) -> None:
-        """Now and then: clean up after killed rebuilds, and rebuild what was folded by other rules than ours."""
-        given_up: set[str] = set()
         while True:
-            for read_model in self._read_models:
-                try:
-                    if await self._is_outdated(read_model) and read_model.name not in given_up:
-                        logger.warning("rebuilding %s: its rules or its version have changed", read_model.name)
-                        await rebuild(self._conninfo, read_model)
-                except RebuildFailed as error:
-                    given_up.add(read_model.name)
-                    logger.error("%s The old documents serve until somebody rebuilds it.", error.detail)
-                except Exception as error:
-                    logger.warning("%s is looked after later: %s", read_model.name, error)
+            try:
+                await self.tend()
+            except (psycopg.Error, OSError) as error:
+                logger.warning("the projections are looked after later: %s", error)
+            except Exception:
+                logger.exception("the projections are looked after later")
             await asyncio.sleep(TEND_SECONDS)
 
-    async def _is_outdated(self, read_model: AnyReadModel) -> bool:
-        """Whether it was folded by other rules, and not by those of a later release; cleans up before it looks."""
-        async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
-            await forget_killed_rebuilds(connection, [read_model])
-            query = "select fingerprint, version from catalog.projections where name = %s"
-            row = await (await connection.execute(query, (read_model.name,))).fetchone()
-        return row is not None and row[0] != fingerprint(read_model) and row[1] <= read_model.version
+    async def tend(self) -> None:
+        """Clean up after killed rebuilds, and rebuild what has other rules than ours; one process at a time.
+
+        Whoever is of the installed release may, leading or not: a leader of another release has other rules.
+        """
+        async with await WatchedConnection.opened(self._conninfo) as connection:
+            if await self._is_installed(connection) and await try_lock(connection, TENDING_LOCK):
+                for read_model in self._read_models:
+                    await self._look_after(connection, read_model)
+
+    async def _is_installed(self, connection: AsyncConnection) -> bool:
+        return self._release in (None, await installed_release(connection))
+
+    async def _look_after(self, connection: AsyncConnection, read_model: AnyReadModel) -> None:
+        name = read_model.name
+        await forget_killed_rebuilds(connection, [read_model])
+        query = "select fingerprint from catalog.projections where name = %s"
+        row = await (await connection.execute(query, (name,))).fetchone()
+        if row in (None, (fingerprint(read_model),)) or self._given_up.get(name, 0) > time.monotonic():
+            return
+        logger.warning("rebuilding %s: its rules or its version have changed", name)
+        try:
+            await rebuild(self._conninfo, read_model, release=self._release)
+        except RebuildFailed as error:
+            self._given_up[name] = time.monotonic() + GIVEN_UP_SECONDS
+            logger.error("%s The old documents serve until that has changed.", error.detail)
+        except (CatalogError, psycopg.Error, OSError) as error:
+            logger.warning("%s is looked after later: %s", name, error)
 
 
 SOMETHING_NEW = """
@@ -162,7 +189,11 @@ async def catch_up(connection: AsyncConnection, name: str, batch_events: int = B
             return checkpoint.position
         try:
             await _apply(connection, name, checkpoint.position, events)
-            events = batch_events
+            events = min(batch_events, events * 2)
+        except errors.QueryCanceled:
+            if events == 1:
+                raise
+            events = max(1, events // 4)
         except psycopg.OperationalError:
             raise
         except psycopg.DatabaseError as error:
@@ -228,15 +259,22 @@ async def _one(connection: AsyncConnection, query: str) -> tuple[Any, ...]:
 
 
 REGISTER = """
-insert into catalog.projections (name, version, fingerprint, background)
+insert into catalog.projections as known (name, version, fingerprint, background)
 select %(name)s, %(version)s,
     case when exists (select from catalog.events) then '' else %(fingerprint)s end, %(background)s
-on conflict (name) do nothing
+on conflict (name) do update
+set state = 'outdated', changed_at = clock_timestamp()
+where known.background
+    and known.fingerprint <> %(fingerprint)s
 """
 
 
 def register(connection: psycopg.Connection, read_models: Sequence[AnyReadModel]) -> None:
-    """Make the read models known to the database; one that comes to a log with events in it is yet to be built."""
+    """Make the read models known to the database, in the transaction that installs their functions.
+
+    One that comes to a log with events in it is yet to be built. A rollup that has changed is not caught up until it is
+    rebuilt: the installed functions would add up what others have left.
+    """
     for read_model in read_models:
         given = {
             "name": read_model.name,

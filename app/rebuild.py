@@ -5,21 +5,21 @@ begins anew. Memory is bounded: Postgres folds slices of streams, nothing passes
 """
 
 import asyncio
-import hashlib
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from datetime import datetime
-from typing import Any, Literal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 import psycopg
-from msgspec import Struct
 from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
 
-from app.errors import CatalogError, Conflict, Unavailable
+from app.database import MIGRATION_LOCK, WatchedConnection, installed_release
+from app.errors import CatalogError, Unavailable
 from app.generations import AnyReadModel, fingerprint, generation_of
-from app.rollup import Rollup
+from app.leftovers import forget, lock_key, try_lock
+from app.rebuild_facts import ENDED_EARLY, Phase, Progress, RebuildFailed, RebuildUnderWay, Rebuilt, Told, why_refused
 from app.settled import settle
 
 SLICE_STREAMS = 5_000
@@ -28,122 +28,68 @@ ROUNDS_AT_MOST = 10
 HELD_LONG_SECONDS = 0.05
 SWAP_WAITS_MILLISECONDS = 250
 """Writers and readers wait no longer than this for a swap that itself has to wait; it is then tried again."""
+SWAP_PAUSES_SECONDS = (0.05, 5.0)
+"""After the first attempt that had to let go, up to after the last ones."""
 SWAP_PATIENCE_SECONDS = 600.0
-"""How long a finished generation waits for long transactions on the old one to end."""
+"""How long a finished generation waits for long transactions on the old one, and for old snapshots, to end."""
+SHORT_WAIT_SECONDS = 1.0
 
-SESSION = "set timezone to 'UTC'; set client_connection_check_interval = '1s'; set work_mem = '32MB'"
-"""A rebuild that is killed must not hold its lock until its statement is done."""
-
-
-class RebuildUnderWay(Conflict):
-    """The projection is being rebuilt already"""
-
-
-class RebuildFailed(Conflict):
-    """The projection cannot be rebuilt"""
+SESSION = """
+set timezone to 'UTC';
+set client_connection_check_interval = '1s';
+set idle_in_transaction_session_timeout = '10s';
+set work_mem = '32MB'
+"""
+"""A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate."""
 
 
-Phase = Literal["folding", "indexing", "swapping"]
-"""Nearly all events are folded in the first; the second makes the indexes; the third waits for a quiet moment."""
-
-
-class Progress(Struct, frozen=True, kw_only=True):
-    """How far a rebuild is."""
-
-    projection: str
-    phase: Phase
-    events: int
-    """How many there are to fold; those recorded meanwhile come on top."""
-    done: int
-    seconds: float
-    """Since it began."""
-
-
-class Rebuilt(Struct, frozen=True, kw_only=True):
-    """A rebuild that is done."""
-
-    projection: str
-    events: int
-    seconds: float
-    swap_milliseconds: float
-    """How long writers, or for a rollup its catch-up, had to wait at most."""
-
-
-class LastRebuild(Struct, frozen=True, kw_only=True):
-    """How a rebuild has ended, as catalog.projections keeps it."""
-
-    ended_at: datetime
-    error: str | None = None
-    """Why it failed; what was served is as it was."""
-    events: int | None = None
-    seconds: float | None = None
-    swap_milliseconds: float | None = None
-    """How long writers, or for a rollup its catch-up, had to wait at most."""
-
-
-ENDED_EARLY = "It was ended before it was done."
-
-Told = Callable[[Progress], None]
-
-
-async def rebuild(conninfo: str, read_model: AnyReadModel, tell: Told = lambda _: None) -> Rebuilt:
+async def rebuild(
+    conninfo: str, read_model: AnyReadModel, tell: Told = lambda _: None, release: str | None = None
+) -> Rebuilt:
     """Build the next generation of a read model and swap it in; `tell` hears of the progress.
 
-    Raises RebuildUnderWay if somebody is at it, RebuildFailed if the log cannot be folded, and Unavailable if the swap
-    never got its locks; what is served is then what it was.
+    `release` is the checksum of the schema that the read model belongs to, by default of the installed one.
+    Raises RebuildUnderWay if somebody is at it, RebuildFailed if the log cannot be folded or another release is
+    installed, and Unavailable if the swap never got its locks; what is served is then what it was.
     """
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with await WatchedConnection.opened(conninfo) as connection:
         await connection.execute(SESSION)
-        if not await _lock(connection, read_model.name):
+        if not await try_lock(connection, lock_key(read_model.name)):
             raise RebuildUnderWay(f"The projection {read_model.name} is being rebuilt already.")
         why = ENDED_EARLY
         try:
-            return await _Rebuild(conninfo, connection, read_model, tell).run()
+            release = release or await installed_release(connection)
+            return await _Rebuild(conninfo, connection, read_model, tell, release).run()
         except psycopg.OperationalError:
             raise
         except psycopg.DatabaseError as error:
-            why = _why_refused(read_model, error)
+            why = why_refused(read_model, error)
             raise RebuildFailed(why) from error
         except CatalogError as error:
             why = error.detail
             raise
         finally:
-            if not connection.closed:
-                await _forget(connection, read_model, why)
+            # On a connection that died, the next rebuild or projector cleans up; a cancellation must go through.
+            with suppress(psycopg.Error):
+                await forget(connection, read_model, why)
 
 
-def _why_refused(read_model: AnyReadModel, error: psycopg.DatabaseError) -> str:
-    """What Postgres says in its first line, and what to do about it if it is an event's fault."""
-    name = read_model.name
-    sentence = f"The projection {name} cannot be rebuilt: {error.diag.message_primary or error}."
-    if (error.sqlstate or "")[:2] not in EVENTS_FAULTS:
-        return sentence
-    if issubclass(read_model, Rollup):
-        return f"{sentence} An event cannot be folded; skip it first: `catalog resume {name} --skip`."
-    return f"{sentence} An event cannot be folded by the rules of {name}; they have to be changed first."
-
-
-EVENTS_FAULTS = ("22", "23")
-"""The classes of SQLSTATE for data that an expression cannot take, and that a table cannot hold."""
-
-
-def lock_key(name: str) -> int:
-    """The advisory lock that whoever rebuilds this projection holds."""
-    return int.from_bytes(hashlib.sha256(f"catalog rebuild {name}".encode()).digest()[:8], signed=True)
-
-
-async def _lock(connection: AsyncConnection, name: str) -> bool:
-    cursor = await connection.execute("select pg_try_advisory_lock(%s)", (lock_key(name),))
-    return await cursor.fetchone() == (True,)
+async def snapshot_holders(connection: AsyncConnection) -> set[str]:
+    """The transactions that read as of an instant before now."""
+    cursor = await connection.execute("select catalog.snapshot_holders()")
+    return {holder for (holder,) in await cursor.fetchall()}
 
 
 class _Rebuild:
-    def __init__(self, conninfo: str, connection: AsyncConnection, read_model: AnyReadModel, tell: Told) -> None:
+    def __init__(
+        self, conninfo: str, connection: WatchedConnection, read_model: AnyReadModel, tell: Told, release: str | None
+    ) -> None:
         self.conninfo = conninfo
         self.connection = connection
         self.read_model = read_model
         self.generation = generation_of(read_model)
         self.tell = tell
+        self.release = release
         self.began = time.monotonic()
         self.phase: Phase = "folding"
         self.events = 0
@@ -154,8 +100,11 @@ class _Rebuild:
         self.last = 0
         """The last stream of all; later ones have only events that are followed."""
         self.swap_milliseconds = 0.0
+        self.deadline = 0.0
+        """When the patience ends with which the swap is tried."""
 
     async def run(self) -> Rebuilt:
+        await self._check_release()
         position = (await settle(self.connection)).position
         (self.generation.skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
         await self.generation.begin(self.connection)
@@ -167,7 +116,8 @@ class _Rebuild:
         await self._enter("indexing")
         indexing = iter(self.generation.indexing())
         await self._on_two_connections(lambda connection: self._index_by(connection, indexing))
-        await self.generation.analyze(self.connection)
+        with self.connection.taking_its_time():
+            await self.generation.analyze(self.connection)
         await self._enter("swapping")
         await self._swap(position)
         return Rebuilt(
@@ -177,9 +127,9 @@ class _Rebuild:
             swap_milliseconds=self.swap_milliseconds,
         )
 
-    async def _on_two_connections(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, None]]) -> None:
+    async def _on_two_connections(self, work: Callable[[WatchedConnection], Coroutine[Any, Any, None]]) -> None:
         """Twice the same, side by side: one statement keeps one core of the database busy."""
-        async with await AsyncConnection.connect(self.conninfo, autocommit=True) as second:
+        async with await WatchedConnection.opened(self.conninfo) as second:
             await second.execute(SESSION)
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -188,16 +138,18 @@ class _Rebuild:
             except BaseExceptionGroup as group:
                 raise group.exceptions[0] from None
 
-    async def _fill_by(self, connection: AsyncConnection, position: int) -> None:
+    async def _fill_by(self, connection: WatchedConnection, position: int) -> None:
         while claimed := await self._claim_slice(connection):
             first, last, events = claimed
-            await self.generation.fill(connection, first, last, position)
+            with connection.taking_its_time():
+                await self.generation.fill(connection, first, last, position)
             self.done = min(self.events, self.done + events)
             await self._say(connection)
 
-    async def _index_by(self, connection: AsyncConnection, statements: Iterator[str]) -> None:
+    async def _index_by(self, connection: WatchedConnection, statements: Iterator[str]) -> None:
         for statement in statements:
-            await connection.execute(statement.encode())
+            with connection.taking_its_time():
+                await connection.execute(statement.encode())
 
     async def _claim_slice(self, connection: AsyncConnection) -> tuple[int, int, int] | None:
         """The first and the last stream of the next slice, and how many events they have; None after the last."""
@@ -213,19 +165,48 @@ class _Rebuild:
 
     async def _swap(self, position: int) -> None:
         """Swap while nothing changes; patiently, so that nobody waits long."""
-        deadline = time.monotonic() + SWAP_PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if not await self._is_held_long():
-                position = await self._follow(position)
-                if await self._try_to_swap(position):
-                    return
-        raise Unavailable(f"The new {self.read_model.name} is ready, but the old one was never free for a moment.")
+        self.deadline = time.monotonic() + SWAP_PATIENCE_SECONDS
+        pause = SWAP_PAUSES_SECONDS[0]
+        while True:
+            while await self._is_held_long():
+                self._check_patience()
+            position = await self._outlast_snapshots(position)
+            if await self._try_to_swap(position):
+                return
+            self._check_patience()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, SWAP_PAUSES_SECONDS[1])
+
+    def _check_patience(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise Unavailable(f"The new {self.read_model.name} is ready, but the old one was never free for a moment.")
 
     async def _is_held_long(self) -> bool:
         """Whether somebody holds on to what the swap must lock, so that everybody else would wait behind the two."""
         before = await self.generation.holders(self.connection)
         await asyncio.sleep(HELD_LONG_SECONDS)
         return bool(before & await self.generation.holders(self.connection))
+
+    async def _outlast_snapshots(self, position: int) -> int:
+        """Follow, and wait for whoever could not see that; the position it is as of then.
+
+        Rows that are younger than a snapshot are not there for it, so a report that began before the swap would find
+        the new table empty. `create index concurrently` waits for the same reason. What the wait let pass is followed
+        again, until it was short; who is never alone is not waited for without end.
+        """
+        for _ in range(ROUNDS_AT_MOST):
+            with self.connection.taking_its_time():
+                position = await self._follow(position)
+                await self.generation.add_up(self.connection)
+            followed = time.monotonic()
+            waiting_for = await snapshot_holders(self.connection)
+            while waiting_for:
+                self._check_patience()
+                await asyncio.sleep(HELD_LONG_SECONDS)
+                waiting_for &= await snapshot_holders(self.connection)
+            if time.monotonic() - followed < SHORT_WAIT_SECONDS:
+                break
+        return position
 
     async def _follow(self, position: int) -> int:
         """Fold again what changed meanwhile, until that is little; the position it is as of then."""
@@ -239,19 +220,31 @@ class _Rebuild:
 
     async def _try_to_swap(self, position: int) -> bool:
         started = time.monotonic()
+        skipped = self.generation.skipped
         try:
             async with self.connection.transaction():
                 await self._limit_waits(self.generation.lock_waits_milliseconds)
+                await self.connection.execute("select pg_advisory_xact_lock_shared(%s)", (MIGRATION_LOCK,))
+                await self._check_release()
                 upto = max(position, await self.generation.lock(self.connection))
                 await self._limit_waits(SWAP_WAITS_MILLISECONDS)
                 await self._refold_touched(position, upto)
-                await self.generation.swap(self.connection)
+                await self._leave_out_what_was_skipped(upto)
+                with self.connection.taking_its_time():
+                    await self.generation.swap(self.connection)
                 await self._record(upto, swap_seconds=time.monotonic() - started)
             return True
         except (errors.LockNotAvailable, errors.DeadlockDetected):
+            self.generation.skipped = skipped
             return False
         finally:
             self.swap_milliseconds = max(self.swap_milliseconds, (time.monotonic() - started) * 1000)
+
+    async def _check_release(self) -> None:
+        """What is folded by another release's rules must not take the place of what the installed ones write into."""
+        if await installed_release(self.connection) != self.release:
+            why = "the database holds another release's schema"
+            raise RebuildFailed(f"The projection {self.read_model.name} cannot be rebuilt: {why}.")
 
     async def _limit_waits(self, milliseconds: int) -> None:
         await self.connection.execute("select set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
@@ -263,6 +256,16 @@ class _Rebuild:
         for start in range(0, len(streams), SLICE_STREAMS):
             await self.generation.refold(self.connection, streams[start : start + SLICE_STREAMS], upto)
         return len(streams)
+
+    async def _leave_out_what_was_skipped(self, upto: int) -> None:
+        """Fold the streams anew of which an operator has skipped an event since the rebuild began."""
+        (skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
+        changed = list({*skipped} ^ {*self.generation.skipped})
+        self.generation.skipped = skipped
+        query = "select distinct stream_id from catalog.events where position = any (%s)"
+        streams = [id for (id,) in await (await self.connection.execute(query, (changed,))).fetchall()]
+        if streams:
+            await self.generation.refold(self.connection, streams, upto)
 
     async def _record(self, position: int, swap_seconds: float) -> None:
         done = {
@@ -312,34 +315,3 @@ from (
     limit %s
 ) as slice
 """
-
-
-async def forget_killed_rebuilds(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> None:
-    """Take away what rebuilds that were killed left behind: their tables and their progress."""
-    for read_model in read_models:
-        if await _is_left(connection, read_model) and await _lock(connection, read_model.name):
-            await _forget(connection, read_model, ENDED_EARLY)
-
-
-async def _is_left(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
-    """Whether there is anything of a rebuild, be it under way or killed."""
-    names = [f"catalog.{table.next}" for table in generation_of(read_model).tables]
-    cursor = await connection.execute(LEFT, (names, read_model.name))
-    return await cursor.fetchone() == (True,)
-
-
-LEFT = """
-select exists (select from unnest(%s::text[]) as name where to_regclass(name) is not null)
-    or exists (select from catalog.projections where name = %s and rebuild is not null)
-"""
-
-
-async def _forget(connection: AsyncConnection, read_model: AnyReadModel, why: str) -> None:
-    """Undo an unfinished rebuild of which this connection holds the lock, keep why it failed, and give the lock up."""
-    await generation_of(read_model).discard(connection)
-    await connection.execute(
-        "update catalog.projections set rebuild = null, last_rebuild = jsonb_build_object("
-        "'ended_at', catalog.rfc3339(clock_timestamp()), 'error', %s::text) where name = %s and rebuild is not null",
-        (why, read_model.name),
-    )
-    await connection.execute("select pg_advisory_unlock(%s)", (lock_key(read_model.name),))

@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from app.index_checks import is_an_instant_of_the_log
 from app.projection import Projection, RuleError
+from app.rule_checks import check_name
 from app.rules import descriptor
 
 D = TypeVar("D", bound=Struct)
@@ -71,6 +72,7 @@ class Rollup(Generic[D, S]):
         (origin,) = cls.__dict__["__orig_bases__"]
         cls.document, source = get_args(origin)
         try:
+            check_name(cls.name)
             _check(cls, source)
         except RuleError as error:
             raise RuleError(f"{cls.__name__}: {error}") from None

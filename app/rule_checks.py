@@ -13,7 +13,9 @@ from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step
 from app.upcasts import Default, Dropped, Renamed, Upcast, is_struct, upcasts_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-TABLES_OF_THE_STORE = {"events", "streams", "settled", "installed", "projections"}
+TABLES_OF_THE_STORE = {"events", "streams", "settled", "installed", "projections", "projection_lag"}
+ENDINGS_OF_OTHERS = ("_next", "_live", "_members", "_history", "_words", "_places")
+"""What the tables are called that belong to a read model, beside the one of its name."""
 NEVER_IN_A_CONSTANT = (b"$fold$", b"\\u0000")
 ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 
@@ -21,8 +23,7 @@ ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 def check_projection(projection: Any) -> dict[type[Struct], Rule]:
     """The rule of each used event type, with the steps of `always`. Raises RuleError."""
     name = projection.__name__
-    if not NAME.fullmatch(projection.name) or projection.name in TABLES_OF_THE_STORE:
-        raise RuleError(f"{projection.name!r} cannot name a table: {NAME.pattern}, and none of the event store's own")
+    check_name(projection.name)
     overridden = "evolve" in projection.__dict__
     if overridden and projection.rules:
         raise RuleError(f"{name} has both rules and an evolve of its own; one fold is enough")
@@ -37,6 +38,14 @@ def check_projection(projection: Any) -> dict[type[Struct], Rule]:
         return _check_rules(projection)
     except RuleError as error:
         raise RuleError(f"{name}: {error}") from None
+
+
+def check_name(name: str) -> None:
+    """It names the table of a read model, and begins the names of others."""
+    if not NAME.fullmatch(name) or name in TABLES_OF_THE_STORE:
+        raise RuleError(f"{name!r} cannot name a table: {NAME.pattern}, and none of the event store's own")
+    if name.endswith(ENDINGS_OF_OTHERS):
+        raise RuleError(f"{name!r} cannot name a table: {', '.join(ENDINGS_OF_OTHERS)} end the names of others'")
 
 
 def _check_rules(projection: Any) -> dict[type[Struct], Rule]:

@@ -12,8 +12,9 @@ from msgspec import Raw, Struct
 from psycopg import AsyncConnection
 
 from app.generations import AnyReadModel
+from app.leftovers import lock_key
 from app.projector import LEADER_LOCK
-from app.rebuild import LastRebuild, lock_key
+from app.rebuild_facts import LastRebuild
 
 
 class Skipped(Struct, frozen=True, kw_only=True):

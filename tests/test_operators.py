@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from msgspec import structs
 
+from app.leftovers import lock_key
 from app.main import PROJECTIONS
 from app.postgres import EmbeddedPostgres
-from app.rebuild import lock_key
 from tests.conftest import database_like
 from tests.log import append
 from tests.operators import (

@@ -25,6 +25,8 @@ from app.metrics import Metrics
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
 PROBE_WAITS_SECONDS = 1.0
+BEHIND_SECONDS = 30.0
+"""Settling takes milliseconds, another leader's taking over some seconds."""
 NO_FAVICON = "<link rel='icon' href='data:,'>"
 
 
@@ -34,19 +36,45 @@ class Health(Struct, frozen=True, kw_only=True):
     status: Literal["ok"]
 
 
+class Readiness(Health, frozen=True, kw_only=True):
+    """Whether requests can be answered, and whether the background does its work, which no request needs."""
+
+    background: Literal["ok", "behind"]
+    """Behind: an event waits for longer than half a minute to be settled. Nobody leads, or an append lasts so long."""
+    background_seconds: float
+    """The age of the first event that waits to be settled; 0 when none does."""
+
+
 class HealthChecks(Controller):
     path = "/health"
     tags = ("machinery",)
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
-    async def ready(self, database: NamedDependency[Database]) -> Response[Health]:
+    async def ready(self, database: NamedDependency[Database]) -> Response[Readiness]:
+        """200 also while the background is behind: what it does not keep up is still served as it was."""
         async with database.connection(PROBE_WAITS_SECONDS) as connection:
-            await connection.execute("select from catalog.settled")
-        return encoded(Health(status="ok"))
+            row = await (await connection.execute(UNSETTLED)).fetchone()
+        assert row is not None, "the mark is always there"
+        seconds = float(row[0])
+        background: Literal["ok", "behind"] = "behind" if seconds > BEHIND_SECONDS else "ok"
+        return encoded(Readiness(status="ok", background=background, background_seconds=seconds))
 
     @get("/live", summary="Live: the process answers", responses=refuses())
     async def live(self) -> Response[Health]:
         return encoded(Health(status="ok"))
+
+
+UNSETTLED = """
+select coalesce(extract(epoch from clock_timestamp() - (
+    select events.recorded_at
+    from catalog.events
+    where events.position > settled.position
+    order by events.position
+    limit 1
+)), 0)
+from catalog.settled
+"""
+"""The mark against the head; a word about the leader could not be believed when it hangs."""
 
 
 @get("/metrics", tags=["machinery"], summary="Metrics for Prometheus", media_type="text/plain", responses=refuses())

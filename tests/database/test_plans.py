@@ -143,3 +143,22 @@ def test_as_of_an_instant_the_index_decides_what_was_valid(filled: psycopg.Conne
     """Nothing is left to filter, so that rows that were not valid then are not visited."""
     equal = {"category": "category7", "status": "active"}
     assert "Filter" not in plan(filled, *listing(equal=equal, as_of=then))
+
+
+def test_the_lag_is_looked_up_without_reading_all_that_is_behind(filled: psycopg.Connection) -> None:
+    lag = plan(filled, "select * from catalog.projection_lag")
+    assert lag.count("Limit") == 2
+    assert lag.count("using events_pkey") == 2
+
+
+def test_the_lag_counts_up_to_its_limit_and_is_as_old_as_the_first_event(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute(
+        "insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)"
+        " select gen_random_uuid(), 1, n, 'item_deleted', '{}', '{}',"
+        " case n when 1 then now() - interval '1 hour' else now() - interval '2 hours' end"
+        " from generate_series(1, 100200) as n"
+    )
+    query = "select distinct lag_events, round(lag_seconds / 3600) from catalog.projection_lag"
+    assert connection.execute(query).fetchall() == [(100_001, 1.0)]

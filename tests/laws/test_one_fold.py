@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from app.fold_sql import fold_query
 from app.item import Item, evolve
 from app.projection import Projection
 from projections.items import Items
@@ -104,6 +105,22 @@ def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
 ) -> None:
     """Renamed, defaulted and dropped fields, also in structs within structs, beside events of the present shape."""
     assert_one_fold(log, Toys(), events, together)
+
+
+@settings(max_examples=EXAMPLES // 2, deadline=None)
+@given(events=toy_histories, data=st.data())
+def test_events_left_out_of_a_stream_leave_the_others_fold_as_it_is(
+    log: psycopg.Connection, events: list[Struct], data: st.DataObject
+) -> None:
+    """A skipped event is not there for the fold, wherever in its stream it stands: no prefix is needed."""
+    left_out = data.draw(st.sets(st.integers(1, len(events)), max_size=3))
+    stream_id, *_ = append(log, None, events)
+    kept = [recorded for recorded in history(log, stream_id, Toys.tags) if recorded.version not in left_out]
+    query = fold_query(Toys, "stream_id = @stream and version <> all (@left_out)").replace("%", "%%")
+    query = query.replace("@stream", "%(stream)s").replace("@left_out", "%(left_out)s")
+    row = log.execute(query.encode(), {"stream": stream_id, "left_out": list(left_out)}).fetchone()
+    in_sql = None if row is None else bytes(row[3])
+    assert Toys().canonical_json(in_sql) == Toys().canonical_json(Toys().fold(kept))
 
 
 @settings(max_examples=50, deadline=None)

@@ -13,8 +13,10 @@ from psycopg import AsyncConnection
 from app.errors import NotFound
 from app.main import PROJECTIONS
 from app.projector import LEADER_LOCK, Projector, catch_up, resume
+from app.rebuild import rebuild
 from app.settled import settle
 from app.verify import verify
+from projections.categories import Categories
 from projections.items import Items
 from projections.owners import Owners
 from tests.log import append
@@ -30,8 +32,46 @@ from tests.soak.load import (
     run_for_a_while,
     until,
 )
+from tests.stalling import stalling_proxy
 
 HAND_OVER_SECONDS = 10.0
+
+LEADER = """
+select pid
+from pg_locks
+where locktype = 'advisory'
+    and granted
+    and objid = %s
+    and database = (select oid from pg_database where datname = current_database())
+"""
+END_EVERYBODY_LEADER_FIRST = f"""
+select pg_terminate_backend(pid)
+from (
+    select pid
+    from pg_stat_activity
+    where datname = current_database()
+    order by pid in ({LEADER}) desc
+    offset 0
+) as ended
+where pid <> all (%s)
+"""
+
+
+SLOW_BATCHES = """
+create function public.take_time() returns trigger language plpgsql as $$
+begin
+    perform pg_sleep(0.02) from generate_series(old.position + 1, new.position);
+    return null;
+end $$;
+create trigger take_time after update of position on catalog.projections
+for each row execute function public.take_time();
+"""
+"""A batch takes a fiftieth of a second for each event."""
+
+
+def leader_lock_half() -> int:
+    """How pg_locks shows the lower half of the lock's key."""
+    return LEADER_LOCK & 0xFFFFFFFF
 
 
 async def catch_up_from_everywhere(conninfo: str, at_once: int) -> None:
@@ -84,15 +124,14 @@ def test_the_audit_would_see_an_event_that_is_missed(connection: psycopg.Connect
 def test_a_leader_whose_connection_is_ended_is_followed_within_seconds(connection: psycopg.Connection) -> None:
     conninfo, ended = connection.info.dsn, Event()
     audit(conninfo)
-    leader = "select pid from pg_locks where locktype = 'advisory' and granted and objid = %s::bigint & 4294967295"
-    leader += " and database = (select oid from pg_database where datname = current_database())"
     projectors = [Projector(conninfo, PROJECTIONS) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(asyncio.run, run_for_a_while(each, ended)) for each in projectors]
         try:
             for _ in range(3):
-                until(lambda: connection.execute(leader, (LEADER_LOCK,)).fetchone() is not None)
-                connection.execute(f"select pg_terminate_backend(pid) from ({leader}) as leader", (LEADER_LOCK,))
+                until(lambda: connection.execute(LEADER, (leader_lock_half(),)).fetchone() is not None)
+                ended_one = f"select pg_terminate_backend(pid) from ({LEADER}) as leader"
+                connection.execute(ended_one, (leader_lock_half(),))
                 append(connection, None, [SPADE, SWAPPED])
                 assert until(lambda: is_caught_up(conninfo), HAND_OVER_SECONDS) < HAND_OVER_SECONDS
                 assert sum(each.leads for each in projectors) == 1
@@ -139,6 +178,29 @@ def test_a_skipped_event_stays_out_when_its_stream_changes_again(connection: psy
     assert asyncio.run(verify(conninfo, Owners)).differing == []
 
 
+def test_an_event_skipped_in_the_middle_of_its_stream_does_not_trouble_the_later_ones(
+    connection: psycopg.Connection,
+) -> None:
+    conninfo = connection.info.dsn
+    stream, *_ = append(connection, None, [SPADE])
+    poisoned = poison(connection, stream)
+    append(connection, stream, [SWAPPED])
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(conninfo))
+    assert state_of(connection, "categories")[1:4:2] == ("stopped", poisoned)
+    resumed(conninfo, "categories", "olga")
+    asyncio.run(catch_up_all(conninfo))
+    append(connection, stream, [SWAPPED])
+    asyncio.run(catch_up_all(conninfo))
+    for _ in range(2):
+        assert state_of(connection, "categories")[:2] == (poisoned + 3, "running")
+        counted = "select document -> 'total_items', document -> 'by_status' from catalog.categories"
+        assert connection.execute(counted).fetchall() == [(2, {"active": 1, "swapped": 1})]
+        verified = asyncio.run(verify(conninfo, Categories))
+        assert (verified.checked, verified.differing) == (1, [])
+        asyncio.run(rebuild(conninfo, Categories))
+
+
 def test_a_passing_fault_stops_nothing(connection: psycopg.Connection) -> None:
     conninfo = connection.info.dsn
     append(connection, None, [SPADE])
@@ -174,6 +236,64 @@ def test_a_rebuild_that_cannot_succeed_does_not_keep_the_leader_from_its_work(co
         finally:
             ended.set()
         running.result()
+
+
+def test_a_leader_that_dies_in_the_middle_of_its_rebuild_is_followed(connection: psycopg.Connection) -> None:
+    """The rebuild's connections die with the leader's: it must neither go on nor keep the projector from leading."""
+    conninfo, ended = connection.info.dsn, Event()
+    append(connection, None, [SPADE])
+    connection.execute("update catalog.projections set fingerprint = 'of other rules' where name = 'items'")
+    projector = Projector(conninfo, PROJECTIONS)
+    with psycopg.connect(conninfo) as reader, ThreadPoolExecutor(1) as pool:
+        reader.execute("select from catalog.items")
+        running = pool.submit(asyncio.run, run_for_a_while(projector, ended, wakes=True))
+        try:
+            ready = "select rebuild -> 'done' = rebuild -> 'events' from catalog.projections where name = 'items'"
+            until(lambda: connection.execute(ready).fetchone() == (True,))
+            ours = [connection.info.backend_pid, reader.info.backend_pid]
+            connection.execute(END_EVERYBODY_LEADER_FIRST, (leader_lock_half(), ours))
+            reader.rollback()
+            append(connection, None, [SPADE])
+            until(lambda: is_caught_up(conninfo) and projector.leads)
+            assert connection.execute(LEADER, (leader_lock_half(),)).fetchone() is not None
+        finally:
+            ended.set()
+        running.result()
+
+
+def test_a_leader_whose_connection_swallows_everything_is_followed(
+    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conninfo, ended = connection.info.dsn, Event()
+    monkeypatch.setattr("app.database.ANSWERS_WITHIN_SECONDS", 0.5)
+    with stalling_proxy(conninfo) as proxy, ThreadPoolExecutor(1) as pool:
+        projector = Projector(proxy.conninfo, PROJECTIONS)
+        running = pool.submit(asyncio.run, run_for_a_while(projector, ended))
+        try:
+            for _ in range(2):
+                append(connection, None, [SPADE])
+                until(lambda: projector.leads and is_caught_up(conninfo))
+                assert proxy.stall() > 0
+            append(connection, None, [SPADE])
+            assert until(lambda: is_caught_up(conninfo)) < HAND_OVER_SECONDS
+        finally:
+            ended.set()
+        running.result()
+
+
+def test_a_batch_that_takes_too_long_is_made_smaller(connection: psycopg.Connection) -> None:
+    conninfo = connection.info.dsn
+    for _ in range(20):
+        append(connection, None, [SPADE])
+    connection.execute(SLOW_BATCHES)
+
+    async def catch_up_in_a_hurry() -> int:
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as hurried:
+            head = (await settle(hurried)).position
+            await hurried.execute("set statement_timeout = '200ms'")
+            return await catch_up(hurried, "owners") - head
+
+    assert asyncio.run(catch_up_in_a_hurry()) == 0
 
 
 def test_a_read_model_that_nobody_has_any_more_does_not_keep_the_projector_busy(

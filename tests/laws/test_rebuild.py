@@ -11,22 +11,25 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
+from psycopg.types.json import Jsonb
 
+from app.database import checksum, migrate, schema_file
+from app.document_sql import compile_projections
+from app.events import Event as AnyEvent
 from app.generations import AnyReadModel, fingerprint, generation_of
-from app.main import PROJECTIONS
-from app.projector import Projector
-from app.rebuild import (
-    SWAP_WAITS_MILLISECONDS,
-    Progress,
-    RebuildFailed,
-    RebuildUnderWay,
-    Rebuilt,
-    lock_key,
-    rebuild,
-)
-from projections.items import Items
-from projections.owners import Owners
+from app.leftovers import lock_key
+from app.main import PROJECTIONS, schema_sql
+from app.projection import Projection
+from app.projector import Projector, register
+from app.rebuild import SWAP_WAITS_MILLISECONDS, rebuild
+from app.rebuild_facts import Progress, RebuildFailed, RebuildUnderWay, Rebuilt
+from app.rollup import Rollup, counts, earliest, keyed, latest
+from app.rules import Index
+from app.verify import verify
+from projections.categories import Categories
+from projections.items import Item, Items
+from projections.owners import Owner, Owners
 from tests.log import append
 from tests.soak.load import SPADE, SWAPPED, catch_up_all, differences, poison, run_for_a_while, until, write_directly
 
@@ -253,23 +256,88 @@ def test_rebuilds_among_writers_lose_nothing(connection: psycopg.Connection) -> 
     assert differences(conninfo) == []
 
 
+def is_built(connection: psycopg.Connection, name: str) -> bool:
+    """Whether all that a rebuild has still to do is the swap."""
+    query = "select rebuild -> 'done' = rebuild -> 'events' from catalog.projections where name = %s"
+    return connection.execute(query, (name,)).fetchone() == (True,)
+
+
+def slowest_append(conninfo: str, stream: int) -> float:
+    """Of all that can be made in a while, in seconds."""
+    slowest, until_then = 0.0, time.monotonic() + 1.5
+    with psycopg.connect(conninfo, autocommit=True) as writer:
+        while time.monotonic() < until_then:
+            start = time.monotonic()
+            append(writer, stream, [SWAPPED])
+            slowest = max(slowest, time.monotonic() - start)
+    return slowest
+
+
 def test_a_long_transaction_delays_the_swap_and_nobody_else(connection: psycopg.Connection) -> None:
     streams = some_items(connection)
-    slowest = 0.0
     with psycopg.connect(connection.info.dsn) as reader, ThreadPoolExecutor(1) as pool:
         reader.execute("select count(*) from catalog.items")
         rebuilding = pool.submit(rebuilt, connection, Items)
-        until_then = time.monotonic() + 1.5
-        with psycopg.connect(connection.info.dsn, autocommit=True) as writer:
-            while time.monotonic() < until_then:
-                start = time.monotonic()
-                append(writer, streams[0], [SWAPPED])
-                slowest = max(slowest, time.monotonic() - start)
+        slowest = slowest_append(connection.info.dsn, streams[0])
         assert not rebuilding.done()
         reader.rollback()
         rebuilding.result()
     assert slowest * 1000 < SWAP_WAITS_MILLISECONDS
     asyncio.run(catch_up_all(connection.info.dsn))
+    assert differences(connection.info.dsn) == []
+
+
+def test_a_row_lock_in_the_table_delays_the_swap_and_nobody_else(connection: psycopg.Connection) -> None:
+    """Who has written to the table is no writer at the gate: each attempt to swap would hold up everybody in vain."""
+    streams = some_items(connection)
+    with psycopg.connect(connection.info.dsn) as locker, ThreadPoolExecutor(1) as pool:
+        locker.execute("select from catalog.items where id = %s for update", (streams[1],))
+        locker.execute("update catalog.items set version = version where id = %s", (streams[1],))
+        rebuilding = pool.submit(rebuilt, connection, Items)
+        until(lambda: is_built(connection, "items"))
+        slowest = slowest_append(connection.info.dsn, streams[0])
+        assert not rebuilding.done()
+        locker.rollback()
+        assert rebuilding.result().swap_milliseconds < SWAP_WAITS_MILLISECONDS
+    assert slowest * 1000 < SWAP_WAITS_MILLISECONDS / 2
+
+
+@pytest.mark.parametrize("read_model", [Items, Owners])
+def test_a_snapshot_from_before_the_swap_sees_all_documents_after_it(
+    connection: psycopg.Connection, read_model: AnyReadModel
+) -> None:
+    """A report, or a dump, that looks at the table late; it delays the rebuild and nobody else."""
+    streams = some_items(connection)
+    table = sql.Identifier("catalog", read_model.name)
+    before = connection.execute(sql.SQL("select * from {}").format(table)).fetchall()
+    with psycopg.connect(connection.info.dsn) as reader, ThreadPoolExecutor(1) as pool:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("select from catalog.streams")
+        rebuilding = pool.submit(rebuilt, connection, read_model)
+        until(lambda: is_built(connection, read_model.name))
+        slowest = slowest_append(connection.info.dsn, streams[0])
+        assert sorted(reader.execute(sql.SQL("select * from {}").format(table))) == sorted(before)
+        assert not rebuilding.done()
+        reader.rollback()
+        rebuilding.result()
+    assert slowest * 1000 < SWAP_WAITS_MILLISECONDS
+    asyncio.run(catch_up_all(connection.info.dsn))
+    assert differences(connection.info.dsn) == []
+
+
+def test_an_event_skipped_during_a_rebuild_is_left_out(connection: psycopg.Connection) -> None:
+    stream, *_ = some_items(connection, 3)
+    position = append(connection, stream, [SWAPPED])[2]
+    asyncio.run(catch_up_all(connection.info.dsn))
+
+    def skip(progress: Progress) -> None:
+        """What `resume` writes; before the first stream is folded, and after the rebuild knows what to leave out."""
+        skipped = Jsonb([{"position": position, "by": "olga"}])
+        connection.execute("update catalog.projections set skipped = %s where name = 'owners'", (skipped,))
+
+    rebuilt(connection, Owners, skip)
+    by_status = connection.execute("select document ->> 'by_status' from catalog.owners").fetchall()
+    assert by_status == [('{"active": 3}',)]
     assert differences(connection.info.dsn) == []
 
 
@@ -297,3 +365,91 @@ def test_a_cancelled_rebuild_leaves_nothing_behind(connection: psycopg.Connectio
 
     asyncio.run(cancelled())
     assert leftovers(connection) == []
+
+
+class WiderOwner(Owner, frozen=True, kw_only=True):
+    by_name: dict[str, int]
+
+
+class WiderOwners(Rollup[WiderOwner, Item]):
+    """The owners of a later release, which also counts names."""
+
+    name = "owners"
+    of = Items
+    by = Item.owner_id
+    rules = (
+        keyed(WiderOwner.owner_id),
+        counts(WiderOwner.total_items),
+        counts(WiderOwner.by_status, by=Item.status),
+        counts(WiderOwner.by_category, by=Item.category),
+        earliest(WiderOwner.first_activity_at, Item.created_at),
+        latest(WiderOwner.latest_activity_at, Item.updated_at),
+        counts(WiderOwner.by_name, by=Item.name),
+    )
+
+
+def test_a_changed_rollup_waits_for_its_rebuild_and_is_not_stopped_by_an_innocent_event(
+    connection: psycopg.Connection,
+) -> None:
+    conninfo = connection.info.dsn
+    some_items(connection, 3)
+    later = (Items, WiderOwners, Categories)
+    migrate(conninfo, schema_file() + compile_projections(later), lambda opened: register(opened, later))
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(conninfo))
+    states = (
+        "select name, state, lag_events from catalog.projections join catalog.projection_lag using (name) order by 1"
+    )
+    assert connection.execute(states).fetchall() == [("categories", "running", 0), ("owners", "outdated", 1)]
+    assert connection.execute("select document ->> 'total_items' from catalog.owners").fetchall() == [("3",)]
+    asyncio.run(Projector(conninfo, later).tend())
+    asyncio.run(catch_up_all(conninfo))
+    assert connection.execute(states).fetchall() == [("categories", "running", 0), ("owners", "running", 0)]
+    verified = asyncio.run(verify(conninfo, WiderOwners))
+    assert (verified.checked, verified.differing) == (1, [])
+
+
+def test_only_the_installed_release_rebuilds_and_after_a_rollback_it_is_the_older_one(
+    connection: psycopg.Connection,
+) -> None:
+    ours, fingerprints = checksum(schema_sql()), "select fingerprint from catalog.projections"
+    some_items(connection, 3)
+    connection.execute("update catalog.projections set fingerprint = 'of later rules', version = 2")
+    connection.execute("insert into catalog.installed (checksum) values ('of a later release')")
+    projector = Projector(connection.info.dsn, PROJECTIONS, ours)
+    asyncio.run(projector.tend())
+    assert set(connection.execute(fingerprints)) == {("of later rules",)}
+    connection.execute("insert into catalog.installed (checksum) values (%s)", (ours,))
+    asyncio.run(projector.tend())
+    assert set(connection.execute(fingerprints)) == {(fingerprint(each),) for each in PROJECTIONS}
+
+
+def test_a_rebuild_is_refused_when_another_release_is_installed_before_it_or_meanwhile(
+    connection: psycopg.Connection,
+) -> None:
+    some_items(connection, 3)
+    table = connection.execute("select 'catalog.items'::regclass::oid").fetchone()
+
+    def install_another(_: Progress) -> None:
+        connection.execute("insert into catalog.installed (checksum) values ('of another release')")
+
+    with pytest.raises(RebuildFailed, match="another release's schema"):
+        rebuilt(connection, Items, install_another)
+    with pytest.raises(RebuildFailed, match="another release's schema"):
+        asyncio.run(rebuild(connection.info.dsn, Items, release=checksum(schema_sql())))
+    assert connection.execute("select 'catalog.items'::regclass::oid").fetchone() == table
+    assert leftovers(connection) == []
+
+
+def test_a_changed_index_is_a_reason_to_rebuild_and_a_changed_comment_is_none() -> None:
+    def items_with(*given: Index) -> Any:
+        class Shelf(Projection[Item, AnyEvent]):
+            name = "items"
+            rules = Items.rules
+            indexes = given
+
+        return Shelf
+
+    by_name, described = Index((Item.name,)), Index((Item.name,), serves="a listing")
+    assert fingerprint(items_with(by_name)) != fingerprint(items_with())
+    assert fingerprint(items_with(by_name)) == fingerprint(items_with(described))

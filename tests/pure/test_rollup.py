@@ -157,3 +157,11 @@ def test_a_document_has_one_canonical_form() -> None:
     (document,) = meadows.fold([a_flower(grown_at=DAY)]).values()
     stored = msgspec.json.format(msgspec.json.encode(document, order="deterministic"))
     assert meadows.canonical_json(stored) == meadows.canonical_json(document)
+
+
+@pytest.mark.parametrize("name", ["settled", "My", "flowers_next", "flowers_live", "flowers_members", "a_history"])
+def test_a_name_that_no_table_can_have_is_refused(name: str) -> None:
+    """Such a rollup would be taken for a generation, or for the members, of another."""
+    given = {"name": name, "of": Flowers, "by": Flower.colour, "rules": (), "__orig_bases__": (Rollup[Flower, Flower],)}
+    with pytest.raises(RuleError, match="cannot name a table"):
+        type("Colours", (Rollup,), given)

@@ -226,7 +226,10 @@ def test_a_document_that_folds_could_not_agree_on_is_refused(document: type[Stru
         type("Things", (Projection,), {"rules": rules, "__orig_bases__": (Projection[document, Happening],)})  # type: ignore[valid-type]
 
 
-@pytest.mark.parametrize("name", ["streams", "my-things", "MyThings", "", "t" * 41, "1st"])
+NO_NAMES = ["streams", "my-things", "MyThings", "", "t" * 41, "1st", "things_next", "things_members", "old_words"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
 def test_a_name_that_no_table_can_have_is_refused(name: str) -> None:
     given = {"name": name, "rules": (MADE, *REST), "__orig_bases__": (Projection[Thing, Happening],)}
     with pytest.raises(RuleError, match="cannot name a table"):

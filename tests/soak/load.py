@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Barrier, Event
 from typing import Any
 
@@ -21,6 +21,7 @@ from app.main import PROJECTIONS
 from app.projector import Projector, catch_up
 from app.rollup import Rollup
 from app.settled import settle
+from app.tasks import end
 from app.verify import verify
 from tests.items import an_item
 from tests.log import METADATA, append
@@ -30,6 +31,7 @@ SOON_SECONDS = 60.0
 SPADE = ItemCreated(**an_item(image_urls=()))
 SWAPPED = ItemStatusChanged(old_status="active", new_status="swapped", reason=None)
 POISON = {key: value for key, value in an_item().items() if key != "owner_id"} | {"type": "item_created"}
+UNCATEGORISED = {"type": "item_updated", "changes": {"category": None}, "previous_values": {}}
 
 AUDIT = """
 create table public.applied (name text not null, position bigint not null);
@@ -71,10 +73,14 @@ async def catch_up_all(conninfo: str, batch_events: int = 1000) -> None:
                 await catch_up(connection, rollup.name, batch_events)
 
 
-def poison(connection: psycopg.Connection) -> int:
-    """Append an item without an owner, for which there can be no owner's document; its position."""
-    query = "select position from catalog.append_to_stream(null, null, %s, %s)"
-    (position,) = connection.execute(query, (Jsonb([POISON]), METADATA)).fetchone() or (0,)
+def poison(connection: psycopg.Connection, stream: int | None = None) -> int:
+    """Append an item without an owner, or take the category of one, so that it has no document to count for.
+
+    Answers with the event's position.
+    """
+    query = "select position from catalog.append_to_stream(%s, null, %s, %s)"
+    event = POISON if stream is None else UNCATEGORISED
+    (position,) = connection.execute(query, (stream, Jsonb([event]), METADATA)).fetchone() or (0,)
     return int(position)
 
 
@@ -181,11 +187,11 @@ def idle_in_a_transaction_elsewhere(conninfo: str) -> Iterator[None]:
         yield
 
 
-async def run_for_a_while(projector: Projector, ended: Event) -> None:
-    """Run it until `ended`, which another thread sets."""
+async def run_for_a_while(projector: Projector, ended: Event, wakes: bool = False) -> None:
+    """Run it until `ended`, which another thread sets; woken all the time, if it shall never be idle."""
     task = asyncio.create_task(projector.run())
-    while not ended.is_set():  # noqa: ASYNC110, a thread's event
+    while not ended.is_set():
         await asyncio.sleep(0.02)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+        if wakes:
+            projector.wake()
+    await end(task)

@@ -13,7 +13,8 @@ import pytest
 from msgspec import Struct
 
 from app.main import PROJECTIONS
-from app.rebuild import Rebuilt, rebuild
+from app.rebuild import rebuild
+from app.rebuild_facts import Rebuilt
 from tests.conftest import running_service
 from tests.items import an_item
 from tests.soak.load import differences, is_caught_up, until, write_directly

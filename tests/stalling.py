@@ -1,0 +1,66 @@
+"""A proxy before Postgres that can begin to swallow everything, as a broken load balancer or a half-dead VPN does."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+
+class StallingProxy:
+    """Passes on what comes, until those connected are stalled: they are acknowledged, and nothing more."""
+
+    def __init__(self, conninfo: str) -> None:
+        given = conninfo_to_dict(conninfo)
+        self._server = str(Path(str(given["host"])) / f".s.PGSQL.{given.get('port', 5432)}")
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        port = self._listening.getsockname()[1]
+        self.conninfo = make_conninfo(conninfo, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        Thread(target=self._accept, daemon=True).start()
+
+    def stall(self) -> int:
+        """From now on nothing comes through to those who are connected, and the server is rid of them; how many."""
+        stalled, self._pairs = self._pairs, []
+        for _, server in stalled:
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+        return len(stalled)
+
+    def close(self) -> None:
+        self._listening.close()
+        self.stall()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._server)
+                self._pairs.append((client, server))
+                Thread(target=self._swallow_or_pass_on, args=(client, server), daemon=True).start()
+                Thread(target=self._answer, args=(client, server), daemon=True).start()
+
+    def _swallow_or_pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError), client:
+            while content := client.recv(65536):
+                with suppress(OSError):
+                    server.sendall(content)
+            server.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, client: socket.socket, server: socket.socket) -> None:
+        """The end of the server is kept from the client."""
+        with suppress(OSError), server:
+            while content := server.recv(65536):
+                client.sendall(content)
+
+
+@contextmanager
+def stalling_proxy(conninfo: str) -> Iterator[StallingProxy]:
+    proxy = StallingProxy(conninfo)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
