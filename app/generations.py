@@ -116,6 +116,10 @@ class RollupGeneration(Generation):
         self.skipped = []
         self.lock_waits_milliseconds = 10_000
 
+    async def begin(self, connection: AsyncConnection) -> None:
+        await super().begin(connection)
+        await connection.execute(_sql(key_next(self.documents)))
+
     async def lock(self, connection: AsyncConnection) -> int:
         query = "select position from catalog.projections where name = %s for update"
         row = await (await connection.execute(query, (self.name,))).fetchone()

@@ -25,9 +25,9 @@ from app.errors import CatalogError, Conflict, NotFound
 from app.events import Event, TagTable
 from app.generations import AnyReadModel
 from app.main import PROJECTIONS, schema_sql
-from app.rebuild import Progress as RebuildProgress
 from app.rebuild import rebuild
-from app.rebuild_facts import Progress, Rebuilt, Told
+from app.rebuild_facts import Progress as RebuildProgress
+from app.rebuild_facts import Rebuilt, Told
 from app.rollup import Rollup
 from app.settings import read_settings
 from app.states import States

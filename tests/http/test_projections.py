@@ -18,7 +18,7 @@ from tests.conftest import running_service
 from tests.http.shapes import INSTANT, assert_fields_refused, assert_problem
 from tests.http.streams import until
 from tests.items import an_item, created
-from tests.soak.load import poison
+from tests.soak.load import poison as append_an_item_without_owner
 
 PROJECTIONS = ["items", "owners", "categories"]
 
@@ -134,7 +134,7 @@ def test_a_rebuild_that_fails_says_so_and_changes_nothing(own: httpx.Client, con
     until(lambda: caught_up(own), "the projections were not caught up")
     before = own.get("/owners/alice").json()
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        poison(connection)
+        append_an_item_without_owner(connection)
         until(lambda: state(own, "owners")["state"] == "stopped", "the event stopped nothing")
         assert own.post("/projections/owners/rebuild").status_code == 202
         assert "skip it first: `catalog resume owners --skip`" in rebuilt(own, "owners")["error"]
