@@ -228,8 +228,7 @@ select distinct {one}_id as id
 
 
 def changed_between_function(projection: AnyProjection) -> str:
-    """`catalog.<name>_changed_between(from, until)`: whole documents, for the service. Taken in the order of the ids, a
-    page looks at its own documents only."""
+    """`catalog.<name>_changed_between(from, until)`: whole documents, for the service."""
     name = projection.name
     ids = f"""\
 select distinct stream_id as id
@@ -377,11 +376,13 @@ def _valid(instant: str) -> str:
 
 
 def _changed(ids: str, document_at: Callable[[str], str]) -> str:
-    """A query for (id, valid_from, before, after). `limit 1` has each document looked up by its id."""
+    """A query for (id, valid_from, before, after) in the order of the ids, so that a page looks up its own documents
+    only; `limit 1` has each looked up by its id."""
     return f"""\
 select touched.id, after.valid_from, before.document as before, after.document as after
 from (
     {ids}
+    order by id
 ) as touched
 left join lateral (
     {document_at("p_from")}

@@ -870,6 +870,7 @@ from (
         from public.item_events
         where recorded_at > p_from
             and recorded_at <= p_until
+        order by id
     ) as touched
     left join lateral (
         select valid_from, document from public.item_versions as version where version.id = touched.id and valid_from <= p_from and (valid_to is null or valid_to > p_from)
@@ -900,6 +901,7 @@ from (
     where recorded_at > p_from
         and recorded_at <= p_until
         and type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted')
+    order by id
 ) as touched
 left join lateral (
     select valid_from, document from catalog.items_as_of(p_from) as stored where stored.id = touched.id
