@@ -11,13 +11,16 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from msgspec import Struct
 from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from app.database import migrate
+from app.database import migrate, schema_file
+from app.document_sql import compile_projections
 from app.main import schema_sql
 from app.postgres import EmbeddedPostgres
+from app.projection import Projection, ends, ignores, on, starts, the
 from app.rebuild import rebuild
 from projections.items import Items
 from projections.owners import Owners
@@ -26,6 +29,19 @@ from tests.items import an_item, created, present, some_name
 from tests.log import append
 from tests.soak.load import SPADE, SWAPPED, catch_up_all
 from tests.test_readme import README
+from tests.toys import (
+    Sightings,
+    ToyBroken,
+    ToyBuilt,
+    ToyDated,
+    ToyEvent,
+    ToyFound,
+    ToyPainted,
+    ToyPlayed,
+    ToyRepaired,
+    Toys,
+    ToySeen,
+)
 
 Rows = list[tuple[Any, ...]]
 
@@ -347,3 +363,61 @@ def test_a_release_that_changes_a_documents_columns_replaces_its_view(
     connection.execute("create view items as select 1 as id, 2 as other; create view mine as select * from items")
     with pytest.raises(Exception, match="cannot drop view items because other objects depend on it"):
         migrate(conninfo, schema_sql())
+
+
+class Play(Struct, frozen=True, kw_only=True):
+    """How a toy is played with: a projection that keeps no past, and whose documents do not say of which stream."""
+
+    minutes: int
+    by_whom: dict[str, int] | None = None
+
+
+class Plays(Projection[Play, ToyEvent]):
+    rules = (
+        starts(ToyBuilt, the(Play.minutes).becomes(0)),
+        on(ToyPlayed, the(Play.minutes).grows_by(ToyPlayed.minutes)),
+        ends(ToyBroken),
+        ignores(ToyFound, ToyPainted, ToySeen, ToyRepaired, ToyDated),
+    )
+
+
+@pytest.fixture
+def toys(server: EmbeddedPostgres, template_with_toys: str) -> Iterator[psycopg.Connection]:
+    with database_like(server, template_with_toys) as conninfo:
+        migrate(conninfo, schema_file() + compile_projections([Items, Toys, Sightings, Plays]))
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            yield connection
+
+
+def test_the_views_of_another_aggregate_bear_its_name(toys: psycopg.Connection) -> None:
+    """… and hold its events only; a toy that broke is not there any more."""
+    append(toys, None, [SPADE])
+    toy, _, _, built, _ = append(toys, None, [ToyBuilt(name="Top", weight=2**40, box="red")])
+    _, _, _, played, _ = append(toys, toy, [ToyPlayed(minutes=5)])
+    row = toys.execute("select id, name, weight, colour, tags, minutes_played, built_at from toys").fetchone()
+    assert row == (toy, "Top", 2**40, None, [], 5, built)
+    _, _, _, broken, _ = append(toys, toy, [ToyBroken()])
+    assert toys.execute("select count(*) from toys").fetchone() == (0,)
+    assert toys.execute("select toy_id, version, minutes from toy_audit_trail order by position").fetchall() == [
+        (toy, 1, None),
+        (toy, 2, 5),
+        (toy, 3, None),
+    ]
+    assert toys.execute("select valid_from, valid_to from toy_versions order by 1").fetchall() == [
+        (built, played),
+        (played, broken),
+    ]
+    differing = "select count(*), count(before), count(after) from toy_changes_between(%s, %s)"
+    fields = len(Toys.document.__struct_fields__)
+    assert toys.execute(differing, (played, broken)).fetchone() == (fields, fields, 0)
+    ended = "select id, valid_from, after from catalog.toys_changed_between(%s, %s)"
+    assert toys.execute(ended, (played, broken)).fetchall() == [(toy, None, None)]
+    assert toys.execute("select item_id from audit_trail").fetchall() == [(toy - 1,)]
+
+
+def test_a_read_model_without_a_past_says_so(toys: psycopg.Connection) -> None:
+    toy, *_ = append(toys, None, [ToyBuilt(name="Top", weight=1, box="red"), ToyPlayed(minutes=5)])
+    assert toys.execute("select play_id, minutes from plays").fetchall() == [(toy, 5)]
+    toys.execute("set catalog.as_of = '2026-01-15'")
+    with pytest.raises(errors.FeatureNotSupported, match="plays keeps no past"):
+        toys.execute("select * from plays")
