@@ -5,6 +5,17 @@
 create schema if not exists catalog;
 comment on schema catalog is 'The event log, the documents folded from it, and the functions over both.';
 
+do $$
+begin
+    -- A role of this schema's own name would find the tables here before the views in public, by "$user".
+    if current_user = 'catalog'
+        and not exists (select from pg_roles where rolname = current_user and rolconfig::text like '%search_path=%')
+    then
+        alter role current_user set search_path = public;
+    end if;
+end
+$$;
+
 create table if not exists catalog.installed (
     installation integer generated always as identity primary key,
     checksum text not null,
@@ -47,6 +58,8 @@ comment on column catalog.events.metadata is 'Who and why: user_id, correlation_
 comment on column catalog.events.recorded_at is 'The clock while appending; strictly grows within a stream.';
 comment on constraint events_by_stream on catalog.events is
     'Versions have no twins; its index serves reading one stream in order.';
+create index if not exists events_by_recorded_at on catalog.events (recorded_at);
+comment on index catalog.events_by_recorded_at is 'What happened between two instants; GET /changes.';
 
 create table if not exists catalog.settled (
     only_row boolean primary key default true check (only_row),
@@ -520,6 +533,75 @@ comment on column catalog.projection_lag.name is 'The projection.';
 comment on column catalog.projection_lag.position is 'Its checkpoint.';
 comment on column catalog.projection_lag.lag_events is 'How many events it has still to apply, at most 100,001: more than 100,000.';
 comment on column catalog.projection_lag.lag_seconds is 'The age of the first of them; 0 when there is none.';
+
+create or replace view public.projection_lag as
+select name, position, lag_events, lag_seconds
+from catalog.projection_lag;
+comment on view public.projection_lag is
+    'How far each background read model is behind the log: now, whatever catalog.as_of is set to.';
+comment on column public.projection_lag.name is 'The projection.';
+comment on column public.projection_lag.position is 'Its checkpoint.';
+comment on column public.projection_lag.lag_events is 'How many events it has still to apply.';
+comment on column public.projection_lag.lag_seconds is 'The age of the oldest of them; 0 when there is none.';
+
+create or replace function catalog.as_of() returns timestamptz
+language plpgsql stable parallel safe as $$
+declare
+    v_set constant text := coalesce(current_setting('catalog.as_of', true), '');
+begin
+    if v_set = '' then
+        return 'infinity';
+    elsif v_set !~ '^\d{4}-\d\d-\d\d' then
+        raise exception 'catalog.as_of is no instant: %', v_set
+            using errcode = '22007', hint = 'As in: set catalog.as_of = ''2026-01-15 10:30+01''. Empty is the present.';
+    end if;
+    return v_set::timestamptz;
+end
+$$;
+comment on function catalog.as_of is
+$$The instant that the views in the schema public show: what the session has set catalog.as_of to, in its time zone
+unless it says one; infinity, the present, if it is unset or empty. Not inlined: a subquery asks it once per query.$$;
+
+create or replace function catalog.present_only(p_name text) returns boolean
+language plpgsql stable parallel safe as $$
+begin
+    if catalog.as_of() < 'infinity' then
+        raise exception '% keeps no past', p_name
+            using errcode = '0A000', hint = 'For the present: reset catalog.as_of.';
+    end if;
+    return true;
+end
+$$;
+comment on function catalog.present_only is 'True in the present; a view without a past raises rather than shows another.';
+
+create or replace function catalog.make_way(p_name text, p_columns text[]) returns void
+language plpgsql volatile as $$
+declare
+    v_columns text[];
+begin
+    if p_name like '%(%' then
+        if pg_get_function_result(to_regprocedure('public.' || p_name))
+            <> 'TABLE(' || array_to_string(p_columns, ', ') || ')'
+        then
+            execute 'drop function public.' || p_name;
+        end if;
+        return;
+    end if;
+    select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
+    into v_columns
+    from pg_attribute
+    join pg_class on pg_class.oid = attrelid
+    where attrelid = to_regclass('public.' || quote_ident(p_name))
+        and relkind = 'v'
+        and attnum > 0;
+    if v_columns <> p_columns[1:cardinality(v_columns)] then
+        execute format('drop view public.%I', p_name);
+    end if;
+end
+$$;
+comment on function catalog.make_way is
+$$Drops a view or a function of an older release that cannot be replaced by one with these columns, {"name type"}.
+Refused while anything of somebody's own is made of it; whoever was granted it must be granted it again.$$;
 
 create or replace function catalog.count_each(p_values text[]) returns jsonb
 language sql immutable parallel safe

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 
+from app.analyst_sql import analyst_views
 from app.document_tables import derived_tables, documents_table, names_of, place_of, tables_of, words_text
 from app.fold_sql import AnyProjection, comment, fold_function, literal, step_function, tags
 from app.projection import Projection
@@ -16,7 +17,8 @@ from app.versions_sql import folding_aggregate, versions_query
 
 
 def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str:
-    """The SQL that installs every compiling projection, and `project_inline`, which appends call."""
+    """The SQL that installs every compiling projection, `project_inline`, which appends call, and the views for
+    analysts, of which those without a name of their own are about the first projection."""
     names = [each.name for each in projections]
     assert len(set(names)) == len(names), f"two projections of one name: {names}"
     rollups = [each for each in projections if issubclass(each, Rollup)]
@@ -28,7 +30,8 @@ def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str
         parts += [step_function(projection), *folding_aggregate(projection)]
         parts += [write_function(projection), refold_function(projection)]
         parts += [as_of_function(projection)] if projection.temporal else []
-    return "\n".join([*parts, *map(compile_rollup, rollups), _project_inline(inline)])
+    parts += [*map(compile_rollup, rollups), _project_inline(inline)]
+    return "\n".join([*parts, analyst_views(inline, rollups)])
 
 
 def write_function(projection: AnyProjection) -> str:

@@ -150,6 +150,11 @@ def _fields(projection: AnyProjection) -> list[Column]:
     return list(found.values())
 
 
+def field_columns(projection: AnyProjection) -> list[Column]:
+    """The columns that are a field of the document as it is."""
+    return [column for column in _fields(projection) if column.name in projection.document.__struct_fields__]
+
+
 def _generated(name: str, expression: str, about: str) -> Column:
     return Column(name, f'text collate "C" generated always as ({expression}) stored', about)
 

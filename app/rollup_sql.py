@@ -8,6 +8,7 @@ can drift.
 from types import MemberDescriptorType
 from typing import Any, cast
 
+from app.document_tables import field_columns
 from app.fold_sql import comment, fold_query, literal
 from app.rollup import Rollup, Tally
 from app.table_sql import Column, Table, TableIndex, create
@@ -112,7 +113,7 @@ $$;
 def as_of_function(rollup: AnyRollup) -> str:
     """`<name>_as_of(instant)`: added up from the documents as of then; a filter by key reaches their indexes."""
     members = (
-        f"(\n    select id, {member_columns(rollup)}\n"
+        f"(\n    select id, {stored_member_columns(rollup)}\n"
         f"    from catalog.{rollup.of.name}_as_of(p_until)\n) as member (id, key, part)"
     )
     return f"""\
@@ -153,6 +154,14 @@ def member_columns(rollup: AnyRollup) -> str:
     names = sorted({_name(tally.of) for tally in rollup.rules if tally.of is not None})
     part = ", ".join(f"{literal(name)}, document -> {literal(name)}" for name in names)
     return f"document ->> {literal(_name(rollup.by))}, jsonb_build_object({part})"
+
+
+def stored_member_columns(rollup: AnyRollup) -> str:
+    """The same over a stored document: the key is the column that an index holds, if there is one."""
+    name = _name(rollup.by)
+    key, part = f"document ->> {literal(name)}", member_columns(rollup)
+    stored = any(column.name == name for column in field_columns(rollup.of))
+    return f"{name}{part.removeprefix(key)}" if stored else part
 
 
 def _name(field: object) -> str:

@@ -71,6 +71,14 @@ def test_psql_reaches_the_database_in_use(tmp_path: Path) -> None:
     assert (ran.stdout, ran.returncode) == ("42\n", 0)
 
 
+def test_psql_finds_the_views_without_a_prefix(tmp_path: Path) -> None:
+    """Though the embedded database's user is named as the schema that holds the tables."""
+    data = {"CATALOG_DATA_DIR": str(tmp_path / "data")}
+    assert catalog("migrate", **data).returncode == 0
+    ran = catalog("psql", "-Atc", "select 'items'::regclass = 'public.items'::regclass", **data)
+    assert ran.stdout == "t\n"
+
+
 def test_psql_answers_with_psqls_own_exit_code(tmp_path: Path) -> None:
     ran = catalog("psql", "-c", "select nonsense", CATALOG_DATA_DIR=str(tmp_path / "data"))
     assert ran.returncode == 1

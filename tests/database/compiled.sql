@@ -505,7 +505,7 @@ select key, jsonb_build_object(
         'latest_activity_at', max((part ->> 'updated_at') collate "C")
     )
 from (
-    select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at')
+    select id, owner_id, jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at')
     from catalog.items_as_of(p_until)
 ) as member (id, key, part)
 group by key
@@ -651,7 +651,7 @@ select key, jsonb_build_object(
         'by_status', catalog.count_each(array_agg(part ->> 'status'))
     )
 from (
-    select id, document ->> 'category', jsonb_build_object('status', document -> 'status')
+    select id, category, jsonb_build_object('status', document -> 'status')
     from catalog.items_as_of(p_until)
 ) as member (id, key, part)
 group by key
@@ -664,3 +664,314 @@ create or replace function catalog.project_inline(
 language sql volatile
 return jsonb_build_object('items', catalog.write_items(p_stream_id, p_version, p_recorded_at, p_type, p_data));
 comment on function catalog.project_inline is 'Takes one more event into every inline document; answers with them.';
+
+select catalog.make_way('items', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
+create or replace view public.items as
+select id,
+    (document ->> 'name') collate "C" as name,
+    (document ->> 'description') collate "C" as description,
+    category,
+    case when jsonb_typeof(document -> 'image_urls') = 'array' then array(select jsonb_array_elements_text(document -> 'image_urls')) end as image_urls,
+    (document ->> 'location_lat')::double precision as location_lat,
+    (document ->> 'location_lon')::double precision as location_lon,
+    owner_id,
+    status,
+    created_at::timestamp with time zone as created_at,
+    updated_at::timestamp with time zone as updated_at,
+    (document ->> 'deleted_at')::timestamp with time zone as deleted_at,
+    (document ->> 'version')::integer as version
+from (
+    select id, document, status, created_at, category, owner_id, updated_at
+    from catalog.items
+    where valid_from <= (select catalog.as_of())
+    union all
+    select id, document, status, created_at, category, owner_id, updated_at
+    from catalog.items_history
+    where valid_from <= (select catalog.as_of())
+        and valid_to > (select catalog.as_of())
+        and (select catalog.as_of()) < 'infinity'
+) as stored;
+comment on view public.items is 'The documents of Items, now or as of catalog.as_of.';
+comment on column public.items.id is 'id of the document.';
+comment on column public.items.name is 'name of the document.';
+comment on column public.items.description is 'description of the document.';
+comment on column public.items.category is 'category of the document.';
+comment on column public.items.image_urls is 'image_urls of the document.';
+comment on column public.items.location_lat is 'location_lat of the document.';
+comment on column public.items.location_lon is 'location_lon of the document.';
+comment on column public.items.owner_id is 'owner_id of the document.';
+comment on column public.items.status is 'status of the document.';
+comment on column public.items.created_at is 'created_at of the document.';
+comment on column public.items.updated_at is 'updated_at of the document.';
+comment on column public.items.deleted_at is 'deleted_at of the document.';
+comment on column public.items.version is 'version of the document.';
+
+select catalog.make_way('item_versions', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer', 'valid_from timestamp with time zone', 'valid_to timestamp with time zone', 'document jsonb']);
+create or replace view public.item_versions as
+select id,
+    (document ->> 'name') collate "C" as name,
+    (document ->> 'description') collate "C" as description,
+    category,
+    case when jsonb_typeof(document -> 'image_urls') = 'array' then array(select jsonb_array_elements_text(document -> 'image_urls')) end as image_urls,
+    (document ->> 'location_lat')::double precision as location_lat,
+    (document ->> 'location_lon')::double precision as location_lon,
+    owner_id,
+    status,
+    created_at::timestamp with time zone as created_at,
+    updated_at::timestamp with time zone as updated_at,
+    (document ->> 'deleted_at')::timestamp with time zone as deleted_at,
+    (document ->> 'version')::integer as version,
+    valid_from,
+    valid_to,
+    document
+from (
+    select id, document, status, created_at, category, owner_id, updated_at, valid_from, null::timestamptz as valid_to
+    from catalog.items
+    where valid_from <= (select catalog.as_of())
+    union all
+    select id, document, status, created_at, category, owner_id, updated_at, valid_from, case when valid_to <= (select catalog.as_of()) then valid_to end
+    from catalog.items_history
+    where valid_from <= (select catalog.as_of())
+) as stored;
+comment on view public.item_versions is 'Every document that Items ever had, each from when it was recorded until it was replaced.';
+comment on column public.item_versions.id is 'id of the document.';
+comment on column public.item_versions.name is 'name of the document.';
+comment on column public.item_versions.description is 'description of the document.';
+comment on column public.item_versions.category is 'category of the document.';
+comment on column public.item_versions.image_urls is 'image_urls of the document.';
+comment on column public.item_versions.location_lat is 'location_lat of the document.';
+comment on column public.item_versions.location_lon is 'location_lon of the document.';
+comment on column public.item_versions.owner_id is 'owner_id of the document.';
+comment on column public.item_versions.status is 'status of the document.';
+comment on column public.item_versions.created_at is 'created_at of the document.';
+comment on column public.item_versions.updated_at is 'updated_at of the document.';
+comment on column public.item_versions.deleted_at is 'deleted_at of the document.';
+comment on column public.item_versions.version is 'version of the document.';
+comment on column public.item_versions.valid_from is 'When it was recorded.';
+comment on column public.item_versions.valid_to is 'When it was replaced; null if it still holds.';
+comment on column public.item_versions.document is 'Item, as the API serves it.';
+
+select catalog.make_way('item_events', array['position bigint', 'event_id uuid', 'item_id integer', 'version integer', 'type text', 'recorded_at timestamp with time zone', 'user_id text', 'correlation_id text', 'causation_id text', 'data jsonb', 'metadata jsonb']);
+create or replace view public.item_events as
+select position,
+    event_id,
+    stream_id as item_id,
+    version,
+    type,
+    recorded_at,
+    metadata ->> 'user_id' as user_id,
+    metadata ->> 'correlation_id' as correlation_id,
+    metadata ->> 'causation_id' as causation_id,
+    data,
+    metadata
+from catalog.events
+where recorded_at <= (select catalog.as_of())
+    and type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored');
+comment on view public.item_events is 'The events of Items, up to catalog.as_of if it is set.';
+comment on column public.item_events.position is 'Place in the whole log; grows, may have gaps.';
+comment on column public.item_events.event_id is 'UUIDv7.';
+comment on column public.item_events.item_id is 'The item that it is about.';
+comment on column public.item_events.version is '1 is its first event; without gaps.';
+comment on column public.item_events.type is 'The tag of the event type.';
+comment on column public.item_events.recorded_at is 'When it was recorded; strictly grows with the version.';
+comment on column public.item_events.user_id is 'Who did it.';
+comment on column public.item_events.correlation_id is 'The request that it belongs to.';
+comment on column public.item_events.causation_id is 'What led to it.';
+comment on column public.item_events.data is 'The fields of the event.';
+comment on column public.item_events.metadata is 'All that is known of who and why.';
+
+select catalog.make_way('audit_trail', array['item_id integer', 'position bigint', 'version integer', 'event_type text', 'recorded_at timestamp with time zone', 'user_id text', 'changes jsonb', 'previous_values jsonb', 'old_status text', 'new_status text', 'reason text', 'status text']);
+create or replace view public.audit_trail as
+select stream_id as item_id,
+    position,
+    version,
+    type as event_type,
+    recorded_at,
+    metadata ->> 'user_id' as user_id,
+    data -> 'changes' as changes,
+    data -> 'previous_values' as previous_values,
+    (data ->> 'old_status') collate "C" as old_status,
+    (data ->> 'new_status') collate "C" as new_status,
+    (data ->> 'reason') collate "C" as reason,
+    (data ->> 'status') collate "C" as status
+from catalog.events
+where recorded_at <= (select catalog.as_of())
+    and type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored');
+comment on view public.audit_trail is 'Who did what to the documents of Items: a row for each event, up to catalog.as_of.';
+comment on column public.audit_trail.item_id is 'The item that it is about.';
+comment on column public.audit_trail.position is 'Place in the whole log; grows, may have gaps.';
+comment on column public.audit_trail.version is '1 is its first event; without gaps.';
+comment on column public.audit_trail.event_type is 'What happened.';
+comment on column public.audit_trail.recorded_at is 'When it was recorded.';
+comment on column public.audit_trail.user_id is 'Who did it.';
+comment on column public.audit_trail.changes is 'changes of the event, if it has one.';
+comment on column public.audit_trail.previous_values is 'previous_values of the event, if it has one.';
+comment on column public.audit_trail.old_status is 'old_status of the event, if it has one.';
+comment on column public.audit_trail.new_status is 'new_status of the event, if it has one.';
+comment on column public.audit_trail.reason is 'reason of the event, if it has one.';
+comment on column public.audit_trail.status is 'status of the event, if it has one.';
+
+select catalog.make_way('items_as_of(timestamp with time zone)', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
+create or replace function public.items_as_of(p_instant timestamp with time zone)
+returns table (id integer, name text, description text, category text, image_urls text[], location_lat double precision, location_lon double precision, owner_id text, status text, created_at timestamp with time zone, updated_at timestamp with time zone, deleted_at timestamp with time zone, version integer)
+language sql stable parallel safe as $$
+select id, name, description, category, image_urls, location_lat, location_lon, owner_id, status, created_at, updated_at, deleted_at, version
+from public.item_versions
+where valid_from <= p_instant and (valid_to is null or valid_to > p_instant)
+$$;
+comment on function public.items_as_of is 'The documents of Items as of an instant.';
+
+select catalog.make_way('item_at(integer, timestamp with time zone)', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
+create or replace function public.item_at(p_id integer, p_instant timestamp with time zone)
+returns table (id integer, name text, description text, category text, image_urls text[], location_lat double precision, location_lon double precision, owner_id text, status text, created_at timestamp with time zone, updated_at timestamp with time zone, deleted_at timestamp with time zone, version integer)
+language sql stable parallel safe as $$
+select id, name, description, category, image_urls, location_lat, location_lon, owner_id, status, created_at, updated_at, deleted_at, version
+from public.items_as_of(p_instant)
+where id = p_id
+$$;
+comment on function public.item_at is 'One document of Items as of an instant: no row if there was none.';
+
+select catalog.make_way('item_diff(integer, timestamp with time zone, timestamp with time zone)', array['field text', 'before jsonb', 'after jsonb']);
+create or replace function public.item_diff(p_id integer, p_from timestamp with time zone, p_until timestamp with time zone)
+returns table (field text, before jsonb, after jsonb)
+language sql stable parallel safe as $$
+select field, was.value, became.value
+from jsonb_each((select document from public.item_versions where id = p_id and valid_from <= p_from and (valid_to is null or valid_to > p_from))) as was (field, value)
+full join jsonb_each((select document from public.item_versions where id = p_id and valid_from <= p_until and (valid_to is null or valid_to > p_until))) as became (field, value) using (field)
+where was.value is distinct from became.value
+$$;
+comment on function public.item_diff is 'The fields in which a document of Items differs between two instants.';
+
+select catalog.make_way('changes_between(timestamp with time zone, timestamp with time zone)', array['id integer', 'field text', 'before jsonb', 'after jsonb']);
+create or replace function public.changes_between(p_from timestamp with time zone, p_until timestamp with time zone)
+returns table (id integer, field text, before jsonb, after jsonb)
+language sql stable parallel safe as $$
+select changed.id, difference.field, difference.before, difference.after
+from (
+    select touched.id, after.valid_from, before.document as before, after.document as after
+    from (
+        select distinct item_id as id
+        from public.item_events
+        where recorded_at > p_from
+            and recorded_at <= p_until
+        order by id
+    ) as touched
+    left join lateral (
+        select valid_from, document from public.item_versions as version where version.id = touched.id and valid_from <= p_from and (valid_to is null or valid_to > p_from)
+        limit 1
+    ) as before on true
+    left join lateral (
+        select valid_from, document from public.item_versions as version where version.id = touched.id and valid_from <= p_until and (valid_to is null or valid_to > p_until)
+        limit 1
+    ) as after on true
+    where before.document is distinct from after.document
+) as changed
+cross join lateral (
+    select field, was.value, became.value
+    from jsonb_each(changed.before) as was (field, value)
+    full join jsonb_each(changed.after) as became (field, value) using (field)
+    where was.value is distinct from became.value
+) as difference (field, before, after)
+$$;
+comment on function public.changes_between is 'The fields in which documents of Items differ between two instants.';
+
+create or replace function catalog.items_changed_between(p_from timestamptz, p_until timestamptz)
+returns table (id integer, valid_from timestamptz, before jsonb, after jsonb)
+language sql stable parallel safe as $$
+select touched.id, after.valid_from, before.document as before, after.document as after
+from (
+    select distinct stream_id as id
+    from catalog.events
+    where recorded_at > p_from
+        and recorded_at <= p_until
+        and type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
+    order by id
+) as touched
+left join lateral (
+    select valid_from, document from catalog.items_as_of(p_from) as stored where stored.id = touched.id
+    limit 1
+) as before on true
+left join lateral (
+    select valid_from, document from catalog.items_as_of(p_until) as stored where stored.id = touched.id
+    limit 1
+) as after on true
+where before.document is distinct from after.document
+$$;
+comment on function catalog.items_changed_between is 'The documents of Items that differ between two instants; null where there is none.';
+
+select catalog.make_way('owners', array['owner_id text', 'total_items bigint', 'by_status jsonb', 'by_category jsonb', 'first_activity_at timestamp with time zone', 'latest_activity_at timestamp with time zone']);
+create or replace view public.owners as
+select key as owner_id,
+    (document ->> 'total_items')::bigint as total_items,
+    document -> 'by_status' as by_status,
+    document -> 'by_category' as by_category,
+    (document ->> 'first_activity_at')::timestamp with time zone as first_activity_at,
+    (document ->> 'latest_activity_at')::timestamp with time zone as latest_activity_at
+from (
+    select key, document
+    from catalog.owners
+    where (select catalog.as_of()) = 'infinity'
+    union all
+    select key, jsonb_build_object(
+            'owner_id', key,
+            'total_items', count(*),
+            'by_status', catalog.count_each(array_agg(part ->> 'status')),
+            'by_category', catalog.count_each(array_agg(part ->> 'category')),
+            'first_activity_at', min((part ->> 'created_at') collate "C"),
+            'latest_activity_at', max((part ->> 'updated_at') collate "C")
+        )
+    from (
+        select id, owner_id, jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at')
+        from catalog.items
+        where valid_from <= (select catalog.as_of())
+            and (select catalog.as_of()) < 'infinity'
+        union all
+        select id, owner_id, jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at')
+        from catalog.items_history
+        where valid_from <= (select catalog.as_of())
+            and valid_to > (select catalog.as_of())
+            and (select catalog.as_of()) < 'infinity'
+    ) as member (id, key, part)
+    group by key
+) as stored (key, document);
+comment on view public.owners is 'The documents of Owners, now or as of catalog.as_of.';
+comment on column public.owners.owner_id is 'owner_id of the document.';
+comment on column public.owners.total_items is 'total_items of the document.';
+comment on column public.owners.by_status is 'by_status of the document.';
+comment on column public.owners.by_category is 'by_category of the document.';
+comment on column public.owners.first_activity_at is 'first_activity_at of the document.';
+comment on column public.owners.latest_activity_at is 'latest_activity_at of the document.';
+
+select catalog.make_way('categories', array['category text', 'total_items bigint', 'by_status jsonb']);
+create or replace view public.categories as
+select key as category,
+    (document ->> 'total_items')::bigint as total_items,
+    document -> 'by_status' as by_status
+from (
+    select key, document
+    from catalog.categories
+    where (select catalog.as_of()) = 'infinity'
+    union all
+    select key, jsonb_build_object(
+            'category', key,
+            'total_items', count(*),
+            'by_status', catalog.count_each(array_agg(part ->> 'status'))
+        )
+    from (
+        select id, category, jsonb_build_object('status', document -> 'status')
+        from catalog.items
+        where valid_from <= (select catalog.as_of())
+            and (select catalog.as_of()) < 'infinity'
+        union all
+        select id, category, jsonb_build_object('status', document -> 'status')
+        from catalog.items_history
+        where valid_from <= (select catalog.as_of())
+            and valid_to > (select catalog.as_of())
+            and (select catalog.as_of()) < 'infinity'
+    ) as member (id, key, part)
+    group by key
+) as stored (key, document);
+comment on view public.categories is 'The documents of Categories, now or as of catalog.as_of.';
+comment on column public.categories.category is 'category of the document.';
+comment on column public.categories.total_items is 'total_items of the document.';
+comment on column public.categories.by_status is 'by_status of the document.';

@@ -83,7 +83,7 @@ def test_an_item_is_read_by_key(filled: psycopg.Connection) -> None:
 
 
 def test_the_fold_is_inlined_and_reads_only_its_stream(filled: psycopg.Connection) -> None:
-    for bounds in ("7", "7, '2026-01-15'", "7, p_version => 3"):
+    for bounds in ("7", "7, now()", "7, p_version => 3"):
         fold = plan(filled, f"select version, valid_from, document from catalog.fold_items({bounds})")
         assert "events_by_stream" in fold
         assert "Function Scan" not in fold
@@ -162,3 +162,61 @@ def test_the_lag_counts_up_to_its_limit_and_is_as_old_as_the_first_event(
     )
     query = "select distinct lag_events, round(lag_seconds / 3600) from catalog.projection_lag"
     assert connection.execute(query).fetchall() == [(100_001, 1.0)]
+
+
+@pytest.fixture(params=["now", "in the past"])
+def session(request: pytest.FixtureRequest, filled: psycopg.Connection, then: datetime) -> Iterator[psycopg.Connection]:
+    """A session of an analyst's, who looks at the present, or has set catalog.as_of."""
+    if request.param == "in the past":
+        filled.execute("select set_config('catalog.as_of', %s, false)", (then.isoformat(),))
+    yield filled
+    filled.execute("reset catalog.as_of")
+
+
+@pytest.mark.parametrize(
+    ("query", "indexes"),
+    [
+        ("select * from items where id = 7", {"items_pkey", "items_history_pkey"}),
+        (
+            "select name from items where owner_id = 'owner7'",
+            {"items_by_owner_id_status_created_at", "items_history_by_owner_id_status_created_at"},
+        ),
+        (
+            "select name from items where category = 'category7' and status = 'active'",
+            {"items_by_category_status_created_at", "items_history_by_category_status_created_at"},
+        ),
+        (
+            "select * from owners where owner_id = 'owner7'",
+            {"items_by_owner_id_status_created_at", "items_history_by_owner_id_status_created_at"},
+        ),
+        ("select * from item_versions where id = 7", {"items_pkey", "items_history_pkey"}),
+        ("select * from item_at(7, now() - interval '1 month')", {"items_pkey", "items_history_pkey"}),
+        ("select * from items_as_of(now()) where id = 7", {"items_pkey", "items_history_pkey"}),
+        ("select * from item_diff(7, '2026-01-01', now())", {"items_pkey", "items_history_pkey"}),
+        ("select * from item_events where item_id = 7", {"events_by_stream"}),
+        ("select * from audit_trail where recorded_at > now() + interval '1 day'", {"events_by_recorded_at"}),
+        (
+            "select * from changes_between(now() + interval '1 day', now() + interval '2 days')",
+            {"events_by_recorded_at", "items_pkey", "items_history_pkey"},
+        ),
+        (
+            "select * from catalog.items_changed_between(now() + interval '1 day', now() + interval '2 days')"
+            " where id > 7 order by id limit 20",
+            {"events_by_recorded_at", "items_pkey", "items_history_pkey"},
+        ),
+    ],
+)
+def test_what_analysts_ask_for_by_a_field_is_found_by_an_index_now_and_then(
+    session: psycopg.Connection, query: str, indexes: set[str]
+) -> None:
+    shown = plan(session, query)
+    assert indexes_of(session, shown) == indexes
+    assert not re.search("Seq Scan on (items|events)|Function Scan on item", shown)
+
+
+def test_the_history_is_left_alone_in_the_present(filled: psycopg.Connection) -> None:
+    for query in ("select count(*) from items", "select count(*) from owners"):
+        shown = plan(filled, f"(analyze, costs off, timing off) {query}")
+        (history,) = re.findall(r"^.*Scan.* on items_history_live.*$", shown, re.MULTILINE)
+        assert "never executed" in history
+        assert "One-Time Filter" in shown

@@ -18,29 +18,30 @@ from tests.conftest import database_like
 COMPILED = Path(__file__).parent / "compiled.sql"
 
 UNEXPLAINED = """
+with ours as (select oid from pg_namespace where nspname in ('catalog', 'public'))
 select 'relation ' || oid::regclass from pg_class
-where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'p', 'v', 'i', 'I')
+where relnamespace in (select oid from ours) and relkind in ('r', 'p', 'v', 'i', 'I')
     and obj_description(oid, 'pg_class') is null
     and not (relispartition and relkind = 'i')
     and not exists (select from pg_constraint where conindid = pg_class.oid)
 union all
 select 'column ' || attrelid::regclass || '.' || attname from pg_attribute
-where attrelid in (select oid from pg_class where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'p', 'v')
-        and not relispartition)
+where attrelid in (select oid from pg_class where relnamespace in (select oid from ours)
+        and relkind in ('r', 'p', 'v') and not relispartition)
     and attnum > 0 and not attisdropped and col_description(attrelid, attnum) is null
 union all
 select 'function ' || oid::regprocedure from pg_proc
-where pronamespace = 'catalog'::regnamespace and obj_description(oid, 'pg_proc') is null
+where pronamespace in (select oid from ours) and obj_description(oid, 'pg_proc') is null
 union all
 select 'type ' || oid::regtype from pg_type
-where typnamespace = 'catalog'::regnamespace and typtype in ('e', 'd') and obj_description(oid, 'pg_type') is null
+where typnamespace in (select oid from ours) and typtype in ('e', 'd') and obj_description(oid, 'pg_type') is null
 union all
 select 'trigger ' || tgname from pg_trigger
-where tgrelid in (select oid from pg_class where relnamespace = 'catalog'::regnamespace)
+where tgrelid in (select oid from pg_class where relnamespace in (select oid from ours))
     and not tgisinternal and obj_description(oid, 'pg_trigger') is null
 union all
 select 'unique constraint ' || conname from pg_constraint
-where connamespace = 'catalog'::regnamespace and contype = 'u' and obj_description(oid, 'pg_constraint') is null
+where connamespace in (select oid from ours) and contype = 'u' and obj_description(oid, 'pg_constraint') is null
 """
 
 
