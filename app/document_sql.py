@@ -3,6 +3,7 @@
 `catalog schema` prints it all, with the folds of `app.fold_sql`.
 """
 
+import re
 from collections.abc import Sequence
 
 from app.analyst_sql import analyst_views
@@ -98,18 +99,18 @@ def _write_words(table: str, text: str) -> str:
     end if;"""
 
 
-def _write_place(table: str, place: str, point: str) -> str:
-    before, after = _before_and_after(place)
+def _write_place(table: str, compared: str, point: str) -> str:
+    before, after = _before_and_after(compared)
     return f"""
     if v_after is not null and {after} is distinct from {before} then
         insert into catalog.{table} (id, since, place)
-        values (p_stream_id, p_recorded_at, {point.replace("searched", after, 1)});
+        values (p_stream_id, p_recorded_at, {_before_and_after(point)[1]});
     end if;"""
 
 
 def _before_and_after(expression: str) -> list[str]:
     """An expression over the document, of the one before the event and of the one after it."""
-    return [expression.replace("(document", f"(v_{when}") for when in ("before", "after")]
+    return [re.sub(r"\bdocument\b", f"v_{when}", expression) for when in ("before", "after")]
 
 
 def refold_function(projection: AnyProjection) -> str:

@@ -85,7 +85,7 @@ def derived_tables(projection: AnyProjection) -> list[tuple[Table, str]]:
         if isinstance(index, Words):
             derived.append((words_table(projection, index), _all_words(index)))
         elif isinstance(index, Place):
-            derived.append((places_table(projection, index), _changes("place", place_of(index))))
+            derived.append((places_table(projection, index), _all_places(index)))
     return derived
 
 
@@ -96,25 +96,27 @@ def _all_words(words: Words) -> str:
     return f"select id, catalog.words_in({text}) as words from versions group by id"
 
 
-def _changes(column: str, value: tuple[str, str]) -> str:
-    """The rows of a search table: a version whose searched fields are not as just before."""
-    raw, found = value
+def _all_places(place: Place) -> str:
+    """The rows of a search table: a version whose place is not as just before."""
+    searched, point = place_of(place)
     return f"""\
-select id, valid_from as since, {found} as {column}
+select id, valid_from as since, {point} as place
     from (
-        select id, valid_from, searched,
-            lag(searched) over in_order is distinct from searched
+        select id, valid_from, document,
+            lag({searched}) over in_order is distinct from {searched}
                 or lag(valid_to) over in_order is distinct from valid_from as is_new
-        from (select id, valid_from, valid_to, {raw} as searched from versions) as version
+        from versions
         window in_order as (partition by id order by valid_from)
     ) as version
     where is_new"""
 
 
 def place_of(place: Place) -> tuple[str, str]:
-    """The place that is searched, as a text, since points have no `=`; and the point."""
-    longitude, latitude = (degrees(name) for name in names_of((place.longitude, place.latitude)))
-    return f"('(' || {longitude} || ',' || {latitude} || ')')", "searched::point"
+    """What is compared of a document to see that its place has changed, and the place as a point."""
+    names = names_of((place.longitude, place.latitude))
+    compared = ", ".join(f"document -> {literal(name)}" for name in names)
+    longitude, latitude = (degrees(name) for name in names)
+    return f"row({compared})", f"('(' || {longitude} || ',' || {latitude} || ')')::point"
 
 
 def degrees(field: str) -> str:

@@ -38,7 +38,8 @@ SESSION = """
 set timezone to 'UTC';
 set client_connection_check_interval = '1s';
 set idle_in_transaction_session_timeout = '10s';
-set work_mem = '32MB'
+set work_mem = '32MB';
+set maintenance_work_mem = '128MB'
 """
 """A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate."""
 

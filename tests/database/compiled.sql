@@ -229,7 +229,7 @@ begin
         set words = catalog.words_in(array_to_string(stored.words || excluded.words, ' '))
         where not ('*' = any (stored.words) or excluded.words <@ stored.words);
     end if;
-    if v_after is not null and ('(' || round((v_after ->> 'location_lon')::numeric, 6) || ',' || round((v_after ->> 'location_lat')::numeric, 6) || ')') is distinct from ('(' || round((v_before ->> 'location_lon')::numeric, 6) || ',' || round((v_before ->> 'location_lat')::numeric, 6) || ')') then
+    if v_after is not null and row(v_after -> 'location_lon', v_after -> 'location_lat') is distinct from row(v_before -> 'location_lon', v_before -> 'location_lat') then
         insert into catalog.items_places (id, since, place)
         values (p_stream_id, p_recorded_at, ('(' || round((v_after ->> 'location_lon')::numeric, 6) || ',' || round((v_after ->> 'location_lat')::numeric, 6) || ')')::point);
     end if;
@@ -310,12 +310,12 @@ where begun_at is not null
     where row(stored.words)::text is distinct from row(excluded.words)::text
     returning 1
 ), items_places_right as (
-    select id, valid_from as since, searched::point as place
+    select id, valid_from as since, ('(' || round((document ->> 'location_lon')::numeric, 6) || ',' || round((document ->> 'location_lat')::numeric, 6) || ')')::point as place
     from (
-        select id, valid_from, searched,
-            lag(searched) over in_order is distinct from searched
+        select id, valid_from, document,
+            lag(row(document -> 'location_lon', document -> 'location_lat')) over in_order is distinct from row(document -> 'location_lon', document -> 'location_lat')
                 or lag(valid_to) over in_order is distinct from valid_from as is_new
-        from (select id, valid_from, valid_to, ('(' || round((document ->> 'location_lon')::numeric, 6) || ',' || round((document ->> 'location_lat')::numeric, 6) || ')') as searched from versions) as version
+        from versions
         window in_order as (partition by id order by valid_from)
     ) as version
     where is_new
