@@ -226,8 +226,15 @@ def _radii(listing: Listing) -> Iterator[float | None]:
     yield farthest
 
 
+NOW = """
+select case when clock_timestamp() > noted_instant then clock_timestamp() else noted_instant + interval '1 second' end
+from catalog.settled
+"""
+"""While the clock has stepped back, appends are recorded just after what was noted: now is then after those."""
+
+
 async def _clock(connection: AsyncConnection) -> datetime:
-    """The database's clock, in UTC."""
-    row = await (await connection.execute("select clock_timestamp()")).fetchone()
+    """The instant that everything so far is recorded before, in UTC."""
+    row = await (await connection.execute(NOW)).fetchone()
     assert row is not None, "a query for one row"
     return cast(datetime, row[0])

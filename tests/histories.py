@@ -135,7 +135,7 @@ changes_of_items: st.SearchStrategy[Event] = st.one_of(
 """What happens to an item that is there."""
 
 
-def histories_of_many(begins: st.SearchStrategy[Event], goes_on: st.SearchStrategy[Event]) -> st.SearchStrategy[Any]:
+def histories_of_many(begins: st.SearchStrategy[Any], goes_on: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Appends to several streams, interleaved, at instants that are often equal."""
     new = st.lists(goes_on, max_size=2).flatmap(lambda rest: begins.map(lambda first: [first, *rest]))
     more = st.lists(goes_on, min_size=1, max_size=3)

@@ -73,7 +73,7 @@ def happen(connection: psycopg.Connection, steps: Iterable[Step]) -> list[int]:
         which = step.stream % (len(streams) + 1)
         encoded = Jsonb(TagTable.encode(step.events), dumps=lambda given: given)
         row = connection.execute(
-            "select stream_id from catalog.append_to_stream(%s, null, %s, '{\"user_id\": \"x\"}')",
+            'select stream_id from catalog.append_to_stream(%s, null, %s, \'{"user_id": "x"}\')',
             (streams[which] if which < len(streams) else None, encoded),
         ).fetchone()
         assert row is not None
@@ -166,7 +166,7 @@ def matches(text: str, search: str) -> bool:
 
 
 def stems(text: str) -> set[str]:
-    words = text.lower().translate(str.maketrans(dict.fromkeys(string.punctuation, " "))).split()
+    words = text.lower().translate(str.maketrans(string.punctuation, " " * len(string.punctuation))).split()
     return {STEMS.get(word, word) for word in words} - {""}
 
 

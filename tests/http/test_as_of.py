@@ -73,7 +73,9 @@ def story(api: httpx.Client) -> list[Then]:
     for change in changes:
         position = change().headers["X-Position"]
         instant = now()
-        moments.append(Then(instant, {path: answer(api, path, min_position=position) for path in paths(owner, item_id)}))
+        moments.append(
+            Then(instant, {path: answer(api, path, min_position=position) for path in paths(owner, item_id)})
+        )
     return moments
 
 
@@ -114,7 +116,9 @@ def test_the_future_and_what_is_no_instant_are_refused(api: httpx.Client, path: 
         assert problem["title"] == "The request cannot be read"
 
 
-@pytest.mark.parametrize("given", ["0001-01-01", "0001-01-01T00:00:00Z", "1969-07-20 20:17:40", "2020-01-01T00:00:00+05:45"])
+@pytest.mark.parametrize(
+    "given", ["0001-01-01", "0001-01-01T00:00:00Z", "1969-07-20 20:17:40", "2020-01-01T00:00:00+05:45"]
+)
 def test_before_everything_there_was_nothing(api: httpx.Client, given: str) -> None:
     found = [api.get(path, params={"as_of": given}) for path in ASKED]
     assert [response.status_code for response in found] == [404, 200, 200, 404, 200]

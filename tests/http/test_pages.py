@@ -1,6 +1,7 @@
 """Pages by cursor: as of the first page's instant, each item once; orders, distances and what does not go together."""
 
 import base64
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,19 +20,18 @@ NEAR = "52.5,13.4"
 
 
 def walk(
-    api: httpx.Client, between: Callable[[int], object] = lambda _: None, **asked: Any
+    api: httpx.Client, between: Callable[[str], object] = lambda _: None, **asked: Any
 ) -> Iterator[list[dict[str, Any]]]:
-    """Page after page, by the links alone; `between` hears how many there have been."""
+    """Page after page, by the links alone; `between` hears each link before it is followed."""
     response = api.get("/items", params=asked)
-    number = 0
     while True:
         assert response.status_code == 200, response.text
         yield response.json()
         if "next" not in response.links:
             return
-        number += 1
-        between(number)
-        response = api.get(response.links["next"]["url"])
+        address = response.links["next"]["url"]
+        between(address)
+        response = api.get(address)
 
 
 def a_crowd(api: httpx.Client, count: int = 14) -> tuple[str, list[int]]:
@@ -66,7 +66,10 @@ def test_pages_are_as_of_the_first_one_whatever_happens_between_them(
     then = api.get("/items", params=asked).json()
     instant = {"as_of": datetime.now(UTC).isoformat()} if explicit else {}
 
-    def disturb(number: int) -> None:
+    numbers = itertools.count(1)
+
+    def disturb(_: str) -> None:
+        number = next(numbers)
         created(api, owner_id=owner, name=f"Item 0{number}x", location_lat=52.5)
         api.delete(f"/items/{ids[number]}")
         api.put(f"/items/{ids[-number]}", json={"name": "A new name", "location_lat": -50 + number})
@@ -84,29 +87,35 @@ def test_a_listing_that_fits_on_its_page_has_no_next_one(api: httpx.Client) -> N
         assert len(list(walk(api, owner_id=owner, limit=limit))) == pages
 
 
+def write(api: httpx.Client, owner: str, ids: list[int], seed: int, ended: Event) -> int:
+    """Change the owner's items, and add one now and then, until `ended`; how many commands there were."""
+    count = 0
+    while not ended.is_set():
+        count += 1
+        changes = {"name": f"Item {seed} {count}", "location_lat": count % 80}
+        api.put(f"/items/{ids[count * (seed + 2) % len(ids)]}", json=changes)
+        if count % 20 == 0 and count <= 400:
+            created(api, owner_id=owner, name=f"Item {count}")
+    return count
+
+
 def test_under_writers_pages_have_each_item_of_then_once(api: httpx.Client) -> None:
+    """From a first page as of now, and from one of the present, whose instant its link names."""
     owner, ids = a_crowd(api)
     ended = Event()
-
-    def write(n: int) -> int:
-        count = 0
-        while not ended.is_set():
-            count += 1
-            api.put(f"/items/{ids[count * (n + 2) % 14]}", json={"name": f"Item {n} {count}", "location_lat": count % 80})
-            if count % 20 == 0:
-                created(api, owner_id=owner, name=f"Item {count}")
-        return count
-
-    with ThreadPoolExecutor(2) as pool:
-        writing = [pool.submit(write, n) for n in range(2)]
+    with ThreadPoolExecutor(3) as pool:
+        writing = [pool.submit(write, api, owner, ids, seed, ended) for seed in range(3)]
         try:
-            for sort in SORTS * 5:
-                asked = {"owner_id": owner, "sort": sort, "near": NEAR, "as_of": datetime.now(UTC).isoformat()}
-                first = api.get("/items", params={**asked, "limit": 100})
-                assert first.headers["X-Settled"] == "true"
-                pages = list(walk(api, limit=5, **asked))
-                assert [item for page in pages for item in page] == first.json()
-                assert len(first.json()) >= 14
+            for number in range(24):
+                asked = {"owner_id": owner, "sort": SORTS[number % 4], "near": NEAR}
+                instant = {} if number % 8 < 4 else {"as_of": datetime.now(UTC).isoformat()}
+                links: list[str] = []
+                pages = list(walk(api, links.append, limit=5, **asked, **instant))
+                as_of = fields_of(httpx.URL(links[0]).params["cursor"])["as_of"]
+                whole = api.get("/items", params={**asked, "as_of": as_of, "limit": 100})
+                assert whole.headers["X-Settled"] == "true"
+                assert [item for page in pages for item in page] == whole.json()
+                assert len(whole.json()) >= len(ids)
         finally:
             ended.set()
         assert all(each.result() > 5 for each in writing)
@@ -140,9 +149,13 @@ def test_the_link_says_all_that_was_asked_and_the_size_of_pages_may_change(
     assert item["distance_km"] > response.json()[0]["distance_km"]
 
 
-def altered(cursor: str, **changes: Any) -> str:
+def fields_of(cursor: str) -> dict[str, Any]:
     fields = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    named = dict(zip(("of", "as_of", "value", "id"), fields, strict=True)) | changes
+    return dict(zip(("of", "as_of", "value", "id"), fields, strict=True))
+
+
+def altered(cursor: str, **changes: Any) -> str:
+    named = fields_of(cursor) | changes
     return base64.urlsafe_b64encode(json.dumps(list(named.values())).encode()).decode().rstrip("=")
 
 
@@ -189,7 +202,8 @@ def test_a_cursor_that_was_made_up_can_do_no_harm(
 
 
 @pytest.mark.parametrize(
-    "other", [{"owner_id": "x"}, {"status": "any"}, {"sort": "name"}, {"search": "x"}, {"near": NEAR}, {"category": "x"}]
+    "other",
+    [{"owner_id": "x"}, {"status": "any"}, {"sort": "name"}, {"search": "x"}, {"near": NEAR}, {"category": "x"}],
 )
 def test_a_cursor_of_another_listing_is_refused(
     api: httpx.Client, link: tuple[dict[str, Any], str], other: dict[str, str]
@@ -226,7 +240,12 @@ def test_what_makes_no_sense_of_a_place_is_refused(api: httpx.Client, asked: dic
 def test_distances_are_in_kilometres_along_the_great_circle_and_bound_the_listing(api: httpx.Client) -> None:
     """Berlin, Paris, Sydney; and two places 22 km apart across the 180th meridian."""
     owner = some_name("places")
-    places = {"Paris": (48.8566, 2.3522), "Sydney": (-33.8688, 151.2093), "Fiji": (-16.8, -179.9), "Berlin": (52.52, 13.405)}
+    places = {
+        "Paris": (48.8566, 2.3522),
+        "Sydney": (-33.8688, 151.2093),
+        "Fiji": (-16.8, -179.9),
+        "Berlin": (52.52, 13.405),
+    }
     for name, (latitude, longitude) in places.items():
         created(api, owner_id=owner, name=name, location_lat=latitude, location_lon=longitude)
 

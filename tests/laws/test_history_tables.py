@@ -138,12 +138,12 @@ def test_of_a_toy_that_broke_the_bounds_are_the_events_and_what_is_ignored_only_
 
 
 CORRUPTIONS = [
-    "update catalog.{0} set document = document || '{{\"name\": \"x\"}}' where id = 1",
+    'update catalog.{0} set document = document || \'{{"name": "x"}}\' where id = 1',
     "update catalog.{0} set version = 77 where id = 1",
     "update catalog.{0} set valid_from = valid_from - interval '1 microsecond' where id = 1",
     "delete from catalog.{0} where id = 1",
     "insert into catalog.{0} select 9, version, valid_from, document from catalog.{0} where id = 1",
-    "update catalog.{0}_history set document = document || '{{\"name\": \"x\"}}' where id = 1 and version = 1",
+    'update catalog.{0}_history set document = document || \'{{"name": "x"}}\' where id = 1 and version = 1',
     "update catalog.{0}_history set version = 77 where id = 1 and version = 1",
     "update catalog.{0}_history set valid_to = valid_to + interval '1 microsecond' where id = 1 and version = 1",
     "delete from catalog.{0}_history where id = 1 and version = 1",
