@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import Request, Response
 from litestar.params import QueryParameter
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from app.documents import Documents, Page
 from app.http.answers import json_answer
@@ -93,21 +93,18 @@ async def answer_listing(
     of = listing_id(*(value for name, value in sorted(parameters.items()) if name != "limit"))
     cursor = _cursor(asked, of)
     moment = await past.moment(cursor.as_of if cursor else asked.as_of, asked.min_position)
-    listing = Listing(
-        order=ORDERS[asked.sort],
-        equal=_equal(asked),
-        search=asked.search or "",
-        near=near,
-        as_of=moment.instant,
-        after=cursor.key if cursor else None,
-        limit=asked.limit,
-        offset=asked.offset,
+    page = await documents.find(
+        Listing(
+            order=ORDERS[asked.sort],
+            equal=_equal(asked),
+            search=asked.search or "",
+            near=near,
+            as_of=moment.instant,
+            after=cursor.key if cursor else None,
+            limit=asked.limit,
+            offset=asked.offset,
+        )
     )
-    page = await documents.find(listing)
-    if moment.instant is None and page.last is not None and page.as_of is not None:
-        # Further pages will be as of an instant. Appends under way then would be in those and not in this one.
-        await past.moment(page.as_of)
-        page = await documents.find(structs.replace(listing, as_of=page.as_of))
     return json_answer(page.json, headers=moment.headers | _next_page(page, of, parameters, request, settings))
 
 
