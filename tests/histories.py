@@ -104,6 +104,8 @@ PLACES = (
     (-90.0, 0.0),
 )
 """Close together, across the 180th meridian, around the poles, far away."""
+ELSEWHERE = ((12.0, 170.0), (-60.0, 30.0), (0.0, -179.99))
+RADII_KM = (0.05, 1.0, 30.0, 900.0, 8000.0, 20000.0)
 
 phrases = st.lists(st.sampled_from(VOCABULARY), max_size=3).map(" ".join)
 owners = st.sampled_from(("ann", "Ann", "zoë"))
@@ -152,8 +154,8 @@ many_toys = histories_of_many(
 )
 nearby = st.builds(
     lambda place, within_km: Near(latitude=place[0], longitude=place[1], within_km=within_km),
-    place=st.sampled_from((*PLACES, (12.0, 170.0), (-60.0, 30.0))),
-    within_km=st.none() | st.sampled_from((0.05, 1.0, 30.0, 900.0, 8000.0, 20000.0)),
+    place=st.sampled_from((*PLACES, *ELSEWHERE)),
+    within_km=st.none() | st.sampled_from(RADII_KM),
 )
 equalities = st.fixed_dictionaries({}, optional={"category": categories, "owner_id": owners, "status": statuses})
 searches = st.just("") | st.lists(st.sampled_from(SEARCHES), min_size=1, max_size=2).map(" ".join)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain, cycle
+from itertools import chain, cycle, product
 from typing import Any
 
 import msgspec
@@ -15,15 +15,16 @@ from msgspec import structs
 
 from app.database import Database
 from app.documents import Documents, Page, RollupDocuments
-from app.events import Recorded
-from app.listing import Listing
+from app.events import ItemChanges, ItemUpdated, Recorded
+from app.listing import Listing, Near
 from app.settings import Settings
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners
-from tests.histories import listings, many_items
-from tests.log import json_as_bytes
+from tests.histories import ELSEWHERE, PLACES, RADII_KM, listings, many_items
+from tests.log import append, json_as_bytes
 from tests.past import World, distance_of, empty, happen, whole_log
+from tests.soak.load import SPADE
 
 BEFORE_EVERYTHING = datetime(1, 1, 1, tzinfo=UTC)
 AFTER_EVERYTHING = datetime(2200, 1, 1, tzinfo=UTC)
@@ -131,6 +132,23 @@ def test_a_listing_of_the_present_is_made_of_all_events_though_the_clock_has_ste
     for listing in asked:
         pages = list(reader.pages(listing, limits))
         assert [item for page in pages for item in items_of(page, listing)] == world.listed(listing)
+
+
+def test_from_every_place_and_within_every_radius_the_same_is_near_then_and_now(
+    reader: Reader, writer: psycopg.Connection
+) -> None:
+    """Over the poles and the 180th meridian too. Every item was in Berlin before it moved, which is found no more."""
+    empty(writer)
+    for place in PLACES:
+        moved = ItemChanges(location_lat=place[0], location_lon=place[1])
+        append(writer, None, [SPADE, ItemUpdated(changes=moved, previous_values=ItemChanges())])
+    log = whole_log(writer, Items.tags)
+    middle = log[len(log) // 2].recorded_at
+    for (latitude, longitude), within_km in product((*PLACES, *ELSEWHERE), (*RADII_KM, None)):
+        near = Near(latitude=latitude, longitude=longitude, within_km=within_km)
+        for instant in (AFTER_EVERYTHING, middle):
+            asked = Listing(order=None, near=near, as_of=instant, limit=100)
+            assert items_of(reader.run(reader.items.find(asked)), asked) == World(log, instant).listed(asked)
 
 
 @settings(max_examples=50, deadline=None)
