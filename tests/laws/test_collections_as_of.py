@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain, cycle, product
+from itertools import chain, cycle, islice, product
 from typing import Any
 
 import msgspec
@@ -44,12 +44,13 @@ class Reader:
 
     def pages(self, asked: Listing, limits: list[int]) -> Iterator[Page]:
         """Every page, by the key that the one before ended with."""
-        for limit in cycle(limits):
+        for limit in islice(cycle(limits), 100):
             page = self.run(self.items.find(structs.replace(asked, limit=limit)))
             yield page
             if page.last is None:
                 return
             asked = structs.replace(asked, after=page.last, as_of=page.as_of)
+        raise AssertionError("the pages do not end")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_p
             sizes = [len(items_of(page, listing)) for page in pages]
             assert sizes[:-1] == list(chain.from_iterable([limits] * len(pages)))[: len(pages) - 1]
             assert [item for page in pages for item in items_of(page, listing)] == expected
-            window = structs.replace(listing, limit=limits[0], offset=chosen[0][0] % 4)
+            window = structs.replace(listing, limit=1, offset=1 + chosen[0][0] % 5)
             cut = expected[window.offset : window.offset + window.limit]
             assert items_of(reader.run(reader.items.find(window)), window) == cut
 
