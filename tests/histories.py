@@ -142,8 +142,9 @@ def histories_of_many(begins: st.SearchStrategy[Any], goes_on: st.SearchStrategy
     new = st.lists(goes_on, max_size=2).flatmap(lambda rest: begins.map(lambda first: [first, *rest]))
     more = st.lists(goes_on, min_size=1, max_size=3)
     ticks = st.sampled_from((0, 0, 1, 1, 5))
+    first = st.builds(Step, stream=st.just(-1), events=new, microseconds=ticks)
     step = st.builds(Step, stream=st.integers(0, 7), events=new | more, microseconds=ticks)
-    return st.lists(step, max_size=16)
+    return st.lists(first | step | step, max_size=20) | st.lists(first | step, min_size=12, max_size=20)
 
 
 many_items = histories_of_many(offered, changes_of_items)

@@ -48,7 +48,7 @@ class Step(Struct, frozen=True):
     """One append of a random history: to which stream, what, and how long after the one before."""
 
     stream: int
-    """Modulo one more than there are: that one is new."""
+    """Modulo one more than there are: that one is new, so -1 always is."""
     events: Sequence[Struct]
     microseconds: int
     """With 0 an append to another stream is recorded at the very instant of the one before."""
