@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
@@ -13,6 +13,7 @@ from app.database import Database
 from app.listing import FARTHEST_KM, Key, Listing, listing_query
 from app.projection import Projection
 from app.rollup_sql import AnyRollup
+from app.settled import now_without_appends
 from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, read_stream, recorded
 
 
@@ -137,17 +138,21 @@ class Documents:
         return [structs.replace(each, data=tags.present(each.type, each.data)) for each in stored]
 
     async def find(self, listing: Listing) -> Page:
-        """One page of the documents that a listing asks for, and whether there are more."""
+        """One page of the documents that a listing asks for, and whether there are more: if so, all pages are to be as
+        of one instant, the first one too."""
+        listing = structs.replace(listing, limit=listing.limit + 1)
         async with self._database.connection() as connection:
-            rows = await self._rows(connection, structs.replace(listing, limit=listing.limit + 1))
-            more = len(rows) > listing.limit
-            rows = rows[: listing.limit]
-            now = await _clock(connection) if more and listing.as_of is None else listing.as_of
+            rows = await self._rows(connection, listing)
+            if len(rows) == listing.limit and listing.as_of is None:
+                listing = structs.replace(listing, as_of=await now_without_appends(connection))
+                rows = await self._rows(connection, listing)
+        more = len(rows) == listing.limit
+        rows = rows[: listing.limit - 1]
         key, id, _ = rows[-1] if more else (None, 0, b"")
         return Page(
             json=b"[" + b",".join(document for _, _, document in rows) + b"]",
             last=None if key is None else Key(key, id),
-            as_of=now,
+            as_of=listing.as_of,
         )
 
     async def _rows(self, connection: AsyncConnection, listing: Listing) -> list[tuple[Any, ...]]:
@@ -252,10 +257,3 @@ def _radii(listing: Listing) -> Iterator[float | None]:
         yield radius
         radius *= FARTHER_EACH_TIME
     yield farthest
-
-
-async def _clock(connection: AsyncConnection) -> datetime:
-    """The database's clock, in UTC."""
-    row = await (await connection.execute("select clock_timestamp()")).fetchone()
-    assert row is not None, "a query for one row"
-    return cast(datetime, row[0])

@@ -6,6 +6,7 @@ to what was noted is decided. Writers are not slowed down, and whoever is not ap
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import cast
 
@@ -57,12 +58,38 @@ async def settle(connection: AsyncConnection) -> Mark:
     """
     noted = await (await connection.execute("select position, instant from catalog.note_mark()")).fetchone()
     assert noted is not None, "note_mark answers with one row"
+    await _appends_under_way(connection)
+    await connection.execute("select catalog.publish_mark(%s, %s)", noted)
+    return Mark(*noted)
+
+
+NOW = """
+select case when clock_timestamp() >= noted_instant then clock_timestamp() else noted_instant + interval '1 second' end
+from catalog.settled
+"""
+"""While the clock has stepped back, appends are recorded just after what was noted: now is then after those."""
+
+
+async def now_without_appends(connection: AsyncConnection, patience_seconds: float = 0.25) -> datetime:
+    """The present instant, once the appends under way at it are done, if they do not take too long.
+
+    What is read as of it is what will be read as of it later. Unlike `settle` it writes nothing, and so cannot vouch
+    for a clock that steps back.
+    """
+    row = await (await connection.execute(NOW, prepare=True)).fetchone()
+    assert row is not None, "a table of one row"
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience_seconds):
+            await _appends_under_way(connection)
+    return cast(datetime, row[0])
+
+
+async def _appends_under_way(connection: AsyncConnection) -> None:
+    """Wait for exactly those who hold the append gate just now."""
     waiting_for = await _gate_holders(connection)
     while waiting_for:
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
         waiting_for &= await _gate_holders(connection)
-    await connection.execute("select catalog.publish_mark(%s, %s)", noted)
-    return Mark(*noted)
 
 
 async def _gate_holders(connection: AsyncConnection) -> set[str]:

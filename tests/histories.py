@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from app.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemRestored, ItemStatusChanged, ItemUpdated
+from app.listing import Listing, Near
+from tests.past import Step
 from tests.toys import (
     ToyBroken,
     ToyBuilt,
@@ -117,3 +119,88 @@ old_toy_histories: st.SearchStrategy[list[Any]] = st.tuples(
     st.lists(old_toy_events | toy_events, max_size=12),
 ).map(lambda parts: [parts[0], *parts[1]])
 """Histories in which events of every shape lie that their types ever had, or might have had."""
+
+VOCABULARY = ("spade", "Spades", "rake", "rakes", "brake", "Running", "runs", "the", "and", "50%", "b-rake", "Ω")
+"""Few enough words for random items to share them; `tests.past` knows their stems."""
+SEARCHES = ("spade", "SPADES", "pad", "ake", "run", "running", "the", "50%", "%", "b-r", "rake", "ω", "ß", "no-such")
+PLACES = (
+    (52.52, 13.405),
+    (52.5205, 13.4049),
+    (48.8566, 2.3522),
+    (0.0, 179.9),
+    (0.1, -179.95),
+    (89.9, 10.0),
+    (89.8, -150.0),
+    (-33.8688, 151.2093),
+    (-90.0, 0.0),
+)
+"""Close together, across the 180th meridian, around the poles, far away."""
+ELSEWHERE = ((12.0, 170.0), (-60.0, 30.0), (0.0, -179.99))
+RADII_KM = (0.05, 1.0, 30.0, 900.0, 8000.0, 20000.0)
+
+phrases = st.lists(st.sampled_from(VOCABULARY), max_size=3).map(" ".join)
+owners = st.sampled_from(("ann", "Ann", "zoë"))
+categories = st.sampled_from(("tools", "toys"))
+offered = st.builds(
+    lambda place, **fields: ItemCreated(location_lat=place[0], location_lon=place[1], **fields),
+    place=st.sampled_from(PLACES),
+    name=phrases,
+    description=phrases,
+    category=categories,
+    image_urls=st.just(()),
+    owner_id=owners,
+    status=statuses,
+)
+edited = st.builds(
+    lambda place, **fields: ItemUpdated(
+        changes=ItemChanges(location_lat=place[0], location_lon=place[1], **fields), previous_values=ItemChanges()
+    ),
+    place=st.just((UNSET, UNSET)) | st.sampled_from(PLACES),
+    name=phrases | st.just(UNSET),
+    description=phrases | st.just(UNSET),
+    category=categories | st.just(UNSET),
+)
+changes_of_items: st.SearchStrategy[Event] = st.one_of(
+    edited,
+    st.builds(ItemStatusChanged, old_status=statuses, new_status=statuses),
+    st.builds(ItemDeleted),
+    st.builds(ItemRestored, status=statuses),
+)
+"""What happens to an item that is there."""
+
+
+def histories_of_many(begins: st.SearchStrategy[Any], goes_on: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Appends to several streams, interleaved, at instants that are often equal."""
+    new = st.lists(goes_on, max_size=2).flatmap(lambda rest: begins.map(lambda first: [first, *rest]))
+    more = st.lists(goes_on, min_size=1, max_size=3)
+    ticks = st.sampled_from((0, 0, 1, 1, 5))
+    first = st.builds(Step, stream=st.just(-1), events=new, microseconds=ticks)
+    step = st.builds(Step, stream=st.integers(0, 7), events=new | more, microseconds=ticks)
+    return st.lists(first | step | step, max_size=20) | st.lists(first | step, min_size=12, max_size=20)
+
+
+many_items = histories_of_many(offered, changes_of_items)
+many_toys = histories_of_many(
+    st.builds(ToyBuilt, name=phrases, weight=whole_numbers, box=texts)
+    | st.builds(ToyFound, name=phrases, place=phrases, look=st.just(ToyLook())),
+    toy_events | st.builds(ToyPainted, traits=st.builds(ToyTraits, name=phrases), weight=whole_numbers),
+)
+nearby = st.builds(
+    lambda place, within_km: Near(latitude=place[0], longitude=place[1], within_km=within_km),
+    place=st.sampled_from((*PLACES, *ELSEWHERE)),
+    within_km=st.none() | st.sampled_from(RADII_KM),
+)
+equalities = st.fixed_dictionaries({}, optional={"category": categories, "owner_id": owners, "status": statuses})
+searches = st.just("") | st.lists(st.sampled_from(SEARCHES), min_size=1, max_size=2).map(" ".join)
+listings: st.SearchStrategy[Listing] = st.one_of(
+    st.builds(
+        Listing,
+        order=st.sampled_from(("created_at", "updated_at", "name")),
+        equal=equalities,
+        search=searches,
+        near=st.none() | st.none() | nearby,
+        limit=st.just(1),
+    ),
+    st.builds(Listing, order=st.none(), equal=equalities, search=searches, near=nearby, limit=st.just(1)),
+)
+"""Whatever may be asked of a collection, but for the instant and the page."""

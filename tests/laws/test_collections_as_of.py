@@ -1,0 +1,194 @@
+"""Law 3 for collections: listings, shelves, rollups and statistics as of T are made of only the events until T."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain, cycle, islice, product
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from app.database import Database
+from app.documents import Documents, Page, RollupDocuments
+from app.events import ItemChanges, ItemUpdated, Recorded
+from app.listing import Listing, Near
+from app.settings import Settings
+from projections.categories import Categories
+from projections.items import Item, Items
+from projections.owners import Owners
+from tests.histories import ELSEWHERE, PLACES, RADII_KM, listings, many_items
+from tests.log import append, json_as_bytes
+from tests.past import World, distance_of, empty, happen, whole_log
+from tests.soak.load import SPADE
+
+BEFORE_EVERYTHING = datetime(1, 1, 1, tzinfo=UTC)
+AFTER_EVERYTHING = datetime(2200, 1, 1, tzinfo=UTC)
+
+instants = st.lists(st.tuples(st.integers(0, 50), st.sampled_from((-1, 0, 1))), min_size=1, max_size=2)
+"""Which event, and how many microseconds after it."""
+
+
+class Reader:
+    """Synchronous questions to the documents, on one event loop and one pool."""
+
+    def __init__(self, runner: asyncio.Runner, database: Database) -> None:
+        self.run = runner.run
+        self.items = Documents(database, Items)
+        self.owners = RollupDocuments(database, Owners)
+        self.categories = RollupDocuments(database, Categories)
+
+    def pages(self, asked: Listing, limits: list[int]) -> Iterator[Page]:
+        """Every page, by the key that the one before ended with."""
+        for limit in islice(cycle(limits), 100):
+            page = self.run(self.items.find(structs.replace(asked, limit=limit)))
+            yield page
+            if page.last is None:
+                return
+            asked = structs.replace(asked, after=page.last, as_of=page.as_of)
+        raise AssertionError("the pages do not end")
+
+
+@pytest.fixture(scope="module")
+def reader(module_conninfo: str) -> Iterator[Reader]:
+    with asyncio.Runner() as runner:
+        database = Database(module_conninfo, Settings())
+        runner.run(database.__aenter__())
+        yield Reader(runner, database)
+        runner.run(database.__aexit__())
+
+
+@pytest.fixture(scope="module")
+def writer(module_conninfo: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(module_conninfo, autocommit=True) as connection:
+        json_as_bytes(connection)
+        yield connection
+
+
+def moments(log: list[Recorded[Any]], chosen: list[tuple[int, int]]) -> list[datetime]:
+    recorded = sorted({event.recorded_at for event in log})
+    near = [recorded[n % len(recorded)] + timedelta(microseconds=shift) for n, shift in chosen if recorded]
+    return [*near, AFTER_EVERYTHING if near else BEFORE_EVERYTHING]
+
+
+def items_of(page: Page, asked: Listing) -> list[Item]:
+    """The items of a page, apart from their distances, which must be right and there if asked for."""
+    found = msgspec.json.decode(page.json, type=list[dict[str, Any]])
+    distances = [item.pop("distance_km", None) for item in found]
+    items = msgspec.convert(found, list[Item])
+    for item, distance in zip(items, distances, strict=True):
+        assert (distance is None) == (asked.near is None)
+        assert distance is None or abs(distance - distance_of(item, asked)) < 0.0006
+    return items
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    steps=many_items,
+    chosen=instants,
+    asked=st.lists(listings, min_size=1, max_size=4),
+    limits=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+)
+def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_pages_of_any_size(
+    reader: Reader,
+    writer: psycopg.Connection,
+    steps: list[Any],
+    chosen: list[tuple[int, int]],
+    asked: list[Listing],
+    limits: list[int],
+) -> None:
+    empty(writer)
+    happen(writer, steps)
+    log = whole_log(writer, Items.tags)
+    for instant in moments(log, chosen):
+        world = World(log, instant)
+        for listing in [structs.replace(each, as_of=instant) for each in asked]:
+            expected = world.listed(listing)
+            pages = list(reader.pages(listing, limits))
+            sizes = [len(items_of(page, listing)) for page in pages]
+            assert sizes[:-1] == list(chain.from_iterable([limits] * len(pages)))[: len(pages) - 1]
+            assert [item for page in pages for item in items_of(page, listing)] == expected
+            window = structs.replace(listing, limit=1, offset=1 + chosen[0][0] % 5)
+            cut = expected[window.offset : window.offset + window.limit]
+            assert items_of(reader.run(reader.items.find(window)), window) == cut
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    steps=many_items,
+    asked=st.lists(listings, min_size=1, max_size=4),
+    limits=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+)
+def test_a_listing_of_the_present_is_made_of_all_events_though_the_clock_has_stepped_back(
+    reader: Reader, writer: psycopg.Connection, steps: list[Any], asked: list[Listing], limits: list[int]
+) -> None:
+    """The log's instants are all in the clock's future here."""
+    empty(writer)
+    happen(writer, steps)
+    world = World(whole_log(writer, Items.tags))
+    for listing in asked:
+        pages = list(reader.pages(listing, limits))
+        assert [item for page in pages for item in items_of(page, listing)] == world.listed(listing)
+
+
+def test_from_every_place_and_within_every_radius_the_same_is_near_then_and_now(
+    reader: Reader, writer: psycopg.Connection
+) -> None:
+    """Over the poles and the 180th meridian too. Every item was in Berlin before it moved, which is found no more."""
+    empty(writer)
+    for place in PLACES:
+        moved = ItemChanges(location_lat=place[0], location_lon=place[1])
+        append(writer, None, [SPADE, ItemUpdated(changes=moved, previous_values=ItemChanges())])
+    log = whole_log(writer, Items.tags)
+    middle = log[len(log) // 2].recorded_at
+    for (latitude, longitude), within_km in product((*PLACES, *ELSEWHERE), (*RADII_KM, None)):
+        near = Near(latitude=latitude, longitude=longitude, within_km=within_km)
+        for instant in (AFTER_EVERYTHING, middle):
+            asked = Listing(order=None, near=near, as_of=instant, limit=100)
+            assert items_of(reader.run(reader.items.find(asked)), asked) == World(log, instant).listed(asked)
+
+
+@settings(max_examples=50, deadline=None)
+@given(steps=many_items, chosen=instants)
+def test_items_shelves_rollups_and_statistics_as_of_an_instant_are_made_of_the_events_until_then(
+    reader: Reader, writer: psycopg.Connection, steps: list[Any], chosen: list[tuple[int, int]]
+) -> None:
+    empty(writer)
+    streams = happen(writer, steps)
+    log = whole_log(writer, Items.tags)
+    for instant in moments(log, chosen):
+        world = World(log, instant)
+        assert_items(reader, world, streams, instant)
+        counted = reader.run(reader.items.count_by("category", "status", as_of=instant))
+        assert {tuple(keys): count for *keys, count in counted} == world.counted("category", "status")
+        for owner in ("ann", "Ann", "zoë", "nobody"):
+            shelf = Listing(order="created_at", equal={"owner_id": owner}, as_of=instant, limit=2**31 - 1)
+            assert items_of(reader.run(reader.items.find(shelf)), shelf) == world.listed(shelf)
+        assert all_of(writer, "owners_as_of", Owners(), instant) == world.owners()
+        assert all_of(writer, "categories_as_of", Categories(), instant) == world.categories()
+        for owner in (*world.owners(), "nobody"):
+            found = reader.run(reader.owners.get(owner, instant))
+            assert (found and Owners().canonical_json(found)) == world.owners().get(owner)
+        for category in (*world.categories(), "nothing"):
+            found = reader.run(reader.categories.get(category, instant))
+            assert (found and Categories().canonical_json(found)) == world.categories().get(category)
+
+
+def assert_items(reader: Reader, world: World, streams: list[int], instant: datetime) -> None:
+    for stream in [*streams, 2**31 - 1]:
+        found = reader.run(reader.items.get_as_of(stream, instant))
+        item = world.items.get(stream)
+        assert (found and Items().canonical_json(found.json)) == (item and Items().canonical_json(item))
+        assert found is None or (item and (found.version, found.valid_from) == (item.version, item.updated_at))
+
+
+def all_of(
+    connection: psycopg.Connection, function: str, rollup: Owners | Categories, instant: datetime
+) -> dict[str, bytes]:
+    """Every document of a rollup as of an instant."""
+    rows = connection.execute(f"select key, document from catalog.{function}(%s)".encode(), (instant,)).fetchall()
+    return {key: rollup.canonical_json(document) for key, document in rows}

@@ -1,0 +1,192 @@
+"""What was replaced is kept, once and with both bounds, and a rebuild writes the same, whatever has happened."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from hypothesis import given, settings
+
+from app.document_tables import tables_of
+from app.events import ItemChanges, ItemUpdated, Recorded
+from app.projection import Projection
+from app.rebuild import rebuild
+from projections.items import Items
+from tests.histories import many_items, many_toys
+from tests.log import append
+from tests.past import empty, happen, whole_log
+from tests.soak.load import SPADE, SWAPPED
+from tests.toys import ToyBroken, ToyBuilt, ToyPainted, ToyPlayed, Toys, ToySeen, ToyTraits
+
+AnyProjection = type[Projection[Any, Any]]
+Kept = tuple[int, int, Any, Any, bytes]
+"""Stream, version, valid_from, valid_to (None for the current one), and the document as canonical JSON."""
+
+STORED = """
+select id, version, valid_from, null::timestamptz as valid_to, document from catalog.{0}
+union all
+select id, version, valid_from, valid_to, document from catalog.{0}_history
+order by id, valid_from, valid_to
+"""
+
+
+def kept_ever(projection: AnyProjection, log: Iterable[Recorded[Any]]) -> list[Kept]:
+    """Each document there ever was, by the fold in Python."""
+    streams: dict[int, list[Recorded[Any]]] = {}
+    for event in log:
+        streams.setdefault(event.stream_id, []).append(event)
+    return [kept for stream in sorted(streams) for kept in _kept_of(projection, streams[stream])]
+
+
+def _kept_of(projection: AnyProjection, stream: list[Recorded[Any]]) -> Iterable[Kept]:
+    """An event that is ignored replaces nothing: the version of a document is the last at which it was so."""
+    fold, document, since = projection(), None, None
+    for event in stream:
+        if type(event.event) in projection.by_event:
+            if document is not None:
+                yield event.stream_id, event.version - 1, since, event.recorded_at, fold.canonical_json(document)
+            document, since = fold.evolve(document, event), event.recorded_at
+    if document is not None:
+        yield stream[-1].stream_id, stream[-1].version, since, None, fold.canonical_json(document)
+
+
+def stored_ever(log: psycopg.Connection, projection: AnyProjection) -> list[Kept]:
+    """The same, as stored: the current documents and their history."""
+    rows = log.execute(STORED.format(projection.name).encode()).fetchall()
+    return [(*row[:4], projection().canonical_json(row[4])) for row in rows]
+
+
+def changes(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
+    """(stream, since, the fields): where they are other than just before, or there was nothing just before."""
+    found, before = [], (0, None, [None])
+    for stream, _, valid_from, valid_to, document in kept:
+        values = [msgspec.json.decode(document)[field] for field in fields]
+        if before != (stream, valid_from, values):
+            found.append((stream, valid_from, *values))
+        before = (stream, valid_to, values)
+    return found
+
+
+def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, list[Any]]:
+    """Every row of every table, as text."""
+    found = {}
+    for table in tables_of(projection):
+        query = f"select t::text from catalog.{table.name} as t order by {', '.join(table.key)}"
+        found[table.name] = log.execute(query.encode()).fetchall()
+    return found
+
+
+def assert_words(log: psycopg.Connection, projection: AnyProjection, texts: list[tuple[Any, ...]]) -> None:
+    rows = log.execute(f"select id, since, words::text from catalog.{projection.name}_words order by 1, 2".encode())
+    expected = [
+        (stream, since, *(log.execute("select catalog.words_of(%s)::text", (" ".join(words),)).fetchone() or ()))
+        for stream, since, *words in texts
+    ]
+    assert rows.fetchall() == expected
+
+
+def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProjection) -> None:
+    """Neither of all documents nor of one."""
+    before = all_rows(log, projection)
+    asyncio.run(rebuild(log.info.dsn, projection))
+    assert all_rows(log, projection) == before
+    query = "select stream_id, (catalog.rebuild_document(%s, stream_id)).changed from catalog.streams"
+    assert [id for id, changed in log.execute(query, (projection.name,)).fetchall() if changed] == []
+    assert all_rows(log, projection) == before
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=many_items)
+def test_of_items_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
+    log: psycopg.Connection, steps: list[Any]
+) -> None:
+    empty(log)
+    happen(log, steps)
+    kept = kept_ever(Items, whole_log(log, Items.tags))
+    assert stored_ever(log, Items) == kept
+    assert_words(log, Items, changes(kept, "name", "description"))
+    places = log.execute("select id, since, place[1], place[0] from catalog.items_places order by 1, 2").fetchall()
+    assert places == changes(kept, "location_lat", "location_lon")
+    assert_rebuild_changes_nothing(log, Items)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=many_toys)
+def test_of_toys_that_end_and_begin_again_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
+    log: psycopg.Connection, steps: list[Any]
+) -> None:
+    empty(log)
+    happen(log, steps)
+    kept = kept_ever(Toys, whole_log(log, Toys.tags))
+    assert stored_ever(log, Toys) == kept
+    assert_words(log, Toys, changes(kept, "name", "place"))
+    assert_rebuild_changes_nothing(log, Toys)
+
+
+def test_of_a_toy_that_broke_the_bounds_are_the_events_and_what_is_ignored_only_counts(log: psycopg.Connection) -> None:
+    """The same as an example to read."""
+    empty(log)
+    duck = ToyBuilt(name="duck", weight=3, box="red")
+    stream, *_ = append(log, None, [ToyPlayed(minutes=1), duck, ToySeen(by="ann"), ToyPlayed(minutes=5)])
+    append(log, stream, [ToyBroken(), ToyPlayed(minutes=9), duck, ToySeen(by="bob")])
+    at = [row[0] for row in log.execute("select recorded_at from catalog.events order by version").fetchall()]
+    kept = [(version, start, end) for _, version, start, end, _ in stored_ever(log, Toys)]
+    assert kept == [(3, at[1], at[3]), (4, at[3], at[4]), (8, at[6], None)]
+    assert log.execute("select since from catalog.toys_words order by 1").fetchall() == [(at[1],), (at[6],)]
+
+
+CORRUPTIONS = [
+    'update catalog.{0} set document = document || \'{{"name": "x"}}\' where id = 1',
+    "update catalog.{0} set version = 77 where id = 1",
+    "update catalog.{0} set valid_from = valid_from - interval '1 microsecond' where id = 1",
+    "delete from catalog.{0} where id = 1",
+    "insert into catalog.{0} select 9, version, valid_from, document from catalog.{0} where id = 1",
+    'update catalog.{0}_history set document = document || \'{{"name": "x"}}\' where id = 1 and version = 1',
+    "update catalog.{0}_history set version = 77 where id = 1 and version = 1",
+    "update catalog.{0}_history set valid_to = valid_to + interval '1 microsecond' where id = 1 and version = 1",
+    "delete from catalog.{0}_history where id = 1 and version = 1",
+    "insert into catalog.{0}_history select id, 77, valid_from, now(), document from catalog.{0} where id = 1",
+    "insert into catalog.{0}_history select 9, 1, valid_from, now(), document from catalog.{0} where id = 1",
+    "update catalog.{0}_words set words = 'x' where id = 1",
+    "delete from catalog.{0}_words where id = 1",
+    "insert into catalog.{0}_words select id, now(), words from catalog.{0}_words where id = 1 limit 1",
+    "insert into catalog.{0}_words select 9, since, words from catalog.{0}_words where id = 1 limit 1",
+    "update catalog.items_places set place = '(0,0)' where id = 1",
+    "delete from catalog.items_places where id = 1",
+    "insert into catalog.items_places select id, now(), place from catalog.items_places where id = 1 limit 1",
+    "insert into catalog.items_places select 9, since, place from catalog.items_places where id = 1 limit 1",
+]
+
+
+@pytest.mark.parametrize(
+    ("projection", "corruption"),
+    [*((Items, each) for each in CORRUPTIONS), *((Toys, each) for each in CORRUPTIONS if "places" not in each)],
+)
+def test_what_is_not_as_the_log_says_is_healed_by_a_rebuild_of_the_document_and_by_one_of_all(
+    log: psycopg.Connection, projection: AnyProjection, corruption: str
+) -> None:
+    empty(log)
+    if projection is Items:
+        renamed = ItemUpdated(changes=ItemChanges(name="Rake", location_lat=1.5), previous_values=ItemChanges())
+        events: list[Any] = [SPADE, renamed, SWAPPED]
+    else:
+        painted = ToyPainted(traits=ToyTraits(name="goose"), weight=2)
+        events = [ToyBuilt(name="duck", weight=3, box="red"), painted, ToyPlayed(minutes=5)]
+    append(log, None, events)
+    append(log, None, events)
+    right = all_rows(log, projection)
+    statement = corruption.format(projection.name).encode()
+    heal = "select changed from catalog.rebuild_document(%s, %s)"
+
+    assert log.execute(statement).rowcount > 0
+    assert all_rows(log, projection) != right
+    surplus = "select 9" in corruption
+    healed = [log.execute(heal, (projection.name, stream)).fetchone() for stream in (1, 9, 1, 9, 2)]
+    assert healed == [(not surplus,), (surplus,), (False,), (False,), (False,)]
+    assert all_rows(log, projection) == right
+
+    log.execute(statement)
+    asyncio.run(rebuild(log.info.dsn, projection))
+    assert all_rows(log, projection) == right
