@@ -1,7 +1,7 @@
 """Queries over a projection's documents, now and as of any instant: stored bytes, or a fold of the log."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 
 from app.database import Database
-from app.listing import FARTHEST_KM, Key, Listing, listing_query
+from app.listing import FARTHEST_KM, MOST_CANDIDATES, Key, Listing, candidate_queries, listing_query
 from app.projection import Projection
 from app.rollup_sql import AnyRollup
 from app.settled import now_without_appends
@@ -49,6 +49,16 @@ class Until(Struct, frozen=True, kw_only=True):
     def is_fixed(self) -> bool:
         """Whether nothing that is still to come can be in it."""
         return self.version != LAST_VERSION
+
+
+class Change(Struct, frozen=True):
+    """A document that is not the same at two instants; None where there is none."""
+
+    id: int
+    valid_from: datetime | None
+    """When the event was recorded that made the later one."""
+    before: bytes | None
+    after: bytes | None
 
 
 class Rebuilt(Struct, frozen=True):
@@ -162,12 +172,21 @@ class Documents:
         rows: list[tuple[Any, ...]] = []
         for within_km in radii:
             near = structs.replace(listing.near, within_km=within_km) if listing.near else None
-            query, given = listing_query(self._projection, structs.replace(listing, near=near))
+            bounded = structs.replace(listing, near=near)
+            query, given = listing_query(self._projection, bounded, await self._candidates(connection, bounded))
             planned_once = not (listing.search or listing.near)
             rows = await (await connection.execute(query, given, prepare=planned_once)).fetchall()
             if len(rows) >= listing.limit:
                 break
         return rows
+
+    async def _candidates(self, connection: AsyncConnection, listing: Listing) -> list[int] | None:
+        """The documents that a search can find; None if nothing is searched, or if they are many."""
+        for query, given in candidate_queries(self._projection, listing):
+            rows = await (await connection.execute(query, given, prepare=False)).fetchall()
+            if len(rows) <= MOST_CANDIDATES:
+                return [id for (id,) in rows]
+        return None
 
     async def count_by(self, *fields: str, as_of: datetime | None = None) -> list[tuple[Any, ...]]:
         """How many documents there are for each combination of the fields' texts: `(text, …, count)`."""
@@ -181,6 +200,21 @@ class Documents:
         if instant is None:
             return self._table
         return sql.SQL("{}({})").format(sql.Identifier("catalog", f"{self._projection.name}_as_of"), instant)
+
+    async def changed_between(
+        self, since: datetime, until: datetime, equal: Mapping[str, str], after_id: int, limit: int
+    ) -> list[Change]:
+        """Some documents that differ between two instants, by their ids; before or after, these fields equal these texts."""
+        conditions = [
+            sql.SQL("%s in (before ->> {field}, after ->> {field})").format(field=sql.Literal(field)) for field in equal
+        ]
+        query = sql.SQL("select id, valid_from, before, after from {}(%s, %s) where {} order by id limit %s").format(
+            sql.Identifier("catalog", f"{self._projection.name}_changed_between"),
+            sql.SQL(" and ").join([sql.SQL("id > %s"), *conditions]),
+        )
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(query, (since, until, after_id, *equal.values(), limit))
+            return [Change(*row) for row in await cursor.fetchall()]
 
     async def rebuild(self, document_id: int) -> Rebuilt | None:
         """Fold one stored document anew from the log and put it in place; None if the log has none."""

@@ -2,6 +2,7 @@
 
 As of an instant the documents are those that serve, where they are old enough, and those they have replaced since.
 Each of the two is a branch of its own with its own order and limit, so that an index walks it and stops at a page.
+A search first asks for candidates, by all that documents have ever said; what a document says then decides.
 """
 
 import math
@@ -60,25 +61,36 @@ class Listing(Struct, frozen=True, kw_only=True):
 Query = tuple[sql.SQL, dict[str, Any]]
 
 
-def listing_query(projection: AnyProjection, listing: Listing) -> Query:
-    """The query for rows of (key, id, document) and its parameters."""
-    return _Builder(projection, listing).query()
+MAY_MATCH = "found @@ catalog.words_matching(%(search)s)"
+MOST_CANDIDATES = 5_000
+"""Up to so many are looked at one by one; where there are more, walking in order soon meets enough of them."""
+
+
+def candidate_queries(projection: AnyProjection, listing: Listing) -> Iterator[Query]:
+    """Queries for the ids of all documents that a search, or the vicinity of a place, can hold, now or ever."""
+    yield from _Builder(projection, listing, None).candidates()
+
+
+def listing_query(projection: AnyProjection, listing: Listing, candidates: list[int] | None = None) -> Query:
+    """The query for rows of (key, id, document) and its parameters; only among candidates, if they are known."""
+    return _Builder(projection, listing, candidates).query()
 
 
 class _Builder:
     """The parts of one query; all of it is made of the projection's own names, what is given are parameters."""
 
-    def __init__(self, projection: AnyProjection, listing: Listing) -> None:
+    def __init__(self, projection: AnyProjection, listing: Listing, candidates: list[int] | None) -> None:
         self.projection = projection
         self.listing = listing
+        self.among = candidates
         self.terms = " ".join(listing.search.split())
         self.given: dict[str, Any] = {"limit": listing.limit, "offset": listing.offset}
         self.key, self.way = self._order()
 
     def query(self) -> Query:
         branches = [
-            f"(select {self.key} as key, id, {self._document()} as document\nfrom catalog.{table}\n"
-            f"where {' and '.join([*bounds, *values, *self._conditions()]) or 'true'}\n"
+            f"(select {self.key} as key, id, {self._document()} as document\nfrom {self._source(table, bounds)}\n"
+            f"where {' and '.join([*bounds, *values, *self._conditions(table)]) or 'true'}\n"
             f"order by key {self.way}, id {self.way} limit %(limit)s + %(offset)s)"
             for table, bounds in self._tables()
             for values in self._equalities()
@@ -86,6 +98,26 @@ class _Builder:
         union = "\nunion all\n".join(branches)
         order = f"order by key {self.way}, id {self.way} limit %(limit)s offset %(offset)s"
         return _expression(f"select key, id, document from (\n{union}\n) as found\n{order}"), self.given
+
+    def candidates(self) -> Iterator[Query]:
+        near, name = self.listing.near, self.projection.name
+        given = {"search": self.terms, "most": MOST_CANDIDATES + 1}
+        if self._has_words():
+            yield _expression(f"select id from catalog.{name}_words where {MAY_MATCH} limit %(most)s"), given
+        if near is not None and near.within_km is not None:
+            boxes = [
+                f"place <@ box '({west},{south}),({east},{north})'" for west, south, east, north in boxes_around(near)
+            ]
+            found = f"catalog.{name}_places where {' or '.join(boxes)}"
+            yield _expression(f"select distinct id from {found} limit %(most)s"), given
+
+    def _source(self, table: str, bounds: list[str]) -> str:
+        """The table, or its rows that are candidates: `offset 0` has Postgres look these up by their key."""
+        if self.among is None:
+            return f"catalog.{table}"
+        self.given["candidates"] = self.among
+        where = " and ".join(["id = any (%(candidates)s)", *bounds])
+        return f"(select * from catalog.{table} where {where} offset 0) as candidate"
 
     def _tables(self) -> Iterator[tuple[str, list[str]]]:
         """Each table to look into, with what a row of it must be to be valid then."""
@@ -120,34 +152,33 @@ class _Builder:
             if get_origin(hints[field]) is Literal
         }
 
-    def _conditions(self) -> Iterator[str]:
-        yield from self._searched()
+    def _conditions(self, table: str) -> Iterator[str]:
+        yield from self._searched(table)
         yield from self._near()
         if self.listing.after is not None:
             self.given |= {"after": self.listing.after.value, "after_id": self.listing.after.id}
             comparison = "<" if self.way == "desc" else ">"
             yield f"({self.key}, id) {comparison} (%(after)s, %(after_id)s)"
 
-    def _searched(self) -> Iterator[str]:
-        """Candidates from the words that a document has ever had; what it says then decides."""
+    def _has_words(self) -> bool:
+        return bool(self.terms.strip(string.punctuation + " "))
+
+    def _searched(self, table: str) -> Iterator[str]:
+        """What a document says must match; where candidates are not known, what it has ever said is asked first."""
         if not self.terms:
             return
         words = searched(self.projection, Words)
         assert words, f"{self.projection.__name__} has no words to search"
         self.given["search"] = self.terms
-        if self.terms.strip(string.punctuation + " "):
-            yield _found(f"{self.projection.name}_words", "found @@ catalog.words_matching(%(search)s)")
+        if self.among is None and self._has_words():
+            name = self.projection.name
+            yield f"(select {MAY_MATCH} from catalog.{name}_words where {name}_words.id = {table}.id)"
         yield f"catalog.text_matches({words_text(names_of(words.fields))}, %(search)s)"
 
     def _near(self) -> Iterator[str]:
-        """Candidates from boxes around the place; the great circle decides."""
-        near = self.listing.near
-        if near is None or near.within_km is None:
-            return
-        boxes = [f"place <@ box '({west},{south}),({east},{north})'" for west, south, east, north in boxes_around(near)]
-        yield _found(f"{self.projection.name}_places", f"({' or '.join(boxes)})")
-        self.given["within_km"] = near.within_km
-        yield f"{self._distance()} <= %(within_km)s"
+        if self.listing.near is not None and self.listing.near.within_km is not None:
+            self.given["within_km"] = self.listing.near.within_km
+            yield f"{self._distance()} <= %(within_km)s"
 
     def _distance(self) -> str:
         place, near = searched(self.projection, Place), self.listing.near
@@ -193,10 +224,6 @@ def ordered_by(index: Index) -> list[MemberDescriptorType]:
 def _expression(text: str) -> sql.SQL:
     """SQL made of the projection's own names; what is given is in parameters."""
     return sql.SQL(text)
-
-
-def _found(table: str, condition: str) -> str:
-    return f"id in (select id from catalog.{table} where {condition})"
 
 
 def boxes_around(near: Near) -> list[tuple[float, float, float, float]]:

@@ -18,6 +18,7 @@ from app.events import Event
 from app.feed import Feed
 from app.handler import CommandHandler, Decider
 from app.http.answers import ItemDocument
+from app.http.changes import Changes
 from app.http.commands import ItemCommands
 from app.http.diff import ItemDiff
 from app.http.events import EventLog
@@ -88,7 +89,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         path="/api/v2",
         route_handlers=[
             *(ItemCommands, ItemQueries, ItemHistory, ItemDiff, StatsQueries, OwnerQueries),
-            *(EventLog, ProjectionMachinery),
+            *(Changes, EventLog, ProjectionMachinery),
         ],
         before_request=check_request,
     )

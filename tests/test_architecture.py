@@ -43,7 +43,7 @@ LEVELS = [
         *("app.http.commands", "app.http.items", "app.http.history", "app.http.system"),
         *("app.http.diff", "app.http.events", "app.http.projections"),
     },
-    {"app.http.owners"},
+    {"app.http.owners", "app.http.changes"},
     {"app.main", "app.demo"},
     {"app.operator_facts"},
     {"app.operator_tables"},

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from app.documents import Document, Documents, Until
+from app.documents import Documents, Until
 from app.http.answers import FOR_EVER, json_answer
 from app.http.moments import no_such_version, parse_moment
 from app.http.past import Past
@@ -55,22 +55,23 @@ class ItemDiff(Controller):
                 raise no_such_version(item_id, moment)
         if found == (None, None) and await documents.get(item_id) is None:
             raise ItemNotFound("There is no such item.")
-        return json_answer(msgspec.json.encode(_differences(*map(_fields, found))), headers=await _caching(asked, past))
+        return json_answer(
+            msgspec.json.encode(differences(*(then and then.json for then in found))),
+            headers=await _caching(asked, past),
+        )
 
 
 def _as_of(moment: int | datetime) -> Until:
     return Until(version=moment) if isinstance(moment, int) else Until(until=moment)
 
 
-def _fields(document: Document | None) -> dict[str, Any]:
-    return {} if document is None else msgspec.json.decode(document.json, type=dict[str, Any])
-
-
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Difference]:
+def differences(before: bytes | None, after: bytes | None) -> dict[str, Difference]:
+    """The fields that differ of two documents as stored; one that is not there has none."""
+    old, new = (msgspec.json.decode(document or b"{}", type=dict[str, Any]) for document in (before, after))
     return {
-        field: Difference(before=before.get(field), after=after.get(field))
-        for field in before | after
-        if before.get(field) != after.get(field)
+        field: Difference(before=old.get(field), after=new.get(field))
+        for field in old | new
+        if old.get(field) != new.get(field)
     }
 
 

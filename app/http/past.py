@@ -10,7 +10,7 @@ from app.database import Database
 from app.http.answers import FOR_EVER
 from app.http.instants import parse_instant
 from app.reached import wait_until_reached
-from app.settled import Settlement
+from app.settled import Settlement, now_without_appends
 
 LARGEST_POSITION = 2**63 - 1
 
@@ -65,3 +65,8 @@ class Past:
             return PointInTime(None, settled=False)
         instant = parse_instant(as_of) if isinstance(as_of, str) else as_of
         return PointInTime(instant, await self._settlement.is_settled(instant))
+
+    async def now(self) -> PointInTime:
+        """The present as an instant, which appends under way at it have got to, if they do not take too long."""
+        async with self._database.connection() as connection:
+            return PointInTime(await now_without_appends(connection), settled=False)

@@ -7,9 +7,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import structs
 from psycopg.sql import SQL, Composed
 
-from app.listing import Listing, Near, Query, listing_query
+from app.listing import Listing, Near, Query, candidate_queries, listing_query
 from app.postgres import EmbeddedPostgres
 from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS
 from projections.items import Items
@@ -105,18 +106,22 @@ def indexes_of(connection: psycopg.Connection, shown: str) -> set[str]:
     return {name for (name,) in connection.execute(query, (list(named),))}
 
 
-def test_a_search_uses_the_words_index(filled: psycopg.Connection, then: datetime) -> None:
-    for as_of in (None, then):
-        shown = plan(filled, *listing(equal={"status": "active"}, search="are77", as_of=as_of))
-        assert "items_words_found" in indexes_of(filled, shown)
-        assert "Seq Scan" not in shown
+def test_a_search_finds_its_candidates_by_the_words_index(filled: psycopg.Connection) -> None:
+    (query,) = candidate_queries(Items, Listing(order="created_at", limit=20, search="are77"))
+    assert indexes_of(filled, plan(filled, *query)) == {"items_words_found"}
 
 
-def test_a_place_is_found_by_its_index(filled: psycopg.Connection, then: datetime) -> None:
-    near = Near(latitude=1.5, longitude=2.5, within_km=0.25)
-    for as_of in (None, then):
-        shown = plan(filled, *listing(order=None, near=near, as_of=as_of))
-        assert "items_places_found" in indexes_of(filled, shown)
+def test_the_vicinity_of_a_place_finds_its_candidates_by_the_index_of_places(filled: psycopg.Connection) -> None:
+    near = Near(latitude=10, longitude=20, within_km=0.25)
+    (query,) = candidate_queries(Items, Listing(order=None, limit=20, near=near))
+    assert indexes_of(filled, plan(filled, *query)) == {"items_places_found"}
+
+
+def test_candidates_are_looked_up_by_key_now_and_then(filled: psycopg.Connection, then: datetime) -> None:
+    asked = Listing(order="created_at", limit=20, equal={"status": "active"}, search="are77")
+    for as_of, indexes in ((None, {"items_pkey"}), (then, {"items_pkey", "items_history_pkey"})):
+        shown = plan(filled, *listing_query(Items, structs.replace(asked, as_of=as_of), [7, 77, 777]))
+        assert indexes_of(filled, shown) == indexes
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""Which items changed between two instants, and how."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from app.documents import Change, Documents
+from app.http.answers import json_answer
+from app.http.cursors import Cursor, listing_id, read_cursor, write_cursor
+from app.http.diff import Difference, differences
+from app.http.links import address_of
+from app.http.listings import CursorText, Exactly, Limit, StatusFilter
+from app.http.past import Past
+from app.http.problems import FieldProblem, invalid_input, refuses
+from app.settings import Settings
+
+INSTANT = "An instant: RFC 3339; without an offset UTC; a date is its first moment."
+From = Annotated[str | None, QueryParameter(name="from", description=INSTANT)]
+To = Annotated[str | None, QueryParameter(name="to", description=f"{INSTANT} Without it: now.")]
+
+
+class ItemChange(Struct, frozen=True, kw_only=True):
+    """An item that differs between the two instants."""
+
+    item_id: int
+    changed_at: datetime | None
+    """When it last changed until the later instant."""
+    diff: dict[str, Difference]
+
+
+class Changes(Controller):
+    path = "/changes"
+    tags = ("time",)
+
+    @get(summary="Which items changed between two instants", responses=refuses())
+    async def changes(
+        self,
+        request: Request[Any, Any, Any],
+        documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
+        settings: NamedDependency[Settings],
+        since: From = None,
+        until: To = None,
+        category: Exactly = None,
+        owner_id: Exactly = None,
+        status: StatusFilter = "any",
+        limit: Limit = 100,
+        cursor: CursorText = None,
+    ) -> Response[list[ItemChange]]:
+        """By item, what is not the same at both; nothing of what changed and changed back. A filter takes an item that
+        had the value at either instant. `Link: rel="next"` leads on, to the same later instant."""
+        if since is None:
+            raise _refused("from", "This parameter is required.")
+        equal = {"category": category, "owner_id": owner_id, "status": None if status == "any" else status}
+        given = {field: value for field, value in equal.items() if value}
+        of = listing_id("changes", since, until, sorted(given.items()))
+        page = read_cursor(cursor, of, str) if cursor else None
+        first = await past.at(since)
+        last = await past.at(page.as_of if page else until) if page or until else await past.now()
+        assert first.instant is not None
+        assert last.instant is not None
+        if last.instant < first.instant:
+            raise _refused("to", "This is before `from`.")
+        found = await documents.changed_between(first.instant, last.instant, given, page.id if page else 0, limit + 1)
+        headers = last.headers if first.settled else {}
+        if len(found) > limit:
+            found = found[:limit]
+            further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found[-1].id))
+            query = {"from": since, "to": until, **given, "limit": limit, "cursor": further}
+            headers |= {"Link": f'<{address_of(request, settings, request.scope["path"], **query)}>; rel="next"'}
+        return json_answer(msgspec.json.encode([_item_change(change) for change in found]), headers=headers)
+
+
+def _item_change(change: Change) -> ItemChange:
+    return ItemChange(item_id=change.id, changed_at=change.valid_from, diff=differences(change.before, change.after))
+
+
+def _refused(name: str, detail: str) -> Exception:
+    return invalid_input([FieldProblem(pointer=f"/{name}", detail=detail, source="query")])
