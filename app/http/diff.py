@@ -55,10 +55,8 @@ class ItemDiff(Controller):
                 raise no_such_version(item_id, moment)
         if found == (None, None) and await documents.get(item_id) is None:
             raise ItemNotFound("There is no such item.")
-        return json_answer(
-            msgspec.json.encode(differences(*(then and then.json for then in found))),
-            headers=await _caching(asked, past),
-        )
+        before, after = (None if then is None else then.json for then in found)
+        return json_answer(msgspec.json.encode(differences(before, after)), headers=await _caching(asked, past))
 
 
 def _as_of(moment: int | datetime) -> Until:
