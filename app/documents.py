@@ -204,7 +204,7 @@ class Documents:
     async def changed_between(
         self, since: datetime, until: datetime, equal: Mapping[str, str], after_id: int, limit: int
     ) -> list[Change]:
-        """Some documents that differ between two instants, by their ids; the fields equal these texts before or after."""
+        """Some documents that differ between two instants, by their ids; before or after they equal these texts."""
         conditions = [
             sql.SQL("%s in (before ->> {field}, after ->> {field})").format(field=sql.Literal(field)) for field in equal
         ]
