@@ -36,11 +36,14 @@ from tests.toys import (
     ToyDated,
     ToyEvent,
     ToyFound,
+    ToyMended,
     ToyPainted,
     ToyPlayed,
+    ToyPrinted,
     ToyRepaired,
     Toys,
     ToySeen,
+    ToyWoven,
 )
 
 Rows = list[tuple[Any, ...]]
@@ -377,7 +380,7 @@ class Plays(Projection[Play, ToyEvent]):
         starts(ToyBuilt, the(Play.minutes).becomes(0)),
         on(ToyPlayed, the(Play.minutes).grows_by(ToyPlayed.minutes)),
         ends(ToyBroken),
-        ignores(ToyFound, ToyPainted, ToySeen, ToyRepaired, ToyDated),
+        ignores(ToyFound, ToyPainted, ToySeen, ToyRepaired, ToyDated, ToyWoven, ToyMended, ToyPrinted),
     )
 
 
