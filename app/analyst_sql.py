@@ -8,33 +8,17 @@ after its document, here Item: `item_versions`, `item_events`, `audit_trail`, an
 is asked once per query, by a subquery, and the history is left alone unless it is set.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
-
-from msgspec import Struct
+from collections.abc import Callable, Sequence
+from typing import get_type_hints
 
 from app.document_tables import field_columns
 from app.fold_sql import AnyProjection, comment, literal, tags
 from app.rollup_sql import AnyRollup, adding_up, stored_member_columns
-from app.rules import STREAM_ID, VERSION, Becomes, Merges
+from app.view_sql import INSTANT, Shown, fields_of, function, names, singular, sql_type, typed, view
 
 NOW = "(select catalog.as_of())"
 """The instant that a session looks at; `infinity` for the present."""
 IN_THE_PAST = f"{NOW} < 'infinity'"
-INSTANT = "timestamp with time zone"
-TYPES = {str: "text", int: "bigint", float: "double precision", bool: "boolean", datetime: INSTANT}
-
-
-class Shown(Struct, frozen=True):
-    """A column of a view."""
-
-    name: str
-    type: str
-    """As `format_type` writes it."""
-    value: str
-    about: str
 
 
 def analyst_views(inline: Sequence[AnyProjection], rollups: Sequence[AnyRollup]) -> str:
@@ -53,11 +37,6 @@ def analyst_views(inline: Sequence[AnyProjection], rollups: Sequence[AnyRollup])
         parts.append(changes_function(projection, f"{prefix}changes_between"))
         parts.append(changed_between_function(projection))
     return "\n".join([*parts, *map(rollup_view, rollups)])
-
-
-def singular(projection: AnyProjection) -> str:
-    """One of its documents, as names in the database have it."""
-    return projection.document.__name__.lower()
 
 
 def current_view(projection: AnyProjection) -> str:
@@ -81,7 +60,7 @@ def current_view(projection: AnyProjection) -> str:
             f"    select {stored}\n    from catalog.{name}\n    where (select catalog.present_only({literal(name)}))"
         )
         about = f"The current documents of {projection.__name__}, which keeps no past."
-    return _view(name, about, fields_of(projection), f"(\n{source}\n) as stored")
+    return view(name, about, fields_of(projection), f"(\n{source}\n) as stored")
 
 
 def versions_view(projection: AnyProjection) -> str:
@@ -96,7 +75,7 @@ def versions_view(projection: AnyProjection) -> str:
     select {stored}, case when valid_to <= {NOW} then valid_to end
     from catalog.{name}_history
     where valid_from <= {NOW}"""
-    return _view(
+    return view(
         f"{singular(projection)}_versions",
         f"Every document that {projection.__name__} ever had, each from when it was recorded until it was replaced.",
         _version_columns(projection),
@@ -125,7 +104,7 @@ def events_view(projection: AnyProjection) -> str:
         Shown("metadata", "jsonb", "metadata", "All that is known of who and why."),
     ]
     about = f"The events of {projection.__name__}, up to catalog.as_of if it is set."
-    return _view(f"{singular(projection)}_events", about, columns, _log(projection))
+    return view(f"{singular(projection)}_events", about, columns, _log(projection))
 
 
 def audit_trail_view(projection: AnyProjection, name: str) -> str:
@@ -151,30 +130,30 @@ def audit_trail_view(projection: AnyProjection, name: str) -> str:
         if field not in taken
     ]
     about = f"Who did what to the documents of {projection.__name__}: a row for each event, up to catalog.as_of."
-    return _view(name, about, columns, _log(projection))
+    return view(name, about, columns, _log(projection))
 
 
 def as_of_function(projection: AnyProjection) -> str:
     """`<name>_as_of(instant)`."""
     fields = fields_of(projection)
-    return _function(
+    return function(
         f"{projection.name}_as_of",
         f"p_instant {INSTANT}",
         f"The documents of {projection.__name__} as of an instant.",
         fields,
-        f"select {_names(fields)}\nfrom public.{singular(projection)}_versions\nwhere {_valid('p_instant')}",
+        f"select {names(fields)}\nfrom public.{singular(projection)}_versions\nwhere {_valid('p_instant')}",
     )
 
 
 def at_function(projection: AnyProjection) -> str:
     """`<singular>_at(id, instant)`."""
     fields = fields_of(projection)
-    return _function(
+    return function(
         f"{singular(projection)}_at",
         f"p_id integer, p_instant {INSTANT}",
         f"One document of {projection.__name__} as of an instant: no row if there was none.",
         fields,
-        f"select {_names(fields)}\nfrom public.{projection.name}_as_of(p_instant)\nwhere id = p_id",
+        f"select {names(fields)}\nfrom public.{projection.name}_as_of(p_instant)\nwhere id = p_id",
     )
 
 
@@ -191,7 +170,7 @@ def diff_function(projection: AnyProjection) -> str:
     before, after = (
         f"(select document from {versions} where id = p_id and {_valid(instant)})" for instant in ("p_from", "p_until")
     )
-    return _function(
+    return function(
         f"{singular(projection)}_diff",
         f"p_id integer, p_from {INSTANT}, p_until {INSTANT}",
         f"The fields in which a document of {projection.__name__} differs between two instants.",
@@ -216,7 +195,7 @@ select distinct {one}_id as id
         ),
     )
     differing = _indent(_differing_fields("changed.before", "changed.after"))
-    return _function(
+    return function(
         name,
         f"p_from {INSTANT}, p_until {INSTANT}",
         f"The fields in which documents of {projection.__name__} differ between two instants.",
@@ -263,7 +242,7 @@ def rollup_view(rollup: AnyRollup) -> str:
         fields.append(Shown(name, kind, value, f"{name} of the document."))
     if not source.temporal:
         present = f"    select key, document\n    from catalog.{rollup.name}\n    where (select catalog.present_only("
-        return _view(
+        return view(
             rollup.name,
             f"The current documents of {rollup.__name__}, which keeps no past.",
             fields,
@@ -290,66 +269,7 @@ def rollup_view(rollup: AnyRollup) -> str:
     union all
 {_indent(adding_up(rollup, members))}
 ) as stored (key, document)"""
-    return _view(rollup.name, f"The documents of {rollup.__name__}, now or as of catalog.as_of.", fields, stored)
-
-
-def fields_of(projection: AnyProjection) -> list[Shown]:
-    """A column for each field of the documents. Those that the table has as columns are found by its indexes."""
-    columns = {column.name for column in field_columns(projection)}
-    fields = []
-    for name, hint in get_type_hints(projection.document).items():
-        kind, value = sql_type(hint), typed("document", name, sql_type(hint))
-        if _is_always(projection, name, STREAM_ID):
-            kind, value = "integer", "id"
-        elif _is_always(projection, name, VERSION):
-            kind, value = "integer", typed("document", name, "integer")
-        elif name in columns:
-            value = f"{name}::{kind}" if kind != "text" else name
-        fields.append(Shown(name, kind, value, f"{name} of the document."))
-    if all(field.value != "id" for field in fields):
-        fields.insert(0, Shown(f"{singular(projection)}_id", "integer", "id", "The stream it is folded from."))
-    return fields
-
-
-def sql_type(hint: Any) -> str:
-    """The type of a column that holds a field of this type: null where it is optional, JSON where nothing fits."""
-    if get_origin(hint) in (Union, UnionType):
-        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
-        return sql_type(kinds[0]) if len(kinds) == 1 else "jsonb"
-    if get_origin(hint) is Literal:
-        return "text" if all(isinstance(value, str) for value in get_args(hint)) else "jsonb"
-    if get_origin(hint) in (tuple, list):
-        kinds = [sql_type(kind) for kind in get_args(hint) if kind is not Ellipsis]
-        return "text[]" if set(kinds) == {"text"} else "jsonb"
-    return TYPES.get(hint, "jsonb")
-
-
-def typed(json: str, name: str, kind: str) -> str:
-    """A field of some JSON as a value of a type. Texts all compare alike, those that an index has too."""
-    field = literal(name)
-    match kind:
-        case "jsonb":
-            return f"{json} -> {field}"
-        case "text":
-            return f'({json} ->> {field}) collate "C"'
-        case "text[]":
-            texts = f"array(select jsonb_array_elements_text({json} -> {field}))"
-            return f"case when jsonb_typeof({json} -> {field}) = 'array' then {texts} end"
-        case _:
-            return f"({json} ->> {field})::{kind}"
-
-
-def _is_always(projection: AnyProjection, name: str, value: object) -> bool:
-    """Whether this of the envelope is all that is ever written to a field."""
-    written = []
-    for event, rule in projection.by_event.items():
-        for step in rule.steps:
-            if isinstance(step, Merges):
-                if name in get_type_hints(event)[step.value.__name__].__struct_fields__:
-                    return False
-            elif step.field.__name__ == name:
-                written.append(isinstance(step, Becomes) and step.value is value)
-    return bool(written) and all(written)
+    return view(rollup.name, f"The documents of {rollup.__name__}, now or as of catalog.as_of.", fields, stored)
 
 
 def _stream(projection: AnyProjection) -> Shown:
@@ -401,46 +321,6 @@ select field, was.value, became.value
 from jsonb_each({before}) as was (field, value)
 full join jsonb_each({after}) as became (field, value) using (field)
 where was.value is distinct from became.value"""
-
-
-def _view(name: str, about: str, columns: Sequence[Shown], source: str) -> str:
-    lines = ",\n    ".join(
-        column.value if column.value == column.name else f"{column.value} as {column.name}" for column in columns
-    )
-    return "\n".join(
-        [
-            _make_way(name, columns),
-            f"create or replace view public.{name} as",
-            f"select {lines}",
-            f"from {source};",
-            comment(f"view public.{name}", about),
-            *(comment(f"column public.{name}.{column.name}", column.about) for column in columns),
-            "",
-        ]
-    )
-
-
-def _function(name: str, parameters: str, about: str, columns: Sequence[Shown], query: str) -> str:
-    types = ", ".join(parameter.split(" ", 1)[1] for parameter in parameters.split(", "))
-    table = ", ".join(f"{column.name} {column.type}" for column in columns)
-    return f"""\
-{_make_way(f"{name}({types})", columns)}
-create or replace function public.{name}({parameters})
-returns table ({table})
-language sql stable parallel safe as $$
-{query}
-$$;
-{comment(f"function public.{name}", about)}
-"""
-
-
-def _make_way(name: str, columns: Iterable[Shown]) -> str:
-    texts = ", ".join(literal(f"{column.name} {column.type}") for column in columns)
-    return f"select catalog.make_way({literal(name)}, array[{texts}]);"
-
-
-def _names(columns: Iterable[Shown]) -> str:
-    return ", ".join(column.name for column in columns)
 
 
 def _indent(query: str) -> str:
