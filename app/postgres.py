@@ -265,8 +265,11 @@ class EmbeddedPostgres:
         log = open_private(self._log, os.O_APPEND | os.O_TRUNC)
         files: list[Any] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         files += [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+        heeded = (signal.SIGINT, signal.SIGQUIT)  # A background job of a script begins with these two ignored.
         try:  # A Popen would complain of a child that outlives it, as this one may.
-            return os.posix_spawnp(command[0], command, environment(), file_actions=files, setsid=True)
+            return os.posix_spawnp(
+                command[0], command, environment(), file_actions=files, setsid=True, setsigdef=heeded
+            )
         finally:
             os.close(log)
 
