@@ -548,12 +548,16 @@ create or replace function catalog.as_of() returns timestamptz
 language plpgsql stable parallel safe as $$
 declare
     v_set constant text := coalesce(current_setting('catalog.as_of', true), '');
+    v_ahead constant interval := '1 second';
 begin
     if v_set = '' then
         return 'infinity';
     elsif v_set !~ '^\d{4}-\d\d-\d\d' then
         raise exception 'catalog.as_of is no instant: %', v_set
             using errcode = '22007', hint = 'As in: set catalog.as_of = ''2026-01-15 10:30+01''. Empty is the present.';
+    elsif v_set::timestamptz > clock_timestamp() + v_ahead then
+        raise exception 'catalog.as_of is in the future: %', v_set
+            using errcode = '22007', hint = 'Only the past can be read. For the present: reset catalog.as_of.';
     end if;
     return v_set::timestamptz;
 end

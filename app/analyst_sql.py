@@ -320,7 +320,7 @@ def _differing_fields(before: str, after: str) -> str:
 select field, was.value, became.value
 from jsonb_each({before}) as was (field, value)
 full join jsonb_each({after}) as became (field, value) using (field)
-where was.value is distinct from became.value"""
+where coalesce(was.value, 'null') <> coalesce(became.value, 'null')"""
 
 
 def _indent(query: str) -> str:

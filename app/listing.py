@@ -62,7 +62,7 @@ Query = tuple[sql.SQL, dict[str, Any]]
 
 
 MAY_MATCH = "found @@ catalog.words_matching(%(search)s)"
-MOST_CANDIDATES = 5_000
+MOST_CANDIDATES = 1_000
 """Up to so many are looked at one by one; where there are more, walking in order soon meets enough of them."""
 
 
@@ -84,14 +84,18 @@ class _Builder:
         self.listing = listing
         self.among = candidates
         self.terms = " ".join(listing.search.split())
-        self.given: dict[str, Any] = {"limit": listing.limit, "offset": listing.offset}
+        self.given: dict[str, Any] = {
+            "limit": listing.limit,
+            "offset": listing.offset,
+            "reach": listing.limit + listing.offset,
+        }
         self.key, self.way = self._order()
 
     def query(self) -> Query:
         branches = [
             f"(select {self.key} as key, id, {self._document()} as document\nfrom {self._source(table, bounds)}\n"
             f"where {' and '.join([*bounds, *values, *self._conditions(table)]) or 'true'}\n"
-            f"order by key {self.way}, id {self.way} limit %(limit)s + %(offset)s)"
+            f"order by key {self.way}, id {self.way} limit %(reach)s)"
             for table, bounds in self._tables()
             for values in self._equalities()
         ]

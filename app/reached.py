@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 
 from app.database import Database
 from app.errors import Unavailable
+from app.store import check_handed_out
 
 PATIENCE_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 0.01
@@ -21,7 +22,10 @@ PROJECTION_HAS_IT = "select position >= %(position)s from catalog.projections wh
 
 
 async def wait_until_reached(database: Database, position: int, projection: str | None = None) -> None:
-    """Until inline documents, or those of a background projection, are as of `position`. Raises Unavailable."""
+    """Until inline documents, or those of a background projection, are as of `position`.
+
+    Raises AheadOfLog for a position that no event ever had, Unavailable if it takes too long.
+    """
     query = LOG_HAS_IT if projection is None else PROJECTION_HAS_IT
     given = {"position": position, "projection": projection}
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -29,6 +33,7 @@ async def wait_until_reached(database: Database, position: int, projection: str 
         async with database.connection() as connection:
             if await _is_so(connection, query, given):
                 return
+            await check_handed_out(connection, position)
         if time.monotonic() > deadline:
             raise Unavailable(f"What is read has not got to position {position} yet. Try again.")
         await asyncio.sleep(LOOK_AGAIN_SECONDS)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from app.documents import RollupDocuments
 from app.errors import NotFound
-from app.http.answers import json_answer
+from app.http.answers import json_answer, rfc3339
 from app.http.items import OwnerId
 from app.http.past import AsOf, MinPosition, Past
 from app.http.problems import refuses
@@ -37,5 +37,6 @@ class OwnerQueries(Controller):
         point = await past.at(as_of, min_position, owners.name)
         found = await owners.get(owner_id, point.instant)
         if found is None:
-            raise OwnerNotFound("There is no such owner, or not yet.")
+            then = f"at {rfc3339(point.instant)}" if point.instant else "yet"
+            raise OwnerNotFound(f"There is no such owner, or not {then}.")
         return json_answer(found, headers=point.headers)

@@ -7,7 +7,7 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from app.database import Database
-from app.http.answers import FOR_EVER
+from app.http.answers import FOR_EVER, rfc3339
 from app.http.instants import parse_instant
 from app.reached import wait_until_reached
 from app.settled import Settlement, now_without_appends
@@ -40,9 +40,8 @@ class PointInTime(Struct, frozen=True):
         """What caches and clients should know of the answer."""
         if self.instant is None:
             return {}
-        if self.settled:
-            return {"Cache-Control": FOR_EVER, "X-Settled": "true"}
-        return {"Cache-Control": "no-store", "X-Settled": "false"}
+        as_of = {"X-As-Of": rfc3339(self.instant), "X-Settled": "true" if self.settled else "false"}
+        return {**as_of, "Cache-Control": FOR_EVER if self.settled else "no-store"}
 
 
 class Past:
@@ -67,6 +66,7 @@ class Past:
         return PointInTime(instant, await self._settlement.is_settled(instant))
 
     async def now(self) -> PointInTime:
-        """The present as an instant, which appends under way at it have got to, if they do not take too long."""
+        """The present as an instant; the appends under way at it are waited for, if they do not take too long."""
         async with self._database.connection() as connection:
-            return PointInTime(await now_without_appends(connection), settled=False)
+            instant = await now_without_appends(connection)
+        return PointInTime(instant, await self._settlement.is_settled(instant))

@@ -838,7 +838,7 @@ language sql stable parallel safe as $$
 select field, was.value, became.value
 from jsonb_each((select document from public.item_versions where id = p_id and valid_from <= p_from and (valid_to is null or valid_to > p_from))) as was (field, value)
 full join jsonb_each((select document from public.item_versions where id = p_id and valid_from <= p_until and (valid_to is null or valid_to > p_until))) as became (field, value) using (field)
-where was.value is distinct from became.value
+where coalesce(was.value, 'null') <> coalesce(became.value, 'null')
 $$;
 comment on function public.item_diff is 'The fields in which a document of Items differs between two instants.';
 
@@ -870,7 +870,7 @@ cross join lateral (
     select field, was.value, became.value
     from jsonb_each(changed.before) as was (field, value)
     full join jsonb_each(changed.after) as became (field, value) using (field)
-    where was.value is distinct from became.value
+    where coalesce(was.value, 'null') <> coalesce(became.value, 'null')
 ) as difference (field, before, after)
 $$;
 comment on function public.changes_between is 'The fields in which documents of Items differ between two instants.';

@@ -167,9 +167,9 @@ def test_events_without_an_actor_are_read_everywhere(conninfo: str) -> None:
         assert (seen[1].event, events[1]["type"]) == ("odd\ufffdone", "odd\ufffdone")
         assert seen[-1].data["subject"] == str(last["id"])
         history = client.get(f"/items/{item}/history").json()["history"]
-        assert [entry["user"] for entry in history] == ["demo-user", None, None, None]
+        assert [entry["user"] for entry in history] == ["demo-user", "unknown", "unknown", "unknown"]
         trail = client.get(f"/items/{item}/audit-trail").json()["audit_trail"]
-        assert [entry["user_id"] for entry in trail] == ["demo-user", None, None, None]
+        assert [entry["user_id"] for entry in trail] == ["demo-user", "unknown", "unknown", "unknown"]
         assert client.post("/projections/items/verify").json()["differing"] == []
 
 

@@ -45,7 +45,14 @@ def test_a_service_whose_background_hangs_is_ready_and_says_so(conninfo: str) ->
 @pytest.mark.parametrize(
     "path",
     [
-        *("/items", "/items/{}", "/items/owner/alice", "/stats", "/items/{}/history", "/items/{}/audit-trail"),
+        *(
+            "/items?search=nothing",
+            "/items/{}",
+            "/items/owner/alice",
+            "/stats",
+            "/items/{}/history",
+            "/items/{}/audit-trail",
+        ),
         *("/items/{}/versions/1", "/items/2147483647", "/items?limit=0", "/nope"),
     ],
 )
