@@ -7,7 +7,15 @@ import re
 from collections.abc import Sequence
 
 from app.analyst_sql import analyst_views
-from app.document_tables import derived_tables, documents_table, names_of, place_of, tables_of, words_text
+from app.document_tables import (
+    derived_tables,
+    documents_table,
+    history_table,
+    names_of,
+    place_of,
+    tables_of,
+    words_text,
+)
 from app.fold_sql import AnyProjection, comment, fold_function, literal, step_function, tags
 from app.projection import Projection
 from app.rollup import Rollup
@@ -172,6 +180,35 @@ def fill_next(projection: AnyProjection, versions: str) -> str:
     table = documents_table(projection)
     whole = ", ".join([f"versions as materialized (\n{versions}\n)", *fills])
     return f"with {whole}\ninsert into catalog.{table.next} ({_columns(table)})\n{current}"
+
+
+def differing_searches(projection: AnyProjection) -> list[str]:
+    """A query for each search table of (id, the stored row, the rightful one) where these differ, of the streams from
+    `first` to `last`; percent signs doubled for psycopg."""
+    versions = versions_query(projection, "stream_id between @first and @last")
+    queries = []
+    for table, rightful in derived_tables(projection):
+        if table.name == history_table(projection).name:
+            continue
+        columns = _columns(table)
+        same = " and ".join(f"stored.{column} = rightful.{column}" for column in table.key)
+        queries.append(
+            f"""\
+with versions as materialized (
+{versions}
+), rightful as (
+    {rightful}
+), stored as (
+    select {columns}
+    from catalog.{table.name}
+    where id between @first and @last
+)
+select coalesce(stored.id, rightful.id), to_jsonb(stored), to_jsonb(rightful)
+from stored
+full join rightful on {same}
+where to_jsonb(stored) is distinct from to_jsonb(rightful)"""
+        )
+    return [query.replace("%", "%%").replace("@first", "%(first)s").replace("@last", "%(last)s") for query in queries]
 
 
 def _columns(table: Table) -> str:

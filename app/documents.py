@@ -71,20 +71,33 @@ class Rebuilt(Struct, frozen=True):
 
 
 AS_OF = """
-select version, valid_from, document
-from {}
-where id = %(id)s and valid_from <= %(until)s
-union all
-select version, valid_from, document
+select (
+        select events.version
+        from catalog.events
+        where events.stream_id = %(id)s
+            and events.version <= found.version
+            and events.recorded_at <= %(until)s
+        order by events.version desc
+        limit 1
+    ), valid_from, document
 from (
-    select version, valid_from, valid_to, document
-    from {}
+    select version, valid_from, document
+    from {documents}
     where id = %(id)s and valid_from <= %(until)s
-    order by valid_from desc
-    limit 1
-) as latest
-where valid_to > %(until)s
+    union all
+    select version, valid_from, document
+    from (
+        select version, valid_from, valid_to, document
+        from {history}
+        where id = %(id)s and valid_from <= %(until)s
+        order by valid_from desc
+        limit 1
+    ) as latest
+    where valid_to > %(until)s
+) as found
 """
+"""A row's version is the last at which its document was so; events that the projection ignores may be of later than
+the instant, so the log says which version it was then."""
 
 
 class Documents:
@@ -103,9 +116,8 @@ class Documents:
         self._projection = projection
         self._table = sql.Identifier("catalog", projection.name)
         self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table)
-        self._get_as_of = sql.SQL(AS_OF).format(self._table, sql.Identifier("catalog", f"{projection.name}_history"))
-        self._keeps_all = projection.temporal and len(projection.by_event) == len(projection.tags.types)
-        """Whether each version is a document that is kept: an event that is ignored makes none."""
+        history = sql.Identifier("catalog", f"{projection.name}_history")
+        self._get_as_of = sql.SQL(AS_OF).format(documents=self._table, history=history)
 
     async def get(self, document_id: int) -> Document | None:
         """The present document."""
@@ -120,7 +132,7 @@ class Documents:
         """The document from the events up to an instant and a version; None before its first event."""
         async with self._database.connection() as connection:
             with self._timed("time_travel"):
-                if until is None or version != LAST_VERSION or not self._keeps_all:
+                if until is None or version != LAST_VERSION or not self._projection.temporal:
                     return await fold_stream(connection, self._projection, document_id, until, version)
                 cursor = await connection.execute(self._get_as_of, {"id": document_id, "until": until}, prepare=True)
                 row = await cursor.fetchone()

@@ -63,7 +63,7 @@ Query = tuple[sql.SQL, dict[str, Any]]
 
 MAY_MATCH = "found @@ catalog.words_matching(%(search)s)"
 MOST_CANDIDATES = 1_000
-"""Up to so many are looked at one by one; where there are more, walking in order soon meets enough of them."""
+"""Up to so many are looked at one by one; where there are more, walking in order mostly soon meets enough of them."""
 
 
 def candidate_queries(projection: AnyProjection, listing: Listing) -> Iterator[Query]:

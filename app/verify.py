@@ -2,7 +2,8 @@
 
 Documents are written by SQL, so the fold is Python's. Documents and events are read in one snapshot, so that it is
 right about documents that are being written: an inline one is of its newest event, a rollup's of its checkpoint.
-What stands beside the documents is compared as well: their place in time, and what each stream counts as in a rollup.
+What stands beside the documents is compared as well: their place in time, those they have replaced, and what each
+stream counts as in a rollup. What searches find them by is compared with what Postgres itself makes of the log.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +18,8 @@ from msgspec import Raw, Struct
 from psycopg import AsyncConnection, IsolationLevel, sql
 
 from app.database import read_json_as_bytes
-from app.document_tables import history_table
+from app.document_sql import differing_searches
+from app.document_tables import history_table, tables_of
 from app.fold_sql import AnyProjection
 from app.generations import AnyReadModel
 from app.rollup import Rollup, Totals
@@ -34,9 +36,9 @@ order by stream_id, version
 """
 EVERYTHING = 2**63 - 1
 
-What = Literal["document", "row", "past", "member"]
-"""A document; the version and the instant beside an inline one; a document that it replaced; what a stream counts as,
-and for which key."""
+What = Literal["document", "row", "past", "search", "member"]
+"""A document; the version and the instant beside an inline one; a document that it replaced; what searches find it by;
+what a stream counts as, and for which key."""
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -120,7 +122,8 @@ async def _compare_documents(connection: AsyncConnection, projection: AnyProject
         "select id, document, version, catalog.rfc3339(valid_from) from {} where id between %s and %s"
     ).format(table)
     instance = projection()
-    async for first, last in _slices(connection, table):
+    names = [each.name for each in tables_of(projection)]
+    async for first, last in _slices(connection, [sql.Identifier("catalog", name) for name in names]):
         rows = await (await connection.execute(query, (first, last))).fetchall()
         stored: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in rows}
         folds = await _fold_slice(connection, projection, first, last, EVERYTHING, [], projection.temporal)
@@ -133,19 +136,23 @@ async def _compare_documents(connection: AsyncConnection, projection: AnyProject
         if projection.temporal:
             async for compared in _compare_past(connection, projection, first, last, folds):
                 yield compared
+        for differing in differing_searches(projection):
+            cursor = await connection.execute(differing.encode(), {"first": first, "last": last})
+            for stream, found, rightful in await cursor.fetchall():
+                yield stream, "search", found or NOTHING, rightful or NOTHING
 
 
 async def _compare_past(
     connection: AsyncConnection, projection: AnyProjection, first: int, last: int, folds: dict[int, Folded]
 ) -> Compared:
-    """Each replaced document, stored and folded, by its stream and the instant from which it was valid."""
+    """Each replaced document, stored and folded, by its stream and the bounds of its validity."""
     query = sql.SQL(
         "select id, version, catalog.rfc3339(valid_from), catalog.rfc3339(valid_to), document"
         " from {} where id between %s and %s"
     ).format(sql.Identifier("catalog", history_table(projection).name))
     instance = projection()
     stored = {
-        (stream, valid_from): msgspec.json.encode(
+        (stream, valid_from, valid_to): msgspec.json.encode(
             Replaced(version, valid_from, valid_to, Raw(_canonical(instance, document)))
         )
         for stream, version, valid_from, valid_to, document in await (
@@ -153,13 +160,12 @@ async def _compare_past(
         ).fetchall()
     }
     folded = {
-        (stream, replaced.valid_from): msgspec.json.encode(replaced)
+        (stream, replaced.valid_from, replaced.valid_to): msgspec.json.encode(replaced)
         for stream, fold in folds.items()
         for replaced in fold.past
     }
-    for stream, valid_from in sorted(stored.keys() | folded.keys()):
-        key = (stream, valid_from)
-        yield stream, "past", stored.get(key, NOTHING), folded.get(key, NOTHING)
+    for key in sorted(stored.keys() | folded.keys()):
+        yield key[0], "past", stored.get(key, NOTHING), folded.get(key, NOTHING)
 
 
 def _place(version: int, valid_from: str) -> bytes:
@@ -176,7 +182,7 @@ async def _compare_rollup(connection: AsyncConnection, rollup: AnyRollup) -> Com
     query = "select position, catalog.skipped_events(name) from catalog.projections where name = %s"
     position, skipped = await (await connection.execute(query, (rollup.name,))).fetchone() or (0, [])
     instance, totals, members = rollup(), Totals({}), _Members(rollup)
-    async for first, last in _slices(connection, members.table):
+    async for first, last in _slices(connection, [members.table]):
         folds = await _fold_slice(connection, rollup.of, first, last, position, skipped)
         stored = await members.stored(connection, first, last)
         for stream in sorted(stored.keys() | folds.keys()):
@@ -242,18 +248,20 @@ def _canonical(instance: Any, document: Any) -> bytes:
 SLICE = """
 select max(id)
 from (
-    (select stream_id from catalog.streams where stream_id > %(after)s order by 1 limit %(streams)s)
-    union
-    (select id from {} where id > %(after)s order by 1 limit %(streams)s)
+    {}
     order by 1
     limit %(streams)s
 ) as slice (id)
 """
+NEXT_IDS = "(select distinct {} from {} where {} > %(after)s order by 1 limit %(streams)s)"
 
 
-async def _slices(connection: AsyncConnection, table: sql.Identifier) -> AsyncIterator[tuple[int, int]]:
-    """Ranges of ids that together hold every stream and every row of a table, a document without a stream too."""
-    query, after = sql.SQL(SLICE).format(table), -(2**31)
+async def _slices(connection: AsyncConnection, tables: list[sql.Identifier]) -> AsyncIterator[tuple[int, int]]:
+    """Ranges of ids that together hold every stream and every row of some tables, those without a stream too."""
+    id, stream = sql.Identifier("id"), sql.Identifier("stream_id")
+    sources = [(stream, sql.Identifier("catalog", "streams")), *((id, table) for table in tables)]
+    branches = [sql.SQL(NEXT_IDS).format(key, table, key) for key, table in sources]
+    query, after = sql.SQL(SLICE).format(sql.SQL(" union ").join(branches)), -(2**31)
     while True:
         given = {"after": after, "streams": SLICE_STREAMS}
         (last,) = await (await connection.execute(query, given)).fetchone() or (None,)

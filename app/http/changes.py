@@ -15,7 +15,7 @@ from app.http.cursors import Cursor, listing_id, read_cursor, write_cursor
 from app.http.diff import Difference, differences
 from app.http.links import address_of
 from app.http.listings import CursorText, Exactly, Limit, StatusFilter
-from app.http.past import Past
+from app.http.past import Past, PointInTime
 from app.http.problems import FieldProblem, invalid_input, refuses
 from app.settings import Settings
 
@@ -67,7 +67,7 @@ class Changes(Controller):
         if last.instant < first.instant:
             raise _refused("to", "This is before `from`.")
         found = await documents.changed_between(first.instant, last.instant, given, page.id if page else 0, limit + 1)
-        headers = last.headers if first.settled else {}
+        headers = PointInTime(last.instant, first.settled and last.settled and bool(until or page)).headers
         if len(found) > limit:
             found = found[:limit]
             further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found[-1].id))

@@ -49,6 +49,7 @@ class ItemDiff(Controller):
             raise invalid_input([FieldProblem(pointer="/from", detail="This parameter is required.", source="query")])
         moments = [parse_moment(since), *([] if until is None else [parse_moment(until)])]
         asked = [*map(_as_of, moments), NOW][:2]
+        caching = await _caching(asked, past)
         found = await documents.get_both(item_id, asked[0], asked[1])
         for moment, then in zip(moments, found, strict=False):
             if isinstance(moment, int) and (then is None or then.version != moment):
@@ -56,7 +57,7 @@ class ItemDiff(Controller):
         if found == (None, None) and await documents.get(item_id) is None:
             raise ItemNotFound("There is no such item.")
         before, after = (None if then is None else then.json for then in found)
-        return json_answer(msgspec.json.encode(differences(before, after)), headers=await _caching(asked, past))
+        return json_answer(msgspec.json.encode(differences(before, after)), headers=caching)
 
 
 def _as_of(moment: int | datetime) -> Until:
@@ -74,7 +75,7 @@ def differences(before: bytes | None, after: bytes | None) -> dict[str, Differen
 
 
 async def _caching(ends: list[Until], past: Past) -> dict[str, str]:
-    """For ever where nothing that is still to come can change either end."""
+    """For ever where nothing that is still to come can change either end: asked before anything is read."""
     for end in ends:
         if not end.is_fixed and not (end.until is not None and (await past.at(end.until)).settled):
             return {}

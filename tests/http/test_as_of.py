@@ -172,14 +172,23 @@ def test_who_waits_for_the_position_of_a_command_reads_what_it_wrote(api: httpx.
         assert answer(api, "/stats", min_position=position)[0] == 200
 
 
-def test_who_waits_for_a_position_that_is_far_off_is_told_after_a_while(api: httpx.Client) -> None:
-    start = time.monotonic()
-    response = api.get("/items/1", params={"min_position": 2**63 - 1})
-    assert_problem(response, 503)
-    assert response.headers["Retry-After"]
-    assert 1.5 < time.monotonic() - start < 10
+def test_a_position_that_was_never_handed_out_is_not_waited_for(api: httpx.Client) -> None:
+    problem = assert_problem(api.get("/items/1", params={"min_position": 2**63 - 1}), 409)
+    assert problem["type"] == "urn:swappo:catalog:ahead-of-log"
     for given in ("0", "-1", str(2**63), "x", "1.5"):
         assert_fields_refused(api.get("/stats", params={"min_position": given}), "/min_position")
+
+
+def test_who_waits_for_a_position_that_takes_long_is_told_after_a_while(
+    api: httpx.Client, service_conninfo: str
+) -> None:
+    with psycopg.connect(service_conninfo) as appending:
+        position = append(appending, None, [SPADE])[2]
+        start = time.monotonic()
+        response = api.get("/items/1", params={"min_position": position})
+        assert_problem(response, 503)
+        assert response.headers["Retry-After"]
+        assert 1.5 < time.monotonic() - start < 10
 
 
 def test_a_position_that_was_rolled_back_is_reached_once_it_is_settled(

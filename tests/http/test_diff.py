@@ -1,15 +1,20 @@
 """What differs between two moments of an item: field by field, just that, by versions and by instants."""
 
-from datetime import datetime, timedelta
+import threading
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
+import psycopg
 import pytest
 from msgspec import Struct
 
+from app.events import ItemStatusChanged
 from tests.http.shapes import assert_fields_refused, assert_problem
 from tests.items import created, present
+from tests.log import append
 
 TOO_EARLY = "2026-01-15"
 Difference = dict[str, dict[str, Any]]
@@ -139,3 +144,20 @@ def test_an_item_that_never_was_has_no_diff(api: httpx.Client, query: str) -> No
 def test_the_parameters_are_called_from_and_to_and_nothing_else(api: httpx.Client, story: Story) -> None:
     assert_fields_refused(api.get(f"/items/{story.id}/diff?since=1&until=2&from=1"), "/since", "/until")
     assert_fields_refused(api.get(f"/items/{story.id}/diff?from=1&from=2"), "/from")
+
+
+def test_what_may_be_kept_for_ever_stays_so_though_a_command_was_under_way(
+    api: httpx.Client, service_conninfo: str
+) -> None:
+    item = created(api)
+    with psycopg.connect(service_conninfo) as appending:
+        append(appending, item["id"], [ItemStatusChanged(old_status="active", new_status="swapped")])
+        now = datetime.now(UTC).isoformat()
+        address = f"/items/{item['id']}/diff?{urlencode({'from': 1, 'to': now})}"
+        committing = threading.Timer(0.25, appending.commit)
+        committing.start()
+        response = api.get(address)
+        committing.join()
+    if "immutable" in response.headers["Cache-Control"]:
+        assert response.json() == api.get(address).json() != {}
+    assert "immutable" in api.get(address).headers["Cache-Control"]

@@ -13,6 +13,7 @@ from app.document_tables import tables_of
 from app.events import ItemChanges, ItemUpdated, Recorded
 from app.projection import Projection
 from app.rebuild import rebuild
+from app.verify import verify
 from projections.items import Items
 from tests.histories import many_items, many_toys
 from tests.log import append
@@ -150,6 +151,8 @@ CORRUPTIONS = [
     "update catalog.{0}_history set valid_to = valid_to + interval '1 microsecond' where id = 1 and version = 1",
     "delete from catalog.{0}_history where id = 1 and version = 1",
     "insert into catalog.{0}_history select id, 77, valid_from, now(), document from catalog.{0} where id = 1",
+    "insert into catalog.{0}_history select id, 77, valid_from, valid_to - interval '1 microsecond', document"
+    " from catalog.{0}_history where id = 1 and version = 1",
     "insert into catalog.{0}_history select 9, 1, valid_from, now(), document from catalog.{0} where id = 1",
     "update catalog.{0}_words set words = '{{x}}' where id = 1",
     "delete from catalog.{0}_words where id = 1",
@@ -159,6 +162,11 @@ CORRUPTIONS = [
     "insert into catalog.items_places select id, now(), place from catalog.items_places where id = 1 limit 1",
     "insert into catalog.items_places select 9, since, place from catalog.items_places where id = 1 limit 1",
 ]
+
+
+def differing(log: psycopg.Connection, projection: AnyProjection) -> list[Any]:
+    """The streams that verify finds something wrong with."""
+    return sorted({each.id for each in asyncio.run(verify(log.info.dsn, projection)).differing})
 
 
 @pytest.mark.parametrize(
@@ -183,10 +191,12 @@ def test_what_is_not_as_the_log_says_is_healed_by_a_rebuild_of_the_document_and_
 
     assert log.execute(statement).rowcount > 0
     assert all_rows(log, projection) != right
+    assert differing(log, projection) == [9 if "select 9" in corruption else 1], "verify names it"
     surplus = "select 9" in corruption
     healed = [log.execute(heal, (projection.name, stream)).fetchone() for stream in (1, 9, 1, 9, 2)]
     assert healed == [(not surplus,), (surplus,), (False,), (False,), (False,)]
     assert all_rows(log, projection) == right
+    assert differing(log, projection) == []
 
     log.execute(statement)
     asyncio.run(rebuild(log.info.dsn, projection))
