@@ -37,7 +37,7 @@ class Generation:
         self.skipped: list[int] = []
         """The positions that an operator wants left out; only background projections have any."""
         self.lock_waits_milliseconds = 250
-        """How long `lock` may wait, and all writers behind it."""
+        """How long `quieten` and `lock` may wait, and all writers behind them."""
 
     async def begin(self, connection: AsyncConnection) -> None:
         """Empty tables; what a killed rebuild left behind is dropped."""
@@ -69,6 +69,30 @@ class Generation:
             delete = sql.SQL("delete from {} where id = any (%(streams)s)").format(_table(table.next))
             await connection.execute(delete, given)
         await connection.execute(_sql(self.insert(TOUCHED)), given)
+
+    async def dismiss_vacuum(self, connection: AsyncConnection) -> None:
+        """Have the server call off its own vacuuming of what is to be dropped: it does so for whoever waits a second.
+
+        The lock waited for keeps out neither readers nor writers. Raises LockNotAvailable if it is somebody else's.
+        """
+        live = sql.SQL(", ").join(_table(table.live) for table in self.tables)
+        async with connection.transaction():
+            await connection.execute("set local lock_timeout = '3s'")
+            await connection.execute(sql.SQL("lock table {} in share update exclusive mode").format(live))
+
+    async def quieten(self, connection: AsyncConnection) -> bool:
+        """Nothing is appended from now on, until `resume`; False for what cannot be kept quiet but in a transaction.
+
+        A rebuild that falls silent meanwhile is thrown out by the server.
+        """
+        waits = f"{self.lock_waits_milliseconds}ms"
+        await connection.execute(QUIET_SESSION, (waits, "10s"))
+        await connection.execute("select pg_advisory_lock(catalog.append_gate())")
+        return True
+
+    async def resume(self, connection: AsyncConnection) -> None:
+        await connection.execute("select pg_advisory_unlock(catalog.append_gate())")
+        await connection.execute(QUIET_SESSION, ("0", "0"))
 
     async def lock(self, connection: AsyncConnection) -> int:
         """Nothing changes from now until the transaction ends; the position that the swapped-in generation is of."""
@@ -119,6 +143,9 @@ class RollupGeneration(Generation):
     async def begin(self, connection: AsyncConnection) -> None:
         await super().begin(connection)
         await connection.execute(_sql(key_next(self.documents)))
+
+    async def quieten(self, connection: AsyncConnection) -> bool:
+        return False
 
     async def lock(self, connection: AsyncConnection) -> int:
         query = "select position from catalog.projections where name = %s for update"
@@ -171,6 +198,7 @@ set document = excluded.document
 where stored.document <> excluded.document
 """
 
+QUIET_SESSION = "select set_config('lock_timeout', %s, false), set_config('idle_session_timeout', %s, false)"
 HOLDERS = "select catalog.table_holders(%s)"
 HOLDERS_AND_WRITERS = f"{HOLDERS} union select catalog.gate_holders()"
 

@@ -20,7 +20,7 @@ from app.errors import CatalogError, Unavailable
 from app.generations import AnyReadModel, fingerprint, generation_of
 from app.leftovers import forget, lock_key, try_lock
 from app.rebuild_facts import ENDED_EARLY, Phase, Progress, RebuildFailed, RebuildUnderWay, Rebuilt, Told, why_refused
-from app.settled import settle
+from app.settled import LOOK_AGAIN_SECONDS, settle
 
 SLICE_STREAMS = 5_000
 FEW_STREAMS = 100
@@ -171,7 +171,9 @@ class _Rebuild:
         while True:
             while await self._is_held_long():
                 self._check_patience()
-            position = await self._outlast_snapshots(position)
+                with suppress(errors.LockNotAvailable):
+                    await self.generation.dismiss_vacuum(self.connection)
+            position = await self._follow(await self._outlast_snapshots(position))
             if await self._try_to_swap(position):
                 return
             self._check_patience()
@@ -222,15 +224,20 @@ class _Rebuild:
     async def _try_to_swap(self, position: int) -> bool:
         started = time.monotonic()
         skipped = self.generation.skipped
+        quiet = False
         try:
+            quiet = await self.generation.quieten(self.connection)
+            if quiet and not await self._outlast_in_quiet(position):
+                return False
             async with self.connection.transaction():
                 await self._limit_waits(self.generation.lock_waits_milliseconds)
                 await self.connection.execute("select pg_advisory_xact_lock_shared(%s)", (MIGRATION_LOCK,))
                 await self._check_release()
                 upto = max(position, await self.generation.lock(self.connection))
                 await self._limit_waits(SWAP_WAITS_MILLISECONDS)
-                await self._refold_touched(position, upto)
-                await self._leave_out_what_was_skipped(upto)
+                if not quiet:
+                    await self._refold_touched(position, upto)
+                    await self._leave_out_what_was_skipped(upto)
                 with self.connection.taking_its_time():
                     await self.generation.swap(self.connection)
                 await self._record(upto, swap_seconds=time.monotonic() - started)
@@ -239,7 +246,24 @@ class _Rebuild:
             self.generation.skipped = skipped
             return False
         finally:
+            if quiet:
+                with suppress(psycopg.Error):
+                    await self.generation.resume(self.connection)
             self.swap_milliseconds = max(self.swap_milliseconds, (time.monotonic() - started) * 1000)
+
+    async def _outlast_in_quiet(self, position: int) -> bool:
+        """The last few events, committed before the swap; and whoever began to read before that is soon done.
+
+        A statement that began earlier, and comes to the table only after the swap, would not see those documents.
+        """
+        (upto,) = await self._one("select coalesce(max(position), 0) from catalog.events")
+        await self._refold_touched(position, max(position, upto))
+        deadline = time.monotonic() + SWAP_WAITS_MILLISECONDS / 1000
+        waiting_for = await snapshot_holders(self.connection)
+        while waiting_for and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            waiting_for &= await snapshot_holders(self.connection)
+        return not waiting_for
 
     async def _check_release(self) -> None:
         """What is folded by another release's rules must not take the place of what the installed ones write into."""

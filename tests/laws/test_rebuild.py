@@ -273,6 +273,40 @@ def slowest_append(conninfo: str, stream: int) -> float:
     return slowest
 
 
+def test_a_snapshot_sees_each_document_as_of_its_newest_event_whenever_it_began(
+    connection: psycopg.Connection,
+) -> None:
+    """Also one that began before a swap and comes to the table after it."""
+    conninfo, start, ended = connection.info.dsn, Barrier(3), Event()
+    some_items(connection)
+    streams_and_items = (
+        "select streams.version, items.version from catalog.streams left join catalog.items on id = stream_id"
+        " where streams.version is distinct from items.version"
+    )
+
+    def read() -> list[Any]:
+        found: list[Any] = []
+        with psycopg.connect(conninfo, autocommit=True) as reader:
+            while not ended.is_set():
+                reader.execute("begin isolation level repeatable read; select 1")
+                reader.execute("select count(*) from catalog.settled")
+                found += reader.execute(streams_and_items).fetchall()
+                reader.execute("commit")
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read), pool.submit(read)]
+        writers = [pool.submit(write_directly, conninfo, n, start, lambda _: ended.is_set()) for n in range(2)]
+        start.wait()
+        try:
+            for _ in range(10):
+                rebuilt(connection, Items)
+        finally:
+            ended.set()
+        assert all(writer.result() for writer in writers)
+        assert [reader.result() for reader in readers] == [[], []]
+
+
 def test_a_long_transaction_delays_the_swap_and_nobody_else(connection: psycopg.Connection) -> None:
     streams = some_items(connection)
     with psycopg.connect(connection.info.dsn) as reader, ThreadPoolExecutor(1) as pool:
