@@ -466,13 +466,21 @@ begin atomic
     where datname = current_database()
         and pid <> pg_backend_pid()
         and pid not in (select pg_stat_progress_vacuum.pid from pg_stat_progress_vacuum)
+        and pid not in (
+            select waiting.pid
+            from pg_locks as waiting
+            where waiting.locktype = 'advisory'
+                and not waiting.granted
+                and (waiting.classid::bigint << 32) + waiting.objid::bigint = catalog.append_gate()
+        )
         and locktype = 'virtualxid'
         and mode = 'ExclusiveLock'
         and backend_xmin is not null;
 end;
 comment on function catalog.snapshot_holders is
 $$The snapshots that are in use in this database just now: rows that are committed from now on are not there for them.
-A vacuum looks at all rows, whatever its snapshot.$$;
+A vacuum looks at all rows, whatever its snapshot; an append that waits for the gate takes new ones when it is
+through.$$;
 
 create or replace function catalog.swap_in(p_table text, p_live text, p_next text) returns void
 language plpgsql volatile as $$

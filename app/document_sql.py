@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.analyst_sql import analyst_views
 from app.document_tables import (
@@ -172,14 +172,39 @@ def _put_right(table: Table, query: str) -> str:
 
 def fill_next(projection: AnyProjection, versions: str) -> str:
     """The statement that fills the next partitions of all its tables from `versions`, the query of some streams."""
+    return _into_next(projection, versions, lambda _: "")
+
+
+def follow_next(projection: AnyProjection, versions: str) -> str:
+    """The same for streams that are there already and have gone on: what was replaced stays as it is, so that a long
+    stream is not written again; a document that has ended goes."""
+    table = documents_table(projection)
+    gone = f"""{table.name}_gone as (
+    delete from catalog.{table.next}
+    where id in (select id from versions)
+        and id not in (select id from versions where valid_to is null)
+)"""
+    return _into_next(projection, versions, _on_conflict, gone)
+
+
+def _on_conflict(table: Table) -> str:
+    """What to do about a row that is there: put right what its key leaves open, if it is one row for each stream."""
+    if table.key != ("id",):
+        return "\n    on conflict do nothing"
+    columns = [column for column in _columns(table).split(", ") if column not in table.key]
+    return f"\n    on conflict (id) do update set {', '.join(f'{column} = excluded.{column}' for column in columns)}"
+
+
+def _into_next(projection: AnyProjection, versions: str, on_conflict: Callable[[Table], str], *further: str) -> str:
     current = "select id, version, valid_from, document from versions where valid_to is null"
     fills = [
-        f"{table.name}_filled as (\n    insert into catalog.{table.next} ({_columns(table)})\n    {query}\n)"
+        f"{table.name}_filled as (\n    insert into catalog.{table.next} ({_columns(table)})\n"
+        f"    {query}{on_conflict(table)}\n)"
         for table, query in derived_tables(projection)
     ]
     table = documents_table(projection)
-    whole = ", ".join([f"versions as materialized (\n{versions}\n)", *fills])
-    return f"with {whole}\ninsert into catalog.{table.next} ({_columns(table)})\n{current}"
+    whole = ", ".join([f"versions as materialized (\n{versions}\n)", *further, *fills])
+    return f"with {whole}\ninsert into catalog.{table.next} ({_columns(table)})\n{current}{on_conflict(table)}"
 
 
 def differing_searches(projection: AnyProjection) -> list[str]:

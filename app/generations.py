@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from psycopg import AsyncConnection, sql
 
-from app.document_sql import fill_next
+from app.document_sql import fill_next, follow_next
 from app.document_tables import tables_of
 from app.fold_sql import AnyProjection, fold_query
 from app.rollup import Rollup
@@ -65,6 +65,10 @@ class Generation:
     async def refold(self, connection: AsyncConnection, streams: list[int], position: int) -> None:
         """All that these streams have again, as of a later position."""
         given = {"streams": streams, "position": position, "skipped": self.skipped}
+        if len(self.filled) > 1:
+            followed = follow_next(self.projection, _folding(versions_query, self.projection, TOUCHED))
+            await connection.execute(_sql(followed), given)
+            return
         for table in self.filled:
             delete = sql.SQL("delete from {} where id = any (%(streams)s)").format(_table(table.next))
             await connection.execute(delete, given)
