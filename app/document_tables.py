@@ -41,7 +41,10 @@ def history_table(projection: AnyProjection) -> Table:
         about=f"The documents of {projection.__name__} that were replaced: each once, with both bounds, never updated.",
         columns=(ID, VERSION, VALID_FROM, VALID_TO, _document(projection), *_fields(projection)),
         key=("id", "valid_from", "valid_to"),
-        indexes=tuple(_listing_indexes(projection, "valid_from, valid_to")),
+        indexes=(
+            *_listing_indexes(projection, "valid_from, valid_to"),
+            TableIndex("_replaced", "(valid_to)", "Listings as of a moment ago."),
+        ),
     )
 
 
