@@ -67,7 +67,7 @@ Query = tuple[sql.SQL, dict[str, Any]]
 MAY_MATCH = "found @@ catalog.words_matching(%(search)s)"
 MOST_CANDIDATES = 5_000
 """Up to so many are looked at one by one; where there are more, walking in order soon meets enough of them."""
-FEW = 500
+FEW = 100
 """Up to so many documents that were replaced since are looked up, not walked to."""
 
 
