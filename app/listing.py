@@ -19,7 +19,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from psycopg import sql
 
-from app.document_tables import degrees, names_of, searched, sort_key, words_text
+from app.document_tables import REPLACED_AT, degrees, names_of, searched, sort_key, words_text
 from app.fold_sql import AnyProjection, literal
 from app.rules import Index, Place, Words
 
@@ -141,12 +141,13 @@ class _Builder:
         instant as well."""
         if self.among is not None or self.listing.as_of is None:
             return ""
-        since = f"from catalog.{self.projection.name}_history where valid_to > %(as_of)s"
+        history, instant = f"catalog.{self.projection.name}_history", REPLACED_AT.replace("valid_to", "%(as_of)s")
+        since, latest_first = f"from {history} where {REPLACED_AT} > {instant}", f"order by {REPLACED_AT} desc"
         return f"""\
 with replaced as materialized (
-select count(*) <= {FEW} as are_few from (select {since} order by valid_to desc limit {FEW} + 1) as since
+select count(*) <= {FEW} as are_few from (select {since} {latest_first} limit {FEW} + 1) as since
 ), replaced_since as materialized (
-select * {since} and (select are_few from replaced) order by valid_to desc limit {FEW}
+select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
 )
 """
 
