@@ -39,7 +39,9 @@ check: setup
 bench: setup
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.append
+	$(BIN)/python -m bench.history
 	$(BIN)/python -m bench.rebuild
+	$(BIN)/python -m bench.as_of
 
 # After a changed rule: its SQL as the tests have reviewed it.
 snapshot: setup

@@ -251,8 +251,7 @@ class RollupDocuments:
         self._database = database
         self.name = rollup.name
         self._get = sql.SQL("select document from {} where key = %s").format(sql.Identifier("catalog", rollup.name))
-        as_of = sql.Identifier("catalog", f"{rollup.name}_as_of")
-        self._get_as_of = sql.SQL("select document from {}(%s) where key = %s").format(as_of)
+        self._get_as_of = rollup_as_of(rollup.name)
 
     async def get(self, key: str, as_of: datetime | None = None) -> bytes | None:
         """The document of a key."""
@@ -260,6 +259,16 @@ class RollupDocuments:
         async with self._database.connection() as connection:
             row = await (await connection.execute(query, given, prepare=True)).fetchone()
         return row[0] if row else None
+
+
+def rollup_as_of(name: str) -> sql.Composed:
+    """The query for the document of a key as of an instant.
+
+    What a function returns cannot be declared to compare by "C", as the indexes do: without it here none serves.
+    """
+    return sql.SQL('select document from {}(%s) where key = %s collate "C"').format(
+        sql.Identifier("catalog", f"{name}_as_of")
+    )
 
 
 async def fold_stream(

@@ -3,6 +3,9 @@
 As of an instant the documents are those that serve, where they are old enough, and those they have replaced since.
 Each of the two is a branch of its own with its own order and limit, so that an index walks it and stops at a page.
 A search first asks for candidates, by all that documents have ever said; what a document says then decides.
+
+Hardly anything of the history was valid a moment ago: a walk would pass all of it for nothing. So where few documents
+have been replaced since, these are looked up by when they were.
 """
 
 import math
@@ -16,7 +19,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from psycopg import sql
 
-from app.document_tables import degrees, names_of, searched, sort_key, words_text
+from app.document_tables import REPLACED_AT, degrees, names_of, searched, sort_key, words_text
 from app.fold_sql import AnyProjection, literal
 from app.rules import Index, Place, Words
 
@@ -64,6 +67,8 @@ Query = tuple[sql.SQL, dict[str, Any]]
 MAY_MATCH = "found @@ catalog.words_matching(%(search)s)"
 MOST_CANDIDATES = 1_000
 """Up to so many are looked at one by one; where there are more, walking in order mostly soon meets enough of them."""
+FEW = 100
+"""Up to so many documents that were replaced since are looked up, not walked to."""
 
 
 def candidate_queries(projection: AnyProjection, listing: Listing) -> Iterator[Query]:
@@ -93,35 +98,62 @@ class _Builder:
 
     def query(self) -> Query:
         branches = [
-            f"(select {self.key} as key, id, {self._document()} as document\nfrom {self._source(table, bounds)}\n"
+            f"(select {self.key} as key, id, {self._document()} as document\nfrom {source}\n"
             f"where {' and '.join([*bounds, *values, *self._conditions(table)]) or 'true'}\n"
             f"order by key {self.way}, id {self.way} limit %(reach)s)"
-            for table, bounds in self._tables()
+            for table, source, bounds in self._sources()
             for values in self._equalities()
         ]
         union = "\nunion all\n".join(branches)
         order = f"order by key {self.way}, id {self.way} limit %(limit)s offset %(offset)s"
-        return _expression(f"select key, id, document from (\n{union}\n) as found\n{order}"), self.given
+        found = f"select key, id, document from (\n{union}\n) as found\n{order}"
+        return _expression(f"{self._replaced_since()}{found}"), self.given
 
     def candidates(self) -> Iterator[Query]:
         near, name = self.listing.near, self.projection.name
-        given = {"search": self.terms, "most": MOST_CANDIDATES + 1}
+        given: dict[str, Any] = {"search": self.terms, "most": MOST_CANDIDATES + 1}
         if self._has_words():
             yield _expression(f"select id from catalog.{name}_words where {MAY_MATCH} limit %(most)s"), given
         if near is not None and near.within_km is not None:
             boxes = [
                 f"place <@ box '({west},{south}),({east},{north})'" for west, south, east, north in boxes_around(near)
             ]
-            found = f"catalog.{name}_places where {' or '.join(boxes)}"
+            found = f"catalog.{name}_places where ({' or '.join(boxes)})"
+            if self.listing.as_of is not None:
+                given["as_of"] = self.listing.as_of
+                found += " and since <= %(as_of)s"
             yield _expression(f"select distinct id from {found} limit %(most)s"), given
 
-    def _source(self, table: str, bounds: list[str]) -> str:
-        """The table, or its rows that are candidates: `offset 0` has Postgres look these up by their key."""
-        if self.among is None:
-            return f"catalog.{table}"
-        self.given["candidates"] = self.among
-        where = " and ".join(["id = any (%(candidates)s)", *bounds])
-        return f"(select * from catalog.{table} where {where} offset 0) as candidate"
+    def _sources(self) -> Iterator[tuple[str, str, list[str]]]:
+        """Each table to look into, the rows of it to look at, and what a row must be to be valid then.
+
+        Of candidates the rows are looked up by their key: `offset 0` has Postgres do so.
+        """
+        for table, bounds in self._tables():
+            if self.among is not None:
+                self.given["candidates"] = self.among
+                where = " and ".join(["id = any (%(candidates)s)", *bounds])
+                yield table, f"(select * from catalog.{table} where {where} offset 0) as candidate", bounds
+            elif table == self.projection.name:
+                yield table, f"catalog.{table}", bounds
+            else:
+                yield table, f"catalog.{table}", ["not (select are_few from replaced)", *bounds]
+                yield table, f"replaced_since as {table}", bounds
+
+    def _replaced_since(self) -> str:
+        """What the branches of the history share. The order and the limit have the index serve in a plan for any
+        instant as well."""
+        if self.among is not None or self.listing.as_of is None:
+            return ""
+        history, instant = f"catalog.{self.projection.name}_history", REPLACED_AT.replace("valid_to", "%(as_of)s")
+        since, latest_first = f"from {history} where {REPLACED_AT} > {instant}", f"order by {REPLACED_AT} desc"
+        return f"""\
+with replaced as materialized (
+select count(*) <= {FEW} as are_few from (select {since} {latest_first} limit {FEW} + 1) as since
+), replaced_since as materialized (
+select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
+)
+"""
 
     def _tables(self) -> Iterator[tuple[str, list[str]]]:
         """Each table to look into, with what a row of it must be to be valid then."""

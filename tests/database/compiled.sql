@@ -140,6 +140,9 @@ comment on index catalog.items_history_by_status_updated_at is 'GET /items?sort=
 create index if not exists items_history_by_status_name
 on catalog.items_history (status, name_sorted, id, valid_from, valid_to);
 comment on index catalog.items_history_by_status_name is 'GET /items?sort=name';
+create index if not exists items_history_replaced
+on catalog.items_history ((valid_to at time zone 'UTC')) include (valid_to);
+comment on index catalog.items_history_replaced is 'Listings as of a moment ago.';
 
 create table if not exists catalog.items_words (
     id integer not null,

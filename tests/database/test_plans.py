@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 from msgspec import structs
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composable, Composed
 
+from app.documents import rollup_as_of
 from app.listing import Listing, Near, Query, candidate_queries, listing_query
 from app.postgres import EmbeddedPostgres
 from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS
@@ -53,8 +54,8 @@ def then(filled: psycopg.Connection) -> datetime:
     return created
 
 
-def plan(connection: psycopg.Connection, query: str | SQL, parameters: Parameters = ()) -> str:
-    whole = Composed([SQL("explain "), query if isinstance(query, SQL) else SQL(query)])
+def plan(connection: psycopg.Connection, query: str | Composable, parameters: Parameters = ()) -> str:
+    whole = Composed([SQL("explain "), SQL(query) if isinstance(query, str) else query])
     return "\n".join(line for (line,) in connection.execute(whole, parameters))
 
 
@@ -140,14 +141,37 @@ def test_a_listing_comes_in_order_from_the_index_of_its_filters_now_and_then(
 ) -> None:
     for as_of, tables in ((None, ["items"]), (then, ["items", "items_history"])):
         shown = plan(filled, *listing(equal=filters, order=order, as_of=as_of))
-        assert indexes_of(filled, shown) == {f"{table}_{index}" for table in tables}
+        replaced = {"items_history_replaced"} if as_of else set()
+        assert indexes_of(filled, shown) == {f"{table}_{index}" for table in tables} | replaced
         assert "Seq Scan" not in shown
 
 
 def test_as_of_an_instant_the_index_decides_what_was_valid(filled: psycopg.Connection, then: datetime) -> None:
     """Nothing is left to filter, so that rows that were not valid then are not visited."""
     equal = {"category": "category7", "status": "active"}
-    assert "Filter" not in plan(filled, *listing(equal=equal, as_of=then))
+    query, given = listing(equal=equal, as_of=then)
+    shown = plan(filled, SQL("(analyze, costs off, timing off) ") + query, given)
+    assert "Rows Removed by Filter" not in shown
+
+
+def test_as_of_a_moment_ago_the_history_is_not_walked(filled: psycopg.Connection) -> None:
+    """Next to nothing of it was valid then: the walk would pass all of it, and find no page."""
+    (ago,) = (
+        filled.execute("select recorded_at from catalog.events order by recorded_at desc offset 10").fetchone() or ()
+    )
+    query, given = listing(equal={"status": "active"}, as_of=ago)
+    shown = plan(filled, SQL("(analyze, costs off, timing off) ") + query, given)
+    walks = re.findall(r"^.* using items_history\w*_status_created_at.*$", shown, re.MULTILINE)
+    assert all("never executed" in walk for walk in walks)
+    replaced = re.search(r"CTE Scan on replaced_since.*rows=(\d+)", shown)
+    assert replaced is not None
+    assert int(replaced[1]) == 10
+
+
+def test_an_owner_as_of_an_instant_is_added_up_from_the_index(filled: psycopg.Connection, then: datetime) -> None:
+    owned = plan(filled, rollup_as_of("owners"), (then, "owner7"))
+    of_owner = "by_owner_id_status_created_at"
+    assert indexes_of(filled, owned) == {f"items_{of_owner}", f"items_history_{of_owner}"}
 
 
 def test_the_lag_is_looked_up_without_reading_all_that_is_behind(filled: psycopg.Connection) -> None:

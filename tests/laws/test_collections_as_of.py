@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+import app.listing
 from app.database import Database
 from app.documents import Documents, Page, RollupDocuments
 from app.events import ItemChanges, ItemUpdated, Recorded
@@ -92,6 +93,7 @@ def items_of(page: Page, asked: Listing) -> list[Item]:
     chosen=instants,
     asked=st.lists(listings, min_size=1, max_size=4),
     limits=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    few=st.sampled_from((0, 3, app.listing.FEW)),
 )
 def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_pages_of_any_size(
     reader: Reader,
@@ -100,10 +102,20 @@ def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_p
     chosen: list[tuple[int, int]],
     asked: list[Listing],
     limits: list[int],
+    few: int,
 ) -> None:
+    """Whether what was replaced since is looked up or walked to."""
     empty(writer)
     happen(writer, steps)
     log = whole_log(writer, Items.tags)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app.listing, "FEW", few)
+        assert_listed(reader, log, chosen, asked, limits)
+
+
+def assert_listed(
+    reader: Reader, log: list[Recorded[Any]], chosen: list[tuple[int, int]], asked: list[Listing], limits: list[int]
+) -> None:
     for instant in moments(log, chosen):
         world = World(log, instant)
         for listing in [structs.replace(each, as_of=instant) for each in asked]:

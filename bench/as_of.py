@@ -1,0 +1,224 @@
+"""How much does the past cost to read? The floor: the same question about the present.
+
+python -m bench.as_of        100,000 items with 1,000,000 events; SCALE=small: a tenth of it
+"""
+
+import asyncio
+import random
+import statistics
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from msgspec import structs
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.sql import SQL, Composed
+from rich.table import Table
+
+from app.database import Database, read_json_as_bytes
+from app.documents import Documents, RollupDocuments
+from app.listing import Listing, Near
+from app.projector import register
+from app.rebuild import rebuild
+from bench.data import ITEMS, SEED, TOWN, fill, words
+from bench.measure import a_database, console, in_turns, say_where
+from projections.items import Items
+from projections.owners import Owners
+
+ROUNDS = 15
+EXPLAINED = 5
+"""How often each is explained, for the time in the database."""
+PAST = {"0.1 %": 0.001, "1 %": 0.01, "25 %": 0.25, "50 %": 0.5, "90 %": 0.9, "99.9 %": 0.999, "100 %": 1.0}
+"""How much of the history had happened by then."""
+
+PAGE = Listing(order="created_at", equal={"status": "active"}, limit=21)
+"""As the service asks for 20: one more tells whether there is another page."""
+VOCABULARY = words(random.Random(SEED))
+MIDDLE = Near(latitude=TOWN[0], longitude=TOWN[1])
+
+LISTINGS = {
+    "newest, category and status (the default)": structs.replace(
+        PAGE, equal={"category": "category 3", "status": "active"}
+    ),
+    "newest, status": PAGE,
+    "newest, any status": structs.replace(PAGE, equal={}),
+    "newest, an owner of few": structs.replace(PAGE, equal={"owner_id": f"owner {ITEMS // 20}", "status": "active"}),
+    "newest, the owner of most": structs.replace(PAGE, equal={"owner_id": "owner 0", "status": "active"}),
+    "newest, offset 1,000": structs.replace(PAGE, offset=1_000),
+    "newest, no such category": structs.replace(PAGE, equal={"category": "none", "status": "active"}),
+    "updated": structs.replace(PAGE, order="updated_at"),
+    "updated, category": structs.replace(
+        PAGE, order="updated_at", equal={"category": "category 3", "status": "active"}
+    ),
+    "updated, no such category": structs.replace(
+        PAGE, order="updated_at", equal={"category": "none", "status": "active"}
+    ),
+    "by name": structs.replace(PAGE, order="name"),
+    "by name, category": structs.replace(PAGE, order="name", equal={"category": "category 3", "status": "active"}),
+    "search, a rare word": structs.replace(PAGE, search=VOCABULARY[-100]),
+    "search, a common word": structs.replace(PAGE, search=VOCABULARY[0]),
+    "search, part of a word": structs.replace(PAGE, search=VOCABULARY[300][1:4]),
+    "search, no such word": structs.replace(PAGE, search="xylophone"),
+    "within 5 km": structs.replace(PAGE, near=structs.replace(MIDDLE, within_km=5.0)),
+    "within 200 m": structs.replace(PAGE, near=structs.replace(MIDDLE, within_km=0.2)),
+    "nearest": structs.replace(PAGE, order=None, near=MIDDLE),
+}
+
+
+class Explaining(AsyncConnection):
+    """Has each query explained as well, and adds up how long the database executed it."""
+
+    milliseconds = 0.0
+
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> AsyncCursor[Any]:
+        whole = Composed([SQL("explain (analyze, format json) "), SQL(query) if isinstance(query, str) else query])
+        (shown,) = await (await super().execute(whole, params)).fetchone() or (b"",)
+        self.milliseconds += float(shown.split(b'"Execution Time":')[1].split(b"\n")[0])
+        return await super().execute(query, params, **options)
+
+
+class One(Database):
+    """A database with one connection, so that the pool is not measured."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.one = connection
+
+    @asynccontextmanager
+    async def connection(self, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+        yield self.one
+
+
+Question = Callable[[Database, datetime | None], Awaitable[object]]
+"""About an instant, or about the present."""
+
+
+def listed(listing: Listing) -> Question:
+    async def ask(database: Database, instant: datetime | None) -> object:
+        async with database.connection() as connection:
+            return await Documents(database, Items)._rows(connection, structs.replace(listing, as_of=instant))
+
+    return ask
+
+
+def item(item_id: int) -> Question:
+    async def ask(database: Database, instant: datetime | None) -> object:
+        documents = Documents(database, Items)
+        return await (documents.get_as_of(item_id, instant) if instant else documents.get(item_id))
+
+    return ask
+
+
+async def first_page(database: Database, instant: datetime | None) -> object:
+    return await Documents(database, Items).find(structs.replace(PAGE, limit=20, as_of=instant))
+
+
+async def stats(database: Database, instant: datetime | None) -> object:
+    return await Documents(database, Items).count_by("category", "status", as_of=instant)
+
+
+def owner(key: str) -> Question:
+    return lambda database, instant: RollupDocuments(database, Owners).get(key, instant)
+
+
+async def day(database: Database, instant: datetime | None) -> object:
+    """What changed in the day before."""
+    until = instant or LAST_DAY
+    return await Documents(database, Items).changed_between(until - timedelta(days=1), until, {}, 0, 21)
+
+
+LAST_DAY = datetime.fromisoformat("2024-12-31T12:00:00Z")
+
+OTHERS: dict[str, Question] = {
+    "newest, status, with a link to its next page": first_page,
+    "an item with few events": item(1),
+    "an item with 10,000 events": item(7),
+    "an owner of few": owner(f"owner {ITEMS // 20}"),
+    "the owner of most": owner("owner 0"),
+    "the statistics": stats,
+    "20 of the changes of a day": day,
+}
+
+
+class _Measured:
+    """Medians in milliseconds, of the present first, then of each instant."""
+
+    def __init__(self, seconds: Mapping[str, list[float]]) -> None:
+        self.now, *self.then = [statistics.median(each) * 1000 for each in seconds.values()]
+
+    @property
+    def ratios(self) -> list[float]:
+        return [each / self.now for each in self.then]
+
+
+def measure(conninfo: str, instants: list[datetime | None], questions: Mapping[str, Question], title: str) -> None:
+    names = ["now", *PAST]
+    table, inside = _table(title), _table(f"{title}: ms in the database")
+    with asyncio.Runner() as runner:
+        plain, explaining = (runner.run(_connected(kind, conninfo)) for kind in (AsyncConnection, Explaining))
+        assert isinstance(explaining, Explaining)
+
+        def asking(question: Question, instant: datetime | None) -> Callable[[], object]:
+            return lambda: runner.run(_awaited(question(One(plain), instant)))
+
+        def explained(question: Question, instant: datetime | None) -> float:
+            explaining.milliseconds = 0.0
+            runner.run(_awaited(question(One(explaining), instant)))
+            return explaining.milliseconds / 1000
+
+        for name, question in questions.items():
+            ways = {label: asking(question, instant) for label, instant in zip(names, instants, strict=True)}
+            _row(table, name, _Measured(in_turns(ways, ROUNDS)))
+            turns = [[explained(question, instant) for instant in instants] for _ in range(EXPLAINED)]
+            _row(inside, name, _Measured(dict(zip(names, map(list, zip(*turns, strict=True)), strict=True))))
+        for connection in (plain, explaining):
+            runner.run(connection.close())
+    console.print(table, inside)
+
+
+async def _connected(kind: type[AsyncConnection[Any]], conninfo: str) -> AsyncConnection[Any]:
+    connection = await kind.connect(conninfo, autocommit=True)
+    read_json_as_bytes(connection)
+    await AsyncConnection.execute(connection, "set timezone to 'UTC'")
+    return connection
+
+
+async def _awaited(answer: Awaitable[object]) -> object:
+    return await answer
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "now", *PAST, "median ×", "worst ×"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    return table
+
+
+def _row(table: Table, name: str, measured: _Measured) -> None:
+    times = [f"{each:,.2f}" for each in (measured.now, *measured.then)]
+    table.add_row(name, *times, f"{statistics.median(measured.ratios):.1f}", f"{max(measured.ratios):.1f}")
+
+
+def main() -> None:
+    with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
+        say_where(connection)
+        register(connection, [Items, Owners])
+        events = fill(connection)
+        for read_model in (Items, Owners):
+            asyncio.run(rebuild(conninfo, read_model))
+        connection.execute("vacuum")
+        query = "select recorded_at from catalog.events order by position offset %s limit 1"
+        instants = [
+            instant
+            for share in PAST.values()
+            for (instant,) in connection.execute(query, (min(int(events * share), events - 1),))
+        ]
+        title = f"{ITEMS:,} items, {events:,} events; as of when so much of the history had happened; ms"
+        measure(conninfo, [None, *instants], {name: listed(each) for name, each in LISTINGS.items()}, title)
+        measure(conninfo, [None, *instants], OTHERS, title)
+    console.print(f"Medians of {ROUNDS} rounds in turns, in the database of {EXPLAINED}. × is the floor: the present.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""How much does it cost to keep the past? The floor: the same appends to a projection that keeps none.
+
+python -m bench.history        10,000 items with 100,000 events; SCALE=small: a tenth of it
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from itertools import count
+from typing import ClassVar
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.types.json import Jsonb
+
+from app.database import Database, migrate, schema_file
+from app.document_sql import compile_projections
+from app.events import Event
+from app.projection import Projection
+from app.settings import Settings
+from bench.data import fill
+from bench.measure import a_database, console, in_turns, report, say_where
+from projections.items import Item, Items
+
+SMALL = os.environ.get("SCALE") == "small"
+ITEMS = 1_000 if SMALL else 10_000
+COMMANDS = 400 if SMALL else 800
+ROUNDS = 5 if SMALL else 9
+AT_ONCE = (1, 4)
+
+APPEND = "select documents from catalog.append_to_stream(%s, null, %s, %s)"
+INDEXES = """
+select indexrelid::regclass::text
+from pg_index
+where indrelid = 'catalog.items_history'::regclass
+    and not indisprimary
+"""
+
+STATUSES = ("swapped", "archived", "active")
+
+
+class Forgetful(Projection[Item, Event]):
+    """Items without a past."""
+
+    name: ClassVar[str] = Items.name
+    rules = Items.rules
+    indexes = Items.indexes
+
+
+def changed_status(turn: int) -> dict[str, object]:
+    return {"type": "item_status_changed", "old_status": "active", "new_status": STATUSES[turn % 3], "reason": None}
+
+
+def edited(turn: int) -> dict[str, object]:
+    changes = {"name": f"Garden spade, number {turn % 5}"}
+    return {"type": "item_updated", "changes": changes, "previous_values": {"name": "Spade"}}
+
+
+CHANGES = {"changes of status": changed_status, "edits of a name": edited}
+
+
+def prepare(conninfo: str, projection: type[Projection[Item, Event]]) -> None:
+    """A year's log, and all that is kept of it."""
+    migrate(conninfo, f"{schema_file()}\n{compile_projections([projection])}")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        fill(connection, ITEMS)
+        connection.execute("select sum(catalog.refold_items(stream_id)) from catalog.streams")
+        connection.execute("vacuum analyze")
+
+
+def drop_indexes(conninfo: str) -> None:
+    """All of the history's but its key."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        for (index,) in connection.execute(INDEXES).fetchall():
+            connection.execute(sql.SQL(f"drop index {index}"))
+
+
+async def measure(conninfos: dict[str, str]) -> None:
+    """The same changes to the same items in each database, in turns."""
+    async with AsyncExitStack() as stack:
+        pools = {
+            name: await stack.enter_async_context(Database(conninfo, Settings(catalog_pool_size=max(AT_ONCE))))
+            for name, conninfo in conninfos.items()
+        }
+        loop = asyncio.get_running_loop()
+        for (what, change), at_once in [(each, at_once) for each in CHANGES.items() for at_once in AT_ONCE]:
+            ways = {name: _appending(loop, pool, change, at_once) for name, pool in pools.items()}
+            seconds = await asyncio.to_thread(in_turns, ways, ROUNDS)
+            report(f"{what.capitalize()}, {at_once} at a time", seconds, COMMANDS, "commands")
+
+
+def _appending(
+    loop: asyncio.AbstractEventLoop, database: Database, change: Callable[[int], dict[str, object]], at_once: int
+) -> Callable[[], object]:
+    """Each item's turn comes after all others'; a busy one is as good as any."""
+    turns = count()
+
+    async def append() -> None:
+        turn = next(turns)
+        async with database.connection() as connection:
+            given = (1 + turn * 7 % ITEMS, Jsonb([change(turn)]), Jsonb({"user_id": "bench"}))
+            await connection.execute(APPEND, given, prepare=True)
+
+    return lambda: asyncio.run_coroutine_threadsafe(_run(append, at_once), loop).result()
+
+
+async def _run(way: Callable[[], Awaitable[None]], at_once: int) -> None:
+    async def worker() -> None:
+        for _ in range(COMMANDS // at_once):
+            await way()
+
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+
+
+def create(conninfo: str, name: str, template: str = "template0") -> str:
+    """The conninfo of one more database on the server."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        names = map(sql.Identifier, (name, template))
+        connection.execute(sql.SQL("create database {} template {}").format(*names))
+    return make_conninfo(conninfo, dbname=name)
+
+
+def main() -> None:
+    with a_database() as conninfo:
+        forgetful, temporal = create(conninfo, "forgetful"), create(conninfo, "temporal")
+        prepare(forgetful, Forgetful)
+        prepare(temporal, Items)
+        bare = create(conninfo, "bare", "temporal")
+        drop_indexes(bare)
+        with psycopg.connect(conninfo) as connection:
+            say_where(connection)
+        ways = {"without history (floor)": forgetful, "history without its indexes": bare, "history": temporal}
+        asyncio.run(measure(ways))
+    console.print(f"{ITEMS:,} items. Medians of {ROUNDS} rounds of {COMMANDS} in turns, through a pool each.")
+
+
+if __name__ == "__main__":
+    main()
