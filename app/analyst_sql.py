@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import get_type_hints
 
 from app.document_tables import field_columns
-from app.fold_sql import AnyProjection, comment, literal, tags
+from app.fold_sql import AnyProjection, comment, indent, literal, tags
 from app.rollup_sql import AnyRollup, adding_up, stored_member_columns
 from app.view_sql import INSTANT, Shown, fields_of, function, names, singular, sql_type, typed, view
 
@@ -194,14 +194,14 @@ select distinct {one}_id as id
             f" where version.id = touched.id and {_valid(instant)}"
         ),
     )
-    differing = _indent(_differing_fields("changed.before", "changed.after"))
+    differing = indent(_differing_fields("changed.before", "changed.after"))
     return function(
         name,
         f"p_from {INSTANT}, p_until {INSTANT}",
         f"The fields in which documents of {projection.__name__} differ between two instants.",
         [Shown("id", "integer", "", ""), *DIFFERENCE],
         f"select changed.id, difference.field, difference.before, difference.after\n"
-        f"from (\n{_indent(changed)}\n) as changed\n"
+        f"from (\n{indent(changed)}\n) as changed\n"
         f"cross join lateral (\n{differing}\n) as difference (field, before, after)",
     )
 
@@ -267,7 +267,7 @@ def rollup_view(rollup: AnyRollup) -> str:
     from catalog.{rollup.name}
     where {NOW} = 'infinity'
     union all
-{_indent(adding_up(rollup, members))}
+{indent(adding_up(rollup, members))}
 ) as stored (key, document)"""
     return view(rollup.name, f"The documents of {rollup.__name__}, now or as of catalog.as_of.", fields, stored)
 
@@ -321,7 +321,3 @@ select field, was.value, became.value
 from jsonb_each({before}) as was (field, value)
 full join jsonb_each({after}) as became (field, value) using (field)
 where coalesce(was.value, 'null') <> coalesce(became.value, 'null')"""
-
-
-def _indent(query: str) -> str:
-    return "\n".join(f"    {line}" for line in query.splitlines())

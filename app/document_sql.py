@@ -24,6 +24,9 @@ from app.rules import Place, Words
 from app.table_sql import Table, create
 from app.versions_sql import folding_aggregate, versions_query
 
+CURRENT = "select id, version, valid_from, document from versions where valid_to is null"
+"""What is in the table of the documents."""
+
 
 def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str:
     """The SQL that installs every compiling projection, `project_inline`, which appends call, and the views for
@@ -123,9 +126,8 @@ def _before_and_after(expression: str) -> list[str]:
 
 def refold_function(projection: AnyProjection) -> str:
     """`refold_<name>`: all that is stored of one stream made what the fold says."""
-    current = "select id, version, valid_from, document from versions where valid_to is null"
     steps, counted = [], []
-    for table, query in [(documents_table(projection), current), *derived_tables(projection)]:
+    for table, query in [(documents_table(projection), CURRENT), *derived_tables(projection)]:
         steps.append(_put_right(table, query))
         counted += [f"select from {table.name}_gone", f"select from {table.name}_put"]
     name = projection.name
@@ -149,7 +151,7 @@ $$;
 def _put_right(table: Table, query: str) -> str:
     """Delete what should not be, write what is missing or other. (Compared as texts: points have no `=`.)"""
     name = f"catalog.{table.name}"
-    columns = [column.name for column in table.columns if "generated" not in column.type]
+    columns = _columns(table)
     rest = [column for column in columns if column not in table.key]
     same_key = " and ".join(f"{table.name}_right.{column} = {table.name}.{column}" for column in table.key)
     stored, excluded = (", ".join(f"{row}.{column}" for column in rest) for row in ("stored", "excluded"))
@@ -191,20 +193,20 @@ def _on_conflict(table: Table) -> str:
     """What to do about a row that is there: put right what its key leaves open, if it is one row for each stream."""
     if table.key != ("id",):
         return "\n    on conflict do nothing"
-    columns = [column for column in _columns(table).split(", ") if column not in table.key]
+    columns = [column for column in _columns(table) if column not in table.key]
     return f"\n    on conflict (id) do update set {', '.join(f'{column} = excluded.{column}' for column in columns)}"
 
 
 def _into_next(projection: AnyProjection, versions: str, on_conflict: Callable[[Table], str], *further: str) -> str:
-    current = "select id, version, valid_from, document from versions where valid_to is null"
     fills = [
-        f"{table.name}_filled as (\n    insert into catalog.{table.next} ({_columns(table)})\n"
+        f"{table.name}_filled as (\n    insert into catalog.{table.next} ({', '.join(_columns(table))})\n"
         f"    {query}{on_conflict(table)}\n)"
         for table, query in derived_tables(projection)
     ]
     table = documents_table(projection)
+    columns = ", ".join(_columns(table))
     whole = ", ".join([f"versions as materialized (\n{versions}\n)", *further, *fills])
-    return f"with {whole}\ninsert into catalog.{table.next} ({_columns(table)})\n{current}{on_conflict(table)}"
+    return f"with {whole}\ninsert into catalog.{table.next} ({columns})\n{CURRENT}{on_conflict(table)}"
 
 
 def differing_searches(projection: AnyProjection) -> list[str]:
@@ -215,7 +217,7 @@ def differing_searches(projection: AnyProjection) -> list[str]:
     for table, rightful in derived_tables(projection):
         if table.name == history_table(projection).name:
             continue
-        columns = _columns(table)
+        columns = ", ".join(_columns(table))
         same = " and ".join(f"stored.{column} = rightful.{column}" for column in table.key)
         queries.append(
             f"""\
@@ -236,8 +238,9 @@ where to_jsonb(stored) is distinct from to_jsonb(rightful)"""
     return [query.replace("%", "%%").replace("@first", "%(first)s").replace("@last", "%(last)s") for query in queries]
 
 
-def _columns(table: Table) -> str:
-    return ", ".join(column.name for column in table.columns if "generated" not in column.type)
+def _columns(table: Table) -> list[str]:
+    """Those that are written; the others follow from them."""
+    return [column.name for column in table.columns if "generated" not in column.type]
 
 
 def as_of_function(projection: AnyProjection) -> str:

@@ -5,11 +5,9 @@ them by, now or in the past: all words there ever were, and a row for each chang
 """
 
 from collections.abc import Iterable
-from types import MemberDescriptorType
-from typing import cast
 
 from app.fold_sql import AnyProjection, literal
-from app.rules import Index, Place, Words
+from app.rules import Index, Place, Words, name_of
 from app.table_sql import Column, Table, TableIndex
 
 ID = Column("id", "integer not null", "The stream the document is folded from.")
@@ -136,7 +134,7 @@ def words_text(fields: Iterable[str]) -> str:
 
 
 def names_of(fields: Iterable[object]) -> list[str]:
-    return [cast(MemberDescriptorType, field).__name__ for field in fields]
+    return [name_of(field) for field in fields]
 
 
 def _document(projection: AnyProjection) -> Column:

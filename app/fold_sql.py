@@ -8,14 +8,15 @@ out.
 
 from collections.abc import Iterable
 from types import MemberDescriptorType
-from typing import Any, assert_never, cast
+from typing import Any, assert_never
 
 import msgspec
 from msgspec import NODEFAULT, Struct
 
 from app.events import tag_of
 from app.projection import Projection
-from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, Step
+from app.rule_checks import writes
+from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule
 from app.upcasts import Upcaster
 
 AnyProjection = type[Projection[Any, Any]]
@@ -251,7 +252,7 @@ where {alive}"""
 def _field(field: str, projection: AnyProjection) -> tuple[list[str], str]:
     """The aggregates that a document's field needs, and its value from them: what its last writer wrote."""
     rules = {event: rule for event, rule in projection.by_event.items() if rule.verb != "ends"}
-    steps = [(event, step) for event, rule in rules.items() for step in rule.steps if _writes(step, event, field)]
+    steps = [(event, step) for event, rule in rules.items() for step in rule.steps if writes(step, event, field)]
     key = literal(field)
     if any(isinstance(step, GrowsBy) for _, step in steps):
         return _grown(field)
@@ -297,17 +298,6 @@ def _by(events: Iterable[type[Struct]]) -> str:
     return f"filter (where type in ({tags(events)}))"
 
 
-def _writes(step: Step, event: type[Struct], field: str) -> bool:
-    if isinstance(step, Merges):
-        return field in _merged(step, event)
-    return bool(step.field.__name__ == field)
-
-
-def _merged(step: Merges, event: type[Struct]) -> tuple[str, ...]:
-    """The fields of the struct that `step` merges."""
-    return cast(type[Struct], _field_type(event, step.value.__name__)).__struct_fields__
-
-
 def _grown(field: str) -> tuple[list[str], str]:
     """A counter: what the last start set, and what it grew by since."""
     written = f"filter (where patch ? {literal(field)})"
@@ -327,6 +317,11 @@ def literal(text: str) -> str:
     """A string constant, the same whatever a session takes backslashes for."""
     quoted = "'" + text.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def indent(query: str) -> str:
+    """A query as a part of another."""
+    return "\n".join(f"    {line}" for line in query.splitlines())
 
 
 def comment(on: str, text: str) -> str:

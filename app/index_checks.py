@@ -6,7 +6,8 @@ from typing import Any, cast, get_type_hints
 
 from msgspec import Struct
 
-from app.rules import RECORDED_AT, Becomes, Index, Merges, Place, RuleError, Step, Words
+from app.rule_checks import writes
+from app.rules import RECORDED_AT, Becomes, Index, Place, RuleError, Words
 
 COLUMNS_OF_A_DOCUMENT = {"id", "version", "valid_from", "valid_to", "document"}
 
@@ -66,12 +67,15 @@ def is_an_instant_of_the_log(field: MemberDescriptorType, projection: Any) -> bo
     """Whether nothing but `RECORDED_AT` is written to the field: its text order, SQL's, is then the order of time,
     and no document that is valid at an instant has a later one."""
     name = field.__name__
-    return get_type_hints(projection.document)[name] is datetime and not any(
-        _writes_another_value(step, event, name) for event, rule in projection.by_event.items() for step in rule.steps
-    )
+    written = written_to(projection, name)
+    return get_type_hints(projection.document)[name] is datetime and all(value is RECORDED_AT for value in written)
 
 
-def _writes_another_value(step: Step, event: type[Struct], name: str) -> bool:
-    if isinstance(step, Merges):
-        return name in get_type_hints(event)[step.value.__name__].__struct_fields__
-    return step.field.__name__ == name and not (isinstance(step, Becomes) and step.value is RECORDED_AT)
+def written_to(projection: Any, name: str) -> list[object]:
+    """What each step of the rules writes to a field of the document: a value, or a step that is more than one."""
+    return [
+        step.value if isinstance(step, Becomes) else step
+        for event, rule in projection.by_event.items()
+        for step in rule.steps
+        if writes(step, event, name)
+    ]

@@ -5,12 +5,12 @@ the streams it touched, and adds up anew the keys that these left or entered. No
 can drift.
 """
 
-from types import MemberDescriptorType
-from typing import Any, cast
+from typing import Any
 
 from app.document_tables import field_columns
-from app.fold_sql import comment, fold_query, literal
+from app.fold_sql import comment, fold_query, indent, literal
 from app.rollup import Rollup, Tally
+from app.rules import name_of
 from app.table_sql import Column, Table, TableIndex, create
 
 AnyRollup = type[Rollup[Any, Any]]
@@ -25,7 +25,7 @@ def compile_rollup(rollup: AnyRollup) -> str:
 def tables_of(rollup: AnyRollup) -> list[Table]:
     """The documents and the members."""
     name = rollup.name
-    key = Column("key", 'text collate "C" not null', f"The {_name(rollup.by)} that it is about.")
+    key = Column("key", 'text collate "C" not null', f"The {name_of(rollup.by)} that it is about.")
     stream = Column("id", "integer not null", "The stream.")
     part = Column("part", "jsonb not null", f"What is counted of its {rollup.of.document.__name__}.")
     document = Column("document", "jsonb not null", f"{rollup.document.__name__}, as the API serves it.")
@@ -61,7 +61,7 @@ declare
 begin
     select array_agg(distinct key) into v_keys from catalog.{name}_members where id = any (p_streams);
     with folded (id, version, valid_from, document) as materialized (
-{_indent(folded)}
+{indent(folded)}
     ), gone as (
         delete from catalog.{name}_members
         where id = any (p_streams)
@@ -78,7 +78,7 @@ begin
     where key = any (v_keys)
         and not exists (select from catalog.{name}_members as member where member.key = {name}.key);
     insert into catalog.{name} as stored (key, document)
-{_indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)"))}
+{indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)"))}
     on conflict (key) do update
     set document = excluded.document
     where stored.document <> excluded.document;
@@ -128,7 +128,7 @@ $$;
 
 def adding_up(rollup: AnyRollup, members: str, where: str = "") -> str:
     """A query for (key, document) over `members`, a relation of (id, key, part)."""
-    pairs = ",\n".join(f"        {literal(_name(tally.field))}, {_value(tally)}" for tally in rollup.rules)
+    pairs = ",\n".join(f"        {literal(name_of(tally.field))}, {_value(tally)}" for tally in rollup.rules)
     lines = ["select key, jsonb_build_object(", pairs, "    )", f"from {members}", where, "group by key"]
     return "\n".join(line for line in lines if line)
 
@@ -139,7 +139,7 @@ def _value(tally: Tally) -> str:
         return "key"
     if tally.of is None:
         return "count(*)"
-    part = f"part ->> {literal(_name(tally.of))}"
+    part = f"part ->> {literal(name_of(tally.of))}"
     match tally.verb:
         case "counts":
             return f"catalog.count_each(array_agg({part}))"
@@ -151,22 +151,14 @@ def _value(tally: Tally) -> str:
 
 def member_columns(rollup: AnyRollup) -> str:
     """`key, part` of a member, over the document it is folded to."""
-    names = sorted({_name(tally.of) for tally in rollup.rules if tally.of is not None})
+    names = sorted({name_of(tally.of) for tally in rollup.rules if tally.of is not None})
     part = ", ".join(f"{literal(name)}, document -> {literal(name)}" for name in names)
-    return f"document ->> {literal(_name(rollup.by))}, jsonb_build_object({part})"
+    return f"document ->> {literal(name_of(rollup.by))}, jsonb_build_object({part})"
 
 
 def stored_member_columns(rollup: AnyRollup) -> str:
     """The same over a stored document: the key is the column that an index holds, if there is one."""
-    name = _name(rollup.by)
+    name = name_of(rollup.by)
     key, part = f"document ->> {literal(name)}", member_columns(rollup)
     stored = any(column.name == name for column in field_columns(rollup.of))
     return f"{name}{part.removeprefix(key)}" if stored else part
-
-
-def _name(field: object) -> str:
-    return cast(MemberDescriptorType, field).__name__
-
-
-def _indent(query: str) -> str:
-    return "\n".join(f"    {line}" for line in query.splitlines())

@@ -235,6 +235,13 @@ def _field_of(struct: type[Struct], name: str) -> Any:
     return next(field for field in msgspec.structs.fields(struct) if field.name == name)
 
 
+def writes(step: Step, event: type[Struct], field: str) -> bool:
+    """Whether a step of this event's rule can write to a field of the document."""
+    if isinstance(step, Merges):
+        return field in _merged_fields(step, event)
+    return bool(step.field.__name__ == field)
+
+
 def _merged_fields(step: Merges, event: type[Struct]) -> tuple[str, ...]:
     fields: tuple[str, ...] = _field_of(event, step.value.__name__).type.__struct_fields__
     return fields

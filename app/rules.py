@@ -143,6 +143,11 @@ class Place(Struct, frozen=True):
         return (self.latitude, self.longitude)
 
 
+def name_of(field: object) -> str:
+    """The name of a field of a document or an event."""
+    return descriptor(field).__name__
+
+
 def descriptor(field: object) -> MemberDescriptorType:
     if not isinstance(field, MemberDescriptorType):
         raise RuleError(f"{field!r} is not a field of a document or an event")

@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
-from types import MemberDescriptorType
-from typing import Any, Literal, cast, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct
@@ -24,6 +23,7 @@ from app.fold_sql import AnyProjection
 from app.generations import AnyReadModel
 from app.rollup import Rollup, Totals
 from app.rollup_sql import AnyRollup
+from app.rules import name_of
 from app.store import StoredEvent, recorded
 
 SLICE_STREAMS = 500
@@ -202,8 +202,8 @@ class _Members:
 
     def __init__(self, rollup: AnyRollup) -> None:
         self.table = sql.Identifier("catalog", f"{rollup.name}_members")
-        self._by = _name(rollup.by)
-        self._fields = sorted({_name(tally.of) for tally in rollup.rules if tally.of is not None})
+        self._by = name_of(rollup.by)
+        self._fields = sorted({name_of(tally.of) for tally in rollup.rules if tally.of is not None})
         hints = get_type_hints(rollup.of.document, include_extras=True)
         self._part = msgspec.defstruct(
             "Part", [(name, hints[name]) for name in self._fields], forbid_unknown_fields=True, kw_only=True
@@ -225,10 +225,6 @@ class _Members:
         with suppress(*UNREADABLE):
             part = msgspec.json.encode(msgspec.json.decode(part, type=self._part), order="sorted")
         return msgspec.json.encode({"key": key, "part": Raw(part)})
-
-
-def _name(field: object) -> str:
-    return cast(MemberDescriptorType, field).__name__
 
 
 UNREADABLE = (msgspec.DecodeError, RecursionError)

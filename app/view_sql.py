@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from app.document_tables import field_columns
 from app.fold_sql import AnyProjection, comment, literal
-from app.rules import STREAM_ID, VERSION, Becomes, Merges
+from app.index_checks import written_to
+from app.rules import STREAM_ID, VERSION
 
 INSTANT = "timestamp with time zone"
 TYPES = {str: "text", int: "bigint", float: "double precision", bool: "boolean", datetime: INSTANT}
@@ -78,15 +79,8 @@ def typed(json: str, name: str, kind: str) -> str:
 
 def _is_always(projection: AnyProjection, name: str, value: object) -> bool:
     """Whether this of the envelope is all that is ever written to a field."""
-    written = []
-    for event, rule in projection.by_event.items():
-        for step in rule.steps:
-            if isinstance(step, Merges):
-                if name in get_type_hints(event)[step.value.__name__].__struct_fields__:
-                    return False
-            elif step.field.__name__ == name:
-                written.append(isinstance(step, Becomes) and step.value is value)
-    return bool(written) and all(written)
+    written = written_to(projection, name)
+    return bool(written) and all(each is value for each in written)
 
 
 def view(name: str, about: str, columns: Sequence[Shown], source: str) -> str:

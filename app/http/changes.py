@@ -13,10 +13,10 @@ from app.documents import Change, Documents
 from app.http.answers import json_answer
 from app.http.cursors import Cursor, listing_id, read_cursor, write_cursor
 from app.http.diff import Difference, differences
-from app.http.links import address_of
-from app.http.listings import CursorText, Exactly, Limit, StatusFilter
+from app.http.links import next_page
+from app.http.listings import CursorText, Exactly, Limit, StatusFilter, equal_to
 from app.http.past import Past, PointInTime
-from app.http.problems import FieldProblem, invalid_input, refuses
+from app.http.problems import refused_parameter, refuses
 from app.settings import Settings
 
 INSTANT = "An instant: RFC 3339; without an offset UTC; a date is its first moment."
@@ -55,9 +55,8 @@ class Changes(Controller):
         """By item, what is not the same at both; nothing of what changed and changed back. A filter takes an item that
         had the value at either instant. `Link: rel="next"` leads on, to the same later instant."""
         if since is None:
-            raise _refused("from", "This parameter is required.")
-        equal = {"category": category, "owner_id": owner_id, "status": None if status == "any" else status}
-        given = {field: value for field, value in equal.items() if value}
+            raise refused_parameter("from", "This parameter is required.")
+        given = equal_to(category, owner_id, status)
         of = listing_id("changes", since, until, sorted(given.items()))
         page = read_cursor(cursor, of, str) if cursor else None
         first = await past.at(since)
@@ -65,20 +64,16 @@ class Changes(Controller):
         assert first.instant is not None
         assert last.instant is not None
         if last.instant < first.instant:
-            raise _refused("to", "This is before `from`.")
+            raise refused_parameter("to", "This is before `from`.")
         found = await documents.changed_between(first.instant, last.instant, given, page.id if page else 0, limit + 1)
         headers = PointInTime(last.instant, first.settled and last.settled and bool(until or page)).headers
         if len(found) > limit:
             found = found[:limit]
             further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found[-1].id))
             query = {"from": since, "to": until, **given, "limit": limit, "cursor": further}
-            headers |= {"Link": f'<{address_of(request, settings, request.scope["path"], **query)}>; rel="next"'}
+            headers |= next_page(request, settings, **query)
         return json_answer(msgspec.json.encode([_item_change(change) for change in found]), headers=headers)
 
 
 def _item_change(change: Change) -> ItemChange:
     return ItemChange(item_id=change.id, changed_at=change.valid_from, diff=differences(change.before, change.after))
-
-
-def _refused(name: str, detail: str) -> Exception:
-    return invalid_input([FieldProblem(pointer=f"/{name}", detail=detail, source="query")])

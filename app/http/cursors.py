@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from app.http.problems import FieldProblem, invalid_input
+from app.http.problems import refused_parameter
 from app.http.requests import LARGEST_ID
 from app.listing import Key
 
@@ -45,11 +45,7 @@ def read_cursor(text: str, of: str, kind: type[str] | type[float]) -> Cursor:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         cursor = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Cursor)
     except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
-        raise _refused("This is not a cursor that a page of this listing gave.") from None
+        raise refused_parameter("cursor", "This is not a cursor that a page of this listing gave.") from None
     if cursor.of != of or not isinstance(cursor.value, kind):
-        raise _refused("This cursor belongs to another listing: other filters or another order.")
+        raise refused_parameter("cursor", "This cursor belongs to another listing: other filters or another order.")
     return cursor
-
-
-def _refused(detail: str) -> Exception:
-    return invalid_input([FieldProblem(pointer="/cursor", detail=detail, source="query")])

@@ -13,7 +13,7 @@ from app.documents import Documents, Until
 from app.http.answers import FOR_EVER, json_answer
 from app.http.moments import no_such_version, parse_moment
 from app.http.past import Past
-from app.http.problems import FieldProblem, invalid_input, refuses
+from app.http.problems import refused_parameter, refuses
 from app.item import ItemNotFound
 
 MOMENT = "A plain integer is a version; anything else an instant in RFC 3339."
@@ -46,7 +46,7 @@ class ItemDiff(Controller):
         """Field by field, only those that differ, `version` and `updated_at` among them. From before its creation an
         item comes with all its fields, each from null; those that are null still do not differ."""
         if since is None:
-            raise invalid_input([FieldProblem(pointer="/from", detail="This parameter is required.", source="query")])
+            raise refused_parameter("from", "This parameter is required.")
         moments = [parse_moment(since), *([] if until is None else [parse_moment(until)])]
         asked = [*map(_as_of, moments), NOW][:2]
         caching = await _caching(asked, past)

@@ -14,8 +14,8 @@ from app.events import Event, TagTable
 from app.feed import Feed
 from app.http.cloud_events import BATCH, CloudEvent, cloud_event
 from app.http.event_stream import EVENT_STREAM, EventStream
-from app.http.links import address_of
-from app.http.problems import FieldProblem, invalid_input, refuses
+from app.http.links import next_page
+from app.http.problems import refused_parameter, refuses
 from app.http.requests import LARGEST_ID
 from app.item import NO_CONTROL_CHARACTERS
 from app.settings import Settings
@@ -70,9 +70,7 @@ class EventLog(Controller):
                 await check_handed_out(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:
-            path = request.scope["path"].rstrip("/")
-            following = address_of(request, settings, path, after=page.upto, limit=limit, type=type, item_id=item_id)
-            headers["Link"] = f'<{following}>; rel="next"'
+            headers |= next_page(request, settings, after=page.upto, limit=limit, type=type, item_id=item_id)
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
         return Response(body, media_type=BATCH, headers=headers)
 
@@ -106,8 +104,7 @@ class EventLog(Controller):
 def _check_type(type: str | None) -> None:
     """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
     if type is not None and type not in TYPES:
-        detail = f"There is no event of this type; there are {', '.join(TYPES)}."
-        raise invalid_input([FieldProblem(pointer="/type", detail=detail, source="query")])
+        raise refused_parameter("type", f"There is no event of this type; there are {', '.join(TYPES)}.")
 
 
 def _position(last_event_id: str) -> int:

@@ -11,6 +11,12 @@ from app.settings import Settings
 HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
+def next_page(request: Request[Any, Any, Any], settings: Settings, **query: object) -> dict[str, str]:
+    """The header that leads on from a page: the path asked, with these parameters."""
+    path = request.scope["path"].rstrip("/")
+    return {"Link": f'<{address_of(request, settings, path, **query)}>; rel="next"'}
+
+
 def address_of(request: Request[Any, Any, Any], settings: Settings, path: str, **query: object) -> str:
     """`path` with those parameters that are not None, under CATALOG_PUBLIC_URL, else under the address asked.
 

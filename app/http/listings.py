@@ -11,9 +11,9 @@ from msgspec import Struct
 from app.documents import Documents, Page
 from app.http.answers import json_answer
 from app.http.cursors import LONGEST_CURSOR, Cursor, listing_id, read_cursor, write_cursor
-from app.http.links import address_of
+from app.http.links import next_page
 from app.http.past import Past
-from app.http.problems import FieldProblem, invalid_input
+from app.http.problems import refused_parameter
 from app.http.requests import LARGEST_ID
 from app.item import NO_CONTROL_CHARACTERS
 from app.listing import FARTHEST_KM, Listing, Near
@@ -96,7 +96,7 @@ async def answer_listing(
     page = await documents.find(
         Listing(
             order=ORDERS[asked.sort],
-            equal=_equal(asked),
+            equal=equal_to(asked.category, asked.owner_id, asked.status),
             search=asked.search or "",
             near=near,
             as_of=point.instant,
@@ -114,13 +114,12 @@ def _next_page(
     if page.last is None or page.as_of is None:
         return {}
     cursor = write_cursor(Cursor(of=of, as_of=page.as_of, value=page.last.value, id=page.last.id))
-    address = address_of(request, settings, request.scope["path"], **parameters, cursor=cursor)
-    return {"Link": f'<{address}>; rel="next"'}
+    return next_page(request, settings, **parameters, cursor=cursor)
 
 
-def _equal(asked: Asked) -> dict[str, str]:
-    status = None if asked.status == "any" else asked.status
-    equal = {"category": asked.category, "owner_id": asked.owner_id, "status": status}
+def equal_to(category: str | None, owner_id: str | None, status: AnyStatus) -> dict[str, str]:
+    """The filters that were given; an empty one and `any` are none."""
+    equal = {"category": category, "owner_id": owner_id, "status": None if status == "any" else status}
     return {field: value for field, value in equal.items() if value}
 
 
@@ -129,25 +128,21 @@ def _cursor(asked: Asked, of: str) -> Cursor | None:
         return None
     for name, given in (("offset", asked.offset), ("as_of", asked.as_of)):
         if given:
-            raise _refused(name, "A cursor says already where the page begins, and as of when.")
+            raise refused_parameter(name, "A cursor says already where the page begins, and as of when.")
     return read_cursor(asked.cursor, of, float if asked.sort == "nearest" else str)
 
 
 def _near(asked: Asked) -> Near | None:
     if not asked.near:
         if asked.within_km is not None:
-            raise _refused("within_km", "Say of what place: near=latitude,longitude.")
+            raise refused_parameter("within_km", "Say of what place: near=latitude,longitude.")
         if asked.sort == "nearest":
-            raise _refused("sort", "Nearest to what place? Say near=latitude,longitude.")
+            raise refused_parameter("sort", "Nearest to what place? Say near=latitude,longitude.")
         return None
     if asked.within_km is not None and not math.isfinite(asked.within_km):
-        raise _refused("within_km", "This must be a number of kilometres.")
+        raise refused_parameter("within_km", "This must be a number of kilometres.")
     match = PLACE.fullmatch(asked.near)
     latitude, longitude = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise _refused("near", "Write a place as latitude,longitude in degrees, such as 52.52,13.405.")
+        raise refused_parameter("near", "Write a place as latitude,longitude in degrees, such as 52.52,13.405.")
     return Near(latitude=round(latitude, 6), longitude=round(longitude, 6), within_km=asked.within_km)
-
-
-def _refused(name: str, detail: str) -> Exception:
-    return invalid_input([FieldProblem(pointer=f"/{name}", detail=detail, source="query")])

@@ -106,6 +106,11 @@ def invalid_input(problems: list[FieldProblem]) -> InvalidInput:
     return InvalidInput(f"{name}: {first.detail}{more}", errors=problems)
 
 
+def refused_parameter(name: str, detail: str) -> InvalidInput:
+    """An InvalidInput for one query parameter."""
+    return invalid_input([FieldProblem(pointer=f"/{name}", detail=detail, source="query")])
+
+
 def _kebab(class_name: str) -> str:
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in class_name).lstrip("-")
 
