@@ -102,8 +102,9 @@ class Documents:
         self._replayed = replayed
         self._projection = projection
         self._table = sql.Identifier("catalog", projection.name)
-        self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table)
-        self._get_as_of = sql.SQL(AS_OF).format(self._table, sql.Identifier("catalog", f"{projection.name}_history"))
+        self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table).as_bytes()
+        history = sql.Identifier("catalog", f"{projection.name}_history")
+        self._get_as_of = sql.SQL(AS_OF).format(self._table, history).as_bytes()
         self._keeps_all = projection.temporal and len(projection.by_event) == len(projection.tags.types)
         """Whether each version is a document that is kept: an event that is ignored makes none."""
 
