@@ -9,12 +9,12 @@ import json
 import os
 import statistics
 import subprocess
-from subprocess import PIPE, STDOUT
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle
+from subprocess import PIPE, STDOUT
 
 import msgspec
 import psycopg
@@ -158,13 +158,13 @@ def main() -> None:
     with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
         say_where(connection)
         pasts = fill(connection)
-        with serving("app.cli", "serve", "--port", "0", DATABASE_URL=conninfo) as service:
-            with serving("bench.bare", conninfo) as bare:
-                _wait_for_the_background(connection)
-                started, used = time.perf_counter(), time.process_time()
-                measure("Reading", readings(service, bare, pasts), connection)
-                measure("Writing", writings(service, bare, pasts), connection)
-                busy = (time.process_time() - used) / (time.perf_counter() - started)
+        serve = ("app.cli", "serve", "--port", "0")
+        with serving(*serve, DATABASE_URL=conninfo) as service, serving("bench.bare", conninfo) as bare:
+            _wait_for_the_background(connection)
+            started, used = time.perf_counter(), time.process_time()
+            measure("Reading", readings(service, bare, pasts), connection)
+            measure("Writing", writings(service, bare, pasts), connection)
+            busy = (time.process_time() - used) / (time.perf_counter() - started)
     console.print(
         f"{os.cpu_count()} processors, shared by the client (busy for {busy:.0%} of the time), the server and Postgres."
         f" Medians of {ROUNDS} turns of {SLICE_SECONDS} s."

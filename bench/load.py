@@ -60,7 +60,7 @@ async def saturate(target: Target, connections: int, seconds: float) -> Sample:
 
 
 async def at_rate(target: Target, connections: int, seconds: float, per_second: float) -> Sample:
-    """So many requests a second, whatever becomes of those before: waiting for a free connection is part of a latency."""
+    """So many requests a second, whatever becomes of those before: waiting for a connection is part of a latency."""
     latencies: list[float] = []
     dues: asyncio.Queue[float] = asyncio.Queue()
 
