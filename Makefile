@@ -42,6 +42,7 @@ bench: setup
 	$(BIN)/python -m bench.history
 	$(BIN)/python -m bench.rebuild
 	$(BIN)/python -m bench.as_of
+	$(BIN)/python -m bench.http
 
 # After a changed rule: its SQL as the tests have reviewed it.
 snapshot: setup

@@ -123,27 +123,35 @@ return regexp_replace(content, '[!-/:-@[-`{-~\s]+', ' ', 'g');
 comment on function catalog.plain_words is 'A text with its ASCII punctuation and white space as single spaces.';
 
 create or replace function catalog.words_in(content text) returns text[]
-language sql immutable parallel safe
-return (
-    select case
-        when sum(length(word)) > 8000 then '{*}'
-        else coalesce(array_agg(word order by word), '{}')
-    end
-    from (
-        select distinct word collate "C"
-        from unnest(string_to_array(catalog.plain_words(lower(content)), ' ')) as word
-        where word <> ''
-    ) as found (word)
-);
-comment on function catalog.words_in is 'The words of a text, each once; {*} for any word, if they are more than an index should hold.';
+language plpgsql immutable parallel safe as $$
+begin
+    return (
+        select case
+            when sum(length(word)) > 8000 then '{*}'
+            else coalesce(array_agg(word order by word), '{}')
+        end
+        from (
+            select distinct word collate "C"
+            from unnest(string_to_array(catalog.plain_words(lower(content)), ' ')) as word
+            where word <> ''
+        ) as found (word)
+    );
+end
+$$;
+comment on function catalog.words_in is
+$$The words of a text, each once; {*} for any word, if they are more than an index should hold. In PL/pgSQL, which plans
+it once per session rather than with each command.$$;
 
 create or replace function catalog.findable(words text[]) returns tsvector
-language sql immutable parallel safe
-return array_to_tsvector(array(
-    select distinct left(substr(word, start), 24)
-    from unnest(words) as word
-    cross join generate_series(1, length(word)) as start
-)) || strip(to_tsvector('english', array_to_string(words, ' ')));
+language plpgsql immutable parallel safe as $$
+begin
+    return array_to_tsvector(array(
+        select left(substr(word, start), 24)
+        from unnest(words) as word
+        cross join generate_series(1, length(word)) as start
+    )) || strip(to_tsvector('english', array_to_string(words, ' ')));
+end
+$$;
 comment on function catalog.findable is
 $$What a search index holds of words: every end of each (spade: spade, pade, ade, de, e), of which 24 characters, so that
 whatever stands in a word begins one of them; and their English stems.$$;

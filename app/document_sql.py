@@ -99,14 +99,23 @@ $$;
 
 
 def _write_words(table: str, text: str) -> str:
+    """An upsert would make what they are found by before it sees that nothing is new, and take longer than the rest."""
     before, after = _before_and_after(text)
     return f"""
     if v_after is not null and {after} is distinct from {before} then
-        insert into catalog.{table} as stored (id, words)
-        values (p_stream_id, catalog.words_in({after}))
-        on conflict (id) do update
-        set words = catalog.words_in(array_to_string(stored.words || excluded.words, ' '))
-        where not ('*' = any (stored.words) or excluded.words <@ stored.words);
+        declare
+            v_words constant text[] := catalog.words_in({after});
+        begin
+            update catalog.{table}
+            set words = catalog.words_in(array_to_string(words || v_words, ' '))
+            where id = p_stream_id
+                and not ('*' = any (words) or v_words <@ words);
+            if not found and v_before is null then
+                insert into catalog.{table} (id, words)
+                values (p_stream_id, v_words)
+                on conflict (id) do nothing;
+            end if;
+        end;
     end if;"""
 
 

@@ -115,9 +115,9 @@ class Documents:
         self._replayed = replayed
         self._projection = projection
         self._table = sql.Identifier("catalog", projection.name)
-        self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table)
+        self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table).as_bytes()
         history = sql.Identifier("catalog", f"{projection.name}_history")
-        self._get_as_of = sql.SQL(AS_OF).format(documents=self._table, history=history)
+        self._get_as_of = sql.SQL(AS_OF).format(documents=self._table, history=history).as_bytes()
 
     async def get(self, document_id: int) -> Document | None:
         """The present document."""

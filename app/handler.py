@@ -71,10 +71,11 @@ class CommandHandler(Generic[C, S, E]):
         self._database = database
         self._decider = decider
         self._after_append = after_append
-        self._load_query = sql.SQL(
+        load = sql.SQL(
             "select streams.version, current.document from catalog.streams"
             " left join {} as current on current.id = streams.stream_id where streams.stream_id = %s"
-        ).format(sql.Identifier("catalog", decider.projection.name))
+        )
+        self._load_query = load.format(sql.Identifier("catalog", decider.projection.name)).as_bytes()
 
     async def handle(
         self,

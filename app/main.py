@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
@@ -113,6 +114,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         logging_config=None,
         request_max_body_size=LARGEST_BODY_BYTES,
     )
+    _resolve_in_sequence(app)
     return answering_head(metrics.measuring(app))
 
 
@@ -128,6 +130,15 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 def _always(value: Any) -> Provide:
     return Provide(lambda: value, use_cache=True, sync_to_thread=False)
+
+
+def _resolve_in_sequence(app: Litestar) -> None:
+    """What is always the same is there at once: without this, Litestar starts a task for each dependency of a request,
+    which took as long as the query of an item."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                model.dependency_batches = [{each} for batch in model.dependency_batches for each in batch]
 
 
 def answering_head(app: ASGIApp) -> ASGIApp:

@@ -226,11 +226,19 @@ begin
         values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
     end if;
     if v_after is not null and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is distinct from ((v_before ->> 'name') || ' ' || (v_before ->> 'description')) then
-        insert into catalog.items_words as stored (id, words)
-        values (p_stream_id, catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description'))))
-        on conflict (id) do update
-        set words = catalog.words_in(array_to_string(stored.words || excluded.words, ' '))
-        where not ('*' = any (stored.words) or excluded.words <@ stored.words);
+        declare
+            v_words constant text[] := catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description')));
+        begin
+            update catalog.items_words
+            set words = catalog.words_in(array_to_string(words || v_words, ' '))
+            where id = p_stream_id
+                and not ('*' = any (words) or v_words <@ words);
+            if not found and v_before is null then
+                insert into catalog.items_words (id, words)
+                values (p_stream_id, v_words)
+                on conflict (id) do nothing;
+            end if;
+        end;
     end if;
     if v_after is not null and row(v_after -> 'location_lon', v_after -> 'location_lat') is distinct from row(v_before -> 'location_lon', v_before -> 'location_lat') then
         insert into catalog.items_places (id, since, place)

@@ -1,0 +1,176 @@
+"""How many requests a second, and how long does one take? The ceilings: bare Litestar handlers of one statement each.
+
+python -m bench.http        SCALE=small: within half a minute
+
+The service and the bare handlers are processes of their own, served as `catalog serve` does it; this one is the client.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import cycle
+from subprocess import PIPE, STDOUT
+
+import msgspec
+import psycopg
+import uvloop
+from rich.table import Table
+
+from app.main import PROJECTIONS
+from app.projector import register
+from bench.append import SPADE
+from bench.bare import TABLES
+from bench.load import Sample, Target, at_rate, request, saturate
+from bench.measure import a_database, console, say_where
+
+SMALL = os.environ.get("SCALE") == "small"
+ROUNDS = 3 if SMALL else 9
+SLICE_SECONDS = 0.1 if SMALL else 0.5
+CONNECTIONS = (1, 16)
+ITEMS = 500
+API = "/api/v2"
+
+FILL = """
+select stream_id
+from generate_series(1, %(items)s) as item
+cross join lateral catalog.append_to_stream(null, item - item, %(created)s, '{"user_id": "bench"}')
+"""
+CHANGE = """
+select count(catalog.append_to_stream(stream_id, null, jsonb_build_array(jsonb_build_object(
+    'type', 'item_updated', 'previous_values', jsonb_build_object('category', 'x'),
+    'changes', jsonb_build_object('category', 'category ' || change))), '{"user_id": "bench"}'))
+from catalog.streams
+cross join generate_series(2, 10) as change
+"""
+HALFWAY = "select stream_id, catalog.rfc3339(recorded_at) from catalog.events where version = 5"
+LAG = "select coalesce(sum(lag_events), 0) from catalog.projection_lag"
+
+Ways = Mapping[str, Target]
+Samples = dict[tuple[str, int], list[Sample]]
+
+
+def fill(connection: psycopg.Connection) -> list[tuple[int, str]]:
+    """Items with ten events each: their ids, and an instant in the middle of each one's past."""
+    connection.execute(TABLES)
+    register(connection, PROJECTIONS)
+    created = json.dumps([{"type": "item_created", **msgspec.to_builtins(SPADE)}])
+    connection.execute(FILL, {"items": ITEMS, "created": created})
+    connection.execute(CHANGE)
+    connection.execute("vacuum analyze")
+    return connection.execute(HALFWAY).fetchall()
+
+
+def readings(service: int, bare: int, pasts: list[tuple[int, str]]) -> Ways:
+    def of(port: int, pattern: str) -> Target:
+        return Target(port, cycle([request("GET", pattern.format(id, instant)) for id, instant in pasts]))
+
+    return {
+        "bare, one row (ceiling)": of(bare, "/items/{}"),
+        "bare, a constant": of(bare, "/constant"),
+        "GET item": of(service, f"{API}/items/{{}}"),
+        "GET item, as_of": of(service, f"{API}/items/{{}}?as_of={{}}"),
+        "GET item/time-travel": of(service, f"{API}/items/{{}}/time-travel?timestamp={{}}"),
+        "GET item/history, 10 events": of(service, f"{API}/items/{{}}/history"),
+        "GET items, 100 of them": of(service, f"{API}/items"),
+    }
+
+
+def writings(service: int, bare: int, pasts: list[tuple[int, str]]) -> Ways:
+    body = msgspec.json.encode(SPADE)
+    names = [json.dumps({"name": f"Garden spade, number {number}"}).encode() for number in range(7)]
+    updates = [request("PUT", f"{API}/items/{id}", name) for name in names for id, _ in pasts]
+    return {
+        "bare, one statement (ceiling)": Target(bare, cycle([request("POST", "/items", body)])),
+        "POST item": Target(service, cycle([request("POST", f"{API}/items", body)])),
+        "PUT item": Target(service, cycle(updates)),
+    }
+
+
+def measure(title: str, ways: Ways, connection: psycopg.Connection) -> None:
+    """All ways in turns, first as fast as they go, then each at half of that; every way once before it counts."""
+    at_most, at_half = _no_samples(ways), _no_samples(ways)
+    for turn in range(ROUNDS + 1):
+        for (name, connections), samples in at_most.items():
+            sample = uvloop.run(saturate(ways[name], connections, SLICE_SECONDS))
+            if turn:
+                samples.append(sample)
+            _wait_for_the_background(connection)
+    for _ in range(ROUNDS):
+        for (name, connections), samples in at_half.items():
+            half = statistics.median(sample.per_second for sample in at_most[name, connections]) / 2
+            samples.append(uvloop.run(at_rate(ways[name], connections, SLICE_SECONDS, half)))
+            _wait_for_the_background(connection)
+    for connections in CONNECTIONS:
+        plural = "s" if connections > 1 else ""
+        _report(f"{title}, {connections} connection{plural}", connections, at_most, at_half)
+
+
+def _no_samples(ways: Ways) -> Samples:
+    return {(name, connections): [] for connections in CONNECTIONS for name in ways}
+
+
+def _wait_for_the_background(connection: psycopg.Connection) -> None:
+    """What the service has put off is not to slow down whoever has the next turn."""
+    while connection.execute(LAG).fetchone() != (0,):
+        time.sleep(0.01)
+
+
+def _report(title: str, connections: int, at_most: Samples, at_half: Samples) -> None:
+    """The ratio is the median of those within each turn: what else the machine does slows down a turn as a whole."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("ms at saturation, at half of it", "a second", "× ceiling", "p50", "p99", "p50", "p99"):
+        table.add_column(heading, justify="left" if heading.startswith("ms") else "right")
+    names = [name for name, of_connections in at_most if of_connections == connections]
+    for name in names:
+        samples = at_most[name, connections]
+        pairs = zip(samples, at_most[names[0], connections], strict=True)
+        ratio = statistics.median(sample.per_second / ceiling.per_second for sample, ceiling in pairs)
+        per_second = statistics.median(sample.per_second for sample in samples)
+        percentiles = [*_percentiles(samples), *_percentiles(at_half[name, connections])]
+        table.add_row(name, f"{per_second:,.0f}", f"{ratio:.2f}", *percentiles)
+    console.print(table)
+
+
+def _percentiles(samples: list[Sample]) -> list[str]:
+    latencies = [1000 * latency for sample in samples for latency in sample.latencies]
+    percentiles = statistics.quantiles(latencies, n=100)
+    return [f"{percentiles[49]:.2f}", f"{percentiles[98]:.2f}"]
+
+
+@contextmanager
+def serving(*command: str, **environment: str) -> Iterator[int]:
+    """The port that a program of ours serves on, as it prints it."""
+    program = [sys.executable, "-m", *command]
+    with subprocess.Popen(program, env=os.environ | environment, text=True, stdout=PIPE, stderr=STDOUT) as process:
+        try:
+            assert process.stdout is not None
+            _, _, address = process.stdout.readline().partition("http://127.0.0.1:")
+            yield int(address.split()[0])
+        finally:
+            process.terminate()
+
+
+def main() -> None:
+    with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
+        say_where(connection)
+        pasts = fill(connection)
+        serve = ("app.cli", "serve", "--port", "0")
+        with serving(*serve, DATABASE_URL=conninfo) as service, serving("bench.bare", conninfo) as bare:
+            _wait_for_the_background(connection)
+            started, used = time.perf_counter(), time.process_time()
+            measure("Reading", readings(service, bare, pasts), connection)
+            measure("Writing", writings(service, bare, pasts), connection)
+            busy = (time.process_time() - used) / (time.perf_counter() - started)
+    console.print(
+        f"{os.cpu_count()} processors, shared by the client (busy for {busy:.0%} of the time), the server and Postgres."
+        f" Medians of {ROUNDS} turns of {SLICE_SECONDS} s."
+    )
+
+
+if __name__ == "__main__":
+    main()
