@@ -29,8 +29,10 @@ from app.settings import Settings, read_settings
 CHUNK_BYTES = 64 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-Tell = Callable[[str, int | None], None]
-"""Hears how it stands, and how many bytes of the file have been read; None when that no longer says anything."""
+STORING = -1
+
+Tell = Callable[[str, int], None]
+"""Hears how it stands, and how many bytes of the file have been read, 0 if nobody knows; at the end STORING."""
 
 
 @click.command("import")
@@ -82,7 +84,7 @@ def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
             arrivals.add(item)
             if read % 1000 == 0:
                 tell(f"{read:,} items read, {read / (monotonic() - began):,.0f}/s", _place(file))
-        tell(f"storing {read:,} items", None)
+        tell(f"storing {read:,} items", STORING)
         return run_until_told(store(arrivals), INTERRUPTED)
 
 
@@ -175,12 +177,12 @@ def _size(file: BinaryIO) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
-def _place(file: BinaryIO) -> int | None:
+def _place(file: BinaryIO) -> int:
     """How many bytes have been read; CSV's decoder reads ahead, and a pipe cannot tell."""
     try:
         return os.lseek(file.fileno(), 0, os.SEEK_CUR)
     except (OSError, io.UnsupportedOperation):
-        return None
+        return 0
 
 
 @contextmanager
@@ -192,8 +194,8 @@ def telling_progress(size: int | None) -> Iterator[Tell]:
     with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
         task = bar.add_task("", total=size)
 
-        def tell(what: str, place: int | None) -> None:
-            if place is None:
+        def tell(what: str, place: int) -> None:
+            if place == STORING:
                 bar.reset(task, total=None, description=what)
             else:
                 bar.update(task, completed=place, description=what)
@@ -202,11 +204,11 @@ def telling_progress(size: int | None) -> Iterator[Tell]:
 
 
 def _telling_lines() -> Tell:
-    said_at = monotonic()
+    said_at = monotonic() - LINE_EVERY_SECONDS
 
-    def tell(what: str, _: int | None) -> None:
+    def tell(what: str, place: int) -> None:
         nonlocal said_at
-        if monotonic() >= said_at + LINE_EVERY_SECONDS:
+        if place == STORING or monotonic() >= said_at + LINE_EVERY_SECONDS:
             said_at = monotonic()
             console.print(what, markup=False, soft_wrap=True)
 
