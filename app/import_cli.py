@@ -84,7 +84,8 @@ def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
             arrivals.add(item)
             if read % 1000 == 0:
                 tell(f"{read:,} items read, {read / (monotonic() - began):,.0f}/s", _place(file))
-        tell(f"storing {read:,} items", STORING)
+        if read:
+            tell(f"storing {read:,} items", STORING)
         return run_until_told(store(arrivals), INTERRUPTED)
 
 
