@@ -40,6 +40,7 @@ bench: setup
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.append
 	$(BIN)/python -m bench.rebuild
+	$(BIN)/python -m bench.import_
 
 # After a changed rule: its SQL as the tests have reviewed it.
 snapshot: setup

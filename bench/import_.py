@@ -6,7 +6,9 @@ python -m bench.import_
 import asyncio
 import random
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import msgspec
@@ -32,10 +34,33 @@ SAMPLE_ITEMS = (
     "copy (select id, version, valid_from, document from catalog.items order by id limit 100000)"
     " to stdout (format binary)"
 )
-WORDS = (
-    "garden spade sharp hardly used rake old new wooden bicycle lamp chair table cup green blue red large small"
-    " vintage mint condition pick up only"
-).split()
+WORDS = [
+    "garden",
+    "spade",
+    "sharp",
+    "hardly",
+    "used",
+    "rake",
+    "old",
+    "new",
+    "wooden",
+    "bicycle",
+    "lamp",
+    "chair",
+    "table",
+    "cup",
+    "green",
+    "blue",
+    "red",
+    "large",
+    "small",
+    "vintage",
+    "mint",
+    "condition",
+    "pick",
+    "up",
+    "only",
+]
 
 
 def an_item(number: int, chance: random.Random) -> CreateItem:
@@ -109,24 +134,22 @@ def copied(connection: psycopg.Connection, query: str) -> bytes:
         return b"".join(bytes(chunk) for chunk in copy)
 
 
-class serving:  # noqa: N801, read as a sentence
-    """The service in a thread of this process."""
-
-    def __init__(self, conninfo: str) -> None:
-        app = create_app(conninfo, Settings(catalog_projector="off"))
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False))
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()))
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        while not self._server.started:
-            assert self._thread.is_alive(), "it could not start"
-            threading.Event().wait(0.05)
-        return "http://127.0.0.1:{}".format(self._server.servers[0].sockets[0].getsockname()[1])
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+@contextmanager
+def serving(conninfo: str) -> Iterator[str]:
+    """The service in a thread of this process: its address."""
+    app = create_app(conninfo, Settings(catalog_projector="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "it could not start"
+            time.sleep(0.05)
+        port: int = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 if __name__ == "__main__":
