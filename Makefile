@@ -43,6 +43,7 @@ bench: setup
 	$(BIN)/python -m bench.rebuild
 	$(BIN)/python -m bench.as_of
 	$(BIN)/python -m bench.http
+	$(BIN)/python -m bench.import_
 
 # After a changed rule: its SQL as the tests have reviewed it.
 snapshot: setup

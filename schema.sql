@@ -47,7 +47,7 @@ create table if not exists catalog.events (
     recorded_at timestamptz not null,
     constraint events_by_stream unique (stream_id, version)
 );
-comment on table catalog.events is 'The log: every fact, for ever. Written by append_to_stream, changed by nobody.';
+comment on table catalog.events is 'The log: every fact, for ever. Written by append_to_stream and append_new_streams, changed by nobody.';
 comment on column catalog.events.position is 'Place in the whole log; grows, may have gaps.';
 comment on column catalog.events.event_id is 'UUIDv7 of recorded_at.';
 comment on column catalog.events.stream_id is 'The stream the event belongs to.';
@@ -336,6 +336,51 @@ the inline documents, all in the caller's transaction. Without p_expected_versio
 Answers with the newest event's version, position and instant, and with the inline documents by projection.
 Raises SW001 if the stream is at another version, SW002 if there is none, SW004 if the events are no events, SW005 in
 a transaction that is not read committed.$$;
+
+create or replace function catalog.append_new_streams(
+    p_metadata jsonb,
+    out created bigint,
+    out first_position bigint,
+    out last_position bigint,
+    out recorded_at timestamptz
+)
+language plpgsql volatile as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'an append must see what is settled by now: use read committed' using errcode = 'SW005';
+    end if;
+    -- A temporary table is read in the order in which it was written: ids and positions follow it.
+    create temporary table new_streams on commit drop as
+    select nextval('catalog.streams_stream_id_seq')::integer as stream_id, event ->> 'type' as type, event - 'type' as data
+    from arriving;
+    perform catalog.prepare_new_streams();
+
+    perform pg_advisory_xact_lock_shared(catalog.append_gate());
+    select greatest(clock_timestamp(), settled.noted_instant + interval '1 microsecond')
+    into strict append_new_streams.recorded_at
+    from catalog.settled;
+    insert into catalog.streams (stream_id, version, recorded_at)
+    overriding system value
+    select new_streams.stream_id, 1, append_new_streams.recorded_at
+    from new_streams;
+    with appended as (
+        insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)
+        select catalog.uuid_v7(append_new_streams.recorded_at), new_streams.stream_id, 1, new_streams.type,
+            new_streams.data, p_metadata, append_new_streams.recorded_at
+        from new_streams
+        returning events.position
+    )
+    select count(*), min(appended.position), max(appended.position)
+    into append_new_streams.created, append_new_streams.first_position, append_new_streams.last_position
+    from appended;
+    perform catalog.project_new_streams(append_new_streams.recorded_at);
+end
+$$;
+comment on function catalog.append_new_streams is
+$$Appends a new stream of one event for each row of the temporary table arriving (event jsonb), which the caller's
+transaction has filled with {"type": …, fields}: in their order, all at one instant, with the inline documents.
+What takes longest, the words to search by, comes before the append gate, which is held until the transaction ends.
+Once in a transaction. Raises SW005 in one that is not read committed.$$;
 
 create or replace function catalog.lock_stream(p_stream_id integer) returns void
 language sql volatile

@@ -13,6 +13,7 @@ from app.database import check_schema
 from app.demo import run_demo
 from app.document_sql import compile_projections
 from app.http.server import listen, serve_until_told
+from app.import_cli import import_command
 from app.main import PROJECTIONS, create_app, install, schema_sql
 from app.operator_cli import COMMANDS
 from app.postgres import embedded_binaries
@@ -94,7 +95,7 @@ def _psql(settings: Settings) -> str:
     return "psql" if settings.database_url and not own.exists() else str(own)
 
 
-for command in COMMANDS:
+for command in (import_command, *COMMANDS):
     main.add_command(command)
 
 

@@ -20,7 +20,7 @@ from app.fold_sql import AnyProjection, comment, fold_function, literal, step_fu
 from app.projection import Projection
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup, compile_rollup
-from app.rules import Place, Words
+from app.rules import Becomes, Envelope, Place, Words
 from app.table_sql import Table, create
 from app.versions_sql import folding_aggregate, versions_query
 
@@ -40,9 +40,10 @@ def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str
     for projection in inline:
         parts += [create(table) for table in tables_of(projection)]
         parts += [step_function(projection), *folding_aggregate(projection)]
-        parts += [write_function(projection), refold_function(projection)]
+        parts += [write_function(projection), prepare_new_function(projection)]
+        parts += [write_new_function(projection), refold_function(projection)]
         parts += [as_of_function(projection)] if projection.temporal else []
-    parts += [*map(compile_rollup, rollups), _project_inline(inline)]
+    parts += [*map(compile_rollup, rollups), _project_inline(inline), _project_new_streams(inline)]
     return "\n".join([*parts, analyst_views(inline, rollups)])
 
 
@@ -131,6 +132,71 @@ def _write_place(table: str, compared: str, point: str) -> str:
 def _before_and_after(expression: str) -> list[str]:
     """An expression over the document, of the one before the event and of the one after it."""
     return [re.sub(r"\bdocument\b", f"v_{when}", expression) for when in ("before", "after")]
+
+
+def prepare_new_function(projection: AnyProjection) -> str:
+    """`prepare_new_<name>`: the words of many new streams, which take long to find, before it is known when they are
+    recorded; called by bulk appends."""
+    name = projection.name
+    inserts = ""
+    for index in projection.indexes:
+        if isinstance(index, Words):
+            text = words_text(names_of(index.fields))
+            _check_words_need_no_instant(projection, index)
+            inserts += _insert_new(projection, f"{name}_words (id, words)", f"id, catalog.words_in({text})", text)
+    return f"""\
+create or replace function catalog.prepare_new_{name}(p_recorded_at timestamptz default clock_timestamp()) returns void
+language plpgsql volatile as $$
+begin{inserts}
+end
+$$;
+{comment(f"function catalog.prepare_new_{name}", f"Writes the words of {projection.__name__} in new_streams.")}
+"""
+
+
+def write_new_function(projection: AnyProjection) -> str:
+    """`write_new_<name>`: what is left of what `write_<name>` would write of the first events of many streams."""
+    name = projection.name
+    inserts = _insert_new(projection, f"{name} (id, version, valid_from, document)", "id, 1, p_recorded_at, document")
+    for index in projection.indexes:
+        if isinstance(index, Place):
+            compared, point = place_of(index)
+            inserts += _insert_new(
+                projection, f"{name}_places (id, since, place)", f"id, p_recorded_at, {point}", compared
+            )
+    return f"""\
+create or replace function catalog.write_new_{name}(p_recorded_at timestamptz) returns void
+language plpgsql volatile as $$
+begin{inserts}
+end
+$$;
+{comment(f"function catalog.write_new_{name}", f"Writes the documents of {projection.__name__} of all new_streams.")}
+"""
+
+
+def _insert_new(projection: AnyProjection, into: str, values: str, compared: str = "") -> str:
+    """Of the documents that new streams begin with; where what is searched by is other than of none."""
+    before = re.sub(r"\bdocument\b", "null::jsonb", compared)
+    differs = f"\n        and {compared} is distinct from {before}" if compared else ""
+    return f"""
+    insert into catalog.{into}
+    select {values}
+    from (
+        select stream_id as id,
+            catalog.step_{projection.name}(null, stream_id, 1, p_recorded_at, type, data) as document
+        from new_streams
+        where type in ({tags(projection.by_event)})
+        offset 0
+    ) as new
+    where document is not null{differs};"""
+
+
+def _check_words_need_no_instant(projection: AnyProjection, words: Words) -> None:
+    names = names_of(words.fields)
+    for rule in projection.by_event.values():
+        for step in rule.steps:
+            if isinstance(step, Becomes) and isinstance(step.value, Envelope):
+                assert step.field.__name__ not in names, "a search by words is for texts, not for instants"
 
 
 def refold_function(projection: AnyProjection) -> str:
@@ -285,4 +351,22 @@ create or replace function catalog.project_inline(
 language sql volatile
 return jsonb_build_object({pairs});
 {comment("function catalog.project_inline", "Takes one more event into every inline document; answers with them.")}
+"""
+
+
+def _project_new_streams(inline: Sequence[AnyProjection]) -> str:
+    prepared = "".join(f"    select catalog.prepare_new_{each.name}();\n" for each in inline)
+    written = "".join(f"    select catalog.write_new_{each.name}(p_recorded_at);\n" for each in inline)
+    return f"""\
+create or replace function catalog.prepare_new_streams() returns void
+language sql volatile
+begin atomic
+{prepared}end;
+{comment("function catalog.prepare_new_streams", "Writes what takes long of all new_streams.")}
+
+create or replace function catalog.project_new_streams(p_recorded_at timestamptz) returns void
+language sql volatile
+begin atomic
+{written}end;
+{comment("function catalog.project_new_streams", "Writes every inline document of all new_streams.")}
 """

@@ -1,6 +1,7 @@
 """The composition root: the only module that knows both the service and its read models."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from msgspec import Struct
 from app.database import Database, checksum, migrate, schema_file
 from app.document_sql import compile_projections
 from app.documents import Documents, RollupDocuments
-from app.events import Event
+from app.events import Event, tag_of
 from app.feed import Feed
 from app.handler import CommandHandler, Decider
 from app.http.answers import ItemDocument
@@ -24,6 +25,7 @@ from app.http.commands import ItemCommands
 from app.http.diff import ItemDiff
 from app.http.events import EventLog
 from app.http.history import ItemHistory
+from app.http.imports import ItemImport
 from app.http.items import ItemQueries, StatsQueries
 from app.http.owners import OwnerDocument, OwnerQueries
 from app.http.past import Past
@@ -31,6 +33,7 @@ from app.http.problems import EXCEPTION_HANDLERS
 from app.http.projections import ProjectionMachinery
 from app.http.requests import check_request
 from app.http.system import HealthChecks, StructSchemas, metrics_page, openapi_config, page_file, to_the_page
+from app.importing import Importer
 from app.item import Command, Item, decide
 from app.machinery import Machinery
 from app.metrics import Metrics
@@ -44,6 +47,7 @@ from projections.owners import Owner, Owners
 
 PROJECTIONS = (Items, Owners, Categories)
 LARGEST_BODY_BYTES = 64 * 1024
+MIB = 1024 * 1024
 
 item_decider: Decider[Command, Item, Event] = Decider(decide=decide, state=Item, projection=Items)
 
@@ -71,10 +75,14 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake, release)
 
     def after_append(events: tuple[Struct, ...]) -> None:
+        after_import(Counter(tag_of(type(event)) for event in events))
+
+    def after_import(counts: Counter[str]) -> None:
         projector.wake()
-        metrics.stored(events)
+        metrics.stored(counts)
 
     handler = CommandHandler(database, item_decider, after_append)
+    importer = Importer(database, item_decider, after_import)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -91,6 +99,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         route_handlers=[
             *(ItemCommands, ItemQueries, ItemHistory, ItemDiff, StatsQueries, OwnerQueries),
             *(Changes, EventLog, ProjectionMachinery),
+            Router(path="", route_handlers=[ItemImport], request_max_body_size=settings.catalog_import_limit_mib * MIB),
         ],
         before_request=check_request,
     )
@@ -98,6 +107,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         route_handlers=[api, to_the_page, HealthChecks, metrics_page, page_file],
         dependencies={
             "handler": _always(handler),
+            "importer": _always(importer),
             "documents": _always(Documents(database, Items, metrics.replayed)),
             "owners": _always(RollupDocuments(database, Owners)),
             "past": _always(Past(database)),

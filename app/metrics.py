@@ -6,7 +6,7 @@ per application: two in one process, as in tests, do not share counts.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import psycopg
@@ -86,10 +86,10 @@ class Metrics:
     def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)
 
-    def stored(self, events: Iterable[Struct]) -> None:
-        """To be told after the commit."""
-        for event in events:
-            self._events_stored.labels(tag_of(type(event))).inc()
+    def stored(self, counts: Mapping[str, int]) -> None:
+        """How many events by their tag; to be told after the commit."""
+        for tag, count in counts.items():
+            self._events_stored.labels(tag).inc(count)
 
     def replayed(self, kind: Kind, seconds: float) -> None:
         self._replays.labels(kind).observe(seconds)

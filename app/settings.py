@@ -31,6 +31,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_POSTGRES_PORT: lets the embedded Postgres listen on this port of 127.0.0.1 too; else a socket only."""
     catalog_projector: Literal["embedded", "off"] = "embedded"
     """CATALOG_PROJECTOR: whether this service may lead the background work, or leaves it to `catalog project`."""
+    catalog_import_limit_mib: Annotated[int, Meta(ge=1, le=65536)] = 256
+    """CATALOG_IMPORT_LIMIT_MIB: how much one import may hold; it is kept in a temporary file (TMPDIR) meanwhile."""
     catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services."""
     catalog_pool_timeout_seconds: Seconds = 5.0

@@ -24,7 +24,7 @@ LEVELS = [
     {"app.analyst_sql"},
     {"app.document_sql", "app.listing", "app.store", "app.settled"},
     {"app.documents", "app.reached", "app.handler", "app.generations", "app.feed"},
-    {"app.rebuild_facts", "app.verify"},
+    {"app.rebuild_facts", "app.verify", "app.importing"},
     {"app.leftovers"},
     {"app.rebuild"},
     {"app.projector"},
@@ -38,17 +38,18 @@ LEVELS = [
         *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),
         *("app.http.memento", "app.http.moments"),
     },
-    {"app.http.cursors"},
+    {"app.http.cursors", "app.http.rows"},
     {"app.http.listings"},
     {
         *("app.http.commands", "app.http.items", "app.http.history", "app.http.system"),
         *("app.http.diff", "app.http.events", "app.http.projections"),
     },
-    {"app.http.owners", "app.http.changes"},
+    {"app.http.owners", "app.http.changes", "app.http.imports"},
     {"app.main", "app.demo"},
     {"app.operator_facts"},
     {"app.operator_tables"},
     {"app.operator_cli"},
+    {"app.import_cli"},
     {"app.cli"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
@@ -120,6 +121,7 @@ ENGINE = [
     "store",
     "documents",
     "handler",
+    "importing",
     "database",
 ]
 

@@ -64,30 +64,33 @@ def check_media_type(content_type: str | None) -> None:
         raise NotJson(f"Send the body as application/json, not as {media_type}.")
 
 
-def decode_strictly(body: bytes, struct: type[S]) -> S:
-    """`body` as `struct`. Raises Malformed if it is not JSON, InvalidInput naming every field that fails."""
+def decode_strictly(body: bytes, struct: type[S], what: str = "body") -> S:
+    """`body` as `struct`. Raises Malformed if it is not JSON, InvalidInput naming every field that fails.
+
+    `what` is what people call it.
+    """
     try:
         return msgspec.json.decode(body, type=struct)
     except msgspec.ValidationError:
-        raise invalid_input(_failing_fields(_decode_loosely(body), struct)) from None
+        raise invalid_input(_failing_fields(_decode_loosely(body, what), struct, what), what) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
+        raise Malformed(f"The {what} is not JSON: {error}.") from None
 
 
-def _decode_loosely(body: bytes) -> Any:
+def _decode_loosely(body: bytes, what: str) -> Any:
     try:
         return ANY_JSON.decode(body)
     except RecursionError:
-        raise Malformed("The body is nested too deeply.") from None
+        raise Malformed(f"The {what} is nested too deeply.") from None
     except msgspec.ValidationError as error:
-        raise Malformed(f"The body holds what cannot be read: {error}.") from None
+        raise Malformed(f"The {what} holds what cannot be read: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
+        raise Malformed(f"The {what} is not JSON: {error}.") from None
 
 
-def _failing_fields(body: Any, struct: type[Struct]) -> list[FieldProblem]:
+def _failing_fields(body: Any, struct: type[Struct], what: str) -> list[FieldProblem]:
     if not isinstance(body, dict):
-        return [FieldProblem(pointer="", detail="The body must be a JSON object.")]
+        return [FieldProblem(pointer="", detail=f"The {what} must be a JSON object.")]
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     problems = [
         FieldProblem(pointer=_pointer(name), detail="There is no such field.") for name in body if name not in fields

@@ -98,10 +98,10 @@ def sentence(reason: str) -> str:
     return reason.rstrip(".") + "."
 
 
-def invalid_input(problems: list[FieldProblem]) -> InvalidInput:
+def invalid_input(problems: list[FieldProblem], what: str = "body") -> InvalidInput:
     """An InvalidInput whose sentence names the first field, for clients that show nothing else."""
     first, others = problems[0], len(problems) - 1
-    name = first.pointer.removeprefix("/") or "the body"
+    name = first.pointer.removeprefix("/") or f"the {what}"
     more = f" ({others} more)" if others else ""
     return InvalidInput(f"{name}: {first.detail}{more}", errors=problems)
 

@@ -249,6 +249,52 @@ end
 $$;
 comment on function catalog.write_items is 'Takes one more event into the stored document of Items.';
 
+create or replace function catalog.prepare_new_items(p_recorded_at timestamptz default clock_timestamp()) returns void
+language plpgsql volatile as $$
+begin
+    insert into catalog.items_words (id, words)
+    select id, catalog.words_in(((document ->> 'name') || ' ' || (document ->> 'description')))
+    from (
+        select stream_id as id,
+            catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
+        from new_streams
+        where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
+        offset 0
+    ) as new
+    where document is not null
+        and ((document ->> 'name') || ' ' || (document ->> 'description')) is distinct from ((null::jsonb ->> 'name') || ' ' || (null::jsonb ->> 'description'));
+end
+$$;
+comment on function catalog.prepare_new_items is 'Writes the words of Items in new_streams.';
+
+create or replace function catalog.write_new_items(p_recorded_at timestamptz) returns void
+language plpgsql volatile as $$
+begin
+    insert into catalog.items (id, version, valid_from, document)
+    select id, 1, p_recorded_at, document
+    from (
+        select stream_id as id,
+            catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
+        from new_streams
+        where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
+        offset 0
+    ) as new
+    where document is not null;
+    insert into catalog.items_places (id, since, place)
+    select id, p_recorded_at, ('(' || round((document ->> 'location_lon')::numeric, 6) || ',' || round((document ->> 'location_lat')::numeric, 6) || ')')::point
+    from (
+        select stream_id as id,
+            catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
+        from new_streams
+        where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
+        offset 0
+    ) as new
+    where document is not null
+        and row(document -> 'location_lon', document -> 'location_lat') is distinct from row(null::jsonb -> 'location_lon', null::jsonb -> 'location_lat');
+end
+$$;
+comment on function catalog.write_new_items is 'Writes the documents of Items of all new_streams.';
+
 create or replace function catalog.refold_items(p_stream_id integer) returns bigint
 language sql volatile as $$
 with versions as materialized (
@@ -675,6 +721,20 @@ create or replace function catalog.project_inline(
 language sql volatile
 return jsonb_build_object('items', catalog.write_items(p_stream_id, p_version, p_recorded_at, p_type, p_data));
 comment on function catalog.project_inline is 'Takes one more event into every inline document; answers with them.';
+
+create or replace function catalog.prepare_new_streams() returns void
+language sql volatile
+begin atomic
+    select catalog.prepare_new_items();
+end;
+comment on function catalog.prepare_new_streams is 'Writes what takes long of all new_streams.';
+
+create or replace function catalog.project_new_streams(p_recorded_at timestamptz) returns void
+language sql volatile
+begin atomic
+    select catalog.write_new_items(p_recorded_at);
+end;
+comment on function catalog.project_new_streams is 'Writes every inline document of all new_streams.';
 
 select catalog.make_way('items', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
 create or replace view public.items as

@@ -17,7 +17,7 @@ OPERATIONS = {
     *(("post", "/items"), ("get", "/items"), ("get", "/items/{item_id}"), ("put", "/items/{item_id}")),
     *(("delete", "/items/{item_id}"), ("patch", "/items/{item_id}/status"), ("get", "/items/owner/{owner_id}")),
     *(("get", "/items/{item_id}/history"), ("get", "/items/{item_id}/audit-trail"), ("get", "/stats")),
-    *(("post", "/items/{item_id}/restore"), ("get", "/items/{item_id}/diff")),
+    *(("post", "/items/import"), ("post", "/items/{item_id}/restore"), ("get", "/items/{item_id}/diff")),
     *(("get", "/items/{item_id}/time-travel"), ("get", "/items/{item_id}/versions/{version}")),
     *(
         ("post", "/items/{item_id}/rebuild"),
@@ -192,6 +192,7 @@ def test_a_listing_is_described_as_an_array_of_items(description: dict[str, Any]
         ("get", "/items/{item_id}/time-travel", "item_id timestamp state_at_time"),
         ("post", "/items/{item_id}/rebuild", "message item_id item changed"),
         ("patch", "/items/{item_id}/status", "message item_id new_status version"),
+        ("post", "/items/import", "created first_position last_position"),
         ("get", "/stats", "total_items active_items swapped_items archived_items by_category"),
     ],
 )
@@ -199,6 +200,18 @@ def test_the_other_answers_are_described_field_by_field(
     description: dict[str, Any], method: str, path: str, fields: str
 ) -> None:
     assert answer_of(description, method, path, "200")["properties"].keys() == set(fields.split())
+
+
+def test_an_import_is_described_as_lines_or_an_array_of_items(description: dict[str, Any]) -> None:
+    content = description["paths"]["/api/v2/items/import"]["post"]["requestBody"]["content"]
+    assert content.keys() == {
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/json",
+    }
+    item = resolved(content["application/json"]["schema"]["items"], description)
+    assert item == resolved(body_of(description, "post", "/items"), description)
 
 
 def test_a_diff_is_described_as_pairs_of_values_by_field(description: dict[str, Any]) -> None:

@@ -1,0 +1,124 @@
+"""Many new streams in one append: what they begin with is kept in a temporary file until all of it has come.
+
+Only then is the database asked for a connection, so that a slow upload holds none, and no snapshot and no lock either;
+and what is refused on the way has not been stored. `append_new_streams` in schema.sql does the work.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from app.database import Database
+from app.errors import InvalidInput, Unavailable
+from app.events import E, Metadata, tag_of
+from app.handler import Decider
+
+C = TypeVar("C")
+S = TypeVar("S")
+
+KEPT_IN_MEMORY_BYTES = 1024 * 1024
+CHUNK_BYTES = 256 * 1024
+STORED_WITHIN_SECONDS = 900.0
+
+ARRIVING = "create temporary table arriving (event jsonb not null) on commit drop"
+COPY = "copy arriving from stdin"
+APPEND = "select created, first_position, last_position from catalog.append_new_streams(%s)"
+
+
+class NothingToImport(InvalidInput):
+    """There is nothing to import"""
+
+
+class Imported(Struct, frozen=True, kw_only=True):
+    """What an import has stored."""
+
+    created: int
+    """How many new streams there are, of one event each."""
+    first_position: int
+    last_position: int
+    """Where the last event came to lie; events of others may be between the first and the last."""
+
+
+class Arrivals(Generic[C, S, E]):
+    """The first events of streams to come, as lines of a COPY in text format, in the order in which they are added."""
+
+    def __init__(self, decider: Decider[C, S, E]) -> None:
+        self._decide = decider.decide
+        self._file = SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES)  # noqa: SIM115, closed by __exit__
+        self.counts: Counter[str] = Counter()
+        """How many there are of each tag."""
+
+    def __enter__(self) -> "Arrivals[C, S, E]":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, command: C) -> None:
+        """One more new stream. Raises what `decide` refuses with, and Unavailable if there is no room left."""
+        (event,) = self._decide(command, None)
+        self.counts[tag_of(type(event))] += 1
+        # Of all that COPY's text format gives a meaning, JSON without white space has only the backslash.
+        line = msgspec.json.encode(event).replace(b"\\", b"\\\\") + b"\n"
+        try:
+            self._file.write(line)
+        except OSError as full:
+            raise Unavailable(f"There is no room for the import: {full.strerror}; nothing was stored.") from full
+
+    async def copy_to(self, connection: AsyncConnection) -> None:
+        """Into the temporary table that `append_new_streams` reads."""
+        await connection.execute(ARRIVING)
+        self._file.seek(0)
+        async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+            while chunk := self._file.read(CHUNK_BYTES):
+                await copy.write(chunk)
+
+
+class Importer(Generic[C, S, E]):
+    """One import at a time is stored, so that it takes one connection from the others at most."""
+
+    def __init__(
+        self,
+        database: Database,
+        decider: Decider[C, S, E],
+        after_import: Callable[[Counter[str]], None] = lambda _: None,
+    ) -> None:
+        """`after_import` hears how many events there are of each tag, once they are committed."""
+        self._database = database
+        self._decider = decider
+        self._after_import = after_import
+        self._turn = asyncio.Lock()
+
+    def arrivals(self) -> Arrivals[C, S, E]:
+        return Arrivals(self._decider)
+
+    async def store(self, arrivals: Arrivals[C, S, E], metadata: Metadata) -> Imported:
+        """All of them or none. Raises NothingToImport, and Unavailable if the database is away."""
+        if not arrivals.counts:
+            raise NothingToImport("There is no item in it.")
+        async with self._turn, self._connection() as connection:
+            await arrivals.copy_to(connection)
+            encoded = Jsonb(metadata, dumps=msgspec.json.encode)
+            row = await (await connection.execute(APPEND, (encoded,))).fetchone()
+            assert row is not None, "append_new_streams answers with one row"
+        self._after_import(arrivals.counts)
+        return Imported(created=row[0], first_position=row[1], last_position=row[2])
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """In a transaction that may take longer than those of other requests."""
+        async with self._database.connection() as connection, connection.transaction():
+            limit = str(int(STORED_WITHIN_SECONDS * 1000))
+            await connection.execute("select set_config('statement_timeout', %s, true)", (limit,))
+            yield connection
