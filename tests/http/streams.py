@@ -54,12 +54,18 @@ class Follower:
         raise AssertionError("the stream ended")
 
 
+class ComeBackLater(Exception):
+    """The service was too busy (503), as it may be on a loaded machine."""
+
+
 @contextmanager
 def following(url: str, last_id: str | None = None, **query: Any) -> Iterator[Follower]:
-    """Follow the log of the service at `url`."""
+    """Follow the log of the service at `url`. Raises ComeBackLater."""
     headers = {"Last-Event-ID": last_id} if last_id is not None else {}
     address = f"{url}/api/v2/events/stream"
     with httpx.stream("GET", address, params=query, headers=headers, timeout=ARRIVES_WITHIN_SECONDS) as response:
+        if response.status_code == 503:
+            raise ComeBackLater
         assert response.status_code == 200, response.read()
         yield Follower(response, last_id)
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -20,7 +20,7 @@ import pytest
 
 from app.events import ItemCreated, ItemStatusChanged
 from tests.conftest import STARTS_WITHIN_SECONDS, free_port, running_service, wait_until_healthy
-from tests.http.streams import Follower, following, until
+from tests.http.streams import ComeBackLater, Follower, following, until
 from tests.items import an_item, created
 from tests.log import append
 
@@ -69,7 +69,7 @@ def follow_restlessly(urls: list[str], seed: int, done: Event, seen: list[int]) 
     chance = random.Random(seed)
     last_id, connections = "0", 0
     while not done.is_set():
-        with following(chance.choice(urls), last_id) as follower:
+        with suppress(ComeBackLater), following(chance.choice(urls), last_id) as follower:
             connections += 1
             for event in follower.seen():
                 seen.append(event.id)
