@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 import psycopg
+from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.markup import escape
 
@@ -21,6 +22,8 @@ T = TypeVar("T")
 console = Console(stderr=True, highlight=False)
 """Words for people; answers go to stdout."""
 
+UTF8 = "utf8"
+"""What bytes passed through are in, whatever PGCLIENTENCODING or a role's setting says."""
 TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -52,7 +55,7 @@ def database_in_use(settings: Settings, must_exist: bool = False, supervised: bo
     `must_exist`: an embedded one is not made. `supervised`: it is started again when it dies. Raises SetupError.
     """
     if settings.database_url:
-        yield settings.database_url
+        yield make_conninfo(settings.database_url, client_encoding=UTF8)
         return
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]  # meant for another server: libpq would take them for this one too
@@ -62,7 +65,7 @@ def database_in_use(settings: Settings, must_exist: bool = False, supervised: bo
         settings.catalog_data_dir, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port
     )
     with embedded, embedded.supervised() if supervised else nullcontext():
-        yield embedded.conninfo
+        yield make_conninfo(embedded.conninfo, client_encoding=UTF8)
 
 
 def exit_when_told(status: int = 0) -> None:

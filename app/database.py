@@ -66,7 +66,7 @@ class Database:
             max_size=settings.catalog_pool_size,
             timeout=settings.catalog_pool_timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
-            kwargs={"autocommit": True, "application_name": "catalog"},
+            kwargs={"autocommit": True, "application_name": "catalog", "client_encoding": "utf8"},
             configure=self._configure,
             open=False,
         )
@@ -205,9 +205,12 @@ def schema_file() -> str:
     return (packaged if packaged.exists() else here.parent / "schema.sql").read_text(encoding="utf-8")
 
 
-MIGRATION_SESSION = "set local standard_conforming_strings = on; set local lock_timeout = '10s'"
+MIGRATION_SESSION = "set local standard_conforming_strings = on; set local lock_timeout = '250ms'"
 """An open transaction must not make everybody else wait behind a migration that waits for it."""
 MIGRATION_LOCK = 7023051975126217512
+MIGRATION_PATIENCE_SECONDS = 60.0
+MIGRATION_PAUSE_SECONDS = 0.5
+"""Until it tries again what it could not lock: an import, say, holds on to its tables for as long as it takes."""
 
 
 def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] = lambda _: None) -> bool:
@@ -215,19 +218,31 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
 
     `then` is done in the same transaction. Raises SetupError if the database cannot be reached or refuses.
     """
-    try:
-        with psycopg.connect(conninfo, client_encoding="utf8") as connection:
-            connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-            connection.execute(MIGRATION_SESSION)
-            _check_encoding(connection)
-            if installed_checksum(connection) == checksum(sql):
-                return False
-            connection.execute(sql)
-            then(connection)
-            connection.execute("insert into catalog.installed (checksum) values (%s)", (checksum(sql),))
-            return True
-    except psycopg.Error as error:
-        raise SetupError(f"the database cannot be migrated: {_first_line(error)}") from error
+    deadline = time.monotonic() + MIGRATION_PATIENCE_SECONDS
+    while True:
+        try:
+            return _migrate_once(conninfo, sql, then)
+        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+            if time.monotonic() > deadline:
+                raise SetupError(
+                    f"the database cannot be migrated while others hold on to it: {_first_line(error)}"
+                ) from error
+            time.sleep(MIGRATION_PAUSE_SECONDS)
+        except psycopg.Error as error:
+            raise SetupError(f"the database cannot be migrated: {_first_line(error)}") from error
+
+
+def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None]) -> bool:
+    with psycopg.connect(conninfo, client_encoding="utf8") as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+        connection.execute(MIGRATION_SESSION)
+        _check_encoding(connection)
+        if installed_checksum(connection) == checksum(sql):
+            return False
+        connection.execute(sql)
+        then(connection)
+        connection.execute("insert into catalog.installed (checksum) values (%s)", (checksum(sql),))
+        return True
 
 
 def _check_encoding(connection: psycopg.Connection) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from app.console import complain, console, exit_when_told, run_until_told
 from app.database import Database
 from app.errors import CatalogError, InvalidInput
 from app.events import Event, Metadata
-from app.http.rows import Lines, Row
+from app.http.rows import LONGEST_ROW_BYTES, Lines, Row
 from app.importing import Arrivals, Imported, Importer
 from app.item import Command, CreateItem, Item, UserId
 from app.main import item_decider
@@ -28,6 +29,9 @@ from app.settings import Settings, read_settings
 
 CHUNK_BYTES = 64 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+"""As JSON has it."""
 
 STORING = -1
 
@@ -80,13 +84,21 @@ def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
 
     with importer.arrivals() as arrivals, telling_progress(_size(file)) as tell:
         began, read = monotonic(), 0
-        for read, item in enumerate(items_of(file), 1):
+        for read, item in enumerate(_readable(items_of(file)), 1):
             arrivals.add(item)
             if read % 1000 == 0:
                 tell(f"{read:,} items read, {read / (monotonic() - began):,.0f}/s", _place(file))
         if read:
             tell(f"storing {read:,} items", STORING)
         return run_until_told(store(arrivals), INTERRUPTED)
+
+
+def _readable(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
+    """Raises InvalidInput where the file cannot be read any further."""
+    try:
+        yield from items
+    except OSError as error:
+        raise InvalidInput(f"The file cannot be read: {error.strerror}.") from error
 
 
 def _with_one_connection(settings: Settings) -> Settings:
@@ -100,8 +112,7 @@ def items_of(file: BinaryIO) -> Iterator[CreateItem]:
         buffered.read(len(BYTE_ORDER_MARK))
     beginning = buffered.peek(1).lstrip()
     rows = _lines(buffered) if beginning.startswith((b"{", b"[")) or not beginning else _csv_rows(buffered)
-    for row in rows:
-        yield row.decode(CreateItem)
+    yield from (row.decode(CreateItem) for row in rows)
 
 
 def _lines(file: io.BufferedReader) -> Iterator[Row]:
@@ -114,7 +125,7 @@ def _lines(file: io.BufferedReader) -> Iterator[Row]:
 def _csv_rows(file: io.BufferedReader) -> Iterator[Row]:
     """Each as the line of NDJSON that says the same; numbered by the line it begins in."""
     text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(_short_lines(text), strict=True)
     names: list[str] | None = None
     while True:
         number = reader.line_num + 1
@@ -124,21 +135,33 @@ def _csv_rows(file: io.BufferedReader) -> Iterator[Row]:
             return
         except csv.Error as error:
             raise _refused(number, f"It is not CSV: {error}.") from None
+        if not values:
+            continue
         if names is None:
-            names = _header(values)
-        elif values:
+            names = _header(values, number)
+        else:
             yield Row("line", number, _as_json(names, values, number))
 
 
-def _header(names: list[str]) -> list[str]:
+def _short_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Raises csv.Error at one that nobody means, before it fills the memory."""
+    while line := text.readline(LONGEST_ROW_BYTES + 1):
+        if len(line) > LONGEST_ROW_BYTES:
+            raise csv.Error(f"a line is longer than {LONGEST_ROW_BYTES} characters")
+        yield line
+
+
+def _header(names: list[str], number: int) -> list[str]:
     known = {field.name: field.required for field in msgspec.structs.fields(CreateItem)}
     for name in names:
         if name not in known:
-            raise _refused(1, f"There is no field {tables.plain(name)!r}; the first line names {', '.join(known)}.")
+            raise _refused(
+                number, f"There is no field {tables.plain(name)!r}; the first line names {', '.join(known)}."
+            )
         if names.count(name) > 1:
-            raise _refused(1, f"The field {name} is named twice.")
+            raise _refused(number, f"The field {name} is named twice.")
     if missing := [name for name, required in known.items() if required and name not in names]:
-        raise _refused(1, f"It does not name {', '.join(missing)}.")
+        raise _refused(number, f"It does not name {', '.join(missing)}.")
     return names
 
 
@@ -159,10 +182,7 @@ def _as_json(names: list[str], values: list[str], number: int) -> bytes:
 
 def _number(text: str) -> float | str:
     """What is no number stays a text, and is refused as one."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return float(text) if NUMBER.fullmatch(text.strip()) else text
 
 
 def _refused(number: int, detail: str) -> CatalogError:

@@ -6,8 +6,8 @@ and what is refused on the way has not been stored. `append_new_streams` in sche
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -28,6 +28,7 @@ S = TypeVar("S")
 KEPT_IN_MEMORY_BYTES = 1024 * 1024
 CHUNK_BYTES = 256 * 1024
 STORED_WITHIN_SECONDS = 900.0
+ARRIVING_AT_ONCE = 4
 
 ARRIVING = "create temporary table arriving (event jsonb not null) on commit drop"
 COPY = "copy arriving from stdin"
@@ -63,7 +64,8 @@ class Arrivals(Generic[C, S, E]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written is tried once more
+            self._file.close()
 
     def add(self, command: C) -> None:
         """One more new stream. Raises what `decide` refuses with, and Unavailable if there is no room left."""
@@ -71,22 +73,30 @@ class Arrivals(Generic[C, S, E]):
         self.counts[tag_of(type(event))] += 1
         # Of all that COPY's text format gives a meaning, JSON without white space has only the backslash.
         line = msgspec.json.encode(event).replace(b"\\", b"\\\\") + b"\n"
-        try:
+        with _room():
             self._file.write(line)
-        except OSError as full:
-            raise Unavailable(f"There is no room for the import: {full.strerror}; nothing was stored.") from full
 
     async def copy_to(self, connection: AsyncConnection) -> None:
         """Into the temporary table that `append_new_streams` reads."""
         await connection.execute(ARRIVING)
-        self._file.seek(0)
+        with _room():
+            self._file.seek(0)
         async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
             while chunk := self._file.read(CHUNK_BYTES):
                 await copy.write(chunk)
 
 
+@contextmanager
+def _room() -> Iterator[None]:
+    """Raises Unavailable if the temporary file finds none."""
+    try:
+        yield
+    except OSError as full:
+        raise Unavailable(f"There is no room for the import: {full.strerror}; nothing was stored.") from full
+
+
 class Importer(Generic[C, S, E]):
-    """One import at a time is stored, so that it takes one connection from the others at most."""
+    """A few imports may arrive at a time; one is stored, so that it takes one connection from the others at most."""
 
     def __init__(
         self,
@@ -99,9 +109,19 @@ class Importer(Generic[C, S, E]):
         self._decider = decider
         self._after_import = after_import
         self._turn = asyncio.Lock()
+        self._arriving = 0
 
-    def arrivals(self) -> Arrivals[C, S, E]:
-        return Arrivals(self._decider)
+    @contextmanager
+    def arrivals(self) -> Iterator[Arrivals[C, S, E]]:
+        """What one import begins with. Raises Unavailable while too many others arrive, whose files fill the disk."""
+        if self._arriving >= ARRIVING_AT_ONCE:
+            raise Unavailable("Too many imports arrive just now; nothing was stored. Try again.")
+        self._arriving += 1
+        try:
+            with Arrivals(self._decider) as arrivals:
+                yield arrivals
+        finally:
+            self._arriving -= 1
 
     async def store(self, arrivals: Arrivals[C, S, E], metadata: Metadata) -> Imported:
         """All of them or none. Raises NothingToImport, and Unavailable if the database is away."""

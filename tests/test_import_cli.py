@@ -1,8 +1,10 @@
 """`catalog import`: from NDJSON and CSV, a file or a pipe; all items or none, and which line is why."""
 
 import json
+import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,10 @@ BAD = [
         HEADER + ROW.replace("plain", '"a\nb"') + ROW.replace("51,7", "91,7"),
         "Line 4: location_lat: Expected `float` <= 90.0.",
     ),
+    (HEADER + ROW.replace("51,7", "5_1,7"), "Line 2: location_lat: Expected `float`, got `str`."),
+    (HEADER + ROW.replace("51,7", "٥,7"), "Line 2: location_lat: Expected `float`, got `str`."),
+    (HEADER + "a," * 40_000, "Line 2: It is not CSV: a line is longer than 65536 characters."),
+    ("\n\n" + HEADER + ROW + "x", "Line 5: It has 1 values"),
     (HEADER + ROW.replace(",active", ""), "Line 2: It has 7 values, and the first line 8 names."),
     (HEADER + ROW + 'alice,"Spade', "Line 3: It is not CSV: unexpected end of data."),
     (HEADER.replace("name", "nme") + ROW, "Line 1: There is no field 'nme';"),
@@ -109,6 +115,30 @@ def test_a_bad_line_is_named_and_nothing_stored(
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert said(conninfo, "import", str(file), status=1).startswith(f"catalog: {reason}")
     assert stored(connection) == []
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(conninfo: str) -> None:
+    """This one fails at its first byte, which nothing is mapped at."""
+    assert said(conninfo, "import", "/proc/self/mem", status=1).startswith("catalog: The file cannot be read: ")
+
+
+def test_without_room_for_what_arrives_nothing_is_stored(
+    connection: psycopg.Connection, conninfo: str, file: Path
+) -> None:
+    file.write_text((json.dumps(an_item()) + "\n") * 8_000)
+    import_ = [sys.executable, "-m", "app.cli", "import", str(file)]
+    environment = {**os.environ, "DATABASE_URL": conninfo}
+    limited = ["sh", "-c", 'ulimit -f 64 && exec "$@"', "sh", *import_]
+    refused = subprocess.run(limited, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith("catalog: There is no room for the import: ")
+    assert stored(connection) == []
+
+
+def test_texts_are_utf_8_whatever_the_session_says(connection: psycopg.Connection, conninfo: str, file: Path) -> None:
+    file.write_text(json.dumps(an_item(name="Größe €"), ensure_ascii=False), encoding="utf-8")
+    assert catalog("import", str(file), DATABASE_URL=conninfo, PGCLIENTENCODING="LATIN1").returncode == 0
+    assert [item["name"] for item in stored(connection)] == ["Größe €"]
 
 
 def test_standard_input_is_a_file_too_and_progress_is_told_in_lines(conninfo: str) -> None:

@@ -1,6 +1,7 @@
 """Many items in one request, all or none."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ from litestar.di import NamedDependency
 from litestar.exceptions import InternalServerException
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
-from app.errors import Malformed
+from app.errors import Malformed, Unavailable
 from app.events import Event
+from app.feed import Feed
 from app.http.answers import encoded
 from app.http.bodies import NotJson
 from app.http.problems import refuses
@@ -19,6 +21,10 @@ from app.http.rows import Elements, Lines, Rows
 from app.http.system import GivenSchema, json_schema
 from app.importing import Imported, Importer
 from app.item import Command, CreateItem, Item
+from app.tasks import end
+
+CHUNK_BYTES = 64 * 1024
+SILENT_SECONDS = 30.0
 
 ItemImporter = Importer[Command, Item, Event]
 
@@ -46,7 +52,11 @@ class ItemImport(Controller):
 
     @post(status_code=200, summary="Import many items", operation_class=Importing, responses=refuses(413, 415))
     async def import_items(
-        self, request: Request[Any, Any, Any], importer: NamedDependency[ItemImporter], user_id: UserId = "demo-user"
+        self,
+        request: Request[Any, Any, Any],
+        importer: NamedDependency[ItemImporter],
+        feed: NamedDependency[Feed],
+        user_id: UserId = "demo-user",
     ) -> Response[Imported]:
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""
@@ -57,7 +67,8 @@ class ItemImport(Controller):
                     arrivals.add(row.decode(CreateItem))
             for row in rows.end():
                 arrivals.add(row.decode(CreateItem))
-            imported = await importer.store(arrivals, metadata_of(request, user_id))
+            storing = importer.store(arrivals, metadata_of(request, user_id))
+            imported = await _while_somebody_waits(storing, request, feed.stopping)
         return encoded(imported, {"X-Position": str(imported.last_position)})
 
 
@@ -69,10 +80,59 @@ def rows_of(content_type: str | None) -> Rows:
     return ROWS[media_type]()
 
 
-async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """Raises Malformed if the client goes away before the end; nobody reads it, and it is no fault of ours."""
+async def _while_somebody_waits(
+    storing: Coroutine[Any, Any, Imported], request: Request[Any, Any, Any], stopping: asyncio.Event
+) -> Imported:
+    """What comes of it; called off, so that nothing is stored, once the client has gone or the service is to stop.
+
+    Raises Unavailable then. A client that has given up will try again, and must not find twice what it sent.
+    """
+    work = asyncio.create_task(storing)
+    reasons = [asyncio.create_task(_gone(request)), asyncio.create_task(_set(stopping))]
     try:
-        async for chunk in request.stream():
-            yield chunk
+        await asyncio.wait([work, *reasons], return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            await end(work)
+        if work.cancelled():
+            raise Unavailable("The import was called off; nothing was stored.")
+        return work.result()
+    finally:
+        for task in (work, *reasons):
+            await end(task)
+
+
+async def _gone(request: Request[Any, Any, Any]) -> None:
+    """Returns when the client has hung up, whose whole body is here."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body in large pieces, however small it arrives.
+
+    Raises Malformed if the client goes away before the end, or is silent, or its file would stay for ever.
+    """
+    gathered, size = [], 0
+    arriving = aiter(request.stream())
+    while (chunk := await next_chunk(arriving)) is not None:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= CHUNK_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)
+
+
+async def next_chunk(arriving: AsyncIterator[bytes]) -> bytes | None:
+    """None at the end."""
+    try:
+        async with asyncio.timeout(SILENT_SECONDS):
+            return await anext(arriving, None)
+    except TimeoutError:
+        raise Malformed(f"Nothing of the body came for {SILENT_SECONDS:g} seconds.") from None
     except InternalServerException as error:
         raise Malformed("The body ended before its end.") from error

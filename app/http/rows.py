@@ -14,6 +14,8 @@ S = TypeVar("S", bound=Struct)
 LONGEST_ROW_BYTES = 64 * 1024
 """As long as the body of a request about one item may be."""
 
+BLANKS = b" \t\r\n"
+"""What JSON has for white space."""
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
 """A whole string, the beginning of one that goes on in the next chunk, or what makes the structure."""
 
@@ -42,7 +44,10 @@ class Row(Struct, frozen=True):
 
 
 class Rows(Protocol):
-    """Takes a body apart, chunk by chunk; keeps no more than one item and one chunk."""
+    """Takes a body apart, chunk by chunk; keeps no more than one item and one chunk.
+
+    Each chunk costs as much as what is kept; so give it large ones.
+    """
 
     def feed(self, chunk: bytes) -> Iterator[Row]:
         """The rows that end in this chunk. Raises CatalogError for one that is too long."""
@@ -63,6 +68,8 @@ class Lines:
         for line in whole:
             yield from self._line(line)
         if len(self._rest) > LONGEST_ROW_BYTES:
+            self._rest = self._rest.strip(BLANKS) or b" "
+        if len(self._rest) > LONGEST_ROW_BYTES:
             yield from self._line(self._rest)
 
     def end(self) -> Iterator[Row]:
@@ -70,7 +77,7 @@ class Lines:
 
     def _line(self, line: bytes) -> Iterator[Row]:
         self._number += 1
-        if line.strip():
+        if line := line.strip(BLANKS):
             yield Row("line", self._number, line)
 
 
@@ -106,31 +113,34 @@ class Elements:
                 self._depth -= 1
         else:
             looked_at = len(text)
-        self._rest, self._looked_at = text[begin:], looked_at - begin
-        if len(self._rest) > LONGEST_ROW_BYTES:
+        rest = text[begin:]
+        self._rest = rest.lstrip(BLANKS) if len(rest) > LONGEST_ROW_BYTES else rest
+        self._looked_at = max(0, looked_at - begin - (len(rest) - len(self._rest)))
+        if len(self._rest.rstrip(BLANKS)) > LONGEST_ROW_BYTES:
             yield Row("index", self._index, self._rest)
 
     def _open(self, token: bytes, before: bytes) -> None:
         if self._closed:
             raise Malformed("Something follows the array of items.")
-        if token != b"[" or before.strip():
+        if token != b"[" or before.strip(BLANKS):
             raise Malformed("The body must be a JSON array of items.")
         self._depth = 1
 
     def _element(self, content: bytes, is_last: bool) -> Iterator[Row]:
+        content = content.strip(BLANKS)
         if is_last:
             self._depth, self._closed = 0, True
-        if content.strip() or self._index or not is_last:
+        if content or self._index or not is_last:
             yield Row("index", self._index, content)
             self._index += 1
 
     def end(self) -> Iterator[Row]:
-        if not self._closed and (self._depth or self._rest.strip()):
+        if not self._closed and (self._depth or self._rest.strip(BLANKS)):
             if self._depth == 0:
                 raise Malformed("The body must be a JSON array of items.")
             raise Malformed("The body ends before its array does.", index=self._index)
         if not self._closed:
             raise Malformed("The body is empty; it must be a JSON array of items.")
-        if self._rest.strip():
+        if self._rest.strip(BLANKS):
             raise Malformed("Something follows the array of items.")
         yield from ()

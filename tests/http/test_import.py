@@ -1,14 +1,22 @@
 """Many items in one request: what is stored is what creating each would have stored; what is refused stores nothing."""
 
+import asyncio
 import json
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from app.errors import Malformed
+from app.http import imports
+from app.http.imports import next_chunk
+from app.http.server import STOPS_WITHIN_SECONDS
+from app.importing import ARRIVING_AT_ONCE
 from tests.conftest import running_service
 from tests.http.shapes import assert_problem, events_of, types_of
 from tests.items import an_item, created, some_name
@@ -92,7 +100,7 @@ BAD_LINES = [
     (json.dumps(an_item(colour="red")).encode(), 422, "colour: There is no such field."),
     (json.dumps(an_item()).replace("52.52", "1e999").encode(), 422, "location_lat: "),
     (json.dumps(an_item()).replace("52.52", "NaN").encode(), 400, "The item is not JSON"),
-    (json.dumps(an_item(description="é" * 5000)).encode() + b" " * 65536, 422, "It is longer than 65536 bytes."),
+    (b"{" + b" " * 65536 + json.dumps(an_item()).encode()[1:], 422, "It is longer than 65536 bytes."),
 ]
 
 
@@ -148,8 +156,9 @@ def test_a_parameter_that_means_nothing_is_refused(api: httpx.Client) -> None:
 
 @pytest.fixture
 def small(conninfo: str) -> Iterator[httpx.Client]:
-    """A service with one connection, which takes 1 MiB at most."""
+    """A service with one connection, which takes 1 MiB at most and is patient."""
     settings = {"CATALOG_IMPORT_LIMIT_MIB": "1", "CATALOG_POOL_SIZE": "1", "CATALOG_PROJECTOR": "off"}
+    settings |= {"CATALOG_LOCK_TIMEOUT_SECONDS": "60", "CATALOG_STATEMENT_TIMEOUT_SECONDS": "60"}
     with (
         running_service({"DATABASE_URL": conninfo, **settings}) as (url, _),
         httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client,
@@ -190,3 +199,94 @@ def test_a_slow_upload_holds_nothing_and_one_that_breaks_off_stores_nothing(
     eventually(lambda: small.get("/stats").json()["total_items"] == 3, "three items")
     page = httpx.get(str(small.base_url).replace("/api/v2/", "/metrics")).text
     assert not [line for line in page.splitlines() if line.startswith("http_requests_total") and 'status="500"' in line]
+
+
+WAITING_IMPORTS = """
+select count(*)
+from pg_stat_activity
+where query like '%%append_new_streams(%%'
+    and state = 'active'
+    and pid <> pg_backend_pid()
+    and datname = current_database()
+"""
+
+
+@contextmanager
+def kept_from_storing(connection: psycopg.Connection) -> Iterator[Callable[[], int]]:
+    """Imports wait at the append gate; gives how many do."""
+    connection.execute("select pg_advisory_lock(catalog.append_gate())")
+    try:
+        yield lambda: int(one(connection, WAITING_IMPORTS))
+    finally:
+        connection.execute("select pg_advisory_unlock(catalog.append_gate())")
+
+
+def send_one(api: httpx.Client) -> httpx.Response:
+    with httpx.Client(base_url=api.base_url, timeout=60) as client:
+        return client.post("/items/import", content=lines([an_item()]), headers=NDJSON)
+
+
+def test_an_import_whose_client_has_gone_is_called_off(small: httpx.Client, connection: psycopg.Connection) -> None:
+    """It will be sent again, and must not be there twice."""
+    body = lines([an_item()])
+    head = (
+        f"POST /api/v2/items/import HTTP/1.1\r\nHost: {small.base_url.host}\r\n"
+        f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with kept_from_storing(connection) as waiting:
+        with socket.create_connection((small.base_url.host, small.base_url.port or 0)) as impatient:
+            impatient.sendall(head.encode() + body)
+            eventually(lambda: waiting() == 1, "it is about to be stored")
+        eventually(lambda: waiting() == 0, "it is not any more")
+    assert small.get("/stats").json()["total_items"] == 0
+    assert send_one(small).json()["created"] == 1
+
+
+def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, connection: psycopg.Connection) -> None:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        running_service(
+            {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off", "CATALOG_LOCK_TIMEOUT_SECONDS": "60"}
+        ) as (url, process),
+        httpx.Client(base_url=f"{url}/api/v2") as api,
+        kept_from_storing(connection) as waiting,
+    ):
+        sent = pool.submit(send_one, api)
+        eventually(lambda: waiting() == 1, "it is about to be stored")
+        process.terminate()
+        problem = assert_problem(sent.result(), 503)
+        assert problem["detail"] == "The import was called off; nothing was stored."
+        assert process.wait(STOPS_WITHIN_SECONDS) == 0
+    assert one(connection, "select count(*) from catalog.events") == 0
+
+
+def test_a_few_imports_arrive_at_a_time_and_others_are_told_to_come_back(
+    small: httpx.Client, connection: psycopg.Connection
+) -> None:
+    with ThreadPoolExecutor(ARRIVING_AT_ONCE) as pool, kept_from_storing(connection) as waiting:
+        first = pool.submit(send_one, small)
+        eventually(lambda: waiting() == 1, "the first is about to be stored")
+        others = [pool.submit(send_one, small) for _ in range(ARRIVING_AT_ONCE - 1)]
+        eventually(lambda: send_one_is_refused(small), "all places are taken")
+    assert [sent.result().status_code for sent in (first, *others)] == [200] * ARRIVING_AT_ONCE
+
+
+def send_one_is_refused(api: httpx.Client) -> bool:
+    """Whether there is no place; a request that got one gives it up at once, by its body."""
+    refused = httpx.post(f"{api.base_url}items/import", content=b"nonsense", headers=NDJSON, timeout=30)
+    return refused.status_code == 503
+
+
+def test_a_client_that_is_silent_in_the_middle_of_its_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async def read() -> None:
+        arriving = silent()
+        assert await next_chunk(arriving) == b"{"
+        monkeypatch.setattr(imports, "SILENT_SECONDS", 0.01)
+        await next_chunk(arriving)
+
+    with pytest.raises(Malformed):
+        asyncio.run(read())

@@ -74,3 +74,21 @@ def test_a_row_that_never_ends_is_refused_and_not_kept(kind: type[Rows]) -> None
     with pytest.raises(CatalogError, match=r"(Line 2|Index 1): It is longer than 65536 bytes") as refused:
         row.decode(CreateItem)
     assert refused.value.status == 422
+
+
+@pytest.mark.parametrize("body", [b"[%b1]", b"[1,%b2]", b"[1]%b", b"[1%b]"], ids=["first", "between", "after", "last"])
+def test_white_space_around_the_elements_may_be_as_long_as_one_likes(body: bytes) -> None:
+    blanks = b" \n" * LONGEST_ROW_BYTES
+    found = rows_in(Elements(), body % blanks, [*range(0, 3 * LONGEST_ROW_BYTES, LONGEST_ROW_BYTES // 2)])
+    assert [row.content for row in found] == [b"1", b"2"][: len(found)]
+    assert len(found) == 1 + (b"," in body)
+
+
+def test_a_blank_line_may_be_as_long_as_one_likes_and_counts_as_one() -> None:
+    lines = Lines()
+    kept = 0
+    for _ in range(40):
+        assert list(lines.feed(b" " * LONGEST_ROW_BYTES)) == []
+        kept = max(kept, len(lines._rest))
+    assert kept <= LONGEST_ROW_BYTES
+    assert [row.number for row in [*lines.feed(b"\n{}"), *lines.end()]] == [2]
