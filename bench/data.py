@@ -4,7 +4,6 @@ Streams of very unequal length, interleaved; most changes are a status or a smal
 as skewed as in life; all of it in one town.
 """
 
-import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,8 +15,9 @@ import msgspec
 import psycopg
 
 from app.events import Status
+from bench.measure import SMALL, following
 
-ITEMS = 10_000 if os.environ.get("SCALE") == "small" else 100_000
+ITEMS = 10_000 if SMALL else 100_000
 SEED = 2026
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 YEAR_SECONDS = 365 * 86_400.0
@@ -26,7 +26,7 @@ LIFE_SECONDS = 60 * 86_400.0
 CHANGES = 8.6
 """The mean number of changes to an item; busy ones apart."""
 BUSY = {5_000: 1_000, 50_000: 10_000}
-"""Every 5,000th item has a thousand events, every 50,000th ten thousand."""
+"""Every 5,000th item has a thousand events, every 50,000th ten thousand; none has more than there are items."""
 
 TOWN = (52.52, 13.405)
 """Latitude and longitude of its middle."""
@@ -45,7 +45,7 @@ def fill(connection: psycopg.Connection, items: int = ITEMS) -> int:
     last: dict[int, tuple[int, datetime]] = {}
     columns = "event_id, stream_id, version, type, data, metadata, recorded_at"
     with connection.cursor().copy(f"copy catalog.events ({columns}) from stdin".encode()) as copy:
-        for stream_id, version, recorded_at, kind, data in events(items):
+        for stream_id, version, recorded_at, kind, data in following(events(items), items * 10, "the log"):
             copy.write_row((uuid4(), stream_id, version, kind, data, '{"user_id": "bench"}', recorded_at))
             last[stream_id] = version, recorded_at
     with connection.cursor().copy("copy catalog.streams (stream_id, version, recorded_at) from stdin") as copy:
@@ -74,7 +74,7 @@ def _when(chance: random.Random, items: int) -> Iterator[tuple[float, int]]:
         life = min(chance.expovariate(1 / LIFE_SECONDS), YEAR_SECONDS - created)
         changes = int(chance.expovariate(1 / (CHANGES + 0.5)))
         for every, events_of_it in BUSY.items():
-            if stream_id % every == 7:
+            if stream_id % every == 7 and events_of_it <= items:
                 changes, life = events_of_it - 1, YEAR_SECONDS - created
         yield created, stream_id
         for _ in range(changes):
