@@ -49,16 +49,12 @@ create table bare.items (id integer primary key, document jsonb not null);
 create sequence bare.ids;
 """
 INSERT = """
-insert into bare.events (event_id, stream_id, version, type, data, metadata, recorded_at)
-values (gen_random_uuid(), nextval('bare.ids'), 1, 'item_created', '{data}', '{{"user_id": "bench"}}', clock_timestamp());
+insert into bare.events (event_id, stream_id, version, type, recorded_at, data, metadata)
+values (gen_random_uuid(), nextval('bare.ids'), 1, 'item_created', clock_timestamp(), '{data}', '{metadata}')
 """
-INSERT_BOTH = """
-with event as (
-    insert into bare.events (event_id, stream_id, version, type, data, metadata, recorded_at)
-    values (gen_random_uuid(), nextval('bare.ids'), 1, 'item_created', '{data}', '{{"user_id": "bench"}}', clock_timestamp())
-    returning stream_id, data
-)
-insert into bare.items select stream_id, data from event returning document;
+INSERT_BOTH = f"""
+with event as ({INSERT} returning stream_id, data)
+insert into bare.items select stream_id, data from event returning document
 """
 APPEND = "select documents from catalog.append_to_stream(null, null, %s, %s)"
 
@@ -148,11 +144,12 @@ def theirs(catalog: peer.PeerCatalog, items: Sequence[UUID], turns: Iterator[int
 
 def pgbench(conninfo: str, statement: str, at_once: int) -> Way:
     """One statement over and over by the server's own load generator: its clock, and its log of every latency."""
-    data = msgspec.json.encode(SPADE).decode()
+    data, metadata = msgspec.json.encode(SPADE).decode(), msgspec.json.encode(BENCH).decode()
 
     def run() -> Sample:
         with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "script.sql").write_text(" ".join(statement.format(data=data).split()))
+            filled = statement.format(data=data, metadata=metadata)
+            (Path(folder) / "script.sql").write_text(f"{' '.join(filled.split())};")
             program = [str(embedded_binaries() / "pgbench"), "--no-vacuum", "--protocol=prepared", "--log"]
             load = [f"--client={at_once}", f"--transactions={COMMANDS // at_once}", "--file=script.sql"]
             subprocess.run([*program, *load, conninfo], cwd=folder, check=True, capture_output=True)

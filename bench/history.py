@@ -24,8 +24,8 @@ from bench.rows import Report, reporting
 from projections.items import Item, Items
 
 ITEMS = 1_000 if SMALL else 10_000
-COMMANDS = 400 if SMALL else 800
-ROUNDS = 5 if SMALL else 9
+COMMANDS = 100 if SMALL else 800
+ROUNDS = 3 if SMALL else 9
 AT_ONCE = (1, 4)
 
 APPEND = "select documents from catalog.append_to_stream(%s, null, %s, %s)"
@@ -114,15 +114,18 @@ async def _run(way: Callable[[], Awaitable[None]], at_once: int) -> None:
 
 
 def main() -> None:
-    with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
-        with reporting("history", connection) as report:
-            forgetful, temporal = another_database(conninfo, "forgetful"), another_database(conninfo, "temporal")
-            prepare(forgetful, Forgetful)
-            prepare(temporal, Items)
-            bare = another_database(conninfo, "bare", "temporal")
-            drop_indexes(bare)
-            ways = {"without history (floor)": forgetful, "history without its indexes": bare, "history": temporal}
-            asyncio.run(measure(report, ways))
+    with (
+        a_database() as conninfo,
+        psycopg.connect(conninfo, autocommit=True) as connection,
+        reporting("history", connection) as report,
+    ):
+        forgetful, temporal = another_database(conninfo, "forgetful"), another_database(conninfo, "temporal")
+        prepare(forgetful, Forgetful)
+        prepare(temporal, Items)
+        bare = another_database(conninfo, "bare", "temporal")
+        drop_indexes(bare)
+        ways = {"without history (floor)": forgetful, "history without its indexes": bare, "history": temporal}
+        asyncio.run(measure(report, ways))
     console.print(f"{ITEMS:,} items. Medians of {ROUNDS} rounds of {COMMANDS} in turns, through a pool each.")
 
 

@@ -1,6 +1,6 @@
 """How fast is an import? Over HTTP and in SQL alone, against the floor: COPY of the same rows into bare tables.
 
-python -m bench.import_        100,000 items; SCALE=small: 5,000
+python -m bench.import_        100,000 items; SCALE=small: 3,000
 """
 
 import asyncio
@@ -17,11 +17,11 @@ import uvicorn
 from app.item import CreateItem, decide
 from app.main import create_app
 from app.settings import Settings
-from bench.data import events
-from bench.measure import SMALL, a_database, console, following, in_turns
+from bench.data import new_items
+from bench.measure import SMALL, a_database, console, in_turns
 from bench.rows import reporting
 
-ITEMS = 5_000 if SMALL else 100_000
+ITEMS = 3_000 if SMALL else 100_000
 ROUNDS = 3
 CHUNK_BYTES = 64 * 1024
 
@@ -37,14 +37,8 @@ SAMPLE_ITEMS = (
 )
 
 
-def some_items(number: int) -> list[CreateItem]:
-    """The items of `bench.data`, as they were created."""
-    created = (data for _, _, _, kind, data in events(number) if kind == "item_created")
-    return [msgspec.json.decode(data, type=CreateItem) for data in following(created, number, "the items")]
-
-
 def main() -> None:
-    items = some_items(ITEMS)
+    items = [msgspec.convert(fields, CreateItem) for fields in new_items(ITEMS)]
     body = b"".join(msgspec.json.encode(item) + b"\n" for item in items)
     arriving = b"".join(
         msgspec.json.encode(event).replace(b"\\", b"\\\\") + b"\n" for item in items for event in decide(item, None)

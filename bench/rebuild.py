@@ -194,13 +194,16 @@ def _parent(stat: Path) -> int:
 
 
 def main() -> None:
-    with a_database() as conninfo, psycopg.connect(conninfo, dbname="postgres", autocommit=True) as connection:
-        with reporting("rebuild", connection) as report:
-            logs = [a_log(conninfo, items) for items in SIZES]
-            few, fewer = (a_log_of_the_peer(conninfo, items) for items in (PEER_ITEMS, RUNNER_ITEMS))
-            measure(report, logs, few, fewer)
-            look_at_memory(report, logs[-1])
-            check(report, logs[-1])
+    with (
+        a_database() as conninfo,
+        psycopg.connect(conninfo, dbname="postgres", autocommit=True) as connection,
+        reporting("rebuild", connection) as report,
+    ):
+        logs = [a_log(conninfo, items) for items in SIZES]
+        few, fewer = (a_log_of_the_peer(conninfo, items) for items in (PEER_ITEMS, RUNNER_ITEMS))
+        measure(report, logs, few, fewer)
+        look_at_memory(report, logs[-1])
+        check(report, logs[-1])
     console.print(f"Medians of {ROUNDS} rounds in turns.")
 
 

@@ -6,7 +6,8 @@ The peer is `eventsourcing`, which reads the same events from its own log and fo
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -16,57 +17,53 @@ from psycopg.types.json import set_json_loads
 from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, recorded
 from bench import peer
 from bench.append import SPADE
+from bench.data import BEGAN, Happened, store
 from bench.measure import SMALL, a_database, another_database, console, in_turns, sampled
 from bench.rows import Report, reporting
 from projections.items import Items
 
 SIZES = (10, 100, 1_000, 10_000)
 ROUNDS = 3 if SMALL else 31
-AT_ONCE = 100
-"""So many changes are one append: fewer, and every one would wait for the disk."""
-
-CREATE = 'select stream_id from catalog.append_to_stream(null, null, %s, \'{"user_id": "bench"}\')'
-CHANGE = 'select catalog.append_to_stream(%s, null, %s, \'{"user_id": "bench"}\')'
 FOLD = "select document from catalog.fold_items(%s)"
 
 
-def events(number: int) -> list[dict[str, Any]]:
-    """What happens to a spade, its creation first."""
-    return [{"type": "item_created", **msgspec.to_builtins(SPADE)}, *map(_change, range(2, number + 1))]
+def events(number: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What happens to a spade, its creation first: types and data."""
+    yield "item_created", msgspec.to_builtins(SPADE)
+    for change in range(2, number + 1):
+        match change % 5:
+            case 0:
+                yield "item_status_changed", {"old_status": "active", "new_status": "swapped", "reason": None}
+            case 1:
+                changes = {"category": f"category {change}"}
+                yield "item_updated", {"changes": changes, "previous_values": {"category": "x"}}
+            case _:
+                changes = {"name": f"Spade {change}"}
+                yield "item_updated", {"changes": changes, "previous_values": {"name": "x"}}
 
 
-def _change(number: int) -> dict[str, Any]:
-    match number % 5:
-        case 0:
-            return {"type": "item_status_changed", "old_status": "active", "new_status": "swapped", "reason": None}
-        case 1:
-            changes, before = {"category": f"category {number}"}, {"category": "x"}
-        case _:
-            changes, before = {"name": f"Spade {number}"}, {"name": "x"}
-    return {"type": "item_updated", "changes": changes, "previous_values": before}
+def ours(connection: psycopg.Connection, number: int) -> int:
+    """The stream with so many events: it has their number as its id."""
+    happened: Iterator[Happened] = (
+        (number, version, BEGAN + timedelta(minutes=version), kind, json.dumps(data))
+        for version, (kind, data) in enumerate(events(number), start=1)
+    )
+    store(connection, happened)
+    return number
 
 
-def ours(connection: psycopg.Connection, happened: list[dict[str, Any]]) -> int:
-    """The stream in which it is stored."""
-    (stream_id,) = connection.execute(CREATE, (json.dumps(happened[:1]),)).fetchone() or (0,)
-    for start in range(1, len(happened), AT_ONCE):
-        connection.execute(CHANGE, (stream_id, json.dumps(happened[start : start + AT_ONCE])))
-    connection.execute("vacuum analyze catalog.events")
-    return int(stream_id)
-
-
-def theirs(catalog: peer.PeerCatalog, happened: list[dict[str, Any]]) -> Callable[[], object]:
+def theirs(catalog: peer.PeerCatalog, number: int) -> Callable[[], object]:
     """How the peer folds the same."""
-    item = peer.PeerItem(**{field: value for field, value in happened[0].items() if field != "type"})
-    for each in happened[1:]:
-        peer.happened(item, each["type"], {field: value for field, value in each.items() if field != "type"})
+    (_, created), *changes = events(number)
+    item = peer.PeerItem(**created)
+    for kind, data in changes:
+        peer.happened(item, kind, data)
     peer.store_many(catalog, item)
     return lambda: catalog.repository.get(item.id)
 
 
 def replay(report: Report, connection: psycopg.Connection, catalog: peer.PeerCatalog, number: int) -> None:
-    happened = events(number)
-    stream_id, fold_theirs = ours(connection, happened), theirs(catalog, happened)
+    stream_id, fold_theirs = ours(connection, number), theirs(catalog, number)
     items = Items()
 
     def read() -> list[tuple[Any, ...]]:
