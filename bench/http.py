@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from subprocess import PIPE, STDOUT
@@ -91,7 +91,7 @@ def writings(service: int, bare: int, pasts: list[tuple[int, str]]) -> Ways:
     }
 
 
-def measure(report: Report, title: str, ways: Ways, connection: psycopg.Connection) -> None:
+def measure(report: Report, title: str, ways: Ways, connection: psycopg.Connection, peers: Sequence[str] = ()) -> None:
     """All ways in turns, first as fast as they go, then each at half of that; every way once before it counts."""
     at_most, at_half = _no_samples(ways), _no_samples(ways)
     with progress((2 * ROUNDS + 1) * len(at_most)) as step:
@@ -111,7 +111,7 @@ def measure(report: Report, title: str, ways: Ways, connection: psycopg.Connecti
     for connections in CONNECTIONS:
         question = f"{title}, {connections} connection{'s' if connections > 1 else ''}"
         sizes = {"items": ITEMS, "connections": connections}
-        report.loads(f"{question}, {SATURATED}", _of(at_most, connections), "requests", sizes=sizes)
+        report.loads(f"{question}, {SATURATED}", _of(at_most, connections), "requests", peers=peers, sizes=sizes)
         report.loads(f"{question}, {CONSTANT}", _of(at_half, connections), "requests", compared=False, sizes=sizes)
 
 
@@ -153,7 +153,7 @@ def main() -> None:
         ):
             _wait_for_the_background(connection)
             started, used = time.perf_counter(), time.process_time()
-            measure(report, "Reading", readings(service, bare, pasts), connection)
+            measure(report, "Reading", readings(service, bare, pasts), connection, peers=["GET item"])
             measure(report, "Writing", writings(service, bare, pasts), connection)
             busy = (time.process_time() - used) / (time.perf_counter() - started)
     console.print(
