@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from uuid import UUID
 
@@ -30,17 +30,18 @@ from app.main import item_decider
 from app.postgres import embedded_binaries
 from app.settings import Settings
 from bench import peer
+from bench.data import new_items
 from bench.load import Sample
 from bench.measure import SMALL, a_database, another_database, console, sampled
 from bench.rows import Report, reporting
 
-COMMANDS = 160 if SMALL else 640
+COMMANDS = 96 if SMALL else 640
 ROUNDS = 3 if SMALL else 9
 AT_ONCE = (1, 4, 16)
 PEER_AT_ONCE = 4
 """More threads do not make the peer faster: it writes one at a time."""
-ITEMS = 400 if SMALL else 2_000
-"""How many items are updated, in turn; so those of one moment are different ones."""
+ITEMS = 200 if SMALL else 2_000
+"""How many items there are to begin with. They are updated in turn, so those of one moment are different ones."""
 
 TABLES = """
 create schema bare;
@@ -68,6 +69,7 @@ SPADE = CreateItem(
     owner_id="alice",
 )
 BENCH = Metadata(user_id="bench")
+NEW = [msgspec.convert(fields, CreateItem) for fields in new_items(ITEMS)]
 
 Way = Callable[[], Sample]
 
@@ -80,18 +82,19 @@ class Ours:
         self.loop = loop
         self.handler = CommandHandler(database, item_decider)
         self.items: list[int] = []
-        self.created = (Jsonb([{"type": "item_created", **msgspec.to_builtins(SPADE)}]), Jsonb({"user_id": "bench"}))
+        self.new = cycle(NEW)
 
     async def fill(self) -> None:
-        for _ in range(ITEMS):
-            self.items.append((await self.handler.handle(SPADE, BENCH)).stream_id)
+        for item in NEW:
+            self.items.append((await self.handler.handle(item, BENCH)).stream_id)
 
     async def append(self) -> None:
+        created = Jsonb([{"type": "item_created", **msgspec.to_builtins(next(self.new))}])
         async with self.database.connection() as connection:
-            await connection.execute(APPEND, self.created, prepare=True)
+            await connection.execute(APPEND, (created, Jsonb({"user_id": "bench"})), prepare=True)
 
     async def create(self) -> None:
-        await self.handler.handle(SPADE, BENCH)
+        await self.handler.handle(next(self.new), BENCH)
 
     def update(self) -> Callable[[], Awaitable[None]]:
         turns = count()
@@ -144,7 +147,7 @@ def theirs(catalog: peer.PeerCatalog, items: Sequence[UUID], turns: Iterator[int
 
 def pgbench(conninfo: str, statement: str, at_once: int) -> Way:
     """One statement over and over by the server's own load generator: its clock, and its log of every latency."""
-    data, metadata = msgspec.json.encode(SPADE).decode(), msgspec.json.encode(BENCH).decode()
+    data, metadata = msgspec.json.encode(NEW[0]).decode(), msgspec.json.encode(BENCH).decode()
 
     def run() -> Sample:
         with tempfile.TemporaryDirectory() as folder:
@@ -169,8 +172,7 @@ def _logged(log: str) -> Sample:
 
 
 async def measure(report: Report, conninfo: str, catalog: peer.PeerCatalog) -> None:
-    fields = msgspec.to_builtins(SPADE)
-    spades = [catalog.create(**fields) for _ in range(ITEMS)]
+    their_items = [catalog.create(**msgspec.to_builtins(item)) for item in NEW]
     turns = count()
     async with Database(conninfo, Settings(catalog_pool_size=max(AT_ONCE))) as database:
         ours = Ours(database, asyncio.get_running_loop())
@@ -185,7 +187,7 @@ async def measure(report: Report, conninfo: str, catalog: peer.PeerCatalog) -> N
                 "append_to_stream": ours.many(ours.append, at_once),
                 "handler: create an item": ours.many(ours.create, at_once),
                 "handler: update an item": ours.many(update, at_once),
-                peers: theirs(catalog, spades, turns, threads),
+                peers: theirs(catalog, their_items, turns, threads),
             }
             samples = await asyncio.to_thread(sampled, ways, ROUNDS)
             sizes = {"items": ITEMS, "at_once": at_once, "round": COMMANDS}

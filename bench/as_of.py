@@ -206,8 +206,11 @@ def main() -> None:
     with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
         register(connection, [Items, Owners])
         events = fill(connection)
-        for read_model in (Items, Owners):
-            asyncio.run(rebuild(conninfo, read_model))
+        with progress(events) as step:
+            for read_model in (Items, Owners):
+                asyncio.run(
+                    rebuild(conninfo, read_model, lambda told: step(f"{told.projection}, {told.phase}", told.done))
+                )
         connection.execute("vacuum")
         query = "select recorded_at from catalog.events order by position offset %s limit 1"
         instants = [

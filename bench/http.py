@@ -22,8 +22,8 @@ import uvloop
 
 from app.main import PROJECTIONS
 from app.projector import register
-from bench.append import SPADE
 from bench.bare import TABLES
+from bench.data import new_items
 from bench.load import Sample, Target, at_rate, request, saturate
 from bench.measure import SMALL, a_database, console, progress
 from bench.rows import Report, reporting
@@ -33,13 +33,10 @@ SLICE_SECONDS = 0.1 if SMALL else 0.5
 CONNECTIONS = (1, 16)
 ITEMS = 500
 API = "/api/v2"
+NEW = new_items(ITEMS)
 SATURATED, CONSTANT = "at saturation", "at half of that"
 
-FILL = """
-select stream_id
-from generate_series(1, %(items)s) as item
-cross join lateral catalog.append_to_stream(null, item - item, %(created)s, '{"user_id": "bench"}')
-"""
+FILL = "select catalog.append_to_stream(null, null, jsonb_build_array(item), %s) from unnest(%s::jsonb[]) as item"
 CHANGE = """
 select count(catalog.append_to_stream(stream_id, null, jsonb_build_array(jsonb_build_object(
     'type', 'item_updated', 'previous_values', jsonb_build_object('category', 'x'),
@@ -58,8 +55,8 @@ def fill(connection: psycopg.Connection) -> list[tuple[int, str]]:
     """Items with ten events each: their ids, and an instant in the middle of each one's past."""
     connection.execute(TABLES)
     register(connection, PROJECTIONS)
-    created = json.dumps([{"type": "item_created", **msgspec.to_builtins(SPADE)}])
-    connection.execute(FILL, {"items": ITEMS, "created": created})
+    created = [json.dumps({"type": "item_created", **item}) for item in NEW]
+    connection.execute(FILL, ('{"user_id": "bench"}', created))
     connection.execute(CHANGE)
     connection.execute("vacuum analyze")
     return connection.execute(HALFWAY).fetchall()
@@ -81,12 +78,12 @@ def readings(service: int, bare: int, pasts: list[tuple[int, str]]) -> Ways:
 
 
 def writings(service: int, bare: int, pasts: list[tuple[int, str]]) -> Ways:
-    body = msgspec.json.encode(SPADE)
+    bodies = [msgspec.json.encode(item) for item in NEW]
     names = [json.dumps({"name": f"Garden spade, number {number}"}).encode() for number in range(7)]
     updates = [request("PUT", f"{API}/items/{id}", name) for name in names for id, _ in pasts]
     return {
-        "bare, one statement (ceiling)": Target(bare, cycle([request("POST", "/items", body)])),
-        "POST item": Target(service, cycle([request("POST", f"{API}/items", body)])),
+        "bare, one statement (ceiling)": Target(bare, cycle([request("POST", "/items", body) for body in bodies])),
+        "POST item": Target(service, cycle([request("POST", f"{API}/items", body) for body in bodies])),
         "PUT item": Target(service, cycle(updates)),
     }
 

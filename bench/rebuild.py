@@ -3,7 +3,8 @@
 python -m bench.rebuild        logs up to a million events; SCALE=large: five million; SCALE=small: thirty thousand
 
 Each rebuild runs in a process of its own, and its memory is looked at in a run that is not timed. The peer,
-`eventsourcing`, has a smaller log of the same kind; what is compared with it is the time for each event.
+`eventsourcing`, has a smaller log of the same kind; what is compared with it is the time for each event. It folds in
+Python, on one core; a rebuild has Postgres fold, on two.
 """
 
 import asyncio
@@ -25,14 +26,14 @@ from app.table_sql import create
 from app.verify import verify
 from bench import peer
 from bench.data import fill
-from bench.measure import SCALE, SMALL, a_database, another_database, console, sampled
+from bench.measure import SCALE, SMALL, a_database, another_database, console, progress, sampled
 from bench.rebuilding import READ_MODELS, Bare, rebuilt
 from bench.rows import Report, reporting
 from projections.categories import Categories
 from projections.items import Items
 from projections.owners import Owners
 
-ROUNDS = 2 if SMALL else 3
+ROUNDS = 1 if SMALL else 3
 SIZES = {"small": (300, 3_000), "full": (1_000, 10_000, 100_000), "large": (10_000, 100_000, 500_000)}[SCALE]
 """Items; each has some ten events."""
 PEER_ITEMS = 200 if SMALL else 10_000
@@ -133,22 +134,26 @@ def measure(report: Report, logs: list[Log], few: PeersLog, fewer: PeersLog) -> 
 def look_at_memory(report: Report, log: Log) -> None:
     """One more rebuild, which is not timed for others to be compared with: looking costs a little."""
     seconds, peaks = {}, {}
-    for way, name in MODELS.items():
-        with _watching(log.conninfo) as peak:
-            done = rebuilt(log.conninfo, name)
-        seconds[way] = [done.seconds]
-        peaks[way] = {"service": done.peak_mib, "server": peak()}
+    with progress(len(MODELS)) as step:
+        for way, name in MODELS.items():
+            step(f"looking at the memory of {way}")
+            with _watching(log.conninfo) as peak:
+                done = rebuilt(log.conninfo, name)
+            seconds[way] = [done.seconds]
+            peaks[way] = {"service": done.peak_mib, "server": peak()}
     report.times(f"Memory at {log.events:,} events", seconds, log.events, "events", compared=False, peak_mib=peaks)
 
 
 def check(report: Report, log: Log) -> None:
     """Every document against the log, in Python: how long that takes, and that the rebuilds were right."""
     seconds = {}
-    for read_model in VERIFIED:
-        start = time.perf_counter()
-        verified = asyncio.run(verify(log.conninfo, read_model))
-        seconds[read_model.name] = [time.perf_counter() - start]
-        assert not verified.differing
+    with progress(len(VERIFIED)) as step:
+        for read_model in VERIFIED:
+            step(f"verifying {read_model.name}")
+            start = time.perf_counter()
+            verified = asyncio.run(verify(log.conninfo, read_model))
+            seconds[read_model.name] = [time.perf_counter() - start]
+            assert not verified.differing
     report.times(f"Verifying at {log.events:,} events", seconds, log.events, "events", compared=False)
 
 

@@ -210,6 +210,9 @@ class Report:
 
 
 def _ratio(turns: Sequence[float], others: Sequence[float]) -> float:
+    """Where one came between two of the other there are no pairs, only medians."""
+    if len(turns) != len(others):
+        return _rounded(statistics.median(turns) / statistics.median(others))
     return _rounded(statistics.median(one / other for one, other in zip(turns, others, strict=True)))
 
 

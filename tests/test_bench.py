@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from statistics import median
 from xml.etree import ElementTree
 
 import pytest
 
-from bench import results
+from bench import data, results
 from bench.load import Sample
 from bench.rows import Report, Row, Where, read
 
@@ -91,6 +93,13 @@ def test_every_benchmark_says_what_it_asks_and_with_what_it_is_compared() -> Non
 def test_every_chart_belongs_to_a_benchmark_that_exists() -> None:
     for chart in results.CHARTS:
         assert (ROOT / "bench" / f"{chart.bench}.py").exists(), chart
+
+
+def test_the_data_are_the_same_every_time_and_some_items_change_a_thousand_times() -> None:
+    assert [*data.events(50)] == [*data.events(50)]
+    lengths = Counter(stream_id for stream_id, *_ in data.events(1_000))
+    assert lengths[7] == 1_000
+    assert median(lengths.values()) < 10
 
 
 def a_report() -> Report:
