@@ -157,6 +157,10 @@ def _growth(rows: Rows) -> float:
     return [*grown[-1].ratios.values()][-1]
 
 
+def _shown_after(read_model: str) -> Callable[[Rows], float]:
+    return lambda rows: 1000 * the_row(rows, "lag", "Answered, and then shown, at 50%", read_model).p99_seconds
+
+
 SATURATED = "16 connections, at saturation"
 AIMS = (
     Aim("rebuild of documents, × the floor", 1.5, ratio("rebuild", "A log of", "items, their documents alone")),
@@ -213,6 +217,10 @@ AIMS = (
         0.7,
         rate("http", f"Reading, {SATURATED}", "GET item/time-travel", "GET item"),
         at_least=True,
+    ),
+    *(
+        Aim(f"`{name}` shown after a command's answer, at 50 % load, p99", 100, _shown_after(name), unit=" ms")
+        for name in ("owners", "categories")
     ),
     Aim(
         "memory of the process that rebuilds the largest log with its history",

@@ -151,7 +151,7 @@ class Report:
         found = []
         for name, samples in seconds.items():
             row = self._row(question, name, samples, turns, (next(iter(seconds)), *peers) if compared else ())
-            per_second = done[name] / statistics.median(samples)
+            per_second = done[name] / statistics.median(samples) if done[name] else 0.0
             found.append(
                 msgspec.structs.replace(
                     row,
