@@ -107,7 +107,10 @@ def a_log_of_the_peer(conninfo: str, items: int) -> PeersLog:
     own = another_database(conninfo, f"peer_{items}")
     with peer.opened(own) as catalog:
         ids = peer.fill(catalog, items)
-        return PeersLog(own, ids, catalog.recorder.max_notification_id() or 0)
+        events = catalog.recorder.max_notification_id() or 0
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+    return PeersLog(own, ids, events)
 
 
 def measure(report: Report, logs: list[Log], few: PeersLog, fewer: PeersLog) -> None:
@@ -124,7 +127,7 @@ def measure(report: Report, logs: list[Log], few: PeersLog, fewer: PeersLog) -> 
             done,
             "events",
             peers=(FOLDING, RUNNER) if log == logs[-1] else (),
-            sizes={"items": log.items, "events": log.events, "events of the peer": few.events},
+            sizes={"items": log.items, "events": log.events, FOLDING: few.events, RUNNER: fewer.events},
         )
     for name in (BARE, ITEMS):
         by_size = {f"{log.events:,} events": seconds[f"{log.events:,} events: {name}"] for log in logs}

@@ -25,7 +25,9 @@ Rows = Mapping[str, Sequence[Row]]
 
 def main() -> None:
     given = Path(sys.argv[1]) if len(sys.argv) > 1 else folder()
-    write(read(given), HERE if given.resolve() == FOLDER.resolve() else given)
+    if not (rows := read(given)):
+        sys.exit(f"There are no lines in {given}: run a benchmark first.")
+    write(rows, HERE if given.resolve() == FOLDER.resolve() else given)
 
 
 def write(rows: Rows, to: Path) -> None:
