@@ -1,6 +1,6 @@
 """How much does the past cost to read? The floor: the same question about the present.
 
-python -m bench.as_of        100,000 items with 1,000,000 events; SCALE=small: a tenth of it
+python -m bench.as_of        100,000 items with 1,000,000 events; SCALE=small: a fiftieth of it
 """
 
 import asyncio
@@ -23,15 +23,19 @@ from app.listing import Listing, Near
 from app.projector import register
 from app.rebuild import rebuild
 from bench.data import ITEMS, SEED, TOWN, fill, words
-from bench.measure import a_database, console, in_turns, say_where
+from bench.measure import SMALL, a_database, console, in_turns, progress, sampled
+from bench.rows import Report, Row, reporting
 from projections.items import Items
 from projections.owners import Owners
 
-ROUNDS = 15
-EXPLAINED = 5
+ROUNDS = 3 if SMALL else 15
+EXPLAINED = 1 if SMALL else 5
 """How often each is explained, for the time in the database."""
 PAST = {"0.1 %": 0.001, "1 %": 0.01, "25 %": 0.25, "50 %": 0.5, "90 %": 0.9, "99.9 %": 0.999, "100 %": 1.0}
 """How much of the history had happened by then."""
+
+NOW = "now (floor)"
+INSIDE = "in the database"
 
 PAGE = Listing(order="created_at", equal={"status": "active"}, limit=21)
 """As the service asks for 20: one more tells whether there is another page."""
@@ -73,7 +77,8 @@ class Explaining(AsyncConnection):
     milliseconds = 0.0
 
     async def execute(self, query: Any, params: Any = None, **options: Any) -> AsyncCursor[Any]:
-        whole = Composed([SQL("explain (analyze, format json) "), SQL(query) if isinstance(query, str) else query])
+        text = query.decode() if isinstance(query, bytes) else query
+        whole = Composed([SQL("explain (analyze, format json) "), SQL(text) if isinstance(text, str) else text])
         (shown,) = await (await super().execute(whole, params)).fetchone() or (b"",)
         self.milliseconds += float(shown.split(b'"Execution Time":')[1].split(b"\n")[0])
         return await super().execute(query, params, **options)
@@ -132,8 +137,8 @@ LAST_DAY = datetime.fromisoformat("2024-12-31T12:00:00Z")
 
 OTHERS: dict[str, Question] = {
     "newest, status, with a link to its next page": first_page,
-    "an item with few events": item(1),
-    "an item with 10,000 events": item(7),
+    "an item of few events": item(1),
+    "the item of most events": item(7),
     "an owner of few": owner(f"owner {ITEMS // 20}"),
     "the owner of most": owner("owner 0"),
     "the statistics": stats,
@@ -141,37 +146,33 @@ OTHERS: dict[str, Question] = {
 }
 
 
-class _Measured:
-    """Medians in milliseconds, of the present first, then of each instant."""
-
-    def __init__(self, seconds: Mapping[str, list[float]]) -> None:
-        self.now, *self.then = [statistics.median(each) * 1000 for each in seconds.values()]
-
-    @property
-    def ratios(self) -> list[float]:
-        return [each / self.now for each in self.then]
-
-
-def measure(conninfo: str, instants: list[datetime | None], questions: Mapping[str, Question], title: str) -> None:
-    names = ["now", *PAST]
-    table, inside = _table(title), _table(f"{title}: ms in the database")
-    with asyncio.Runner() as runner:
+def measure(
+    report: Report, conninfo: str, instants: list[datetime | None], questions: Mapping[str, Question], title: str
+) -> None:
+    names = [NOW, *PAST]
+    table, inside = _table(title), _table(f"{title}: {INSIDE}")
+    with asyncio.Runner() as runner, progress(len(questions)) as step:
         plain, explaining = (runner.run(_connected(kind, conninfo)) for kind in (AsyncConnection, Explaining))
         assert isinstance(explaining, Explaining)
 
         def asking(question: Question, instant: datetime | None) -> Callable[[], object]:
             return lambda: runner.run(_awaited(question(One(plain), instant)))
 
-        def explained(question: Question, instant: datetime | None) -> float:
-            explaining.milliseconds = 0.0
-            runner.run(_awaited(question(One(explaining), instant)))
-            return explaining.milliseconds / 1000
+        def explained(question: Question, instant: datetime | None) -> Callable[[], float]:
+            def ask() -> float:
+                explaining.milliseconds = 0.0
+                runner.run(_awaited(question(One(explaining), instant)))
+                return explaining.milliseconds / 1000
+
+            return ask
 
         for name, question in questions.items():
-            ways = {label: asking(question, instant) for label, instant in zip(names, instants, strict=True)}
-            _row(table, name, _Measured(in_turns(ways, ROUNDS)))
-            turns = [[explained(question, instant) for instant in instants] for _ in range(EXPLAINED)]
-            _row(inside, name, _Measured(dict(zip(names, map(list, zip(*turns, strict=True)), strict=True))))
+            step(name)
+            at = list(zip(names, instants, strict=True))
+            seconds = in_turns({label: asking(question, instant) for label, instant in at}, ROUNDS)
+            _show(table, name, report.times(name, seconds, in_a_table=False))
+            seconds = sampled({label: explained(question, instant) for label, instant in at}, EXPLAINED)
+            _show(inside, name, report.times(f"{name}, {INSIDE}", seconds, in_a_table=False))
         for connection in (plain, explaining):
             runner.run(connection.close())
     console.print(table, inside)
@@ -195,18 +196,21 @@ def _table(title: str) -> Table:
     return table
 
 
-def _row(table: Table, name: str, measured: _Measured) -> None:
-    times = [f"{each:,.2f}" for each in (measured.now, *measured.then)]
-    table.add_row(name, *times, f"{statistics.median(measured.ratios):.1f}", f"{max(measured.ratios):.1f}")
+def _show(table: Table, name: str, rows: list[Row]) -> None:
+    ratios = [row.ratios[NOW] for row in rows[1:]]
+    times = [f"{row.median_seconds * 1000:,.2f}" for row in rows]
+    table.add_row(name, *times, f"{statistics.median(ratios):.1f}", f"{max(ratios):.1f}")
 
 
 def main() -> None:
     with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
-        say_where(connection)
         register(connection, [Items, Owners])
         events = fill(connection)
-        for read_model in (Items, Owners):
-            asyncio.run(rebuild(conninfo, read_model))
+        with progress(events) as step:
+            for read_model in (Items, Owners):
+                asyncio.run(
+                    rebuild(conninfo, read_model, lambda told: step(f"{told.projection}, {told.phase}", told.done))
+                )
         connection.execute("vacuum")
         query = "select recorded_at from catalog.events order by position offset %s limit 1"
         instants = [
@@ -215,8 +219,9 @@ def main() -> None:
             for (instant,) in connection.execute(query, (min(int(events * share), events - 1),))
         ]
         title = f"{ITEMS:,} items, {events:,} events; as of when so much of the history had happened; ms"
-        measure(conninfo, [None, *instants], {name: listed(each) for name, each in LISTINGS.items()}, title)
-        measure(conninfo, [None, *instants], OTHERS, title)
+        with reporting("as_of", connection) as report:
+            for questions in ({name: listed(each) for name, each in LISTINGS.items()}, OTHERS):
+                measure(report, conninfo, [None, *instants], questions, title)
     console.print(f"Medians of {ROUNDS} rounds in turns, in the database of {EXPLAINED}. × is the floor: the present.")
 
 

@@ -4,9 +4,8 @@ Streams of very unequal length, interleaved; most changes are a status or a smal
 as skewed as in life; all of it in one town.
 """
 
-import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any, get_args
@@ -16,8 +15,9 @@ import msgspec
 import psycopg
 
 from app.events import Status
+from bench.measure import SMALL, following
 
-ITEMS = 10_000 if os.environ.get("SCALE") == "small" else 100_000
+ITEMS = 2_000 if SMALL else 100_000
 SEED = 2026
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 YEAR_SECONDS = 365 * 86_400.0
@@ -26,7 +26,7 @@ LIFE_SECONDS = 60 * 86_400.0
 CHANGES = 8.6
 """The mean number of changes to an item; busy ones apart."""
 BUSY = {5_000: 1_000, 50_000: 10_000}
-"""Every 5,000th item has a thousand events, every 50,000th ten thousand."""
+"""Every 5,000th item has a thousand events, every 50,000th ten thousand; none has more than there are items."""
 
 TOWN = (52.52, 13.405)
 """Latitude and longitude of its middle."""
@@ -40,24 +40,34 @@ WORDS = 4_000
 Fields = dict[str, Any]
 
 
+Happened = tuple[int, int, datetime, str, str]
+"""Stream, version, instant, type and data of an event."""
+
+
 def fill(connection: psycopg.Connection, items: int = ITEMS) -> int:
     """Write the log of so many items; how many events it has."""
+    stored = store(connection, following(events(items), items * 10, "the log"))
+    connection.execute("select setval('catalog.streams_stream_id_seq', %s)", (items,))
+    return stored
+
+
+def store(connection: psycopg.Connection, happened: Iterable[Happened]) -> int:
+    """Write events of new streams into the log, and nothing else; how many they are."""
     last: dict[int, tuple[int, datetime]] = {}
     columns = "event_id, stream_id, version, type, data, metadata, recorded_at"
     with connection.cursor().copy(f"copy catalog.events ({columns}) from stdin".encode()) as copy:
-        for stream_id, version, recorded_at, kind, data in events(items):
+        for stream_id, version, recorded_at, kind, data in happened:
             copy.write_row((uuid4(), stream_id, version, kind, data, '{"user_id": "bench"}', recorded_at))
             last[stream_id] = version, recorded_at
     with connection.cursor().copy("copy catalog.streams (stream_id, version, recorded_at) from stdin") as copy:
         for stream_id, (version, recorded_at) in last.items():
             copy.write_row((stream_id, version, recorded_at))
-    connection.execute("select setval('catalog.streams_stream_id_seq', %s)", (items,))
     connection.execute("vacuum analyze catalog.streams, catalog.events")
     return sum(version for version, _ in last.values())
 
 
-def events(items: int) -> Iterator[tuple[int, int, datetime, str, str]]:
-    """Stream, version, instant, type and data of each event, in the order in which they were recorded."""
+def events(items: int) -> Iterator[Happened]:
+    """In the order in which they were recorded."""
     chance = random.Random(SEED)
     lives = _Lives(chance, items)
     recorded_at = BEGAN
@@ -67,6 +77,12 @@ def events(items: int) -> Iterator[tuple[int, int, datetime, str, str]]:
         yield stream_id, version, recorded_at, kind, msgspec.json.encode(data).decode()
 
 
+def new_items(number: int) -> list[Fields]:
+    """So many items as somebody would create them."""
+    lives = _Lives(random.Random(SEED), number)
+    return [lives.new_item() for _ in range(number)]
+
+
 def _when(chance: random.Random, items: int) -> Iterator[tuple[float, int]]:
     """The second of the year and the stream of each event."""
     for stream_id in range(1, items + 1):
@@ -74,7 +90,7 @@ def _when(chance: random.Random, items: int) -> Iterator[tuple[float, int]]:
         life = min(chance.expovariate(1 / LIFE_SECONDS), YEAR_SECONDS - created)
         changes = int(chance.expovariate(1 / (CHANGES + 0.5)))
         for every, events_of_it in BUSY.items():
-            if stream_id % every == 7:
+            if stream_id % every == 7 and events_of_it <= items:
                 changes, life = events_of_it - 1, YEAR_SECONDS - created
         yield created, stream_id
         for _ in range(changes):
@@ -97,7 +113,7 @@ class _Lives:
         version = self.versions[stream_id] = self.versions.get(stream_id, 0) + 1
         item = self.items.get(stream_id)
         if item is None:
-            self.items[stream_id] = created = self._item()
+            self.items[stream_id] = created = self.new_item()
             return version, "item_created", created
         if stream_id in self.deleted:
             self.deleted.remove(stream_id)
@@ -117,7 +133,7 @@ class _Lives:
         item |= changes
         return version, "item_updated", {"changes": changes, "previous_values": before}
 
-    def _item(self) -> Fields:
+    def new_item(self) -> Fields:
         latitude, longitude = self._place()
         return {
             "name": " ".join(self._some_words(3)).capitalize(),

@@ -4,7 +4,6 @@ python -m bench.history        10,000 items with 100,000 events; SCALE=small: a 
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from itertools import count
@@ -12,7 +11,6 @@ from typing import ClassVar
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from app.database import Database, migrate, schema_file
@@ -21,13 +19,13 @@ from app.events import Event
 from app.projection import Projection
 from app.settings import Settings
 from bench.data import fill
-from bench.measure import a_database, console, in_turns, report, say_where
+from bench.measure import SMALL, a_database, another_database, console, in_turns
+from bench.rows import Report, reporting
 from projections.items import Item, Items
 
-SMALL = os.environ.get("SCALE") == "small"
 ITEMS = 1_000 if SMALL else 10_000
-COMMANDS = 400 if SMALL else 800
-ROUNDS = 5 if SMALL else 9
+COMMANDS = 100 if SMALL else 800
+ROUNDS = 3 if SMALL else 9
 AT_ONCE = (1, 4)
 
 APPEND = "select documents from catalog.append_to_stream(%s, null, %s, %s)"
@@ -77,7 +75,7 @@ def drop_indexes(conninfo: str) -> None:
             connection.execute(sql.SQL(f"drop index {index}"))
 
 
-async def measure(conninfos: dict[str, str]) -> None:
+async def measure(report: Report, conninfos: dict[str, str]) -> None:
     """The same changes to the same items in each database, in turns."""
     async with AsyncExitStack() as stack:
         pools = {
@@ -88,7 +86,8 @@ async def measure(conninfos: dict[str, str]) -> None:
         for (what, change), at_once in [(each, at_once) for each in CHANGES.items() for at_once in AT_ONCE]:
             ways = {name: _appending(loop, pool, change, at_once) for name, pool in pools.items()}
             seconds = await asyncio.to_thread(in_turns, ways, ROUNDS)
-            report(f"{what.capitalize()}, {at_once} at a time", seconds, COMMANDS, "commands")
+            sizes = {"items": ITEMS, "at_once": at_once, "round": COMMANDS}
+            report.times(f"{what.capitalize()}, {at_once} at a time", seconds, COMMANDS, "commands", sizes=sizes)
 
 
 def _appending(
@@ -114,25 +113,19 @@ async def _run(way: Callable[[], Awaitable[None]], at_once: int) -> None:
     await asyncio.gather(*(worker() for _ in range(at_once)))
 
 
-def create(conninfo: str, name: str, template: str = "template0") -> str:
-    """The conninfo of one more database on the server."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        names = map(sql.Identifier, (name, template))
-        connection.execute(sql.SQL("create database {} template {}").format(*names))
-    return make_conninfo(conninfo, dbname=name)
-
-
 def main() -> None:
-    with a_database() as conninfo:
-        forgetful, temporal = create(conninfo, "forgetful"), create(conninfo, "temporal")
+    with (
+        a_database() as conninfo,
+        psycopg.connect(conninfo, autocommit=True) as connection,
+        reporting("history", connection) as report,
+    ):
+        forgetful, temporal = another_database(conninfo, "forgetful"), another_database(conninfo, "temporal")
         prepare(forgetful, Forgetful)
         prepare(temporal, Items)
-        bare = create(conninfo, "bare", "temporal")
+        bare = another_database(conninfo, "bare", "temporal")
         drop_indexes(bare)
-        with psycopg.connect(conninfo) as connection:
-            say_where(connection)
         ways = {"without history (floor)": forgetful, "history without its indexes": bare, "history": temporal}
-        asyncio.run(measure(ways))
+        asyncio.run(measure(report, ways))
     console.print(f"{ITEMS:,} items. Medians of {ROUNDS} rounds of {COMMANDS} in turns, through a pool each.")
 
 

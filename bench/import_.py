@@ -1,10 +1,9 @@
 """How fast is an import? Over HTTP and in SQL alone, against the floor: COPY of the same rows into bare tables.
 
-python -m bench.import_
+python -m bench.import_        100,000 items; SCALE=small: 3,000
 """
 
 import asyncio
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -18,9 +17,11 @@ import uvicorn
 from app.item import CreateItem, decide
 from app.main import create_app
 from app.settings import Settings
-from bench.measure import a_database, console, in_turns, report, say_where
+from bench.data import new_items
+from bench.measure import SMALL, a_database, console, in_turns
+from bench.rows import reporting
 
-ITEMS = 100_000
+ITEMS = 3_000 if SMALL else 100_000
 ROUNDS = 3
 CHUNK_BYTES = 64 * 1024
 
@@ -34,56 +35,15 @@ SAMPLE_ITEMS = (
     "copy (select id, version, valid_from, document from catalog.items order by id limit 100000)"
     " to stdout (format binary)"
 )
-WORDS = [
-    "garden",
-    "spade",
-    "sharp",
-    "hardly",
-    "used",
-    "rake",
-    "old",
-    "new",
-    "wooden",
-    "bicycle",
-    "lamp",
-    "chair",
-    "table",
-    "cup",
-    "green",
-    "blue",
-    "red",
-    "large",
-    "small",
-    "vintage",
-    "mint",
-    "condition",
-    "pick",
-    "up",
-    "only",
-]
-
-
-def an_item(number: int, chance: random.Random) -> CreateItem:
-    return CreateItem(
-        name=f"{' '.join(chance.choices(WORDS, k=2))} {number}",
-        description=" ".join(chance.choices(WORDS, k=25)),
-        category=chance.choice(WORDS),
-        image_urls=(f"https://images.example/{number}.jpg",),
-        location_lat=round(chance.uniform(-60, 60), 5),
-        location_lon=round(chance.uniform(-180, 180), 5),
-        owner_id=f"owner-{chance.randrange(5000)}",
-    )
 
 
 def main() -> None:
-    chance = random.Random(1)
-    items = [an_item(number, chance) for number in range(ITEMS)]
+    items = [msgspec.convert(fields, CreateItem) for fields in new_items(ITEMS)]
     body = b"".join(msgspec.json.encode(item) + b"\n" for item in items)
     arriving = b"".join(
         msgspec.json.encode(event).replace(b"\\", b"\\\\") + b"\n" for item in items for event in decide(item, None)
     )
     with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
-        say_where(connection)
         connection.execute(TABLES)
 
         def in_sql() -> None:
@@ -93,17 +53,17 @@ def main() -> None:
                 connection.execute("select catalog.append_new_streams('{}')")
 
         in_sql()
-        events, documents = (copied(connection, query) for query in (SAMPLE_EVENTS, SAMPLE_ITEMS))
+        recorded, documents = (copied(connection, query) for query in (SAMPLE_EVENTS, SAMPLE_ITEMS))
 
         def floor() -> None:
             with connection.transaction():
                 connection.execute("drop table bare.events")
                 connection.execute("create table bare.events (like catalog.events including all)")
                 connection.execute("truncate bare.items")
-                copy_in(connection, "copy bare.events from stdin (format binary)", events)
+                copy_in(connection, "copy bare.events from stdin (format binary)", recorded)
                 copy_in(connection, "copy bare.items from stdin (format binary)", documents)
 
-        with serving(conninfo) as url:
+        with reporting("import_", connection) as report, serving(conninfo) as url:
 
             def over_http() -> None:
                 headers = {"Content-Type": "application/x-ndjson"}
@@ -115,7 +75,9 @@ def main() -> None:
                 "append_new_streams": in_sql,
                 "POST /items/import": over_http,
             }
-            report(f"{ITEMS:,} items, {len(body) / 1e6:.0f} MB", in_turns(ways, ROUNDS), ITEMS, "items")
+            sizes = {"items": ITEMS, "bytes": len(body)}
+            question = f"Importing {ITEMS:,} items, {len(body) / 1e6:.1f} MB"
+            report.times(question, in_turns(ways, ROUNDS), ITEMS, "items", sizes=sizes)
     console.print(f"Medians of {ROUNDS} rounds in turns.")
 
 

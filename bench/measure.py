@@ -1,23 +1,34 @@
-"""What all benchmarks share: a database of their own, runs that take turns (A B A B …), a table with ratios."""
+"""What all benchmarks share: a scale, a database of their own, runs that take turns (A B A B …) and show progress."""
 
+import os
 import platform
 import signal
-import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.database import migrate
 from app.main import schema_sql
 from app.postgres import EmbeddedPostgres
 
-console = Console()
+SCALE = os.environ.get("SCALE", "full")
+"""`small` is over in seconds, `full` is what the figures are of, `large` has five million events where it matters."""
+SMALL = SCALE == "small"
+assert SCALE in ("small", "full", "large"), f"SCALE is small, full or large, not {SCALE}"
+
+console = Console(width=None if sys.stdout.isatty() else 140)
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -29,28 +40,68 @@ def a_database() -> Iterator[str]:
         yield server.conninfo
 
 
+def another_database(conninfo: str, name: str, template: str = "template0") -> str:
+    """The conninfo of one more database on the server: empty, or a copy."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        names = map(sql.Identifier, (name, template))
+        connection.execute(sql.SQL("create database {} template {}").format(*names))
+    return make_conninfo(conninfo, dbname=name)
+
+
 def in_turns(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each way, by name: every round runs each once, after one round that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
+    return sampled({name: _timed(way) for name, way in ways.items()}, rounds)
 
 
-def report(title: str, seconds: Mapping[str, list[float]], units: int, unit: str) -> None:
-    """A row per way: median milliseconds, units per second, and the ratio to the first way, the floor."""
-    table = Table(title=title, title_justify="left")
-    for heading in ("", "median ms", f"{unit}/s", "× the floor"):
-        table.add_column(heading, justify="left" if not heading else "right")
-    floor = statistics.median(next(iter(seconds.values())))
-    for name, samples in seconds.items():
-        median = statistics.median(samples)
-        table.add_row(name, f"{median * 1000:,.2f}", f"{units / median:,.0f}", f"{median / floor:.2f}")
-    console.print(table)
+def sampled(ways: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """What each way answers: every round asks each once, after one round that does not count."""
+    answers: dict[str, list[T]] = {name: [] for name in ways}
+    with progress((rounds + 1) * len(ways)) as step:
+        for turn in range(rounds + 1):
+            for name, way in ways.items():
+                step(f"round {turn} of {rounds}: {name}")
+                answer = way()
+                if turn:
+                    answers[name].append(answer)
+    return answers
+
+
+def _timed(way: Callable[[], object]) -> Callable[[], float]:
+    def run() -> float:
+        start = time.perf_counter()
+        way()
+        return time.perf_counter() - start
+
+    return run
+
+
+def following(items: Iterable[T], total: int, what: str, every: int = 5_000) -> Iterator[T]:
+    """The same items; people see how many there were."""
+    with progress(total) as step:
+        for number, item in enumerate(items):
+            if number % every == 0:
+                step(what, number)
+            yield item
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[..., None]]:
+    """A bar that moves only when it is told to, so that it takes nothing from what is measured; gone afterwards.
+
+    It is told what comes next, and how much was done before, by default one more than at the last time.
+    """
+    columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(
+        *columns, console=console, auto_refresh=False, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task, done = bar.add_task("", total=total), -1
+
+        def step(what: str, before: int | None = None) -> None:
+            nonlocal done
+            done = done + 1 if before is None else before
+            bar.update(task, description=what, completed=done, refresh=True)
+
+        yield step
 
 
 def say_where(connection: psycopg.Connection) -> None:

@@ -1,0 +1,54 @@
+"""One rebuild in a process of its own, which says how long it took and how much memory it needed at most.
+
+python -m bench.rebuilding CONNINFO NAME
+"""
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from app.events import Event
+from app.generations import AnyReadModel
+from app.projection import Projection
+from app.rebuild import rebuild
+from projections.categories import Categories
+from projections.items import Item, Items
+from projections.owners import Owners
+
+
+class Bare(Projection[Item, Event]):
+    """The documents of items alone, without any index but the key's, as the floor has none."""
+
+    rules = Items.rules
+
+
+READ_MODELS: dict[str, AnyReadModel] = {each.name: each for each in (Bare, Items, Owners, Categories)}
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    seconds: float
+    """Of the rebuild, without the start of its process."""
+    peak_mib: float
+    """Of its process: the most memory that was its own or shared, as Linux counts it (VmHWM)."""
+
+
+def rebuilt(conninfo: str, name: str) -> Done:
+    """Have a read model rebuilt by a new process."""
+    command = [sys.executable, "-m", "bench.rebuilding", conninfo, name]
+    return msgspec.json.decode(subprocess.run(command, check=True, capture_output=True).stdout, type=Done)
+
+
+def main() -> None:
+    _, conninfo, name = sys.argv
+    done = asyncio.run(rebuild(conninfo, READ_MODELS[name]))
+    kib = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(msgspec.json.encode(Done(seconds=done.seconds, peak_mib=int(kib[0]) / 1024)).decode())
+
+
+if __name__ == "__main__":
+    main()

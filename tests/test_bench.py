@@ -1,0 +1,155 @@
+"""The benchmarks: one runs, RESULTS.md is made of what it left, and none is forgotten."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from xml.etree import ElementTree
+
+import pytest
+
+from bench import data, results
+from bench.load import Sample
+from bench.rows import Report, Row, Where, read
+
+ROOT = Path(__file__).parent.parent
+TOOLS = {"bare", "rebuilding", "results"}
+"""What is run, but answers no question."""
+
+SOMEWHERE = Where(date="2026-01-15", scale="small", machine="?", processors=2, memory_gib=4, versions={}, settings={})
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the lines of a small run of the quickest benchmark."""
+    folder = tmp_path_factory.mktemp("results")
+    environment = {**os.environ, "SCALE": "small", "BENCH_RESULTS": str(folder)}
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.replay"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "One item with 10,000 events" in ran.stdout
+    return folder
+
+
+def test_each_line_says_what_was_measured_and_where(lines: Path) -> None:
+    rows = read(lines)["replay"]
+    assert {row.sizes["events"] for row in rows} == {10, 100, 1_000, 10_000}
+    for row in rows:
+        assert row.n > 0
+        assert 0 < row.median_seconds <= row.p99_seconds
+        assert row.per_second > 0
+        assert set(row.where.versions) == {"Python", "PostgreSQL", "psycopg", "litestar", "msgspec", "eventsourcing"}
+        assert row.where.settings == {"fsync": "on", "synchronous_commit": "on"}
+        assert row.where.scale == "small"
+    assert [*rows[1].ratios] == ["reading its rows (floor)", "eventsourcing"]
+
+
+def test_the_same_lines_make_the_same_page_and_charts(lines: Path, tmp_path: Path) -> None:
+    made = []
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        results.write(read(lines), folder)
+        made.append({path.relative_to(folder): path.read_text() for path in sorted(folder.rglob("*.*"))})
+    assert made[0] == made[1]
+    assert {path.name for path in made[0]} == {"RESULTS.md", "one-item.svg"}
+    for path, text in made[0].items():
+        if path.suffix == ".svg":
+            assert "script" not in text
+            assert ElementTree.fromstring(text).get("viewBox")
+
+
+def test_the_page_answers_what_was_asked_and_says_what_was_not(lines: Path) -> None:
+    page = results.page(read(lines), ["one-item"])
+    assert "How long does it take to replay one item" in page
+    assert "![One item from its events](charts/one-item.svg)" in page
+    assert "| folded in SQL |" in page
+    assert re.search(r"\| one item with 10,000 events, .* \| at most 5 ms \| [\d.]+ ms \|", page)
+    assert "| … with history | at most 6 | not measured |  |" in page
+
+
+def test_every_benchmark_is_run_by_make_and_has_its_place_in_the_results() -> None:
+    programs = {path.stem for path in (ROOT / "bench").glob("*.py") if "def main()" in path.read_text()}
+    target = re.search(r"^bench: setup\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert target is not None
+    run = re.findall(r"-m bench\.(\w+)", target[1])
+    assert run == [*(bench for bench in results.BENCHES if bench in programs), "results"]
+    assert programs - TOOLS == set(run) - TOOLS
+
+
+def test_every_benchmark_says_what_it_asks_and_with_what_it_is_compared() -> None:
+    for path in (ROOT / "bench").glob("*.py"):
+        asked = ast.get_docstring(ast.parse(path.read_text()))
+        if "def main()" in path.read_text() and path.stem not in TOOLS:
+            assert asked is not None
+            assert "?" in asked.splitlines()[0], path
+            assert f"python -m bench.{path.stem}" in asked, path
+
+
+def test_every_chart_belongs_to_a_benchmark_that_exists() -> None:
+    for chart in results.CHARTS:
+        assert (ROOT / "bench" / f"{chart.bench}.py").exists(), chart
+
+
+def test_the_data_are_the_same_every_time_and_some_items_change_a_thousand_times() -> None:
+    assert [*data.events(50)] == [*data.events(50)]
+    lengths = Counter(stream_id for stream_id, *_ in data.events(1_000))
+    assert lengths[7] == 1_000
+    assert median(lengths.values()) < 10
+
+
+def a_report() -> Report:
+    return Report("toy", SOMEWHERE)
+
+
+def test_a_ratio_is_the_median_of_those_within_each_turn() -> None:
+    """Not the ratio of the medians, which is 2 here: a turn in which all is slow must not count for more."""
+    seconds = {"bare (floor)": [1.0, 2.0, 30.0], "ours": [3.0, 6.0, 4.0]}
+    _, ours = a_report().times("How fast?", seconds)
+    assert ours.ratios == {"bare (floor)": 3.0}
+    assert ours.median_seconds == 4.0
+
+
+def test_who_did_less_is_compared_by_what_one_takes() -> None:
+    seconds = {"bare (floor)": [1.0], "ours": [2.0], "peer": [5.0]}
+    units = {"bare (floor)": 100, "ours": 100, "peer": 10}
+    bare, ours, peer = a_report().times("How fast?", seconds, units, "events", peers=["peer"])
+    assert (bare.per_second, ours.per_second, peer.per_second) == (100, 50, 2)
+    assert ours.ratios == {"bare (floor)": 2.0, "peer": 0.04}
+    assert peer.ratios == {"bare (floor)": 50.0}
+
+
+def test_of_a_load_each_latency_counts_and_the_rate_is_that_of_the_turns() -> None:
+    loads = {"bare (floor)": [Sample(1.0, [0.1] * 10)], "ours": [Sample(2.0, [0.2] * 9 + [0.9])]}
+    _, ours = a_report().loads("How many?", loads, "requests")
+    assert (ours.n, ours.median_seconds, ours.p99_seconds, ours.per_second) == (10, 0.2, 0.9, 5.0)
+    assert ours.ratios == {"bare (floor)": 2.0}
+
+
+def test_the_nearest_rank_of_a_hundred_is_the_last_but_one() -> None:
+    (row,) = a_report().times("How long?", {"ours": [float(number) for number in range(1, 101)]})
+    assert row.p99_seconds == 99.0
+
+
+def a_row(question: str, way: str, **ratios: float) -> Row:
+    return Row(
+        bench="rebuild",
+        question=question,
+        way=way,
+        n=1,
+        median_seconds=1,
+        p99_seconds=1,
+        ratios=ratios,
+        where=SOMEWHERE,
+    )
+
+
+@pytest.mark.parametrize(("found", "said"), [(1.49, "| 1.49 | yes |"), (1.51, "| 1.51 | **no** |")])
+def test_an_aim_is_read_off_the_largest_log(found: float, said: str) -> None:
+    way = "items, their documents alone"
+    rows = {"rebuild": [a_row("A log of 10 events", way, floor=9), a_row("A log of 100 events", way, floor=found)]}
+    assert f"| rebuild of documents, × the floor | at most 1.5 {said}" in results.page(rows, [])
