@@ -1,11 +1,17 @@
 """A rollup's rules as SQL: its tables, the fold over all documents, and the catch-up that keeps it so.
 
 Beside the documents stands `<name>_members`: what each stream counts as, and for which key. A batch of events refolds
-the streams it touched, and adds up anew the keys that these left or entered. Nothing is ever incremented, so nothing
-can drift.
+the streams it touched. What these counted as before leaves the documents and what they count as now enters them, so
+that a batch costs the same for a key of a hundred thousand members as for a key of ten. Events are never counted, only
+members: whatever is taken away is what is stored as having been added, in the transaction that stores the other. What
+such a change cannot tell (a new key, one without members, the latest that is no longer there) is added up anew.
 """
 
+from collections.abc import Callable
+from types import MemberDescriptorType
 from typing import Any
+
+from msgspec import Struct
 
 from app.document_tables import field_columns
 from app.fold_sql import comment, fold_query, indent, literal
@@ -59,21 +65,46 @@ declare
     v_skipped constant bigint[] := catalog.skipped_events({literal(name)});
     v_keys text[];
 begin
-    select array_agg(distinct key) into v_keys from catalog.{name}_members where id = any (p_streams);
     with folded (id, version, valid_from, document) as materialized (
 {indent(folded)}
+    ), member_before (id, key, part) as materialized (
+        select id, key, part from catalog.{name}_members where id = any (p_streams)
+    ), member (id, key, part) as materialized (
+        select id, {member_columns(rollup)} from folded
     ), gone as (
         delete from catalog.{name}_members
         where id = any (p_streams)
             and id not in (select id from folded)
     ), entered as (
         insert into catalog.{name}_members as stored (id, key, part)
-        select id, {member_columns(rollup)} from folded
+        select id, key, part from member
         on conflict (id) do update
         set key = excluded.key, part = excluded.part
-        returning key
+        where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
+    ), moved (id, key, part, members) as (
+        select *, -1 from (table member_before except table member) as left_it
+        union all
+        select *, 1 from (table member except table member_before) as entered_it
+    ), change as (
+        select {change_columns(rollup)}
+        from moved
+        group by key
+    ), changed as (
+        update catalog.{name} as stored
+        set document = jsonb_build_object(
+{_pairs(rollup, _value_after)}
+        )
+        from change
+        where stored.key = change.key
+            and (change.has_entered or exists (
+                select from catalog.{name}_members as other
+                where other.key = change.key and other.id <> all (p_streams)))
+{_known(rollup)}        returning stored.key
     )
-    select v_keys || array_agg(distinct key) into v_keys from entered;
+    select array_agg(key) into v_keys from change where key not in (select key from changed);
+    if v_keys is null then
+        return;
+    end if;
     delete from catalog.{name}
     where key = any (v_keys)
         and not exists (select from catalog.{name}_members as member where member.key = {name}.key);
@@ -84,7 +115,7 @@ begin
     where stored.document <> excluded.document;
 end
 $$;
-{comment(f"function catalog.refold_{name}", f"Folds streams up to a position anew and adds up {name}.")}
+{comment(f"function catalog.refold_{name}", f"Folds streams up to a position anew and brings {name} up to them.")}
 """
 
 
@@ -128,9 +159,13 @@ $$;
 
 def adding_up(rollup: AnyRollup, members: str, where: str = "") -> str:
     """A query for (key, document) over `members`, a relation of (id, key, part)."""
-    pairs = ",\n".join(f"        {literal(name_of(tally.field))}, {_value(tally)}" for tally in rollup.rules)
-    lines = ["select key, jsonb_build_object(", pairs, "    )", f"from {members}", where, "group by key"]
+    added = ["select key, jsonb_build_object(", _pairs(rollup, _value), "    )"]
+    lines = [*added, f"from {members}", where, "group by key"]
     return "\n".join(line for line in lines if line)
+
+
+def _pairs(rollup: AnyRollup, value: Callable[[Tally], str]) -> str:
+    return ",\n".join(f"        {literal(name_of(tally.field))}, {value(tally)}" for tally in rollup.rules)
 
 
 def _value(tally: Tally) -> str:
@@ -139,14 +174,82 @@ def _value(tally: Tally) -> str:
         return "key"
     if tally.of is None:
         return "count(*)"
-    part = f"part ->> {literal(name_of(tally.of))}"
     match tally.verb:
         case "counts":
-            return f"catalog.count_each(array_agg({part}))"
+            return f"catalog.count_each(array_agg({_part(tally.of)}))"
         case "earliest":
-            return f'min(({part}) collate "C")'
+            return f'min(({_part(tally.of)}) collate "C")'
         case "latest":
-            return f'max(({part}) collate "C")'
+            return f'max(({_part(tally.of)}) collate "C")'
+
+
+def _part(field: MemberDescriptorType) -> str:
+    return f"part ->> {literal(name_of(field))}"
+
+
+def change_columns(rollup: AnyRollup) -> str:
+    """Of what has moved, by key: whatever `_value_after` and `_known` need of it."""
+    columns = ["key", "bool_or(members > 0) as has_entered", "sum(members) as members"]
+    if any(_counts_each(tally) for tally in rollup.rules):
+        columns.append("array_agg(members) as each_members")
+    for tally in rollup.rules:
+        name = name_of(tally.field)
+        if tally.of is None:
+            continue
+        if _counts_each(tally):
+            columns.append(f"array_agg({_part(tally.of)}) as {name}__each")
+            continue
+        outermost = f'{EXTREMES[tally.verb].aggregate}(({_part(tally.of)}) collate "C")'
+        columns += [
+            f"{outermost} filter (where members < 0) as {name}__left",
+            f"{outermost} filter (where members > 0) as {name}__entered",
+        ]
+    return ",\n            ".join(columns)
+
+
+def _counts_each(tally: Tally) -> bool:
+    return tally.verb == "counts" and tally.of is not None
+
+
+class Extreme(Struct, frozen=True):
+    """How SQL says earliest or latest."""
+
+    aggregate: str
+    outermost: str
+    beyond: str
+    """The operator of what is further out than something else."""
+
+
+EXTREMES = {"earliest": Extreme("min", "least", "<"), "latest": Extreme("max", "greatest", ">")}
+
+
+def _stored(tally: Tally) -> str:
+    return f"stored.document ->> {literal(name_of(tally.field))}"
+
+
+def _value_after(tally: Tally) -> str:
+    """What a field of the stored document is after a change."""
+    name = name_of(tally.field)
+    if tally.verb == "keyed":
+        return "stored.key"
+    if tally.of is None:
+        return f"({_stored(tally)})::bigint + change.members"
+    if tally.verb == "counts":
+        counted = f"stored.document -> {literal(name)}"
+        return f"catalog.counts_after({counted}, change.{name}__each, change.each_members)"
+    return f'{EXTREMES[tally.verb].outermost}(({_stored(tally)}) collate "C", change.{name}__entered)'
+
+
+def _known(rollup: AnyRollup) -> str:
+    """A condition for each extreme: it has not left, or what entered is as far out."""
+    lines = []
+    for tally in rollup.rules:
+        if extreme := EXTREMES.get(tally.verb):
+            name, beyond = name_of(tally.field), extreme.beyond
+            stored = f'({_stored(tally)}) collate "C"'
+            kept = f"change.{name}__left is null or {stored} {beyond} change.{name}__left"
+            lines.append(f"            and ({kept} or change.{name}__entered {beyond}= {stored})\n")
+    return "".join(lines)
 
 
 def member_columns(rollup: AnyRollup) -> str:

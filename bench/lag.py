@@ -194,7 +194,7 @@ def measure(port: int, connection: psycopg.Connection, watcher: Connection, requ
 
 def report(capacity: float, lags: dict[tuple[float, str], Lags], latencies: dict[float, list[float]]) -> None:
     table = Table(title="From a command's answer to its being shown", title_justify="left")
-    for heading in ("load", "commands/s", "answer p50, p99", "read model", "n", "p50 ms", "p99 ms", "longest", "growth"):
+    for heading in ("load", "commands/s", "answers", "read model", "n", "p50 ms", "p99 ms", "longest", "growth"):
         table.add_column(heading, justify="left" if heading in ("load", "read model") else "right")
     for (share, name), found in lags.items():
         median, p99 = percentiles(found.all)

@@ -452,7 +452,6 @@ declare
     v_skipped constant bigint[] := catalog.skipped_events('owners');
     v_keys text[];
 begin
-    select array_agg(distinct key) into v_keys from catalog.owners_members where id = any (p_streams);
     with folded (id, version, valid_from, document) as materialized (
     select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
     from (
@@ -500,18 +499,60 @@ begin
             version__version as version
     ) as document
     where stream.started_at is not null
+    ), member_before (id, key, part) as materialized (
+        select id, key, part from catalog.owners_members where id = any (p_streams)
+    ), member (id, key, part) as materialized (
+        select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at') from folded
     ), gone as (
         delete from catalog.owners_members
         where id = any (p_streams)
             and id not in (select id from folded)
     ), entered as (
         insert into catalog.owners_members as stored (id, key, part)
-        select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at') from folded
+        select id, key, part from member
         on conflict (id) do update
         set key = excluded.key, part = excluded.part
-        returning key
+        where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
+    ), moved (id, key, part, members) as (
+        select *, -1 from (table member_before except table member) as left_it
+        union all
+        select *, 1 from (table member except table member_before) as entered_it
+    ), change as (
+        select key,
+            bool_or(members > 0) as has_entered,
+            sum(members) as members,
+            array_agg(members) as each_members,
+            array_agg(part ->> 'status') as by_status__each,
+            array_agg(part ->> 'category') as by_category__each,
+            min((part ->> 'created_at') collate "C") filter (where members < 0) as first_activity_at__left,
+            min((part ->> 'created_at') collate "C") filter (where members > 0) as first_activity_at__entered,
+            max((part ->> 'updated_at') collate "C") filter (where members < 0) as latest_activity_at__left,
+            max((part ->> 'updated_at') collate "C") filter (where members > 0) as latest_activity_at__entered
+        from moved
+        group by key
+    ), changed as (
+        update catalog.owners as stored
+        set document = jsonb_build_object(
+        'owner_id', stored.key,
+        'total_items', (stored.document ->> 'total_items')::bigint + change.members,
+        'by_status', catalog.counts_after(stored.document -> 'by_status', change.by_status__each, change.each_members),
+        'by_category', catalog.counts_after(stored.document -> 'by_category', change.by_category__each, change.each_members),
+        'first_activity_at', least((stored.document ->> 'first_activity_at') collate "C", change.first_activity_at__entered),
+        'latest_activity_at', greatest((stored.document ->> 'latest_activity_at') collate "C", change.latest_activity_at__entered)
+        )
+        from change
+        where stored.key = change.key
+            and (change.has_entered or exists (
+                select from catalog.owners_members as other
+                where other.key = change.key and other.id <> all (p_streams)))
+            and (change.first_activity_at__left is null or (stored.document ->> 'first_activity_at') collate "C" < change.first_activity_at__left or change.first_activity_at__entered <= (stored.document ->> 'first_activity_at') collate "C")
+            and (change.latest_activity_at__left is null or (stored.document ->> 'latest_activity_at') collate "C" > change.latest_activity_at__left or change.latest_activity_at__entered >= (stored.document ->> 'latest_activity_at') collate "C")
+        returning stored.key
     )
-    select v_keys || array_agg(distinct key) into v_keys from entered;
+    select array_agg(key) into v_keys from change where key not in (select key from changed);
+    if v_keys is null then
+        return;
+    end if;
     delete from catalog.owners
     where key = any (v_keys)
         and not exists (select from catalog.owners_members as member where member.key = owners.key);
@@ -532,7 +573,7 @@ begin
     where stored.document <> excluded.document;
 end
 $$;
-comment on function catalog.refold_owners is 'Folds streams up to a position anew and adds up owners.';
+comment on function catalog.refold_owners is 'Folds streams up to a position anew and brings owners up to them.';
 
 create or replace function catalog.catch_up_owners(p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile as $$
@@ -604,7 +645,6 @@ declare
     v_skipped constant bigint[] := catalog.skipped_events('categories');
     v_keys text[];
 begin
-    select array_agg(distinct key) into v_keys from catalog.categories_members where id = any (p_streams);
     with folded (id, version, valid_from, document) as materialized (
     select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
     from (
@@ -652,18 +692,50 @@ begin
             version__version as version
     ) as document
     where stream.started_at is not null
+    ), member_before (id, key, part) as materialized (
+        select id, key, part from catalog.categories_members where id = any (p_streams)
+    ), member (id, key, part) as materialized (
+        select id, document ->> 'category', jsonb_build_object('status', document -> 'status') from folded
     ), gone as (
         delete from catalog.categories_members
         where id = any (p_streams)
             and id not in (select id from folded)
     ), entered as (
         insert into catalog.categories_members as stored (id, key, part)
-        select id, document ->> 'category', jsonb_build_object('status', document -> 'status') from folded
+        select id, key, part from member
         on conflict (id) do update
         set key = excluded.key, part = excluded.part
-        returning key
+        where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
+    ), moved (id, key, part, members) as (
+        select *, -1 from (table member_before except table member) as left_it
+        union all
+        select *, 1 from (table member except table member_before) as entered_it
+    ), change as (
+        select key,
+            bool_or(members > 0) as has_entered,
+            sum(members) as members,
+            array_agg(members) as each_members,
+            array_agg(part ->> 'status') as by_status__each
+        from moved
+        group by key
+    ), changed as (
+        update catalog.categories as stored
+        set document = jsonb_build_object(
+        'category', stored.key,
+        'total_items', (stored.document ->> 'total_items')::bigint + change.members,
+        'by_status', catalog.counts_after(stored.document -> 'by_status', change.by_status__each, change.each_members)
+        )
+        from change
+        where stored.key = change.key
+            and (change.has_entered or exists (
+                select from catalog.categories_members as other
+                where other.key = change.key and other.id <> all (p_streams)))
+        returning stored.key
     )
-    select v_keys || array_agg(distinct key) into v_keys from entered;
+    select array_agg(key) into v_keys from change where key not in (select key from changed);
+    if v_keys is null then
+        return;
+    end if;
     delete from catalog.categories
     where key = any (v_keys)
         and not exists (select from catalog.categories_members as member where member.key = categories.key);
@@ -681,7 +753,7 @@ begin
     where stored.document <> excluded.document;
 end
 $$;
-comment on function catalog.refold_categories is 'Folds streams up to a position anew and adds up categories.';
+comment on function catalog.refold_categories is 'Folds streams up to a position anew and brings categories up to them.';
 
 create or replace function catalog.catch_up_categories(p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile as $$
