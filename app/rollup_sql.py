@@ -1,10 +1,11 @@
 """A rollup's rules as SQL: its tables, the fold over all documents, and the catch-up that keeps it so.
 
-Beside the documents stands `<name>_members`: what each stream counts as, and for which key. A batch of events refolds
-the streams it touched. What these counted as before leaves the documents and what they count as now enters them, so
-that a batch costs the same for a key of a hundred thousand members as for a key of ten. Events are never counted, only
-members: whatever is taken away is what is stored as having been added, in the transaction that stores the other. What
-such a change cannot tell (a new key, one without members, the latest that is no longer there) is added up anew.
+Beside the documents stands `<name>_members`: what each stream counts as, and for which key. A batch of events steps the
+members of the streams it touched, by the rules that write the inline documents; what they counted as before leaves the
+documents, what they count as now enters them. So a batch costs the same for a stream of ten thousand events as for a
+new one, and for a key of a hundred thousand members as for a key of ten. Only members are counted, never events: what
+is taken away is what is stored as having been added, in the transaction that stores the other. What a change cannot
+tell (a new key, one without members, a latest that is no longer there) is added up anew.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from app.document_tables import field_columns
-from app.fold_sql import comment, fold_query, indent, literal
+from app.fold_sql import comment, indent, literal
 from app.rollup import Rollup, Tally
 from app.rules import name_of
 from app.table_sql import Column, Table, TableIndex, create
@@ -24,7 +25,7 @@ AnyRollup = type[Rollup[Any, Any]]
 
 def compile_rollup(rollup: AnyRollup) -> str:
     """Everything that is installed for a rollup."""
-    parts = [*map(create, tables_of(rollup)), refold_function(rollup), catch_up_function(rollup)]
+    parts = [*map(create, tables_of(rollup)), step_function(rollup), catch_up_function(rollup)]
     return "\n".join([*parts, *([as_of_function(rollup)] if rollup.of.temporal else [])])
 
 
@@ -52,29 +53,70 @@ def tables_of(rollup: AnyRollup) -> list[Table]:
     ]
 
 
-def refold_function(rollup: AnyRollup) -> str:
-    """`refold_<name>(streams, position)`: the streams' members, and the documents of every key they left or entered."""
+def step_function(rollup: AnyRollup) -> str:
+    """`step_<name>(key, part, events)`: what a stream counts as after more of its events, as a document to take from.
+
+    A step sets a field without regard to the others, so the fields that a member has are enough to begin with.
+    """
     name = rollup.name
-    folded = fold_query(
-        rollup.of, "stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)"
-    )
     return f"""\
-create or replace function catalog.refold_{name}(p_streams integer[], p_position bigint) returns void
+create or replace function catalog.step_{name}(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+language plpgsql stable parallel safe as $$
+declare
+    v_document jsonb := p_part || jsonb_build_object({literal(name_of(rollup.by))}, p_key);
+    v_event catalog.events;
+begin
+    foreach v_event in array p_events loop
+        v_document := catalog.step_{rollup.of.name}(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
+            v_event.type, v_event.data);
+    end loop;
+    return v_document;
+end
+$$;
+{
+        comment(
+            f"function catalog.step_{name}",
+            f"The fields that {name} takes from a document, after more events; null where there is none.",
+        )
+    }
+"""
+
+
+def catch_up_function(rollup: AnyRollup) -> str:
+    """`catch_up_<name>(from, limit)`: one batch of settled events, exactly once."""
+    name = rollup.name
+    return f"""\
+create or replace function catalog.catch_up_{name}(p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile as $$
 declare
+    v_to constant bigint := catalog.advance_checkpoint({literal(name)}, p_from, p_limit);
     v_skipped constant bigint[] := catalog.skipped_events({literal(name)});
+    v_streams constant integer[] := array(
+        select distinct stream_id
+        from catalog.events
+        where position > p_from
+            and position <= v_to
+    );
     v_keys text[];
 begin
-    with folded (id, version, valid_from, document) as materialized (
-{indent(folded)}
+    with arrived as (
+        select stream_id, array_agg(event order by version) as events
+        from catalog.events as event
+        where position > p_from
+            and position <= v_to
+            and position <> all (v_skipped)
+        group by stream_id
     ), member_before (id, key, part) as materialized (
-        select id, key, part from catalog.{name}_members where id = any (p_streams)
+        select id, key, part from catalog.{name}_members where id = any (v_streams)
+    ), stepped (id, document) as materialized (
+        select arrived.stream_id, catalog.step_{name}(key, part, events)
+        from arrived
+        left join member_before on member_before.id = arrived.stream_id
     ), member (id, key, part) as materialized (
-        select id, {member_columns(rollup)} from folded
+        select id, {member_columns(rollup)} from stepped where document is not null
     ), gone as (
         delete from catalog.{name}_members
-        where id = any (p_streams)
-            and id not in (select id from folded)
+        where id = any (array(select id from stepped where document is null))
     ), entered as (
         insert into catalog.{name}_members as stored (id, key, part)
         select id, key, part from member
@@ -82,7 +124,9 @@ begin
         set key = excluded.key, part = excluded.part
         where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
     ), moved (id, key, part, members) as (
-        select *, -1 from (table member_before except table member) as left_it
+        select *, -1 from (
+            select * from member_before where id in (select id from stepped)
+            except table member) as left_it
         union all
         select *, 1 from (table member except table member_before) as entered_it
     ), change as (
@@ -98,42 +142,20 @@ begin
         where stored.key = change.key
             and (change.has_entered or exists (
                 select from catalog.{name}_members as other
-                where other.key = change.key and other.id <> all (p_streams)))
+                where other.key = change.key and other.id <> all (v_streams)))
 {_known(rollup)}        returning stored.key
     )
     select array_agg(key) into v_keys from change where key not in (select key from changed);
-    if v_keys is null then
-        return;
+    if v_keys is not null then
+        delete from catalog.{name}
+        where key = any (v_keys)
+            and not exists (select from catalog.{name}_members as member where member.key = {name}.key);
+        insert into catalog.{name} as stored (key, document)
+{indent(indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)")))}
+        on conflict (key) do update
+        set document = excluded.document
+        where stored.document <> excluded.document;
     end if;
-    delete from catalog.{name}
-    where key = any (v_keys)
-        and not exists (select from catalog.{name}_members as member where member.key = {name}.key);
-    insert into catalog.{name} as stored (key, document)
-{indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)"))}
-    on conflict (key) do update
-    set document = excluded.document
-    where stored.document <> excluded.document;
-end
-$$;
-{comment(f"function catalog.refold_{name}", f"Folds streams up to a position anew and brings {name} up to them.")}
-"""
-
-
-def catch_up_function(rollup: AnyRollup) -> str:
-    """`catch_up_<name>(from, limit)`: one batch of settled events, exactly once."""
-    name = rollup.name
-    return f"""\
-create or replace function catalog.catch_up_{name}(p_from bigint, p_limit integer) returns bigint
-language plpgsql volatile as $$
-declare
-    v_to constant bigint := catalog.advance_checkpoint({literal(name)}, p_from, p_limit);
-begin
-    perform catalog.refold_{name}(array(
-        select distinct stream_id
-        from catalog.events
-        where position > p_from
-            and position <= v_to
-    ), v_to);
     return v_to;
 end
 $$;
