@@ -37,6 +37,7 @@ from bench.load import Answer, Target, on_schedule, request, saturate, steadily
 from bench.measure import a_database, console, say_where
 
 SMALL = os.environ.get("SCALE") == "small"
+ITEMS = data.ITEMS // 5 if SMALL else data.ITEMS
 SHARES = (0.1, 0.5, 0.9)
 SECONDS = 2.0 if SMALL else 30.0
 ROUNDS = 1 if SMALL else 2
@@ -64,10 +65,10 @@ class Watched(Struct):
     apart: list[float] = []
 
 
-def fill(conninfo: str, connection: psycopg.Connection) -> int:
+def fill(conninfo: str, connection: psycopg.Connection, items: int) -> int:
     """A year of use, and everything folded from it; how many events there are."""
     register(connection, PROJECTIONS)
-    events = data.fill(connection)
+    events = data.fill(connection, items)
     for read_model in PROJECTIONS:
         asyncio.run(rebuild(conninfo, read_model))
     connection.execute("vacuum analyze")
@@ -214,10 +215,10 @@ def percentiles(figures: list[float]) -> tuple[float, float]:
 def main() -> None:
     with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
         say_where(connection)
-        events = fill(conninfo, connection)
+        events = fill(conninfo, connection, ITEMS)
         ids = list(map(itemgetter(0), connection.execute(CHANGEABLE)))
-        requests = commands(random.Random(data.SEED), ids, data.ITEMS // 10)
-        console.print(f"{data.ITEMS:,} items, {events:,} events before it begins.")
+        requests = commands(random.Random(data.SEED), ids, ITEMS // 10)
+        console.print(f"{ITEMS:,} items, {events:,} events before it begins.")
         serve = ("app.cli", "serve", "--port", "0")
         with serving(*serve, DATABASE_URL=conninfo) as port, watching(conninfo) as watcher:
             wait_for_the_background(connection)

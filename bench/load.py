@@ -44,8 +44,12 @@ class Answer(Struct, frozen=True):
     received: bytes
 
     @property
+    def status(self) -> int:
+        return int(self.received[9:12])
+
+    @property
     def succeeded(self) -> bool:
-        return self.received.startswith(b"HTTP/1.1 2")
+        return 200 <= self.status < 300
 
     @property
     def seconds(self) -> float:
