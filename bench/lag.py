@@ -208,7 +208,7 @@ def report(capacity: float, lags: dict[tuple[float, str], Lags], latencies: dict
 
 def percentiles(figures: list[float]) -> tuple[float, float]:
     """The median and the 99th."""
-    hundredths = statistics.quantiles(figures, n=100)
+    hundredths = statistics.quantiles(figures, n=100, method="inclusive")
     return hundredths[49], hundredths[98]
 
 

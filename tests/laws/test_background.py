@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from app.database import migrate, schema_file
 from app.document_sql import compile_projections
+from app.events import ItemChanges, ItemUpdated
 from app.generations import AnyReadModel
 from app.main import PROJECTIONS
 from app.projector import register
@@ -21,7 +22,7 @@ from app.verify import verify
 from projections.items import Item, Items
 from tests.histories import item_histories
 from tests.log import append
-from tests.soak.load import catch_up_all, some_change
+from tests.soak.load import SPADE, catch_up_all, some_change
 
 
 def differing(conninfo: str, read_model: AnyReadModel) -> list[Any]:
@@ -96,6 +97,17 @@ def test_a_rollup_whose_first_and_last_members_leave_equals_the_fold_of_all_docu
         append(connection, chance.choice(streams), [some_change(chance)])
     asyncio.run(catch_up_all(conninfo, batch, [Shelves]))
     assert differing(conninfo, Shelves) == []
+
+
+def test_a_key_whose_last_member_leaves_has_no_document_any_more(connection: psycopg.Connection) -> None:
+    conninfo, keys = connection.info.dsn, "select key from catalog.categories order by key"
+    stream, *_ = append(connection, None, [SPADE])
+    other = ItemUpdated(changes=ItemChanges(category="other"), previous_values=ItemChanges(category=SPADE.category))
+    asyncio.run(catch_up_all(conninfo))
+    assert connection.execute(keys).fetchall() == [(SPADE.category,)]
+    append(connection, stream, [other])
+    asyncio.run(catch_up_all(conninfo))
+    assert connection.execute(keys).fetchall() == [("other",)]
 
 
 def test_nothing_can_be_rebuilt(connection: psycopg.Connection) -> None:
