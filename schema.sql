@@ -417,6 +417,8 @@ anything differed.$$;
 create or replace function catalog.note_mark(out "position" bigint, out instant timestamptz)
 language plpgsql volatile as $$
 begin
+    -- Nothing rests on a note before publish_mark(), whose commit writes everything before it to the disk as well.
+    perform set_config('synchronous_commit', 'off', true);
     update catalog.settled
     set noted_instant = greatest(clock_timestamp(), settled.noted_instant)
     returning settled.noted_instant into note_mark.instant;
@@ -679,3 +681,23 @@ return coalesce((
     ) as counted
 ), '{}');
 comment on function catalog.count_each is 'How often each text stands in an array: {text: count}.';
+
+create or replace function catalog.counts_after(p_counts jsonb, p_values text[], p_members integer[]) returns jsonb
+language sql immutable parallel safe
+return coalesce((
+    select jsonb_object_agg(value, members)
+    from (
+        select value, sum(members) as members
+        from (
+            select counted.key as value, counted.value::bigint as members
+            from jsonb_each_text(p_counts) as counted
+            union all
+            select moved.value, moved.members
+            from unnest(p_values, p_members) as moved (value, members)
+        ) as term
+        group by value
+    ) as summed
+    where members <> 0
+), '{}');
+comment on function catalog.counts_after is
+    'What count_each has counted, after so many more or fewer of each text: {text: count} without zeros.';

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import psycopg
 from msgspec import Struct
@@ -39,6 +38,7 @@ SOMEBODY_WAS_THERE = "SW006"
 
 SESSION = """
 set timezone to 'UTC';
+set plan_cache_mode = 'force_generic_plan';
 set client_connection_check_interval = '1s';
 set statement_timeout = '50s';
 set idle_session_timeout = '60s';
@@ -48,6 +48,7 @@ set tcp_keepalives_count = 3
 """
 """A leader that was killed, or whose machine was, does not keep the lock for long; neither does one that is silent
 though it should look for something new every second. A batch that takes too long is tried again as a smaller one.
+Batches go by index, however many streams they touch; to plan each anew would take longer than most of them take.
 """
 
 
@@ -57,6 +58,8 @@ class Checkpoint(Struct, frozen=True):
     position: int
     state: str
     """running; stopped by an event that it raised on; or outdated, until it is rebuilt by the rules installed."""
+    settled: int
+    """Where it can get to just now."""
 
 
 class Projector:
@@ -184,11 +187,12 @@ async def catch_up(connection: AsyncConnection, name: str, batch_events: int = B
     events = batch_events
     while True:
         checkpoint = await read_checkpoint(connection, name)
-        (settled,) = await _one(connection, "select position from catalog.settled")
-        if checkpoint.state != "running" or checkpoint.position >= settled:
+        if checkpoint.state != "running" or checkpoint.position >= checkpoint.settled:
             return checkpoint.position
         try:
-            await _apply(connection, name, checkpoint.position, events)
+            position = await _apply(connection, name, checkpoint.position, events)
+            if position >= checkpoint.settled:
+                return position
             events = min(batch_events, events * 2)
         except errors.QueryCanceled:
             if events == 1:
@@ -206,16 +210,27 @@ async def catch_up(connection: AsyncConnection, name: str, batch_events: int = B
 
 async def read_checkpoint(connection: AsyncConnection, name: str) -> Checkpoint:
     """Raises NotFound for a projection that the database does not know."""
-    query = "select position, state from catalog.projections where name = %s"
-    row = await (await connection.execute(query, (name,))).fetchone()
+    row = await (await connection.execute(READ_CHECKPOINT, (name,))).fetchone()
     if row is None:
         raise NotFound(f"There is no projection {name}.")
     return Checkpoint(*row)
 
 
-async def _apply(connection: AsyncConnection, name: str, position: int, events: int) -> None:
+READ_CHECKPOINT = """
+select projections.position, projections.state, settled.position
+from catalog.projections
+cross join catalog.settled
+where name = %s
+"""
+
+
+async def _apply(connection: AsyncConnection, name: str, position: int, events: int) -> int:
+    """One batch; the checkpoint then."""
     function = sql.Identifier("catalog", f"catch_up_{name}")
-    await connection.execute(sql.SQL("select {}(%s, %s)").format(function), (position, events))
+    query = sql.SQL("select {}(%s, %s)").format(function)
+    row = await (await connection.execute(query, (position, events))).fetchone()
+    assert row is not None, "a function answers with one row"
+    return int(row[0])
 
 
 async def _stop(connection: AsyncConnection, name: str, after: int, error: psycopg.Error) -> None:
@@ -250,12 +265,6 @@ set state = 'running',
 where name = %(name)s
     and state = 'stopped'
 """
-
-
-async def _one(connection: AsyncConnection, query: str) -> tuple[Any, ...]:
-    row = await (await connection.execute(query)).fetchone()
-    assert row is not None, "one row is always there"
-    return row
 
 
 REGISTER = """

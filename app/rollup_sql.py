@@ -1,14 +1,21 @@
 """A rollup's rules as SQL: its tables, the fold over all documents, and the catch-up that keeps it so.
 
-Beside the documents stands `<name>_members`: what each stream counts as, and for which key. A batch of events refolds
-the streams it touched, and adds up anew the keys that these left or entered. Nothing is ever incremented, so nothing
-can drift.
+Beside the documents stands `<name>_members`: what each stream counts as, and for which key. A batch of events steps the
+members of the streams it touched, by the rules that write the inline documents; what they counted as before leaves the
+documents, what they count as now enters them. So a batch costs the same for a stream of ten thousand events as for a
+new one, and for a key of a hundred thousand members as for a key of ten. Only members are counted, never events: what
+is taken away is what is stored as having been added, in the transaction that stores the other. What a change cannot
+tell (a new key, one without members, a latest that is no longer there) is added up anew.
 """
 
+from collections.abc import Callable
+from types import MemberDescriptorType
 from typing import Any
 
+from msgspec import Struct
+
 from app.document_tables import field_columns
-from app.fold_sql import comment, fold_query, indent, literal
+from app.fold_sql import comment, indent, literal
 from app.rollup import Rollup, Tally
 from app.rules import name_of
 from app.table_sql import Column, Table, TableIndex, create
@@ -18,7 +25,7 @@ AnyRollup = type[Rollup[Any, Any]]
 
 def compile_rollup(rollup: AnyRollup) -> str:
     """Everything that is installed for a rollup."""
-    parts = [*map(create, tables_of(rollup)), refold_function(rollup), catch_up_function(rollup)]
+    parts = [*map(create, tables_of(rollup)), step_function(rollup), catch_up_function(rollup)]
     return "\n".join([*parts, *([as_of_function(rollup)] if rollup.of.temporal else [])])
 
 
@@ -46,45 +53,32 @@ def tables_of(rollup: AnyRollup) -> list[Table]:
     ]
 
 
-def refold_function(rollup: AnyRollup) -> str:
-    """`refold_<name>(streams, position)`: the streams' members, and the documents of every key they left or entered."""
+def step_function(rollup: AnyRollup) -> str:
+    """`step_<name>(key, part, events)`: what a stream counts as after more of its events, as a document to take from.
+
+    A step sets a field without regard to the others, so the fields that a member has are enough to begin with.
+    """
     name = rollup.name
-    folded = fold_query(
-        rollup.of, "stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)"
-    )
     return f"""\
-create or replace function catalog.refold_{name}(p_streams integer[], p_position bigint) returns void
-language plpgsql volatile as $$
+create or replace function catalog.step_{name}(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+language plpgsql stable parallel safe as $$
 declare
-    v_skipped constant bigint[] := catalog.skipped_events({literal(name)});
-    v_keys text[];
+    v_document jsonb := p_part || jsonb_build_object({literal(name_of(rollup.by))}, p_key);
+    v_event catalog.events;
 begin
-    select array_agg(distinct key) into v_keys from catalog.{name}_members where id = any (p_streams);
-    with folded (id, version, valid_from, document) as materialized (
-{indent(folded)}
-    ), gone as (
-        delete from catalog.{name}_members
-        where id = any (p_streams)
-            and id not in (select id from folded)
-    ), entered as (
-        insert into catalog.{name}_members as stored (id, key, part)
-        select id, {member_columns(rollup)} from folded
-        on conflict (id) do update
-        set key = excluded.key, part = excluded.part
-        returning key
-    )
-    select v_keys || array_agg(distinct key) into v_keys from entered;
-    delete from catalog.{name}
-    where key = any (v_keys)
-        and not exists (select from catalog.{name}_members as member where member.key = {name}.key);
-    insert into catalog.{name} as stored (key, document)
-{indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)"))}
-    on conflict (key) do update
-    set document = excluded.document
-    where stored.document <> excluded.document;
+    foreach v_event in array p_events loop
+        v_document := catalog.step_{rollup.of.name}(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
+            v_event.type, v_event.data);
+    end loop;
+    return v_document;
 end
 $$;
-{comment(f"function catalog.refold_{name}", f"Folds streams up to a position anew and adds up {name}.")}
+{
+        comment(
+            f"function catalog.step_{name}",
+            f"The fields that {name} takes from a document, after more events; null where there is none.",
+        )
+    }
 """
 
 
@@ -96,13 +90,72 @@ create or replace function catalog.catch_up_{name}(p_from bigint, p_limit intege
 language plpgsql volatile as $$
 declare
     v_to constant bigint := catalog.advance_checkpoint({literal(name)}, p_from, p_limit);
-begin
-    perform catalog.refold_{name}(array(
+    v_skipped constant bigint[] := catalog.skipped_events({literal(name)});
+    v_streams constant integer[] := array(
         select distinct stream_id
         from catalog.events
         where position > p_from
             and position <= v_to
-    ), v_to);
+    );
+    v_keys text[];
+begin
+    with arrived as (
+        select stream_id, array_agg(event order by version) as events
+        from catalog.events as event
+        where position > p_from
+            and position <= v_to
+            and position <> all (v_skipped)
+        group by stream_id
+    ), member_before (id, key, part) as materialized (
+        select id, key, part from catalog.{name}_members where id = any (v_streams)
+    ), stepped (id, document) as materialized (
+        select arrived.stream_id, catalog.step_{name}(key, part, events)
+        from arrived
+        left join member_before on member_before.id = arrived.stream_id
+    ), member (id, key, part) as materialized (
+        select id, {member_columns(rollup)} from stepped where document is not null
+    ), gone as (
+        delete from catalog.{name}_members
+        where id = any (array(select id from stepped where document is null))
+    ), entered as (
+        insert into catalog.{name}_members as stored (id, key, part)
+        select id, key, part from member
+        on conflict (id) do update
+        set key = excluded.key, part = excluded.part
+        where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
+    ), moved (id, key, part, members) as (
+        select *, -1 from (
+            select * from member_before where id in (select id from stepped)
+            except table member) as left_it
+        union all
+        select *, 1 from (table member except table member_before) as entered_it
+    ), change as (
+        select {change_columns(rollup)}
+        from moved
+        group by key
+    ), changed as (
+        update catalog.{name} as stored
+        set document = jsonb_build_object(
+{_pairs(rollup, _value_after)}
+        )
+        from change
+        where stored.key = change.key
+            and (change.has_entered or exists (
+                select from catalog.{name}_members as other
+                where other.key = change.key and other.id <> all (v_streams)))
+{_known(rollup)}        returning stored.key
+    )
+    select array_agg(key) into v_keys from change where key not in (select key from changed);
+    if v_keys is not null then
+        delete from catalog.{name}
+        where key = any (v_keys)
+            and not exists (select from catalog.{name}_members as member where member.key = {name}.key);
+        insert into catalog.{name} as stored (key, document)
+{indent(indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)")))}
+        on conflict (key) do update
+        set document = excluded.document
+        where stored.document <> excluded.document;
+    end if;
     return v_to;
 end
 $$;
@@ -128,9 +181,13 @@ $$;
 
 def adding_up(rollup: AnyRollup, members: str, where: str = "") -> str:
     """A query for (key, document) over `members`, a relation of (id, key, part)."""
-    pairs = ",\n".join(f"        {literal(name_of(tally.field))}, {_value(tally)}" for tally in rollup.rules)
-    lines = ["select key, jsonb_build_object(", pairs, "    )", f"from {members}", where, "group by key"]
+    added = ["select key, jsonb_build_object(", _pairs(rollup, _value), "    )"]
+    lines = [*added, f"from {members}", where, "group by key"]
     return "\n".join(line for line in lines if line)
+
+
+def _pairs(rollup: AnyRollup, value: Callable[[Tally], str]) -> str:
+    return ",\n".join(f"        {literal(name_of(tally.field))}, {value(tally)}" for tally in rollup.rules)
 
 
 def _value(tally: Tally) -> str:
@@ -139,14 +196,82 @@ def _value(tally: Tally) -> str:
         return "key"
     if tally.of is None:
         return "count(*)"
-    part = f"part ->> {literal(name_of(tally.of))}"
     match tally.verb:
         case "counts":
-            return f"catalog.count_each(array_agg({part}))"
+            return f"catalog.count_each(array_agg({_part(tally.of)}))"
         case "earliest":
-            return f'min(({part}) collate "C")'
+            return f'min(({_part(tally.of)}) collate "C")'
         case "latest":
-            return f'max(({part}) collate "C")'
+            return f'max(({_part(tally.of)}) collate "C")'
+
+
+def _part(field: MemberDescriptorType) -> str:
+    return f"part ->> {literal(name_of(field))}"
+
+
+def change_columns(rollup: AnyRollup) -> str:
+    """Of what has moved, by key: whatever `_value_after` and `_known` need of it."""
+    columns = ["key", "bool_or(members > 0) as has_entered", "sum(members) as members"]
+    if any(_counts_each(tally) for tally in rollup.rules):
+        columns.append("array_agg(members) as each_members")
+    for tally in rollup.rules:
+        name = name_of(tally.field)
+        if tally.of is None:
+            continue
+        if _counts_each(tally):
+            columns.append(f"array_agg({_part(tally.of)}) as {name}__each")
+            continue
+        outermost = f'{EXTREMES[tally.verb].aggregate}(({_part(tally.of)}) collate "C")'
+        columns += [
+            f"{outermost} filter (where members < 0) as {name}__left",
+            f"{outermost} filter (where members > 0) as {name}__entered",
+        ]
+    return ",\n            ".join(columns)
+
+
+def _counts_each(tally: Tally) -> bool:
+    return tally.verb == "counts" and tally.of is not None
+
+
+class Extreme(Struct, frozen=True):
+    """How SQL says earliest or latest."""
+
+    aggregate: str
+    outermost: str
+    beyond: str
+    """The operator of what is further out than something else."""
+
+
+EXTREMES = {"earliest": Extreme("min", "least", "<"), "latest": Extreme("max", "greatest", ">")}
+
+
+def _stored(tally: Tally) -> str:
+    return f"stored.document ->> {literal(name_of(tally.field))}"
+
+
+def _value_after(tally: Tally) -> str:
+    """What a field of the stored document is after a change."""
+    name = name_of(tally.field)
+    if tally.verb == "keyed":
+        return "stored.key"
+    if tally.of is None:
+        return f"({_stored(tally)})::bigint + change.members"
+    if tally.verb == "counts":
+        counted = f"stored.document -> {literal(name)}"
+        return f"catalog.counts_after({counted}, change.{name}__each, change.each_members)"
+    return f'{EXTREMES[tally.verb].outermost}(({_stored(tally)}) collate "C", change.{name}__entered)'
+
+
+def _known(rollup: AnyRollup) -> str:
+    """A condition for each extreme: it has not left, or what entered is as far out."""
+    lines = []
+    for tally in rollup.rules:
+        if extreme := EXTREMES.get(tally.verb):
+            name, beyond = name_of(tally.field), extreme.beyond
+            stored = f'({_stored(tally)}) collate "C"'
+            kept = f"change.{name}__left is null or {stored} {beyond} change.{name}__left"
+            lines.append(f"            and ({kept} or change.{name}__entered {beyond}= {stored})\n")
+    return "".join(lines)
 
 
 def member_columns(rollup: AnyRollup) -> str:

@@ -6,7 +6,7 @@ It is to run in a process of its own, apart from what it measures.
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -35,6 +35,27 @@ class Sample(Struct, frozen=True):
         return len(self.latencies) / self.seconds
 
 
+class Answer(Struct, frozen=True):
+    """What came of one request; instants by `time.perf_counter`, which all processes of a machine share."""
+
+    due: float
+    ended: float
+    """When its last byte was there."""
+    received: bytes
+
+    @property
+    def status(self) -> int:
+        return int(self.received[9:12])
+
+    @property
+    def succeeded(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.due
+
+
 def request(method: str, path: str, body: bytes | None = None) -> bytes:
     """The bytes of a request."""
     head = [f"{method} {path} HTTP/1.1", "Host: catalog.example", "Accept: application/json", "User-Agent: bench"]
@@ -49,8 +70,9 @@ async def saturate(target: Target, connections: int, seconds: float) -> Sample:
 
     async def keep_asking(connection: _Connection) -> None:
         while (due := time.perf_counter()) < end:
-            await connection.ask(next(target.requests))
-            latencies.append(time.perf_counter() - due)
+            answer = await connection.ask(next(target.requests), due)
+            _check(answer)
+            latencies.append(answer.seconds)
 
     async with _opened(target.port, connections) as opened:
         start = time.perf_counter()
@@ -61,25 +83,45 @@ async def saturate(target: Target, connections: int, seconds: float) -> Sample:
 
 async def at_rate(target: Target, connections: int, seconds: float, per_second: float) -> Sample:
     """So many requests a second, whatever becomes of those before: waiting for a connection is part of a latency."""
-    latencies: list[float] = []
-    dues: asyncio.Queue[float] = asyncio.Queue()
+    start = time.perf_counter()
+    answers = await on_schedule(target.port, connections, steadily(target.requests, seconds, per_second))
+    for answer in answers:
+        _check(answer)
+    return Sample(time.perf_counter() - start, [answer.seconds for answer in answers])
+
+
+def steadily(requests: Iterator[bytes], seconds: float, per_second: float) -> Iterator[tuple[float, bytes]]:
+    """A schedule: so many requests a second."""
+    return ((place / per_second, next(requests)) for place in range(int(seconds * per_second)))
+
+
+async def on_schedule(port: int, connections: int, schedule: Iterable[tuple[float, bytes]]) -> list[Answer]:
+    """Each request at its second after now, whatever becomes of those before, refused ones included; in that order."""
+    answers: list[tuple[int, Answer]] = []
+    waiting: asyncio.Queue[tuple[int, float, bytes] | None] = asyncio.Queue()
 
     async def ask_when_due(connection: _Connection) -> None:
-        while due := await dues.get():
-            await connection.ask(next(target.requests))
-            latencies.append(time.perf_counter() - due)
+        while given := await waiting.get():
+            place, due, request = given
+            answers.append((place, await connection.ask(request, due)))
 
-    async with _opened(target.port, connections) as opened:
+    async with _opened(port, connections) as opened:
         asking = asyncio.gather(*map(ask_when_due, opened))
         start = time.perf_counter()
-        for place in range(int(seconds * per_second)):
-            if (early := start + place / per_second - time.perf_counter()) > 0:
+        for place, (second, request) in enumerate(schedule):
+            if (early := start + second - time.perf_counter()) > 0:
                 await asyncio.sleep(early)
-            dues.put_nowait(time.perf_counter())
+            waiting.put_nowait((place, time.perf_counter(), request))
         for _ in opened:
-            dues.put_nowait(0.0)
+            waiting.put_nowait(None)
         await asking
-        return Sample(time.perf_counter() - start, latencies)
+    return [answer for _, answer in sorted(answers, key=lambda each: each[0])]
+
+
+def _check(answer: Answer) -> None:
+    """Raises RuntimeError for any but a success."""
+    if not answer.succeeded:
+        raise RuntimeError(answer.received.decode())
 
 
 @asynccontextmanager
@@ -101,11 +143,12 @@ class _Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._received = b""
 
-    async def ask(self, request: bytes) -> None:
-        """Returns when the answer is there. Raises RuntimeError for any but a success."""
+    async def ask(self, request: bytes, due: float) -> Answer:
+        """Returns when the answer is there, whatever it is."""
         self._answered = self._loop.create_future()
         self._transport.write(request)
-        await self._answered
+        received, ended = await self._answered
+        return Answer(due, ended, received)
 
     def data_received(self, data: bytes) -> None:
         received = self._received = self._received + data
@@ -114,10 +157,7 @@ class _Connection(asyncio.Protocol):
         if length is None or len(received) < head + len(HEAD_ENDS) + int(length[1]):
             return
         self._received = b""
-        if received.startswith(b"HTTP/1.1 2"):
-            self._answered.set_result(None)
-        else:
-            self._answered.set_exception(RuntimeError(received.decode()))
+        self._answered.set_result((received, time.perf_counter()))
 
     def connection_lost(self, error: Exception | None) -> None:
         if hasattr(self, "_answered") and not self._answered.done():

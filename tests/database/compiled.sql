@@ -446,105 +446,117 @@ create index if not exists owners_members_by_key
 on catalog.owners_members (key);
 comment on index catalog.owners_members_by_key is 'Adding up the members of some keys.';
 
-create or replace function catalog.refold_owners(p_streams integer[], p_position bigint) returns void
-language plpgsql volatile as $$
+create or replace function catalog.step_owners(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+language plpgsql stable parallel safe as $$
 declare
-    v_skipped constant bigint[] := catalog.skipped_events('owners');
-    v_keys text[];
+    v_document jsonb := p_part || jsonb_build_object('owner_id', p_key);
+    v_event catalog.events;
 begin
-    select array_agg(distinct key) into v_keys from catalog.owners_members where id = any (p_streams);
-    with folded (id, version, valid_from, document) as materialized (
-    select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
-    from (
-        select stream_id,
-            max(version) as last_version,
-            max(recorded_at) filter (where patch is not null) as last_recorded_at,
-            catalog.merged(patch) filter (where version = 1) as first,
-            catalog.merged(patch order by version) filter (where version > 1) as later,
-            max(version) filter (where type in ('item_created')) as started_at,
-            max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-            max(recorded_at) filter (where patch is not null) as updated_at__instant,
-            max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
-            max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-            max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
-            max(version) filter (where patch is not null) as version__version
-        from (
-            select stream_id, version, type, recorded_at, case type
-                when 'item_created' then '{"deleted_at":null}'::jsonb || data
-                when 'item_updated' then (data -> 'changes')
-                when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
-                when 'item_deleted' then '{"status":"archived"}'::jsonb
-                when 'item_restored' then data || '{"deleted_at":null}'::jsonb
-            end as patch
-            from catalog.events
-            where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
-            order by stream_id, version
-            offset 0
-        ) as event
-        group by stream_id
-    ) as stream
-    cross join lateral (
-        select
-            stream_id as id,
-            coalesce(later -> 'name', first -> 'name') as name,
-            coalesce(later -> 'description', first -> 'description') as description,
-            coalesce(later -> 'category', first -> 'category') as category,
-            coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
-            coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
-            coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
-            coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
-            coalesce(later -> 'status', first -> 'status') as status,
-            catalog.rfc3339(created_at__instant) as created_at,
-            catalog.rfc3339(updated_at__instant) as updated_at,
-            case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
-            version__version as version
-    ) as document
-    where stream.started_at is not null
-    ), gone as (
-        delete from catalog.owners_members
-        where id = any (p_streams)
-            and id not in (select id from folded)
-    ), entered as (
-        insert into catalog.owners_members as stored (id, key, part)
-        select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at') from folded
-        on conflict (id) do update
-        set key = excluded.key, part = excluded.part
-        returning key
-    )
-    select v_keys || array_agg(distinct key) into v_keys from entered;
-    delete from catalog.owners
-    where key = any (v_keys)
-        and not exists (select from catalog.owners_members as member where member.key = owners.key);
-    insert into catalog.owners as stored (key, document)
-    select key, jsonb_build_object(
-            'owner_id', key,
-            'total_items', count(*),
-            'by_status', catalog.count_each(array_agg(part ->> 'status')),
-            'by_category', catalog.count_each(array_agg(part ->> 'category')),
-            'first_activity_at', min((part ->> 'created_at') collate "C"),
-            'latest_activity_at', max((part ->> 'updated_at') collate "C")
-        )
-    from catalog.owners_members
-    where key = any (v_keys)
-    group by key
-    on conflict (key) do update
-    set document = excluded.document
-    where stored.document <> excluded.document;
+    foreach v_event in array p_events loop
+        v_document := catalog.step_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
+            v_event.type, v_event.data);
+    end loop;
+    return v_document;
 end
 $$;
-comment on function catalog.refold_owners is 'Folds streams up to a position anew and adds up owners.';
+comment on function catalog.step_owners is 'The fields that owners takes from a document, after more events; null where there is none.';
 
 create or replace function catalog.catch_up_owners(p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile as $$
 declare
     v_to constant bigint := catalog.advance_checkpoint('owners', p_from, p_limit);
-begin
-    perform catalog.refold_owners(array(
+    v_skipped constant bigint[] := catalog.skipped_events('owners');
+    v_streams constant integer[] := array(
         select distinct stream_id
         from catalog.events
         where position > p_from
             and position <= v_to
-    ), v_to);
+    );
+    v_keys text[];
+begin
+    with arrived as (
+        select stream_id, array_agg(event order by version) as events
+        from catalog.events as event
+        where position > p_from
+            and position <= v_to
+            and position <> all (v_skipped)
+        group by stream_id
+    ), member_before (id, key, part) as materialized (
+        select id, key, part from catalog.owners_members where id = any (v_streams)
+    ), stepped (id, document) as materialized (
+        select arrived.stream_id, catalog.step_owners(key, part, events)
+        from arrived
+        left join member_before on member_before.id = arrived.stream_id
+    ), member (id, key, part) as materialized (
+        select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at') from stepped where document is not null
+    ), gone as (
+        delete from catalog.owners_members
+        where id = any (array(select id from stepped where document is null))
+    ), entered as (
+        insert into catalog.owners_members as stored (id, key, part)
+        select id, key, part from member
+        on conflict (id) do update
+        set key = excluded.key, part = excluded.part
+        where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
+    ), moved (id, key, part, members) as (
+        select *, -1 from (
+            select * from member_before where id in (select id from stepped)
+            except table member) as left_it
+        union all
+        select *, 1 from (table member except table member_before) as entered_it
+    ), change as (
+        select key,
+            bool_or(members > 0) as has_entered,
+            sum(members) as members,
+            array_agg(members) as each_members,
+            array_agg(part ->> 'status') as by_status__each,
+            array_agg(part ->> 'category') as by_category__each,
+            min((part ->> 'created_at') collate "C") filter (where members < 0) as first_activity_at__left,
+            min((part ->> 'created_at') collate "C") filter (where members > 0) as first_activity_at__entered,
+            max((part ->> 'updated_at') collate "C") filter (where members < 0) as latest_activity_at__left,
+            max((part ->> 'updated_at') collate "C") filter (where members > 0) as latest_activity_at__entered
+        from moved
+        group by key
+    ), changed as (
+        update catalog.owners as stored
+        set document = jsonb_build_object(
+        'owner_id', stored.key,
+        'total_items', (stored.document ->> 'total_items')::bigint + change.members,
+        'by_status', catalog.counts_after(stored.document -> 'by_status', change.by_status__each, change.each_members),
+        'by_category', catalog.counts_after(stored.document -> 'by_category', change.by_category__each, change.each_members),
+        'first_activity_at', least((stored.document ->> 'first_activity_at') collate "C", change.first_activity_at__entered),
+        'latest_activity_at', greatest((stored.document ->> 'latest_activity_at') collate "C", change.latest_activity_at__entered)
+        )
+        from change
+        where stored.key = change.key
+            and (change.has_entered or exists (
+                select from catalog.owners_members as other
+                where other.key = change.key and other.id <> all (v_streams)))
+            and (change.first_activity_at__left is null or (stored.document ->> 'first_activity_at') collate "C" < change.first_activity_at__left or change.first_activity_at__entered <= (stored.document ->> 'first_activity_at') collate "C")
+            and (change.latest_activity_at__left is null or (stored.document ->> 'latest_activity_at') collate "C" > change.latest_activity_at__left or change.latest_activity_at__entered >= (stored.document ->> 'latest_activity_at') collate "C")
+        returning stored.key
+    )
+    select array_agg(key) into v_keys from change where key not in (select key from changed);
+    if v_keys is not null then
+        delete from catalog.owners
+        where key = any (v_keys)
+            and not exists (select from catalog.owners_members as member where member.key = owners.key);
+        insert into catalog.owners as stored (key, document)
+        select key, jsonb_build_object(
+                'owner_id', key,
+                'total_items', count(*),
+                'by_status', catalog.count_each(array_agg(part ->> 'status')),
+                'by_category', catalog.count_each(array_agg(part ->> 'category')),
+                'first_activity_at', min((part ->> 'created_at') collate "C"),
+                'latest_activity_at', max((part ->> 'updated_at') collate "C")
+            )
+        from catalog.owners_members
+        where key = any (v_keys)
+        group by key
+        on conflict (key) do update
+        set document = excluded.document
+        where stored.document <> excluded.document;
+    end if;
     return v_to;
 end
 $$;
@@ -598,102 +610,104 @@ create index if not exists categories_members_by_key
 on catalog.categories_members (key);
 comment on index catalog.categories_members_by_key is 'Adding up the members of some keys.';
 
-create or replace function catalog.refold_categories(p_streams integer[], p_position bigint) returns void
-language plpgsql volatile as $$
+create or replace function catalog.step_categories(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+language plpgsql stable parallel safe as $$
 declare
-    v_skipped constant bigint[] := catalog.skipped_events('categories');
-    v_keys text[];
+    v_document jsonb := p_part || jsonb_build_object('category', p_key);
+    v_event catalog.events;
 begin
-    select array_agg(distinct key) into v_keys from catalog.categories_members where id = any (p_streams);
-    with folded (id, version, valid_from, document) as materialized (
-    select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
-    from (
-        select stream_id,
-            max(version) as last_version,
-            max(recorded_at) filter (where patch is not null) as last_recorded_at,
-            catalog.merged(patch) filter (where version = 1) as first,
-            catalog.merged(patch order by version) filter (where version > 1) as later,
-            max(version) filter (where type in ('item_created')) as started_at,
-            max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-            max(recorded_at) filter (where patch is not null) as updated_at__instant,
-            max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
-            max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-            max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
-            max(version) filter (where patch is not null) as version__version
-        from (
-            select stream_id, version, type, recorded_at, case type
-                when 'item_created' then '{"deleted_at":null}'::jsonb || data
-                when 'item_updated' then (data -> 'changes')
-                when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
-                when 'item_deleted' then '{"status":"archived"}'::jsonb
-                when 'item_restored' then data || '{"deleted_at":null}'::jsonb
-            end as patch
-            from catalog.events
-            where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
-            order by stream_id, version
-            offset 0
-        ) as event
-        group by stream_id
-    ) as stream
-    cross join lateral (
-        select
-            stream_id as id,
-            coalesce(later -> 'name', first -> 'name') as name,
-            coalesce(later -> 'description', first -> 'description') as description,
-            coalesce(later -> 'category', first -> 'category') as category,
-            coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
-            coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
-            coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
-            coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
-            coalesce(later -> 'status', first -> 'status') as status,
-            catalog.rfc3339(created_at__instant) as created_at,
-            catalog.rfc3339(updated_at__instant) as updated_at,
-            case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
-            version__version as version
-    ) as document
-    where stream.started_at is not null
-    ), gone as (
-        delete from catalog.categories_members
-        where id = any (p_streams)
-            and id not in (select id from folded)
-    ), entered as (
-        insert into catalog.categories_members as stored (id, key, part)
-        select id, document ->> 'category', jsonb_build_object('status', document -> 'status') from folded
-        on conflict (id) do update
-        set key = excluded.key, part = excluded.part
-        returning key
-    )
-    select v_keys || array_agg(distinct key) into v_keys from entered;
-    delete from catalog.categories
-    where key = any (v_keys)
-        and not exists (select from catalog.categories_members as member where member.key = categories.key);
-    insert into catalog.categories as stored (key, document)
-    select key, jsonb_build_object(
-            'category', key,
-            'total_items', count(*),
-            'by_status', catalog.count_each(array_agg(part ->> 'status'))
-        )
-    from catalog.categories_members
-    where key = any (v_keys)
-    group by key
-    on conflict (key) do update
-    set document = excluded.document
-    where stored.document <> excluded.document;
+    foreach v_event in array p_events loop
+        v_document := catalog.step_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
+            v_event.type, v_event.data);
+    end loop;
+    return v_document;
 end
 $$;
-comment on function catalog.refold_categories is 'Folds streams up to a position anew and adds up categories.';
+comment on function catalog.step_categories is 'The fields that categories takes from a document, after more events; null where there is none.';
 
 create or replace function catalog.catch_up_categories(p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile as $$
 declare
     v_to constant bigint := catalog.advance_checkpoint('categories', p_from, p_limit);
-begin
-    perform catalog.refold_categories(array(
+    v_skipped constant bigint[] := catalog.skipped_events('categories');
+    v_streams constant integer[] := array(
         select distinct stream_id
         from catalog.events
         where position > p_from
             and position <= v_to
-    ), v_to);
+    );
+    v_keys text[];
+begin
+    with arrived as (
+        select stream_id, array_agg(event order by version) as events
+        from catalog.events as event
+        where position > p_from
+            and position <= v_to
+            and position <> all (v_skipped)
+        group by stream_id
+    ), member_before (id, key, part) as materialized (
+        select id, key, part from catalog.categories_members where id = any (v_streams)
+    ), stepped (id, document) as materialized (
+        select arrived.stream_id, catalog.step_categories(key, part, events)
+        from arrived
+        left join member_before on member_before.id = arrived.stream_id
+    ), member (id, key, part) as materialized (
+        select id, document ->> 'category', jsonb_build_object('status', document -> 'status') from stepped where document is not null
+    ), gone as (
+        delete from catalog.categories_members
+        where id = any (array(select id from stepped where document is null))
+    ), entered as (
+        insert into catalog.categories_members as stored (id, key, part)
+        select id, key, part from member
+        on conflict (id) do update
+        set key = excluded.key, part = excluded.part
+        where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
+    ), moved (id, key, part, members) as (
+        select *, -1 from (
+            select * from member_before where id in (select id from stepped)
+            except table member) as left_it
+        union all
+        select *, 1 from (table member except table member_before) as entered_it
+    ), change as (
+        select key,
+            bool_or(members > 0) as has_entered,
+            sum(members) as members,
+            array_agg(members) as each_members,
+            array_agg(part ->> 'status') as by_status__each
+        from moved
+        group by key
+    ), changed as (
+        update catalog.categories as stored
+        set document = jsonb_build_object(
+        'category', stored.key,
+        'total_items', (stored.document ->> 'total_items')::bigint + change.members,
+        'by_status', catalog.counts_after(stored.document -> 'by_status', change.by_status__each, change.each_members)
+        )
+        from change
+        where stored.key = change.key
+            and (change.has_entered or exists (
+                select from catalog.categories_members as other
+                where other.key = change.key and other.id <> all (v_streams)))
+        returning stored.key
+    )
+    select array_agg(key) into v_keys from change where key not in (select key from changed);
+    if v_keys is not null then
+        delete from catalog.categories
+        where key = any (v_keys)
+            and not exists (select from catalog.categories_members as member where member.key = categories.key);
+        insert into catalog.categories as stored (key, document)
+        select key, jsonb_build_object(
+                'category', key,
+                'total_items', count(*),
+                'by_status', catalog.count_each(array_agg(part ->> 'status'))
+            )
+        from catalog.categories_members
+        where key = any (v_keys)
+        group by key
+        on conflict (key) do update
+        set document = excluded.document
+        where stored.document <> excluded.document;
+    end if;
     return v_to;
 end
 $$;

@@ -1,19 +1,28 @@
 """Laws 2 and 4: a rebuild changes nothing; the background skips nothing and applies nothing twice."""
 
 import asyncio
+import random
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 
+from app.database import migrate, schema_file
+from app.document_sql import compile_projections
+from app.events import ItemChanges, ItemUpdated
 from app.generations import AnyReadModel
 from app.main import PROJECTIONS
+from app.projector import register
 from app.rebuild import rebuild
+from app.rollup import Rollup, counts, earliest, keyed, latest
 from app.verify import verify
+from projections.items import Item, Items
 from tests.histories import item_histories
 from tests.log import append
-from tests.soak.load import catch_up_all
+from tests.soak.load import SPADE, catch_up_all, some_change
 
 
 def differing(conninfo: str, read_model: AnyReadModel) -> list[Any]:
@@ -53,6 +62,52 @@ def test_a_rebuild_changes_nothing(connection: psycopg.Connection, histories: li
     for read_model in PROJECTIONS:
         asyncio.run(rebuild(connection.info.dsn, read_model))
     assert stored(connection) == before
+
+
+class Shelf(Struct, frozen=True, kw_only=True):
+    status: str
+    by_owner: dict[str, int]
+    first_created_at: datetime
+    last_changed_at: datetime
+
+
+class Shelves(Rollup[Shelf, Item]):
+    """The items come and go, the first and the last of a shelf too; nothing says how many there are."""
+
+    of = Items
+    by = Item.status
+    rules = (
+        keyed(Shelf.status),
+        counts(Shelf.by_owner, by=Item.owner_id),
+        earliest(Shelf.first_created_at, Item.created_at),
+        latest(Shelf.last_changed_at, Item.updated_at),
+    )
+
+
+@few
+@given(histories=st.lists(item_histories, min_size=1, max_size=5), batch=st.integers(1, 7), seed=st.integers(0, 99))
+def test_a_rollup_whose_first_and_last_members_leave_equals_the_fold_of_all_documents(
+    connection: psycopg.Connection, histories: list[Any], batch: int, seed: int
+) -> None:
+    conninfo, read_models = connection.info.dsn, (Items, Shelves)
+    migrate(conninfo, schema_file() + compile_projections(read_models), lambda opened: register(opened, read_models))
+    chance = random.Random(seed)
+    streams = [append(connection, None, history)[0] for history in histories]
+    for _ in range(5):
+        append(connection, chance.choice(streams), [some_change(chance)])
+    asyncio.run(catch_up_all(conninfo, batch, [Shelves]))
+    assert differing(conninfo, Shelves) == []
+
+
+def test_a_key_whose_last_member_leaves_has_no_document_any_more(connection: psycopg.Connection) -> None:
+    conninfo, keys = connection.info.dsn, "select key from catalog.categories order by key"
+    stream, *_ = append(connection, None, [SPADE])
+    other = ItemUpdated(changes=ItemChanges(category="other"), previous_values=ItemChanges(category=SPADE.category))
+    asyncio.run(catch_up_all(conninfo))
+    assert connection.execute(keys).fetchall() == [(SPADE.category,)]
+    append(connection, stream, [other])
+    asyncio.run(catch_up_all(conninfo))
+    assert connection.execute(keys).fetchall() == [("other",)]
 
 
 def test_nothing_can_be_rebuilt(connection: psycopg.Connection) -> None:

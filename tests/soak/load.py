@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Barrier, Event
 from typing import Any
@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.events import ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Status
+from app.generations import AnyReadModel
 from app.main import PROJECTIONS
 from app.projector import Projector, catch_up
 from app.rollup import Rollup
@@ -65,10 +66,12 @@ def not_applied_once(conninfo: str) -> list[Any]:
         ).fetchall()
 
 
-async def catch_up_all(conninfo: str, batch_events: int = 1000) -> None:
+async def catch_up_all(
+    conninfo: str, batch_events: int = 1000, read_models: Sequence[AnyReadModel] = PROJECTIONS
+) -> None:
     async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
         await settle(connection)
-        for rollup in PROJECTIONS:
+        for rollup in read_models:
             if issubclass(rollup, Rollup):
                 await catch_up(connection, rollup.name, batch_events)
 

@@ -1,0 +1,229 @@
+"""How long after a command's answer does a read model that is kept up in the background show it?
+
+python -m bench.lag        at 10 %, 50 % and 90 % of the write capacity; SCALE=small: within a quarter of a minute
+
+The service is a process of its own. An answer says its position; a watcher, another process with a connection of its
+own, looks at the checkpoints every two milliseconds: documents and checkpoint are one transaction, so the first look
+at a checkpoint there or beyond is when the documents were there at the latest. Reads with `min_position` would tell
+the same, but the service itself looks again for them, in longer steps, with the connections that commands need.
+"""
+
+import asyncio
+import os
+import random
+import re
+import statistics
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from operator import itemgetter
+
+import msgspec
+import psycopg
+import uvloop
+from msgspec import Struct
+from rich.table import Table
+
+from app.main import PROJECTIONS
+from app.projector import register
+from app.rebuild import rebuild
+from bench import data
+from bench.append import SPADE
+from bench.http import API, serving
+from bench.load import Answer, Target, on_schedule, request, saturate, steadily
+from bench.measure import a_database, console, say_where
+
+SMALL = os.environ.get("SCALE") == "small"
+ITEMS = data.ITEMS // 5 if SMALL else data.ITEMS
+SHARES = (0.1, 0.5, 0.9)
+SECONDS = 2.0 if SMALL else 30.0
+ROUNDS = 1 if SMALL else 2
+CAPACITY_SECONDS = 1.0 if SMALL else 10.0
+CONNECTIONS = 16
+READ_MODELS = ("owners", "categories")
+LOOKS_EVERY_SECONDS = 0.002
+CATCHES_UP_WITHIN_SECONDS = 600.0
+
+POSITION = re.compile(rb"x-position: (\d+)\r\n", re.IGNORECASE)
+CHECKPOINTS = "select max(position) filter (where name = %s), max(position) filter (where name = %s)" + (
+    " from catalog.projections"
+)
+LAG = "select coalesce(sum(lag_events), 0) from catalog.projection_lag"
+CHANGEABLE = "select id from catalog.items where document ->> 'deleted_at' is null order by id"
+
+Look = tuple[float, tuple[int, ...]]
+"""An instant at which a look was over, and the checkpoints that it saw."""
+
+
+class Watched(Struct):
+    """What the watcher has seen, in order: the looks that saw something new, and how far all were apart."""
+
+    looks: list[Look] = []
+    apart: list[float] = []
+
+
+def fill(conninfo: str, connection: psycopg.Connection, items: int) -> int:
+    """A year of use, and everything folded from it; how many events there are."""
+    register(connection, PROJECTIONS)
+    events = data.fill(connection, items)
+    for read_model in PROJECTIONS:
+        asyncio.run(rebuild(conninfo, read_model))
+    connection.execute("vacuum analyze")
+    return events
+
+
+def commands(chance: random.Random, ids: list[int], owners: int) -> Iterator[bytes]:
+    """What people do without end: some items are new, others change, the first ones often."""
+    while True:
+        place, choice = f"{API}/items/{_skewed(chance, ids)}", chance.random()
+        if choice < 0.3:
+            owner, category = f"owner {_skewed(chance, range(owners))}", f"category {_skewed(chance, range(30))}"
+            new = msgspec.structs.replace(SPADE, owner_id=owner, category=category)
+            yield request("POST", f"{API}/items", msgspec.json.encode(new))
+        elif choice < 0.6:
+            yield request("PUT", place, b'{"name": "Garden spade %d"}' % chance.getrandbits(30))
+        elif choice < 0.7:
+            yield request("PUT", place, b'{"category": "category %d"}' % _skewed(chance, range(30)))
+        else:
+            yield request("PATCH", f"{place}/status?new_status={chance.choice(('active', 'swapped'))}")
+
+
+def _skewed(chance: random.Random, among: "list[int] | range") -> int:
+    return among[int(len(among) * chance.random() ** 3)]
+
+
+@contextmanager
+def watching(conninfo: str) -> Iterator[Connection]:
+    """A watcher; when it is sent something it answers with what it has seen until then."""
+    here, there = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=watch, args=(conninfo, there), daemon=True)
+    process.start()
+    try:
+        here.recv()
+        yield here
+    finally:
+        process.terminate()
+        process.join()
+
+
+def watch(conninfo: str, told: Connection) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        told.send("ready")
+        watched, last = Watched(), time.perf_counter()
+        while True:
+            row = connection.execute(CHECKPOINTS, READ_MODELS, prepare=True).fetchone()
+            now = time.perf_counter()
+            assert row is not None
+            watched.apart.append(now - last)
+            last = now
+            if not watched.looks or watched.looks[-1][1] != row:
+                watched.looks.append((now, row))
+            if told.poll(LOOKS_EVERY_SECONDS):
+                told.recv()
+                told.send((watched.looks, watched.apart))
+                watched = Watched()
+
+
+def seen_by(watcher: Connection) -> Watched:
+    watcher.send("and?")
+    return Watched(*watcher.recv())
+
+
+def wait_for_the_background(connection: psycopg.Connection) -> float:
+    """Until everything is caught up; how many seconds that took."""
+    start = time.perf_counter()
+    while connection.execute(LAG).fetchone() != (0,):
+        assert time.perf_counter() - start < CATCHES_UP_WITHIN_SECONDS, "the background does not catch up"
+        time.sleep(0.01)
+    return time.perf_counter() - start
+
+
+class Lags(Struct):
+    """Of one read model at one load: milliseconds from each answer to the first look that saw it, over all rounds."""
+
+    all: list[float] = []
+    growth: list[float] = []
+    """Of each round: the median of its second half over that of its first."""
+
+    def add(self, answers: list[Answer], watched: Watched, model: int) -> None:
+        lags = lags_of(answers, watched, model)
+        half = len(lags) // 2
+        self.all += lags
+        self.growth.append(statistics.median(lags[half:]) / max(0.1, statistics.median(lags[:half])))
+
+
+def lags_of(answers: list[Answer], watched: Watched, model: int) -> list[float]:
+    """In the order of the answers; 0 for what was there before its answer was. What recorded nothing has none."""
+    lags = []
+    for answer in sorted(answers, key=lambda each: each.ended):
+        assert answer.succeeded, answer.received.decode()
+        if position := POSITION.search(answer.received):
+            look = bisect_left(watched.looks, int(position[1]), key=lambda each: each[1][model])
+            lags.append(max(0.0, watched.looks[look][0] - answer.ended) * 1000)
+    return lags
+
+
+def measure(port: int, connection: psycopg.Connection, watcher: Connection, requests: Iterator[bytes]) -> None:
+    """The loads in turns, each from a standstill."""
+    capacity = uvloop.run(saturate(Target(port, requests), CONNECTIONS, CAPACITY_SECONDS)).per_second
+    console.print(
+        f"Capacity: {capacity:,.0f} commands a second, {CONNECTIONS} connections; after {CAPACITY_SECONDS:.0f} s of it"
+        f" the background was there in {wait_for_the_background(connection):.1f} s."
+    )
+    lags: dict[tuple[float, str], Lags] = {(share, name): Lags() for share in SHARES for name in READ_MODELS}
+    apart: list[float] = []
+    latencies: dict[float, list[float]] = {share: [] for share in SHARES}
+    for _ in range(ROUNDS):
+        for share in SHARES:
+            seen_by(watcher)
+            schedule = steadily(requests, SECONDS, capacity * share)
+            answers = uvloop.run(on_schedule(port, CONNECTIONS, schedule))
+            wait_for_the_background(connection)
+            time.sleep(10 * LOOKS_EVERY_SECONDS)
+            watched = seen_by(watcher)
+            apart += watched.apart
+            latencies[share] += [answer.seconds * 1000 for answer in answers]
+            for model, name in enumerate(READ_MODELS):
+                lags[share, name].add(answers, watched, model)
+    report(capacity, lags, latencies)
+    median, p99 = percentiles([1000 * each for each in apart])
+    console.print(f"The watcher's looks were {median:.1f} ms apart (p99 {p99:.1f}): a lag is too long by at most that.")
+
+
+def report(capacity: float, lags: dict[tuple[float, str], Lags], latencies: dict[float, list[float]]) -> None:
+    table = Table(title="From a command's answer to its being shown", title_justify="left")
+    for heading in ("load", "commands/s", "answers", "read model", "n", "p50 ms", "p99 ms", "longest", "growth"):
+        table.add_column(heading, justify="left" if heading in ("load", "read model") else "right")
+    for (share, name), found in lags.items():
+        median, p99 = percentiles(found.all)
+        answered = ", ".join(f"{each:.1f}" for each in percentiles(latencies[share]))
+        figures = f"{median:.1f}", f"{p99:.1f}", f"{max(found.all):.1f}", f"{statistics.median(found.growth):.2f}"
+        table.add_row(f"{share:.0%}", f"{capacity * share:,.0f}", answered, name, f"{len(found.all):,}", *figures)
+    console.print(table)
+    console.print("Growth: the median lag of a round's second half over that of its first.")
+
+
+def percentiles(figures: list[float]) -> tuple[float, float]:
+    """The median and the 99th."""
+    hundredths = statistics.quantiles(figures, n=100, method="inclusive")
+    return hundredths[49], hundredths[98]
+
+
+def main() -> None:
+    with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
+        say_where(connection)
+        events = fill(conninfo, connection, ITEMS)
+        ids = list(map(itemgetter(0), connection.execute(CHANGEABLE)))
+        requests = commands(random.Random(data.SEED), ids, ITEMS // 10)
+        console.print(f"{ITEMS:,} items, {events:,} events before it begins.")
+        serve = ("app.cli", "serve", "--port", "0")
+        with serving(*serve, DATABASE_URL=conninfo) as port, watching(conninfo) as watcher:
+            wait_for_the_background(connection)
+            measure(port, connection, watcher, requests)
+
+
+if __name__ == "__main__":
+    main()
