@@ -45,6 +45,8 @@ bench: setup
 	$(BIN)/python -m bench.history
 	$(BIN)/python -m bench.http
 	$(BIN)/python -m bench.as_of
+	$(BIN)/python -m bench.lag
+	$(BIN)/python -m bench.mixed
 	$(BIN)/python -m bench.results
 
 # After a changed rule: its SQL as the tests have reviewed it.

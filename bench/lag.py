@@ -9,7 +9,6 @@ the same, but the service itself looks again for them, in longer steps, with the
 """
 
 import asyncio
-import os
 import random
 import re
 import statistics
@@ -34,9 +33,9 @@ from bench import data
 from bench.append import SPADE
 from bench.http import API, serving
 from bench.load import Answer, Target, on_schedule, request, saturate, steadily
-from bench.measure import a_database, console, say_where
+from bench.measure import SMALL, a_database, console
+from bench.rows import Report, reporting
 
-SMALL = os.environ.get("SCALE") == "small"
 ITEMS = data.ITEMS // 5 if SMALL else data.ITEMS
 SHARES = (0.1, 0.5, 0.9)
 SECONDS = 2.0 if SMALL else 30.0
@@ -166,7 +165,9 @@ def lags_of(answers: list[Answer], watched: Watched, model: int) -> list[float]:
     return lags
 
 
-def measure(port: int, connection: psycopg.Connection, watcher: Connection, requests: Iterator[bytes]) -> None:
+def measure(
+    report: Report, port: int, connection: psycopg.Connection, watcher: Connection, requests: Iterator[bytes]
+) -> None:
     """The loads in turns, each from a standstill."""
     capacity = uvloop.run(saturate(Target(port, requests), CONNECTIONS, CAPACITY_SECONDS)).per_second
     console.print(
@@ -188,12 +189,17 @@ def measure(port: int, connection: psycopg.Connection, watcher: Connection, requ
             latencies[share] += [answer.seconds * 1000 for answer in answers]
             for model, name in enumerate(READ_MODELS):
                 lags[share, name].add(answers, watched, model)
-    report(capacity, lags, latencies)
+    show(capacity, lags, latencies)
+    for share in SHARES:
+        found = {"the answer": latencies[share], **{name: lags[share, name].all for name in READ_MODELS}}
+        seconds = {name: [each / 1000 for each in milliseconds] for name, milliseconds in found.items()}
+        question = f"Answered, and then shown, at {share:.0%} of {capacity:,.0f} commands a second"
+        report.times(question, seconds, compared=False, sizes={"items": ITEMS}, in_a_table=False)
     median, p99 = percentiles([1000 * each for each in apart])
     console.print(f"The watcher's looks were {median:.1f} ms apart (p99 {p99:.1f}): a lag is too long by at most that.")
 
 
-def report(capacity: float, lags: dict[tuple[float, str], Lags], latencies: dict[float, list[float]]) -> None:
+def show(capacity: float, lags: dict[tuple[float, str], Lags], latencies: dict[float, list[float]]) -> None:
     table = Table(title="From a command's answer to its being shown", title_justify="left")
     for heading in ("load", "commands/s", "answers", "read model", "n", "p50 ms", "p99 ms", "longest", "growth"):
         table.add_column(heading, justify="left" if heading in ("load", "read model") else "right")
@@ -214,15 +220,18 @@ def percentiles(figures: list[float]) -> tuple[float, float]:
 
 def main() -> None:
     with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
-        say_where(connection)
         events = fill(conninfo, connection, ITEMS)
         ids = list(map(itemgetter(0), connection.execute(CHANGEABLE)))
         requests = commands(random.Random(data.SEED), ids, ITEMS // 10)
-        console.print(f"{ITEMS:,} items, {events:,} events before it begins.")
         serve = ("app.cli", "serve", "--port", "0")
-        with serving(*serve, DATABASE_URL=conninfo) as port, watching(conninfo) as watcher:
+        with (
+            reporting("lag", connection) as report,
+            serving(*serve, DATABASE_URL=conninfo) as port,
+            watching(conninfo) as watcher,
+        ):
+            console.print(f"{ITEMS:,} items, {events:,} events before it begins.")
             wait_for_the_background(connection)
-            measure(port, connection, watcher, requests)
+            measure(report, port, connection, watcher, requests)
 
 
 if __name__ == "__main__":

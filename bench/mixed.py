@@ -7,7 +7,6 @@ answered or not. The rebuild goes by the API, in the service that answers everyb
 """
 
 import math
-import os
 import random
 import sys
 import time
@@ -26,9 +25,9 @@ from bench import data
 from bench.http import API, serving
 from bench.lag import CHANGEABLE, commands, fill, percentiles, wait_for_the_background
 from bench.load import Answer, on_schedule, request
-from bench.measure import a_database, console, report, say_where
+from bench.measure import SMALL, a_database, console
+from bench.rows import Report, reporting
 
-SMALL = os.environ.get("SCALE") == "small"
 DAY_SECONDS = 5.0 if SMALL else 60.0
 CONNECTIONS = 16
 HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 9, 8, 7, 7, 8, 7, 6, 7, 8, 10, 12, 12, 10, 7, 5, 3)
@@ -192,7 +191,7 @@ def live(port: int, requests: list[tuple[float, str, bytes]], takes_seconds: flo
     return began, [Asked(kind, answer) for (_, kind, _), answer in zip(requests, answers, strict=True)]
 
 
-def tell(asked: list[Asked], rebuild: Ended) -> None:
+def tell(report: Report, asked: list[Asked], rebuild: Ended) -> None:
     """A row per kind: milliseconds before, during and after the rebuild."""
     table = Table(title="A day, its milliseconds before / during / after the rebuild", title_justify="left")
     for heading in ("", "n", "p50", "p99", "longest", "during ÷ before"):
@@ -203,6 +202,13 @@ def tell(asked: list[Asked], rebuild: Ended) -> None:
         phases = [[1000 * each.answer.seconds for each in of_kind if each.phase(rebuild) == name] for name in PHASES]
         table.add_row(kind, f"{len(of_kind):,}", *_figures(phases))
     console.print(table)
+    for phase in PHASES:
+        seconds: dict[str, list[float]] = {}
+        for each in others:
+            if each.phase(rebuild) == phase:
+                seconds.setdefault(each.kind, []).append(each.answer.seconds)
+        sizes = {"items": data.ITEMS, "connections": CONNECTIONS}
+        report.times(f"Requests {phase} the rebuild", seconds, compared=False, sizes=sizes, in_a_table=False)
 
 
 def _figures(phases: list[list[float]]) -> list[str]:
@@ -214,10 +220,12 @@ def _figures(phases: list[list[float]]) -> list[str]:
     return [each.replace("nan", "-") for each in (*told, f"{p50_during / p50:.1f}, {p99_during / p99:.1f}")]
 
 
-def conclude(asked: list[Asked], began: float, rebuild: Ended, alone: list[Ended], events: int) -> list[Asked]:
+def conclude(
+    report: Report, asked: list[Asked], began: float, rebuild: Ended, alone: list[Ended], events: int
+) -> list[Asked]:
     """The sentences below the table; the requests that failed."""
     seconds = {"the rebuild alone": [each.seconds for each in alone], "the same in the day": [rebuild.seconds]}
-    report(f"Rebuild of {REBUILT}", seconds, events, "events")
+    report.times(f"Rebuild of {REBUILT}", seconds, events, "events")
     slowest = max(asked, key=lambda each: each.answer.seconds)
     failed = [each for each in asked if not each.answer.succeeded]
     rates = []
@@ -238,25 +246,26 @@ def conclude(asked: list[Asked], began: float, rebuild: Ended, alone: list[Ended
 def main() -> None:
     chance = random.Random(data.SEED)
     with a_database() as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
-        say_where(connection)
         events = fill(conninfo, connection, data.ITEMS)
         kinds = kinds_of(connection, chance)
-        with serving("app.cli", "serve", "--port", "0", DATABASE_URL=conninfo) as port:
-            wait_for_the_background(connection)
-            at_most = capacity(port, chance, kinds)
-            wait_for_the_background(connection)
-            console.print(
-                f"{data.ITEMS:,} items, {events:,} events; {at_most:,.0f} requests a second at most,"
-                f" {PEAK_SHARE:.0%} of that in the busiest hour; a day of {DAY_SECONDS:.0f} s."
-            )
-            alone = [rebuild_alone(port, connection)]
-            requests = [*day(chance, kinds, DAY_SECONDS, at_most * PEAK_SHARE)]
-            began, asked = live(port, requests, alone[0].seconds * SLOWED_DOWN)
-            rebuild = ended_after(began, connection)
-            wait_for_the_background(connection)
-            alone.append(rebuild_alone(port, connection))
-    tell(asked, rebuild)
-    if conclude(asked, began, rebuild, alone, events):
+        with reporting("mixed", connection) as report:
+            with serving("app.cli", "serve", "--port", "0", DATABASE_URL=conninfo) as port:
+                wait_for_the_background(connection)
+                at_most = capacity(port, chance, kinds)
+                wait_for_the_background(connection)
+                console.print(
+                    f"{data.ITEMS:,} items, {events:,} events; {at_most:,.0f} requests a second at most,"
+                    f" {PEAK_SHARE:.0%} of that in the busiest hour; a day of {DAY_SECONDS:.0f} s."
+                )
+                alone = [rebuild_alone(port, connection)]
+                requests = [*day(chance, kinds, DAY_SECONDS, at_most * PEAK_SHARE)]
+                began, asked = live(port, requests, alone[0].seconds * SLOWED_DOWN)
+                rebuild = ended_after(began, connection)
+                wait_for_the_background(connection)
+                alone.append(rebuild_alone(port, connection))
+            tell(report, asked, rebuild)
+            failed = conclude(report, asked, began, rebuild, alone, events)
+    if failed:
         sys.exit(1)
 
 
