@@ -14,6 +14,7 @@ from app.errors import SetupError
 from app.main import PROJECTIONS, schema_sql
 from app.postgres import EmbeddedPostgres
 from tests.conftest import database_like
+from tests.operators import eventually
 
 COMPILED = Path(__file__).parent / "compiled.sql"
 
@@ -92,6 +93,25 @@ def test_installing_over_an_older_release_keeps_what_is_stored(conninfo: str, co
     assert migrate(conninfo, newer)
     assert connection.execute("select count(*) from catalog.events").fetchone() == (1,)
     assert connection.execute("select count(*) from catalog.installed").fetchone() == (2,)
+
+
+def test_a_migration_that_waits_for_a_long_transaction_keeps_nobody_else_waiting(
+    conninfo: str, connection: psycopg.Connection
+) -> None:
+    """An import, say, holds on to the log for a minute: the migration asks again and again, and lets others by."""
+    connection.execute("set lock_timeout = '2s'")
+    with ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(conninfo) as importing:
+            importing.execute("lock table catalog.events in row exclusive mode")
+            migrating = pool.submit(migrate, conninfo, schema_sql() + "\ncomment on schema catalog is 'newer';")
+            eventually(lambda: connection.execute(WAITING).fetchone() == (True,), "it waits for the log")
+            for _ in range(20):
+                connection.execute("select catalog.append_to_stream(null, null, '[{\"type\": \"x\"}]', '{}')")
+            assert not migrating.done()
+        assert migrating.result()
+
+
+WAITING = "select exists (select from pg_locks where not granted and relation = 'catalog.events'::regclass)"
 
 
 def test_a_database_without_a_catalog_is_told_apart_from_one_of_another_release(
