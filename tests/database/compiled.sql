@@ -6,48 +6,49 @@ create or replace function catalog.fold_items(
 language sql stable parallel safe as $fold$
 select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
 from (
-    select stream_id,
+    select max(stream_id) as stream_id,
         max(version) as last_version,
-        max(recorded_at) filter (where patch is not null) as last_recorded_at,
-        catalog.merged(patch) filter (where version = 1) as first,
-        catalog.merged(patch order by version) filter (where version > 1) as later,
-        max(version) filter (where type in ('item_created')) as started_at,
-        max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-        max(recorded_at) filter (where patch is not null) as updated_at__instant,
-        max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
-        max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-        max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
-        max(version) filter (where patch is not null) as version__version
+        max(recorded_at) filter (where used) as last_recorded_at,
+        max(version) filter (where (type = 'item_created')) as started_at,
+        max(version) filter (where merged ? 'name') as name__at,
+        max(version) filter (where merged ? 'description') as description__at,
+        max(version) filter (where merged ? 'category') as category__at,
+        max(version) filter (where merged ? 'image_urls') as image_urls__at,
+        max(version) filter (where merged ? 'location_lat') as location_lat__at,
+        max(version) filter (where merged ? 'location_lon') as location_lon__at,
+        max(version) filter (where (type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored')) as status__at,
+        max(version) filter (where (type = 'item_deleted' or type = 'item_restored')) as deleted_at__at,
+        max(version) filter (where used) as last_used
     from (
-        select stream_id, version, type, recorded_at, case type
-            when 'item_created' then '{"deleted_at":null}'::jsonb || data
-            when 'item_updated' then (data -> 'changes')
-            when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
-            when 'item_deleted' then '{"status":"archived"}'::jsonb
-            when 'item_restored' then data || '{"deleted_at":null}'::jsonb
-        end as patch
+        select stream_id, version, recorded_at, type,
+            (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
+            case type when 'item_updated' then (data -> 'changes') end as merged
         from catalog.events
         where stream_id = p_stream_id and recorded_at <= p_until and version <= p_version
-        order by stream_id, version
         offset 0
     ) as event
-    group by stream_id
 ) as stream
 cross join lateral (
-    select
-        stream_id as id,
-        coalesce(later -> 'name', first -> 'name') as name,
-        coalesce(later -> 'description', first -> 'description') as description,
-        coalesce(later -> 'category', first -> 'category') as category,
-        coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
-        coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
-        coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
-        coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
-        coalesce(later -> 'status', first -> 'status') as status,
-        catalog.rfc3339(created_at__instant) as created_at,
-        catalog.rfc3339(updated_at__instant) as updated_at,
-        case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
-        version__version as version
+    select version, recorded_at, type, '{"deleted_at":null}'::jsonb || data as patch
+    from catalog.events
+    where events.stream_id = stream.stream_id
+        and events.version = stream.started_at
+    offset 0
+) as start
+cross join lateral (
+    select to_jsonb(stream_id) as id,
+        case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else patch -> 'name' end as name,
+        case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else patch -> 'description' end as description,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else patch -> 'category' end as category,
+        case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else patch -> 'image_urls' end as image_urls,
+        case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else patch -> 'location_lat' end as location_lat,
+        case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else patch -> 'location_lon' end as location_lon,
+        patch -> 'owner_id' as owner_id,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else patch -> 'status' end as status,
+        to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
+        catalog.rfc3339(last_recorded_at) as updated_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else patch -> 'deleted_at' end as deleted_at,
+        last_used as version
 ) as document
 where stream.started_at is not null
 $fold$;
@@ -458,46 +459,48 @@ begin
     from (
         select stream_id,
             max(version) as last_version,
-            max(recorded_at) filter (where patch is not null) as last_recorded_at,
-            catalog.merged(patch) filter (where version = 1) as first,
-            catalog.merged(patch order by version) filter (where version > 1) as later,
-            max(version) filter (where type in ('item_created')) as started_at,
-            max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-            max(recorded_at) filter (where patch is not null) as updated_at__instant,
-            max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
-            max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-            max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
-            max(version) filter (where patch is not null) as version__version
+            max(recorded_at) filter (where used) as last_recorded_at,
+            max(version) filter (where (type = 'item_created')) as started_at,
+            max(version) filter (where merged ? 'name') as name__at,
+            max(version) filter (where merged ? 'description') as description__at,
+            max(version) filter (where merged ? 'category') as category__at,
+            max(version) filter (where merged ? 'image_urls') as image_urls__at,
+            max(version) filter (where merged ? 'location_lat') as location_lat__at,
+            max(version) filter (where merged ? 'location_lon') as location_lon__at,
+            max(version) filter (where (type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored')) as status__at,
+            max(version) filter (where (type = 'item_deleted' or type = 'item_restored')) as deleted_at__at,
+            max(version) filter (where used) as last_used
         from (
-            select stream_id, version, type, recorded_at, case type
-                when 'item_created' then '{"deleted_at":null}'::jsonb || data
-                when 'item_updated' then (data -> 'changes')
-                when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
-                when 'item_deleted' then '{"status":"archived"}'::jsonb
-                when 'item_restored' then data || '{"deleted_at":null}'::jsonb
-            end as patch
+            select stream_id, version, recorded_at, type,
+                (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
+                case type when 'item_updated' then (data -> 'changes') end as merged
             from catalog.events
             where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
-            order by stream_id, version
             offset 0
         ) as event
         group by stream_id
     ) as stream
     cross join lateral (
-        select
-            stream_id as id,
-            coalesce(later -> 'name', first -> 'name') as name,
-            coalesce(later -> 'description', first -> 'description') as description,
-            coalesce(later -> 'category', first -> 'category') as category,
-            coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
-            coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
-            coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
-            coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
-            coalesce(later -> 'status', first -> 'status') as status,
-            catalog.rfc3339(created_at__instant) as created_at,
-            catalog.rfc3339(updated_at__instant) as updated_at,
-            case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
-            version__version as version
+        select version, recorded_at, type, '{"deleted_at":null}'::jsonb || data as patch
+        from catalog.events
+        where events.stream_id = stream.stream_id
+            and events.version = stream.started_at
+        offset 0
+    ) as start
+    cross join lateral (
+        select to_jsonb(stream_id) as id,
+            case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else patch -> 'name' end as name,
+            case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else patch -> 'description' end as description,
+            case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else patch -> 'category' end as category,
+            case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else patch -> 'image_urls' end as image_urls,
+            case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else patch -> 'location_lat' end as location_lat,
+            case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else patch -> 'location_lon' end as location_lon,
+            patch -> 'owner_id' as owner_id,
+            case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else patch -> 'status' end as status,
+            to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
+            catalog.rfc3339(last_recorded_at) as updated_at,
+            case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else patch -> 'deleted_at' end as deleted_at,
+            last_used as version
     ) as document
     where stream.started_at is not null
     ), gone as (
@@ -610,46 +613,48 @@ begin
     from (
         select stream_id,
             max(version) as last_version,
-            max(recorded_at) filter (where patch is not null) as last_recorded_at,
-            catalog.merged(patch) filter (where version = 1) as first,
-            catalog.merged(patch order by version) filter (where version > 1) as later,
-            max(version) filter (where type in ('item_created')) as started_at,
-            max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-            max(recorded_at) filter (where patch is not null) as updated_at__instant,
-            max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
-            max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-            max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
-            max(version) filter (where patch is not null) as version__version
+            max(recorded_at) filter (where used) as last_recorded_at,
+            max(version) filter (where (type = 'item_created')) as started_at,
+            max(version) filter (where merged ? 'name') as name__at,
+            max(version) filter (where merged ? 'description') as description__at,
+            max(version) filter (where merged ? 'category') as category__at,
+            max(version) filter (where merged ? 'image_urls') as image_urls__at,
+            max(version) filter (where merged ? 'location_lat') as location_lat__at,
+            max(version) filter (where merged ? 'location_lon') as location_lon__at,
+            max(version) filter (where (type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored')) as status__at,
+            max(version) filter (where (type = 'item_deleted' or type = 'item_restored')) as deleted_at__at,
+            max(version) filter (where used) as last_used
         from (
-            select stream_id, version, type, recorded_at, case type
-                when 'item_created' then '{"deleted_at":null}'::jsonb || data
-                when 'item_updated' then (data -> 'changes')
-                when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
-                when 'item_deleted' then '{"status":"archived"}'::jsonb
-                when 'item_restored' then data || '{"deleted_at":null}'::jsonb
-            end as patch
+            select stream_id, version, recorded_at, type,
+                (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
+                case type when 'item_updated' then (data -> 'changes') end as merged
             from catalog.events
             where stream_id = any (p_streams) and position <= p_position and position <> all (v_skipped)
-            order by stream_id, version
             offset 0
         ) as event
         group by stream_id
     ) as stream
     cross join lateral (
-        select
-            stream_id as id,
-            coalesce(later -> 'name', first -> 'name') as name,
-            coalesce(later -> 'description', first -> 'description') as description,
-            coalesce(later -> 'category', first -> 'category') as category,
-            coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
-            coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
-            coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
-            coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
-            coalesce(later -> 'status', first -> 'status') as status,
-            catalog.rfc3339(created_at__instant) as created_at,
-            catalog.rfc3339(updated_at__instant) as updated_at,
-            case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
-            version__version as version
+        select version, recorded_at, type, '{"deleted_at":null}'::jsonb || data as patch
+        from catalog.events
+        where events.stream_id = stream.stream_id
+            and events.version = stream.started_at
+        offset 0
+    ) as start
+    cross join lateral (
+        select to_jsonb(stream_id) as id,
+            case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else patch -> 'name' end as name,
+            case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else patch -> 'description' end as description,
+            case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else patch -> 'category' end as category,
+            case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else patch -> 'image_urls' end as image_urls,
+            case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else patch -> 'location_lat' end as location_lat,
+            case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else patch -> 'location_lon' end as location_lon,
+            patch -> 'owner_id' as owner_id,
+            case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else patch -> 'status' end as status,
+            to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
+            catalog.rfc3339(last_recorded_at) as updated_at,
+            case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else patch -> 'deleted_at' end as deleted_at,
+            last_used as version
     ) as document
     where stream.started_at is not null
     ), gone as (
