@@ -302,9 +302,9 @@ with versions as materialized (
 select id, version, valid_from, valid_to, document
 from (
     select stream_id as id,
-        coalesce(lead(version) over in_order - 1, last_version) as version,
+        coalesce(lead(version) over so_far - 1, last_version) as version,
         recorded_at as valid_from,
-        lead(recorded_at) over in_order as valid_to,
+        lead(recorded_at) over so_far as valid_to,
         catalog.merged(case type
             when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_updated' then (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
@@ -315,14 +315,16 @@ from (
         max(version) filter (where type in ('item_created')) over so_far as begun_at
     from (
         select stream_id, version, recorded_at, type, data,
-            max(version) over (partition by stream_id) as last_version
+            max(version) over whole as last_version
         from catalog.events
         where stream_id = p_stream_id
+        window whole as (
+            partition by stream_id order by version rows between unbounded preceding and unbounded following
+        )
         offset 0
     ) as event
     where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
-    window in_order as (partition by stream_id order by version),
-        so_far as (in_order rows unbounded preceding)
+    window so_far as (partition by stream_id order by version rows unbounded preceding)
 ) as version
 where begun_at is not null
 ), items_right as (
@@ -354,7 +356,13 @@ where begun_at is not null
     where row(stored.version, stored.document)::text is distinct from row(excluded.version, excluded.document)::text
     returning 1
 ), items_words_right as (
-    select id, catalog.words_in(string_agg(distinct document ->> 'name', ' ') || ' ' || string_agg(distinct document ->> 'description', ' ')) as words from versions group by id
+    select id, catalog.words_in(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
+    from (
+        select id, document ->> 'name' as name, document ->> 'description' as description
+        from versions
+        offset 0
+    ) as version
+    group by id
 ), items_words_gone as (
     delete from catalog.items_words
     where id = p_stream_id
@@ -368,12 +376,16 @@ where begun_at is not null
     where row(stored.words)::text is distinct from row(excluded.words)::text
     returning 1
 ), items_places_right as (
-    select id, valid_from as since, ('(' || round((document ->> 'location_lon')::numeric, 6) || ',' || round((document ->> 'location_lat')::numeric, 6) || ')')::point as place
+    select id, valid_from as since, ('(' || round(location_lon::numeric, 6) || ',' || round(location_lat::numeric, 6) || ')')::point as place
     from (
-        select id, valid_from, document,
-            lag(row(document -> 'location_lon', document -> 'location_lat')) over in_order is distinct from row(document -> 'location_lon', document -> 'location_lat')
+        select id, valid_from, location_lon, location_lat,
+            lag(location_lon) over in_order is distinct from location_lon or lag(location_lat) over in_order is distinct from location_lat
                 or lag(valid_to) over in_order is distinct from valid_from as is_new
-        from versions
+        from (
+            select id, valid_from, valid_to, document -> 'location_lon' as location_lon, document -> 'location_lat' as location_lat
+            from versions
+            offset 0
+        ) as version
         window in_order as (partition by id order by valid_from)
     ) as version
     where is_new
