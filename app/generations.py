@@ -55,12 +55,19 @@ class Generation:
         await connection.execute(_sql(self.insert(SLICE)), given)
 
     def indexing(self) -> list[str]:
-        """Once it is filled, before anything is folded again: statements that need not wait for each other."""
-        return [statement for table in self.filled for statement in (key_next(table), *index_next(table))]
+        """Once it is filled, before anything is folded again: statements that need not wait for each other.
 
-    async def analyze(self, connection: AsyncConnection) -> None:
+        Those that take long come first, so that nobody is left with one of them at the end.
+        """
+        return [statement for table in reversed(self.filled) for statement in index_next(table)]
+
+    async def key(self, connection: AsyncConnection) -> None:
         for table in self.filled:
-            await connection.execute(sql.SQL("analyze {}").format(_table(table.next)))
+            await connection.execute(_sql(key_next(table)))
+
+    def analyzing(self) -> list[str]:
+        """The same for the statistics."""
+        return [f"analyze catalog.{table.next}" for table in reversed(self.filled)]
 
     async def refold(self, connection: AsyncConnection, streams: list[int], position: int) -> None:
         """All that these streams have again, as of a later position."""
@@ -146,7 +153,8 @@ class RollupGeneration(Generation):
 
     async def begin(self, connection: AsyncConnection) -> None:
         await super().begin(connection)
-        await connection.execute(_sql(key_next(self.documents)))
+        for statement in (*index_next(self.documents), key_next(self.documents)):
+            await connection.execute(_sql(statement))
 
     async def quieten(self, connection: AsyncConnection) -> bool:
         return False

@@ -81,13 +81,17 @@ def create_next(table: Table) -> str:
     )
 
 
-def key_next(table: Table) -> str:
-    return f"alter table catalog.{table.next} add primary key ({', '.join(table.key)})"
-
-
 def index_next(table: Table) -> list[str]:
-    """A statement for each index, so that several can be made at once."""
-    return [f"create index {table.next}{index.label} on catalog.{table.next} {index.keys}" for index in table.indexes]
+    """A statement for each index, that of the key first, so that several can be made at once: a key is made alone."""
+    key = f"create unique index {table.next}_pkey on catalog.{table.next} ({', '.join(table.key)})"
+    return [key] + [
+        f"create index {table.next}{index.label} on catalog.{table.next} {index.keys}" for index in table.indexes
+    ]
+
+
+def key_next(table: Table) -> str:
+    """The key, of the index that `index_next` has made for it."""
+    return f"alter table catalog.{table.next} add primary key using index {table.next}_pkey"
 
 
 def _storage(table: Table) -> str:
