@@ -17,7 +17,7 @@ from app.fold_sql import AnyProjection, fold_query
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup, adding_up, member_columns
 from app.rollup_sql import tables_of as rollup_tables
-from app.table_sql import Table, create, create_next, index_next, key_next
+from app.table_sql import Table, create, create_next, index_next, key_next, vacuum_next
 from app.versions_sql import versions_query
 
 AnyReadModel = AnyProjection | AnyRollup
@@ -121,6 +121,7 @@ class Generation:
 
     async def swap(self, connection: AsyncConnection) -> None:
         for table in self.tables:
+            await connection.execute(_sql(vacuum_next(table)))
             await connection.execute("select catalog.swap_in(%s, %s, %s)", (table.name, table.live, table.next))
 
     @property
