@@ -52,7 +52,14 @@ class Generation:
     async def fill(self, connection: AsyncConnection, first: int, last: int, position: int) -> None:
         """All that the streams from `first` to `last` have, as of `position`."""
         given = {"first": first, "last": last, "position": position, "skipped": self.skipped}
+        ends = await self._ends(connection)
         await connection.execute(_sql(self.insert(SLICE)), given)
+        for name, end in ends:
+            await connection.execute(READ_FROM.format(_table(name), sql.Literal(f"({end},0)")))
+
+    async def _ends(self, connection: AsyncConnection) -> list[tuple[str, int]]:
+        """How many pages each table has."""
+        return await (await connection.execute(ENDS, ([table.next for table in self.filled],))).fetchall()
 
     def indexing(self) -> list[str]:
         """Once it is filled, before anything is folded again: statements that need not wait for each other.
@@ -210,6 +217,14 @@ on conflict (key) do update
 set document = excluded.document
 where stored.document <> excluded.document
 """
+
+ENDS = """
+select name, pg_relation_size(format('catalog.%%I', name)::regclass) / current_setting('block_size')::integer
+from unnest(%s::text[]) as name
+"""
+READ_FROM = sql.SQL("select count(*) from {} where ctid >= {}")
+"""Whoever reads rows first notes on their page that they are committed. If there has been a checkpoint since they were
+written, that costs the whole page in the write-ahead log, so it is done at once."""
 
 QUIET_SESSION = "select set_config('lock_timeout', %s, false), set_config('idle_session_timeout', %s, false)"
 HOLDERS = "select catalog.table_holders(%s)"
