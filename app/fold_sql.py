@@ -211,7 +211,6 @@ def fold_query(projection: AnyProjection, where: str, grouped: bool = True) -> s
         *(column for field in fields for column in field.found),
     ]
     alive = " and (stream.ended_at is null or stream.ended_at < stream.started_at)" if ending else ""
-    started = _by_tag({event: _patch(rule, projection, counters=False) for event, rule in starting.items()})
     return f"""\
 select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
 from (
@@ -229,7 +228,7 @@ from (
     }
 ) as stream
 cross join lateral (
-    select version, recorded_at, type, {started} as patch
+    select version, recorded_at, type, data
     from catalog.events
     where events.stream_id = stream.stream_id
         and events.version = stream.started_at
@@ -259,7 +258,6 @@ def _field(field: str, projection: AnyProjection) -> _Field:
     if any(isinstance(step, GrowsBy) for found in steps.values() for step in found):
         return _grown(field, projection)
     later = {event: step for event, found in steps.items() if rules[event].verb == "on" for step in found}
-    started = {event: _enveloped(found) for event, found in steps.items() if rules[event].verb == "starts"}
     if (always := {_enveloped(found) for found in steps.values()}) != {None} and len(always) == 1:
         return _Field(
             name=field,
@@ -272,8 +270,9 @@ def _field(field: str, projection: AnyProjection) -> _Field:
         )
     value = _by_tag(
         {
-            event: f"to_jsonb({ENVELOPE[name]})" if name else f"patch -> {literal(field)}"
-            for event, name in started.items()
+            event: _begun(steps[event], field, event, _defaults(rule, projection))
+            for event, rule in rules.items()
+            if rule.verb == "starts"
         }
     )
     if not later:
@@ -305,6 +304,14 @@ def _enveloped(steps: list[Step]) -> str | None:
     """What of the envelope the steps that write a field write to it."""
     values = [step.value for step in steps if isinstance(step, Becomes)]
     return next((value.name for value in values if isinstance(value, Envelope)), None)
+
+
+def _begun(steps: list[Step], field: str, event: type[Struct], defaults: dict[str, Any]) -> str:
+    """What a start writes to a field that does not grow: a default where it says nothing."""
+    found = [_written(step, event, field) for step in steps]
+    if field in defaults:
+        found.append(_json_literal(defaults[field]))
+    return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
 
 
 def _written(step: Step, event: type[Struct], field: str) -> str:
