@@ -93,22 +93,38 @@ def derived_tables(projection: AnyProjection) -> list[tuple[Table, str]]:
 
 
 def _all_words(words: Words) -> str:
-    """The row of a search table: the words of all texts there ever were."""
-    texts = [f"string_agg(distinct document ->> {literal(name)}, ' ')" for name in names_of(words.fields)]
-    text = " || ' ' || ".join(texts)
-    return f"select id, catalog.words_in({text}) as words from versions group by id"
+    """The row of a search table: the words of all texts there ever were. The texts are taken out first, so that no
+    documents are sorted."""
+    names = names_of(words.fields)
+    taken = ", ".join(f"document ->> {literal(name)} as {name}" for name in names)
+    text = " || ' ' || ".join(f"string_agg(distinct {name}, ' ')" for name in names)
+    return f"""\
+select id, catalog.words_in({text}) as words
+    from (
+        select id, {taken}
+        from versions
+        offset 0
+    ) as version
+    group by id"""
 
 
 def _all_places(place: Place) -> str:
-    """The rows of a search table: a version whose place is not as just before."""
-    searched, point = place_of(place)
+    """The rows of a search table: a version whose place is not as just before. It is taken out first, as texts are."""
+    names = names_of((place.longitude, place.latitude))
+    taken = ", ".join(f"document -> {literal(name)} as {name}" for name in names)
+    moved = " or ".join(f"lag({name}) over in_order is distinct from {name}" for name in names)
+    longitude, latitude = (f"round({name}::numeric, 6)" for name in names)
     return f"""\
-select id, valid_from as since, {point} as place
+select id, valid_from as since, {_point(longitude, latitude)} as place
     from (
-        select id, valid_from, document,
-            lag({searched}) over in_order is distinct from {searched}
+        select id, valid_from, {", ".join(names)},
+            {moved}
                 or lag(valid_to) over in_order is distinct from valid_from as is_new
-        from versions
+        from (
+            select id, valid_from, valid_to, {taken}
+            from versions
+            offset 0
+        ) as version
         window in_order as (partition by id order by valid_from)
     ) as version
     where is_new"""
@@ -118,8 +134,11 @@ def place_of(place: Place) -> tuple[str, str]:
     """What is compared of a document to see that its place has changed, and the place as a point."""
     names = names_of((place.longitude, place.latitude))
     compared = ", ".join(f"document -> {literal(name)}" for name in names)
-    longitude, latitude = (degrees(name) for name in names)
-    return f"row({compared})", f"('(' || {longitude} || ',' || {latitude} || ')')::point"
+    return f"row({compared})", _point(*map(degrees, names))
+
+
+def _point(longitude: str, latitude: str) -> str:
+    return f"('(' || {longitude} || ',' || {latitude} || ')')::point"
 
 
 def degrees(field: str) -> str:

@@ -17,7 +17,7 @@ from app.fold_sql import AnyProjection, fold_query
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup, adding_up, member_columns
 from app.rollup_sql import tables_of as rollup_tables
-from app.table_sql import Table, create, create_next, index_next, key_next
+from app.table_sql import Table, create, create_next, index_next, key_next, vacuum_next
 from app.versions_sql import versions_query
 
 AnyReadModel = AnyProjection | AnyRollup
@@ -52,15 +52,29 @@ class Generation:
     async def fill(self, connection: AsyncConnection, first: int, last: int, position: int) -> None:
         """All that the streams from `first` to `last` have, as of `position`."""
         given = {"first": first, "last": last, "position": position, "skipped": self.skipped}
+        ends = await self._ends(connection)
         await connection.execute(_sql(self.insert(SLICE)), given)
+        for name, end in ends:
+            await connection.execute(READ_FROM.format(_table(name), sql.Literal(f"({end},0)")))
+
+    async def _ends(self, connection: AsyncConnection) -> list[tuple[str, int]]:
+        """How many pages each table has."""
+        return await (await connection.execute(ENDS, ([table.next for table in self.filled],))).fetchall()
 
     def indexing(self) -> list[str]:
-        """Once it is filled, before anything is folded again: statements that need not wait for each other."""
-        return [statement for table in self.filled for statement in (key_next(table), *index_next(table))]
+        """Once it is filled, before anything is folded again: statements that need not wait for each other.
 
-    async def analyze(self, connection: AsyncConnection) -> None:
+        Those that take long come first, so that nobody is left with one of them at the end.
+        """
+        return [statement for table in reversed(self.filled) for statement in index_next(table)]
+
+    async def key(self, connection: AsyncConnection) -> None:
         for table in self.filled:
-            await connection.execute(sql.SQL("analyze {}").format(_table(table.next)))
+            await connection.execute(_sql(key_next(table)))
+
+    def analyzing(self) -> list[str]:
+        """The same for the statistics."""
+        return [f"analyze catalog.{table.next}" for table in reversed(self.filled)]
 
     async def refold(self, connection: AsyncConnection, streams: list[int], position: int) -> None:
         """All that these streams have again, as of a later position."""
@@ -114,6 +128,7 @@ class Generation:
 
     async def swap(self, connection: AsyncConnection) -> None:
         for table in self.tables:
+            await connection.execute(_sql(vacuum_next(table)))
             await connection.execute("select catalog.swap_in(%s, %s, %s)", (table.name, table.live, table.next))
 
     @property
@@ -146,7 +161,8 @@ class RollupGeneration(Generation):
 
     async def begin(self, connection: AsyncConnection) -> None:
         await super().begin(connection)
-        await connection.execute(_sql(key_next(self.documents)))
+        for statement in (*index_next(self.documents), key_next(self.documents)):
+            await connection.execute(_sql(statement))
 
     async def quieten(self, connection: AsyncConnection) -> bool:
         return False
@@ -201,6 +217,14 @@ on conflict (key) do update
 set document = excluded.document
 where stored.document <> excluded.document
 """
+
+ENDS = """
+select name, pg_relation_size(format('catalog.%%I', name)::regclass) / current_setting('block_size')::integer
+from unnest(%s::text[]) as name
+"""
+READ_FROM = sql.SQL("select count(*) from {} where ctid >= {}")
+"""Whoever reads rows first notes on their page that they are committed. If there has been a checkpoint since they were
+written, that costs the whole page in the write-ahead log, so it is done at once."""
 
 QUIET_SESSION = "select set_config('lock_timeout', %s, false), set_config('idle_session_timeout', %s, false)"
 HOLDERS = "select catalog.table_holders(%s)"

@@ -22,7 +22,7 @@ from app.leftovers import forget, lock_key, try_lock
 from app.rebuild_facts import ENDED_EARLY, Phase, Progress, RebuildFailed, RebuildUnderWay, Rebuilt, Told, why_refused
 from app.settled import LOOK_AGAIN_SECONDS, settle
 
-SLICE_STREAMS = 5_000
+SLICE_STREAMS = 2_000
 FEW_STREAMS = 100
 ROUNDS_AT_MOST = 10
 HELD_LONG_SECONDS = 0.05
@@ -115,10 +115,9 @@ class _Rebuild:
         await self._say(self.connection)
         await self._on_two_connections(lambda connection: self._fill_by(connection, position))
         await self._enter("indexing")
-        indexing = iter(self.generation.indexing())
-        await self._on_two_connections(lambda connection: self._index_by(connection, indexing))
-        with self.connection.taking_its_time():
-            await self.generation.analyze(self.connection)
+        await self._side_by_side(self.generation.indexing())
+        await self.generation.key(self.connection)
+        await self._side_by_side(self.generation.analyzing())
         await self._enter("swapping")
         await self._swap(position)
         return Rebuilt(
@@ -147,7 +146,11 @@ class _Rebuild:
             self.done = min(self.events, self.done + events)
             await self._say(connection)
 
-    async def _index_by(self, connection: WatchedConnection, statements: Iterator[str]) -> None:
+    async def _side_by_side(self, statements: list[str]) -> None:
+        left = iter(statements)
+        await self._on_two_connections(lambda connection: self._execute(connection, left))
+
+    async def _execute(self, connection: WatchedConnection, statements: Iterator[str]) -> None:
         for statement in statements:
             with connection.taking_its_time():
                 await connection.execute(statement.encode())

@@ -72,23 +72,37 @@ def create(table: Table) -> str:
 
 
 def create_next(table: Table) -> str:
-    """An empty partition, beside the one that serves, without key or indexes."""
+    """An empty partition, beside the one that serves, without key or indexes.
+
+    The server vacuums it once it serves: before, that would keep its indexes and the swap waiting.
+    """
     return (
         f"create table catalog.{table.next}\n"
         f"(like catalog.{table.name} including all excluding indexes excluding comments)"
-        f"{_storage(table)};\n"
+        f"{_storage(table, 'autovacuum_enabled = off')};\n"
         + comment(f"table catalog.{table.next}", f"All rows of {table.name} to be, while a rebuild is under way.")
     )
 
 
-def key_next(table: Table) -> str:
-    return f"alter table catalog.{table.next} add primary key ({', '.join(table.key)})"
-
-
 def index_next(table: Table) -> list[str]:
-    """A statement for each index, so that several can be made at once."""
-    return [f"create index {table.next}{index.label} on catalog.{table.next} {index.keys}" for index in table.indexes]
+    """A statement for each index, that of the key first, so that several can be made at once: a key is made alone."""
+    key = f"create unique index {table.next}_pkey on catalog.{table.next} ({', '.join(table.key)})"
+    return [key] + [
+        f"create index {table.next}{index.label} on catalog.{table.next} {index.keys}" for index in table.indexes
+    ]
 
 
-def _storage(table: Table) -> str:
-    return "" if table.fillfactor == 100 else f" with (fillfactor = {table.fillfactor})"
+def key_next(table: Table) -> str:
+    """The key, of the index that `index_next` has made for it."""
+    return f"alter table catalog.{table.next} add primary key using index {table.next}_pkey"
+
+
+def vacuum_next(table: Table) -> str:
+    """Leaves vacuuming it to the server again."""
+    return f"alter table catalog.{table.next} reset (autovacuum_enabled)"
+
+
+def _storage(table: Table, *parameters: str) -> str:
+    if table.fillfactor != 100:
+        parameters = (f"fillfactor = {table.fillfactor}", *parameters)
+    return f" with ({', '.join(parameters)})" if parameters else ""

@@ -11,7 +11,10 @@ from app.rules import GrowsBy
 
 def versions_query(projection: AnyProjection, where: str) -> str:
     """Rows of (id, version, valid_from, valid_to, document) from the events that `where` selects, whole prefixes of
-    streams; `valid_to` is null for the current document, `version` the last at which the document was so."""
+    streams; `valid_to` is null for the current document, `version` the last at which the document was so.
+
+    All windows have one order, so that Postgres sorts once.
+    """
     rules = projection.by_event
     starts = tags(event for event, rule in rules.items() if rule.verb == "starts")
     ends = tags(event for event, rule in rules.items() if rule.verb == "ends")
@@ -23,21 +26,23 @@ def versions_query(projection: AnyProjection, where: str) -> str:
 select id, version, valid_from, valid_to, document
 from (
     select stream_id as id,
-        coalesce(lead(version) over in_order - 1, last_version) as version,
+        coalesce(lead(version) over so_far - 1, last_version) as version,
         recorded_at as valid_from,
-        lead(recorded_at) over in_order as valid_to,
+        lead(recorded_at) over so_far as valid_to,
         {_running_document(projection)} over so_far as document,
         {bounds}
     from (
         select stream_id, version, recorded_at, type, data,
-            max(version) over (partition by stream_id) as last_version
+            max(version) over whole as last_version
         from catalog.events
         where {where}
+        window whole as (
+            partition by stream_id order by version rows between unbounded preceding and unbounded following
+        )
         offset 0
     ) as event
     where type in ({tags(rules)})
-    window in_order as (partition by stream_id order by version),
-        so_far as (in_order rows unbounded preceding)
+    window so_far as (partition by stream_id order by version rows unbounded preceding)
 ) as version
 where {alive}"""
 

@@ -6,48 +6,49 @@ create or replace function catalog.fold_items(
 language sql stable parallel safe as $fold$
 select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
 from (
-    select stream_id,
+    select max(stream_id) as stream_id,
         max(version) as last_version,
-        max(recorded_at) filter (where patch is not null) as last_recorded_at,
-        catalog.merged(patch) filter (where version = 1) as first,
-        catalog.merged(patch order by version) filter (where version > 1) as later,
-        max(version) filter (where type in ('item_created')) as started_at,
-        max(recorded_at) filter (where type in ('item_created')) as created_at__instant,
-        max(recorded_at) filter (where patch is not null) as updated_at__instant,
-        max(recorded_at) filter (where type in ('item_deleted')) as deleted_at__instant,
-        max(version) filter (where type in ('item_deleted')) as deleted_at__enveloped_at,
-        max(version) filter (where type in ('item_created', 'item_restored')) as deleted_at__at,
-        max(version) filter (where patch is not null) as version__version
+        max(recorded_at) filter (where used) as last_recorded_at,
+        max(version) filter (where (type = 'item_created')) as started_at,
+        max(version) filter (where merged ? 'name') as name__at,
+        max(version) filter (where merged ? 'description') as description__at,
+        max(version) filter (where merged ? 'category') as category__at,
+        max(version) filter (where merged ? 'image_urls') as image_urls__at,
+        max(version) filter (where merged ? 'location_lat') as location_lat__at,
+        max(version) filter (where merged ? 'location_lon') as location_lon__at,
+        max(version) filter (where (type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored')) as status__at,
+        max(version) filter (where (type = 'item_deleted' or type = 'item_restored')) as deleted_at__at,
+        max(version) filter (where used) as last_used
     from (
-        select stream_id, version, type, recorded_at, case type
-            when 'item_created' then '{"deleted_at":null}'::jsonb || data
-            when 'item_updated' then (data -> 'changes')
-            when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status')
-            when 'item_deleted' then '{"status":"archived"}'::jsonb
-            when 'item_restored' then data || '{"deleted_at":null}'::jsonb
-        end as patch
+        select stream_id, version, recorded_at, type,
+            (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
+            case type when 'item_updated' then (data -> 'changes') end as merged
         from catalog.events
         where stream_id = p_stream_id and recorded_at <= p_until and version <= p_version
-        order by stream_id, version
         offset 0
     ) as event
-    group by stream_id
 ) as stream
 cross join lateral (
-    select
-        stream_id as id,
-        coalesce(later -> 'name', first -> 'name') as name,
-        coalesce(later -> 'description', first -> 'description') as description,
-        coalesce(later -> 'category', first -> 'category') as category,
-        coalesce(later -> 'image_urls', first -> 'image_urls') as image_urls,
-        coalesce(later -> 'location_lat', first -> 'location_lat') as location_lat,
-        coalesce(later -> 'location_lon', first -> 'location_lon') as location_lon,
-        coalesce(later -> 'owner_id', first -> 'owner_id') as owner_id,
-        coalesce(later -> 'status', first -> 'status') as status,
-        catalog.rfc3339(created_at__instant) as created_at,
-        catalog.rfc3339(updated_at__instant) as updated_at,
-        case when deleted_at__enveloped_at > coalesce(deleted_at__at, 0) then to_jsonb(catalog.rfc3339(deleted_at__instant)) else coalesce(later -> 'deleted_at', first -> 'deleted_at') end as deleted_at,
-        version__version as version
+    select version, recorded_at, type, data
+    from catalog.events
+    where events.stream_id = stream.stream_id
+        and events.version = stream.started_at
+    offset 0
+) as start
+cross join lateral (
+    select to_jsonb(stream_id) as id,
+        case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
+        case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
+        case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
+        case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
+        data -> 'owner_id' as owner_id,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
+        catalog.rfc3339(last_recorded_at) as updated_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        last_used as version
 ) as document
 where stream.started_at is not null
 $fold$;
@@ -301,9 +302,9 @@ with versions as materialized (
 select id, version, valid_from, valid_to, document
 from (
     select stream_id as id,
-        coalesce(lead(version) over in_order - 1, last_version) as version,
+        coalesce(lead(version) over so_far - 1, last_version) as version,
         recorded_at as valid_from,
-        lead(recorded_at) over in_order as valid_to,
+        lead(recorded_at) over so_far as valid_to,
         catalog.merged(case type
             when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_updated' then (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
@@ -314,14 +315,16 @@ from (
         max(version) filter (where type in ('item_created')) over so_far as begun_at
     from (
         select stream_id, version, recorded_at, type, data,
-            max(version) over (partition by stream_id) as last_version
+            max(version) over whole as last_version
         from catalog.events
         where stream_id = p_stream_id
+        window whole as (
+            partition by stream_id order by version rows between unbounded preceding and unbounded following
+        )
         offset 0
     ) as event
     where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
-    window in_order as (partition by stream_id order by version),
-        so_far as (in_order rows unbounded preceding)
+    window so_far as (partition by stream_id order by version rows unbounded preceding)
 ) as version
 where begun_at is not null
 ), items_right as (
@@ -353,7 +356,13 @@ where begun_at is not null
     where row(stored.version, stored.document)::text is distinct from row(excluded.version, excluded.document)::text
     returning 1
 ), items_words_right as (
-    select id, catalog.words_in(string_agg(distinct document ->> 'name', ' ') || ' ' || string_agg(distinct document ->> 'description', ' ')) as words from versions group by id
+    select id, catalog.words_in(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
+    from (
+        select id, document ->> 'name' as name, document ->> 'description' as description
+        from versions
+        offset 0
+    ) as version
+    group by id
 ), items_words_gone as (
     delete from catalog.items_words
     where id = p_stream_id
@@ -367,12 +376,16 @@ where begun_at is not null
     where row(stored.words)::text is distinct from row(excluded.words)::text
     returning 1
 ), items_places_right as (
-    select id, valid_from as since, ('(' || round((document ->> 'location_lon')::numeric, 6) || ',' || round((document ->> 'location_lat')::numeric, 6) || ')')::point as place
+    select id, valid_from as since, ('(' || round(location_lon::numeric, 6) || ',' || round(location_lat::numeric, 6) || ')')::point as place
     from (
-        select id, valid_from, document,
-            lag(row(document -> 'location_lon', document -> 'location_lat')) over in_order is distinct from row(document -> 'location_lon', document -> 'location_lat')
+        select id, valid_from, location_lon, location_lat,
+            lag(location_lon) over in_order is distinct from location_lon or lag(location_lat) over in_order is distinct from location_lat
                 or lag(valid_to) over in_order is distinct from valid_from as is_new
-        from versions
+        from (
+            select id, valid_from, valid_to, document -> 'location_lon' as location_lon, document -> 'location_lat' as location_lat
+            from versions
+            offset 0
+        ) as version
         window in_order as (partition by id order by valid_from)
     ) as version
     where is_new

@@ -385,6 +385,21 @@ def test_a_rebuilt_table_has_statistics(connection: psycopg.Connection) -> None:
     assert connection.execute(query, (names,)).fetchall() == expected
 
 
+def test_nobody_vacuums_a_table_before_it_serves(connection: psycopg.Connection) -> None:
+    """The swap would have to wait for that."""
+    some_items(connection)
+    query = "select count(*) from pg_class where relname like %s and reloptions @> '{autovacuum_enabled=off}'"
+    seen: dict[str, int] = {}
+
+    def look(progress: Progress) -> None:
+        with psycopg.connect(connection.info.dsn) as other:
+            (seen[progress.phase],) = other.execute(query, ("items%\\_next",)).fetchone() or (0,)
+
+    rebuilt(connection, Items, look)
+    assert seen == dict.fromkeys(("folding", "indexing", "swapping"), len(generation_of(Items).tables))
+    assert connection.execute(query, ("items%",)).fetchone() == (0,)
+
+
 def test_a_cancelled_rebuild_leaves_nothing_behind(connection: psycopg.Connection) -> None:
     some_items(connection)
 
