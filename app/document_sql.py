@@ -73,10 +73,12 @@ declare
     v_before jsonb;
     v_after jsonb;
 begin
-    select version, valid_from, document
-    into v_version, v_valid_from, v_before
-    from catalog.{name}
-    where id = p_stream_id;
+    if p_version > 1 then
+        select version, valid_from, document
+        into v_version, v_valid_from, v_before
+        from catalog.{name}
+        where id = p_stream_id;
+    end if;
     if p_type not in ({tags(projection.by_event)}) then
         update catalog.{name} set version = p_version where id = p_stream_id;
         return v_before;
@@ -103,7 +105,10 @@ def _write_words(table: str, text: str) -> str:
     """An upsert would make what they are found by before it sees that nothing is new, and take longer than the rest."""
     before, after = _before_and_after(text)
     return f"""
-    if v_after is not null and {after} is distinct from {before} then
+    if p_version = 1 and {after} is not null then
+        insert into catalog.{table} (id, words)
+        values (p_stream_id, catalog.words_in({after}));
+    elsif v_after is not null and {after} is distinct from {before} then
         declare
             v_words constant text[] := catalog.words_in({after});
         begin

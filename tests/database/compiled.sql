@@ -202,10 +202,12 @@ declare
     v_before jsonb;
     v_after jsonb;
 begin
-    select version, valid_from, document
-    into v_version, v_valid_from, v_before
-    from catalog.items
-    where id = p_stream_id;
+    if p_version > 1 then
+        select version, valid_from, document
+        into v_version, v_valid_from, v_before
+        from catalog.items
+        where id = p_stream_id;
+    end if;
     if p_type not in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored') then
         update catalog.items set version = p_version where id = p_stream_id;
         return v_before;
@@ -225,7 +227,10 @@ begin
         insert into catalog.items_history (id, version, valid_from, valid_to, document)
         values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
     end if;
-    if v_after is not null and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is distinct from ((v_before ->> 'name') || ' ' || (v_before ->> 'description')) then
+    if p_version = 1 and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is not null then
+        insert into catalog.items_words (id, words)
+        values (p_stream_id, catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description'))));
+    elsif v_after is not null and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is distinct from ((v_before ->> 'name') || ' ' || (v_before ->> 'description')) then
         declare
             v_words constant text[] := catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description')));
         begin
