@@ -13,7 +13,9 @@ from app.document_tables import (
     history_table,
     names_of,
     place_of,
+    places_table,
     tables_of,
+    words_table,
     words_text,
 )
 from app.fold_sql import AnyProjection, comment, fold_function, literal, step_function, tags
@@ -48,20 +50,24 @@ def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str
 
 
 def write_function(projection: AnyProjection) -> str:
-    """`write_<name>`: one more event into the stored document; called by appends."""
+    """`write_<name>`: one more event into the stored document; called by appends.
+
+    It writes into the partitions themselves, which spares finding them each time; the append gate keeps swaps away.
+    """
     name = projection.name
+    documents = documents_table(projection).live
     further = ""
     if projection.temporal:
         further = f"""
     if v_before is not null then
-        insert into catalog.{name}_history (id, version, valid_from, valid_to, document)
+        insert into catalog.{history_table(projection).live} (id, version, valid_from, valid_to, document)
         values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
     end if;"""
     for index in projection.indexes:
         if isinstance(index, Words):
-            further += _write_words(f"{name}_words", words_text(names_of(index.fields)))
+            further += _write_words(words_table(projection, index).live, words_text(names_of(index.fields)))
         elif isinstance(index, Place):
-            further += _write_place(f"{name}_places", *place_of(index))
+            further += _write_place(places_table(projection, index).live, *place_of(index))
     return f"""\
 create or replace function catalog.write_{name}(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
@@ -73,22 +79,24 @@ declare
     v_before jsonb;
     v_after jsonb;
 begin
-    select version, valid_from, document
-    into v_version, v_valid_from, v_before
-    from catalog.{name}
-    where id = p_stream_id;
+    if p_version > 1 then
+        select version, valid_from, document
+        into v_version, v_valid_from, v_before
+        from catalog.{documents}
+        where id = p_stream_id;
+    end if;
     if p_type not in ({tags(projection.by_event)}) then
-        update catalog.{name} set version = p_version where id = p_stream_id;
+        update catalog.{documents} set version = p_version where id = p_stream_id;
         return v_before;
     end if;
     v_after := catalog.step_{name}(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
     if v_after is null then
-        delete from catalog.{name} where id = p_stream_id;
+        delete from catalog.{documents} where id = p_stream_id;
     elsif v_before is null then
-        insert into catalog.{name} (id, version, valid_from, document)
+        insert into catalog.{documents} (id, version, valid_from, document)
         values (p_stream_id, p_version, p_recorded_at, v_after);
     else
-        update catalog.{name}
+        update catalog.{documents}
         set version = p_version, valid_from = p_recorded_at, document = v_after
         where id = p_stream_id;
     end if;{further}
@@ -103,7 +111,10 @@ def _write_words(table: str, text: str) -> str:
     """An upsert would make what they are found by before it sees that nothing is new, and take longer than the rest."""
     before, after = _before_and_after(text)
     return f"""
-    if v_after is not null and {after} is distinct from {before} then
+    if p_version = 1 and {after} is not null then
+        insert into catalog.{table} (id, words)
+        values (p_stream_id, catalog.words_in({after}));
+    elsif v_after is not null and {after} is distinct from {before} then
         declare
             v_words constant text[] := catalog.words_in({after});
         begin
@@ -143,7 +154,14 @@ def prepare_new_function(projection: AnyProjection) -> str:
         if isinstance(index, Words):
             text = words_text(names_of(index.fields))
             _check_words_need_no_instant(projection, index)
-            inserts += _insert_new(projection, f"{name}_words (id, words)", f"id, catalog.words_in({text})", text)
+            inserts += f"""
+    insert into catalog.{name}_words (id, words)
+    select id, catalog.words_in({text})
+    from (
+        {_new_documents(projection)}
+        offset 0
+    ) as new
+    where {_is_there(text)};"""
     return f"""\
 create or replace function catalog.prepare_new_{name}(p_recorded_at timestamptz default clock_timestamp()) returns void
 language plpgsql volatile as $$
@@ -155,40 +173,49 @@ $$;
 
 
 def write_new_function(projection: AnyProjection) -> str:
-    """`write_new_<name>`: what is left of what `write_<name>` would write of the first events of many streams."""
+    """`write_new_<name>`: what is left of what `write_<name>` would write of the first events of many streams; each
+    document is made once."""
     name = projection.name
-    inserts = _insert_new(projection, f"{name} (id, version, valid_from, document)", "id, 1, p_recorded_at, document")
+    places = ""
     for index in projection.indexes:
         if isinstance(index, Place):
             compared, point = place_of(index)
-            inserts += _insert_new(
-                projection, f"{name}_places (id, since, place)", f"id, p_recorded_at, {point}", compared
-            )
+            places += f""", {name}_placed as (
+        insert into catalog.{name}_places (id, since, place)
+        select id, p_recorded_at, {point}
+        from new
+        where {_is_there(compared)}
+    )"""
     return f"""\
 create or replace function catalog.write_new_{name}(p_recorded_at timestamptz) returns void
 language plpgsql volatile as $$
-begin{inserts}
+begin
+    with new as materialized (
+        {_new_documents(projection)}
+    ){places}
+    insert into catalog.{name} (id, version, valid_from, document)
+    select id, 1, p_recorded_at, document
+    from new
+    where document is not null;
 end
 $$;
 {comment(f"function catalog.write_new_{name}", f"Writes the documents of {projection.__name__} of all new_streams.")}
 """
 
 
-def _insert_new(projection: AnyProjection, into: str, values: str, compared: str = "") -> str:
-    """Of the documents that new streams begin with; where what is searched by is other than of none."""
-    before = re.sub(r"\bdocument\b", "null::jsonb", compared)
-    differs = f"\n        and {compared} is distinct from {before}" if compared else ""
-    return f"""
-    insert into catalog.{into}
-    select {values}
-    from (
-        select stream_id as id,
+def _new_documents(projection: AnyProjection) -> str:
+    """The documents that new streams begin with."""
+    return f"""\
+select stream_id as id,
             catalog.step_{projection.name}(null, stream_id, 1, p_recorded_at, type, data) as document
         from new_streams
-        where type in ({tags(projection.by_event)})
-        offset 0
-    ) as new
-    where document is not null{differs};"""
+        where type in ({tags(projection.by_event)})"""
+
+
+def _is_there(searched: str) -> str:
+    """Where there is a document, and what it is searched by is other than of none."""
+    before = re.sub(r"\bdocument\b", "null::jsonb", searched)
+    return f"document is not null and {searched} is distinct from {before}"
 
 
 def _check_words_need_no_instant(projection: AnyProjection, words: Words) -> None:

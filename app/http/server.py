@@ -1,11 +1,13 @@
-"""The HTTP server: uvicorn, which tells open event streams to end before it waits for them."""
+"""The HTTP server: uvicorn, which tells open event streams to end before it waits for them, and sends answers whole."""
 
 import asyncio
 import socket
 import sys
+from typing import Any, cast
 
 import uvicorn
 from litestar.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.errors import SetupError
 
@@ -27,6 +29,42 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class WholeAnswers:
+    """A transport that sends the head of an answer together with its body: one packet, which wakes the client once.
+
+    What is written waits until the event loop has done what it is at, which is no longer than a task runs.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._send)
+        self._waiting.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._waiting and not self._transport.is_closing():
+            self._transport.write(b"".join(self._waiting))
+        self._waiting.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's own, which writes head and body one by one."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast(asyncio.Transport, WholeAnswers(transport)))
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket bound to the address. Raises SetupError if it is taken, or none of ours."""
     try:
@@ -46,6 +84,7 @@ def serve_until_told(app: ASGIApp, stopping: asyncio.Event, listening: socket.so
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOPS_WITHIN_SECONDS,
         server_header=False,
+        http=Protocol,
     )
     server = Server(config, stopping)
     server.run(sockets=[listening])

@@ -203,46 +203,51 @@ declare
     v_before jsonb;
     v_after jsonb;
 begin
-    select version, valid_from, document
-    into v_version, v_valid_from, v_before
-    from catalog.items
-    where id = p_stream_id;
+    if p_version > 1 then
+        select version, valid_from, document
+        into v_version, v_valid_from, v_before
+        from catalog.items_live
+        where id = p_stream_id;
+    end if;
     if p_type not in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored') then
-        update catalog.items set version = p_version where id = p_stream_id;
+        update catalog.items_live set version = p_version where id = p_stream_id;
         return v_before;
     end if;
     v_after := catalog.step_items(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
     if v_after is null then
-        delete from catalog.items where id = p_stream_id;
+        delete from catalog.items_live where id = p_stream_id;
     elsif v_before is null then
-        insert into catalog.items (id, version, valid_from, document)
+        insert into catalog.items_live (id, version, valid_from, document)
         values (p_stream_id, p_version, p_recorded_at, v_after);
     else
-        update catalog.items
+        update catalog.items_live
         set version = p_version, valid_from = p_recorded_at, document = v_after
         where id = p_stream_id;
     end if;
     if v_before is not null then
-        insert into catalog.items_history (id, version, valid_from, valid_to, document)
+        insert into catalog.items_history_live (id, version, valid_from, valid_to, document)
         values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
     end if;
-    if v_after is not null and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is distinct from ((v_before ->> 'name') || ' ' || (v_before ->> 'description')) then
+    if p_version = 1 and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is not null then
+        insert into catalog.items_words_live (id, words)
+        values (p_stream_id, catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description'))));
+    elsif v_after is not null and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is distinct from ((v_before ->> 'name') || ' ' || (v_before ->> 'description')) then
         declare
             v_words constant text[] := catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description')));
         begin
-            update catalog.items_words
+            update catalog.items_words_live
             set words = catalog.words_in(array_to_string(words || v_words, ' '))
             where id = p_stream_id
                 and not ('*' = any (words) or v_words <@ words);
             if not found and v_before is null then
-                insert into catalog.items_words (id, words)
+                insert into catalog.items_words_live (id, words)
                 values (p_stream_id, v_words)
                 on conflict (id) do nothing;
             end if;
         end;
     end if;
     if v_after is not null and row(v_after -> 'location_lon', v_after -> 'location_lat') is distinct from row(v_before -> 'location_lon', v_before -> 'location_lat') then
-        insert into catalog.items_places (id, since, place)
+        insert into catalog.items_places_live (id, since, place)
         values (p_stream_id, p_recorded_at, ('(' || round((v_after ->> 'location_lon')::numeric, 6) || ',' || round((v_after ->> 'location_lat')::numeric, 6) || ')')::point);
     end if;
     return v_after;
@@ -262,8 +267,7 @@ begin
         where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
         offset 0
     ) as new
-    where document is not null
-        and ((document ->> 'name') || ' ' || (document ->> 'description')) is distinct from ((null::jsonb ->> 'name') || ' ' || (null::jsonb ->> 'description'));
+    where document is not null and ((document ->> 'name') || ' ' || (document ->> 'description')) is distinct from ((null::jsonb ->> 'name') || ' ' || (null::jsonb ->> 'description'));
 end
 $$;
 comment on function catalog.prepare_new_items is 'Writes the words of Items in new_streams.';
@@ -271,27 +275,21 @@ comment on function catalog.prepare_new_items is 'Writes the words of Items in n
 create or replace function catalog.write_new_items(p_recorded_at timestamptz) returns void
 language plpgsql volatile as $$
 begin
+    with new as materialized (
+        select stream_id as id,
+            catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
+        from new_streams
+        where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
+    ), items_placed as (
+        insert into catalog.items_places (id, since, place)
+        select id, p_recorded_at, ('(' || round((document ->> 'location_lon')::numeric, 6) || ',' || round((document ->> 'location_lat')::numeric, 6) || ')')::point
+        from new
+        where document is not null and row(document -> 'location_lon', document -> 'location_lat') is distinct from row(null::jsonb -> 'location_lon', null::jsonb -> 'location_lat')
+    )
     insert into catalog.items (id, version, valid_from, document)
     select id, 1, p_recorded_at, document
-    from (
-        select stream_id as id,
-            catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
-        from new_streams
-        where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
-        offset 0
-    ) as new
+    from new
     where document is not null;
-    insert into catalog.items_places (id, since, place)
-    select id, p_recorded_at, ('(' || round((document ->> 'location_lon')::numeric, 6) || ',' || round((document ->> 'location_lat')::numeric, 6) || ')')::point
-    from (
-        select stream_id as id,
-            catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
-        from new_streams
-        where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
-        offset 0
-    ) as new
-    where document is not null
-        and row(document -> 'location_lon', document -> 'location_lat') is distinct from row(null::jsonb -> 'location_lon', null::jsonb -> 'location_lat');
 end
 $$;
 comment on function catalog.write_new_items is 'Writes the documents of Items of all new_streams.';

@@ -1,5 +1,6 @@
 """The installed schema: explained, repeatable, and shown in full in a file that changes with it."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -166,6 +167,19 @@ def test_a_search_index_holds_every_end_of_every_word(connection: psycopg.Connec
     """… and the stems, which of these words are ends of theirs as well."""
     indexed = connection.execute("select catalog.findable(catalog.words_in(%s))::text", (content,)).fetchone() or ("",)
     assert indexed[0] == ends
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["Wi-Fi_box (ä) b B", "\t'a':1A,2 \\ ö\nz Z é zz 10 9", "über uber " + "x" * 1500, "x" * 2100 + " y", ""],
+)
+def test_the_words_of_a_text_are_the_same_however_often_it_says_them(
+    connection: psycopg.Connection, content: str
+) -> None:
+    """Long texts and short ones go different ways, and what an item has is compared with what a rebuild finds."""
+    query = "select catalog.words_in(%(content)s), catalog.words_in(repeat(%(content)s || ' ', 500))"
+    once, often = connection.execute(query, {"content": content}).fetchone() or (None, None)
+    assert once == often == sorted(set(re.findall(r"[^\W_]+", content.lower())), key=str.encode)
 
 
 def test_a_search_that_matches_a_text_finds_it_by_the_index(connection: psycopg.Connection) -> None:
