@@ -367,7 +367,7 @@ begin
     -- A temporary table is read in the order in which it was written: ids and positions follow it.
     create temporary table new_streams on commit drop as
     select nextval('catalog.streams_stream_id_seq')::integer as stream_id, event ->> 'type' as type, event - 'type' as data
-    from arriving;
+    from pg_temp.arriving;
     perform catalog.prepare_new_streams();
 
     perform pg_advisory_xact_lock_shared(catalog.append_gate());
@@ -377,12 +377,12 @@ begin
     insert into catalog.streams (stream_id, version, recorded_at)
     overriding system value
     select new_streams.stream_id, 1, append_new_streams.recorded_at
-    from new_streams;
+    from pg_temp.new_streams;
     with appended as (
         insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)
         select catalog.uuid_v7(append_new_streams.recorded_at), new_streams.stream_id, 1, new_streams.type,
             new_streams.data, p_metadata, append_new_streams.recorded_at
-        from new_streams
+        from pg_temp.new_streams
         returning events.position
     )
     select count(*), min(appended.position), max(appended.position)

@@ -208,7 +208,7 @@ def _new_documents(projection: AnyProjection) -> str:
     return f"""\
 select stream_id as id,
             catalog.step_{projection.name}(null, stream_id, 1, p_recorded_at, type, data) as document
-        from new_streams
+        from pg_temp.new_streams
         where type in ({tags(projection.by_event)})"""
 
 

@@ -31,7 +31,7 @@ STORED_WITHIN_SECONDS = 900.0
 ARRIVING_AT_ONCE = 4
 
 ARRIVING = "create temporary table arriving (event jsonb not null) on commit drop"
-COPY = "copy arriving from stdin"
+COPY = "copy pg_temp.arriving from stdin"
 APPEND = "select created, first_position, last_position from catalog.append_new_streams(%s)"
 
 
@@ -132,6 +132,7 @@ class Importer(Generic[C, S, E]):
             encoded = Jsonb(metadata, dumps=msgspec.json.encode)
             row = await (await connection.execute(APPEND, (encoded,))).fetchone()
             assert row is not None, "append_new_streams answers with one row"
+            assert row[0] == arrivals.counts.total(), "what was sent has arrived"
         self._after_import(arrivals.counts)
         return Imported(created=row[0], first_position=row[1], last_position=row[2])
 

@@ -35,6 +35,7 @@ TEND_SECONDS = 10.0
 GIVEN_UP_SECONDS = 600.0
 """What cannot be rebuilt is not tried again sooner."""
 SOMEBODY_WAS_THERE = "SW006"
+REST_SECONDS = (0.01, 0.05)
 
 SESSION = """
 set timezone to 'UTC';
@@ -108,11 +109,13 @@ class Projector:
         pause = IDLE_SECONDS[0]
         while True:
             self._woken.clear()
+            began = time.monotonic()
             if await self._something_new(connection):
                 await settle(connection)
                 for rollup in self._rollups:
                     await catch_up(connection, rollup.name)
                 pause = IDLE_SECONDS[0]
+                await asyncio.sleep(_rest(time.monotonic() - began))
             else:
                 pause = min(pause * 2, IDLE_SECONDS[1])
             await self._wait(pause)
@@ -168,6 +171,13 @@ class Projector:
             logger.error("%s The old documents serve until that has changed.", error.detail)
         except (CatalogError, psycopg.Error, OSError) as error:
             logger.warning("%s is looked after later: %s", name, error)
+
+
+def _rest(worked_seconds: float) -> float:
+    """As long as the work took, within bounds: a round costs much the same for a few events as for one, so that under
+    load, without rests, the background would take from the writers what they need."""
+    least, most = REST_SECONDS
+    return min(max(worked_seconds, least), most)
 
 
 SOMETHING_NEW = """

@@ -141,6 +141,19 @@ def test_texts_are_utf_8_whatever_the_session_says(connection: psycopg.Connectio
     assert [item["name"] for item in stored(connection)] == ["Größe €"]
 
 
+def test_tables_that_have_the_names_of_its_own_are_not_mistaken_for_them(
+    connection: psycopg.Connection, conninfo: str, file: Path
+) -> None:
+    """Temporary tables come last in a session's search_path, as is often advised."""
+    connection.execute("create table public.arriving (event jsonb not null)")
+    connection.execute("create table public.new_streams (stream_id integer, type text, data jsonb)")
+    file.write_text(json.dumps(an_item()))
+    for _ in range(2):
+        imported = catalog("import", str(file), DATABASE_URL=conninfo, PGOPTIONS="-c search_path=public,pg_temp")
+        assert imported.returncode == 0
+    assert len(stored(connection)) == 2
+
+
 def test_standard_input_is_a_file_too_and_progress_is_told_in_lines(conninfo: str) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with running("import", "-", conninfo=conninfo, **pipes) as process:

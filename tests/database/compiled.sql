@@ -263,7 +263,7 @@ begin
     from (
         select stream_id as id,
             catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
-        from new_streams
+        from pg_temp.new_streams
         where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
         offset 0
     ) as new
@@ -278,7 +278,7 @@ begin
     with new as materialized (
         select stream_id as id,
             catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
-        from new_streams
+        from pg_temp.new_streams
         where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
     ), items_placed as (
         insert into catalog.items_places (id, since, place)
