@@ -432,8 +432,6 @@ anything differed.$$;
 create or replace function catalog.note_mark(out "position" bigint, out instant timestamptz)
 language plpgsql volatile as $$
 begin
-    -- Nothing rests on a note before publish_mark(), whose commit writes everything before it to the disk as well.
-    perform set_config('synchronous_commit', 'off', true);
     update catalog.settled
     set noted_instant = greatest(clock_timestamp(), settled.noted_instant)
     returning settled.noted_instant into note_mark.instant;

@@ -89,7 +89,7 @@ def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
     for step in rule.steps:
         match step:
             case Merges(value=source):
-                parts.append(f"({_value(source, event)})")
+                parts.append(f"coalesce({_value(source, event)}, {EMPTY})")
             case GrowsBy(field=field, value=value):
                 if counters:
                     copied[field.__name__] = _value(value, event)

@@ -40,6 +40,7 @@ REST_SECONDS = (0.01, 0.05)
 SESSION = """
 set timezone to 'UTC';
 set plan_cache_mode = 'force_generic_plan';
+set enable_seqscan = off;
 set client_connection_check_interval = '1s';
 set statement_timeout = '50s';
 set idle_session_timeout = '60s';
@@ -49,7 +50,8 @@ set tcp_keepalives_count = 3
 """
 """A leader that was killed, or whose machine was, does not keep the lock for long; neither does one that is silent
 though it should look for something new every second. A batch that takes too long is tried again as a smaller one.
-Batches go by index, however many streams they touch; to plan each anew would take longer than most of them take.
+Batches go by index, however many streams they touch, and though the tables were small when it was planned; to plan each
+anew would take longer than most of them take.
 """
 
 
@@ -282,9 +284,10 @@ insert into catalog.projections as known (name, version, fingerprint, background
 select %(name)s, %(version)s,
     case when exists (select from catalog.events) then '' else %(fingerprint)s end, %(background)s
 on conflict (name) do update
-set state = 'outdated', changed_at = clock_timestamp()
+set state = case when known.fingerprint = %(fingerprint)s then 'running' else 'outdated' end,
+    changed_at = clock_timestamp()
 where known.background
-    and known.fingerprint <> %(fingerprint)s
+    and (known.fingerprint = %(fingerprint)s) = (known.state = 'outdated')
 """
 
 
@@ -292,7 +295,8 @@ def register(connection: psycopg.Connection, read_models: Sequence[AnyReadModel]
     """Make the read models known to the database, in the transaction that installs their functions.
 
     One that comes to a log with events in it is yet to be built. A rollup that has changed is not caught up until it is
-    rebuilt: the installed functions would add up what others have left.
+    rebuilt: the installed functions would add up what others have left. One that was changed back before anybody
+    rebuilt it goes on.
     """
     for read_model in read_models:
         given = {

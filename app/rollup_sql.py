@@ -4,8 +4,9 @@ Beside the documents stands `<name>_members`: what each stream counts as, and fo
 members of the streams it touched, by the rules that write the inline documents; what they counted as before leaves the
 documents, what they count as now enters them. So a batch costs the same for a stream of ten thousand events as for a
 new one, and for a key of a hundred thousand members as for a key of ten. Only members are counted, never events: what
-is taken away is what is stored as having been added, in the transaction that stores the other. What a change cannot
-tell (a new key, one without members, a latest that is no longer there) is added up anew.
+is taken away is what is stored as having been added, in the transaction that stores the other; what somebody has
+corrupted stays so until a rebuild. What a change cannot tell (a new key, one without members, a latest that has gone)
+is added up anew.
 """
 
 from collections.abc import Callable
@@ -147,9 +148,9 @@ begin
     )
     select array_agg(key) into v_keys from change where key not in (select key from changed);
     if v_keys is not null then
-        delete from catalog.{name}
+        delete from catalog.{name} as stored
         where key = any (v_keys)
-            and not exists (select from catalog.{name}_members as member where member.key = {name}.key);
+            and not exists (select from catalog.{name}_members as other where other.key = stored.key);
         insert into catalog.{name} as stored (key, document)
 {indent(indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)")))}
         on conflict (key) do update

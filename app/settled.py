@@ -51,12 +51,18 @@ class Settlement:
         return cast(datetime, settled)
 
 
+NOTE = "set local synchronous_commit = off; select position, instant from catalog.note_mark()"
+"""Nothing rests on a note before it is published, by a commit that writes everything before it to the disk as well."""
+
+
 async def settle(connection: AsyncConnection) -> Mark:
     """Move the mark to now, waiting for the appends under way; several may do so at once.
 
     `connection` is in autocommit: each step is a transaction of its own (note_mark, gate_holders, publish_mark).
     """
-    noted = await (await connection.execute("select position, instant from catalog.note_mark()")).fetchone()
+    cursor = await connection.execute(NOTE, prepare=False)
+    cursor.nextset()
+    noted = await cursor.fetchone()
     assert noted is not None, "note_mark answers with one row"
     await _appends_under_way(connection)
     await connection.execute("select catalog.publish_mark(%s, %s)", noted)

@@ -9,7 +9,7 @@ stream counts as in a rollup. What searches find them by is compared with what P
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any, Literal, get_type_hints
 
 import msgspec
@@ -296,8 +296,7 @@ def _folds(instance: Any, rows: list[tuple[Any, ...]], with_past: bool) -> Itera
 def _fold(instance: Any, stream: int, used: list[StoredEvent], with_past: bool) -> tuple[Any, list[Replaced]]:
     """The document after all events, and those it has replaced on the way, if they are wanted."""
     document, past = None, []
-    nexts = [*used[1:], None]
-    for event, following in zip(used, nexts, strict=True):
+    for event, following in zip_longest(used, used[1:]):
         document = instance.evolve(document, recorded(stream, instance.tags, event))
         if with_past and document is not None and following is not None:
             replaced = Replaced(

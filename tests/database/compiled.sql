@@ -185,7 +185,7 @@ create or replace function catalog.step_items(
 language sql stable parallel safe
 return case type
     when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
-    when 'item_updated' then document || (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+    when 'item_updated' then document || coalesce(data -> 'changes', '{}'::jsonb) || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_status_changed' then document || jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_deleted' then document || '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
     when 'item_restored' then document || data || '{"deleted_at":null}'::jsonb || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
@@ -305,7 +305,7 @@ from (
         lead(recorded_at) over so_far as valid_to,
         catalog.merged(case type
             when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
-            when 'item_updated' then (data -> 'changes') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_updated' then coalesce(data -> 'changes', '{}'::jsonb) || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_deleted' then '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_restored' then data || '{"deleted_at":null}'::jsonb || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
@@ -549,9 +549,9 @@ begin
     )
     select array_agg(key) into v_keys from change where key not in (select key from changed);
     if v_keys is not null then
-        delete from catalog.owners
+        delete from catalog.owners as stored
         where key = any (v_keys)
-            and not exists (select from catalog.owners_members as member where member.key = owners.key);
+            and not exists (select from catalog.owners_members as other where other.key = stored.key);
         insert into catalog.owners as stored (key, document)
         select key, jsonb_build_object(
                 'owner_id', key,
@@ -703,9 +703,9 @@ begin
     )
     select array_agg(key) into v_keys from change where key not in (select key from changed);
     if v_keys is not null then
-        delete from catalog.categories
+        delete from catalog.categories as stored
         where key = any (v_keys)
-            and not exists (select from catalog.categories_members as member where member.key = categories.key);
+            and not exists (select from catalog.categories_members as other where other.key = stored.key);
         insert into catalog.categories as stored (key, document)
         select key, jsonb_build_object(
                 'category', key,

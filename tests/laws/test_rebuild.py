@@ -458,6 +458,40 @@ def test_a_changed_rollup_waits_for_its_rebuild_and_is_not_stopped_by_an_innocen
     assert (verified.checked, verified.differing) == (1, [])
 
 
+def test_a_rollup_that_was_changed_back_before_anybody_rebuilt_it_goes_on(connection: psycopg.Connection) -> None:
+    conninfo, later = connection.info.dsn, (Items, WiderOwners, Categories)
+    some_items(connection, 3)
+    migrate(conninfo, schema_file() + compile_projections(later), lambda opened: register(opened, later))
+    append(connection, None, [SPADE])
+    migrate(conninfo, schema_sql() + "\n", lambda opened: register(opened, PROJECTIONS))
+    asyncio.run(catch_up_all(conninfo))
+    query = "select state from catalog.projections where name = 'owners'"
+    assert connection.execute(query).fetchone() == ("running",)
+    assert connection.execute("select document ->> 'total_items' from catalog.owners").fetchall() == [("4",)]
+    assert differences(conninfo) == []
+
+
+def test_a_stream_of_events_that_nobody_uses_has_nothing_to_differ_in(connection: psycopg.Connection) -> None:
+    """As a release may leave it that knew more types, and was rolled back."""
+    some_items(connection, 2)
+    append(connection, None, [{"type": "item_weighed", "grams": 7}])
+    asyncio.run(catch_up_all(connection.info.dsn))
+    assert differences(connection.info.dsn) == []
+
+
+def test_an_update_that_says_nothing_changes_nothing_anywhere(connection: psycopg.Connection) -> None:
+    """No command records one; somebody else may have."""
+    stream, *_ = append(connection, None, [SPADE])
+    append(connection, stream, [{"type": "item_updated", "previous_values": {}}])
+    asyncio.run(catch_up_all(connection.info.dsn))
+    documents = "select document from catalog.items union all select document from catalog.owners"
+    before = connection.execute(documents).fetchall()
+    assert len(before) == 2
+    for read_model in PROJECTIONS:
+        asyncio.run(rebuild(connection.info.dsn, read_model))
+    assert connection.execute(documents).fetchall() == before
+
+
 def test_only_the_installed_release_rebuilds_and_after_a_rollback_it_is_the_older_one(
     connection: psycopg.Connection,
 ) -> None:
