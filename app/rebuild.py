@@ -6,7 +6,7 @@ begins anew. Memory is bounded: Postgres folds slices of streams, nothing passes
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -33,15 +33,21 @@ SWAP_PAUSES_SECONDS = (0.05, 5.0)
 SWAP_PATIENCE_SECONDS = 600.0
 """How long a finished generation waits for long transactions on the old one, and for old snapshots, to end."""
 SHORT_WAIT_SECONDS = 1.0
+CALM_LOOKS = 10
+"""So many times in a row nobody else was at work, so that the second connection may be."""
 
 SESSION = """
 set timezone to 'UTC';
 set client_connection_check_interval = '1s';
 set idle_in_transaction_session_timeout = '10s';
 set work_mem = '32MB';
-set maintenance_work_mem = '128MB'
+set maintenance_work_mem = '128MB';
+set max_parallel_maintenance_workers = 0;
+set max_parallel_workers_per_gather = 0
 """
-"""A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate."""
+"""A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate; and
+each of its connections keeps to one core.
+"""
 
 
 async def rebuild(
@@ -100,6 +106,8 @@ class _Rebuild:
         """The last stream that somebody folds or has folded."""
         self.last = 0
         """The last stream of all; later ones have only events that are followed."""
+        self.goes_on = False
+        """Whether the first connection is at what the second one helps with."""
         self.swap_milliseconds = 0.0
         self.deadline = 0.0
         """When the patience ends with which the swap is tried."""
@@ -128,18 +136,21 @@ class _Rebuild:
         )
 
     async def _on_two_connections(self, work: Callable[[WatchedConnection], Coroutine[Any, Any, None]]) -> None:
-        """Twice the same, side by side: one statement keeps one core of the database busy."""
+        """Twice the same, side by side: one statement keeps one core of the database busy. The second one works while
+        nobody else does, so that a rebuild leaves the others a core."""
         async with await WatchedConnection.opened(self.conninfo) as second:
             await second.execute(SESSION)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    for connection in (self.connection, second):
-                        tasks.create_task(work(connection))
+                    self.goes_on = True
+                    tasks.create_task(work(second))
+                    await work(self.connection)
+                    self.goes_on = False
             except BaseExceptionGroup as group:
                 raise group.exceptions[0] from None
 
     async def _fill_by(self, connection: WatchedConnection, position: int) -> None:
-        while claimed := await self._claim_slice(connection):
+        while await self._may_work(connection) and (claimed := await self._claim_slice(connection)):
             first, last, events = claimed
             with connection.taking_its_time():
                 await self.generation.fill(connection, first, last, position)
@@ -147,13 +158,30 @@ class _Rebuild:
             await self._say(connection)
 
     async def _side_by_side(self, statements: list[str]) -> None:
-        left = iter(statements)
+        left = list(reversed(statements))
         await self._on_two_connections(lambda connection: self._execute(connection, left))
 
-    async def _execute(self, connection: WatchedConnection, statements: Iterator[str]) -> None:
-        for statement in statements:
+    async def _execute(self, connection: WatchedConnection, left: list[str]) -> None:
+        while await self._may_work(connection) and left:
+            statement = left.pop()
             with connection.taking_its_time():
                 await connection.execute(statement.encode())
+
+    async def _may_work(self, connection: WatchedConnection) -> bool:
+        """True: at once for the first connection, for the second when nobody else has been at work for some looks, or
+        the first has done all there was."""
+        if connection is self.connection:
+            return True
+        others, calm_looks = await self._others_work(connection), 0
+        while others and self.goes_on and calm_looks < CALM_LOOKS:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            calm_looks = 0 if await self._others_work(connection) else calm_looks + 1
+        return True
+
+    async def _others_work(self, connection: WatchedConnection) -> bool:
+        ours = [connection.info.backend_pid, self.connection.info.backend_pid]
+        row = await (await connection.execute(OTHERS_WORK, (ours,))).fetchone()
+        return row == (True,)
 
     async def _claim_slice(self, connection: AsyncConnection) -> tuple[int, int, int] | None:
         """The first and the last stream of the next slice, and how many events they have; None after the last."""
@@ -332,6 +360,17 @@ class _Rebuild:
         assert row is not None, "a query for one row"
         return row
 
+
+OTHERS_WORK = """
+select exists (
+    select from pg_stat_activity
+    where state = 'active'
+        and backend_type = 'client backend'
+        and wait_event_type is distinct from 'Lock'
+        and wait_event_type is distinct from 'Client'
+        and pid <> all (%s)
+)
+"""
 
 SLICE_AFTER = """
 select max(stream_id), sum(version)::bigint

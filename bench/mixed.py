@@ -41,6 +41,7 @@ REBUILT = "items"
 REBUILDS_WITHIN_SECONDS = 600.0
 GIVEN_UP_WITHIN_SECONDS = 10.0
 
+OWNERS = "select owner_id from catalog.items group by owner_id order by count(*) desc, owner_id"
 PASTS = """
 select stream_id, catalog.rfc3339(max(recorded_at))
 from catalog.events
@@ -90,6 +91,7 @@ def kinds_of(connection: psycopg.Connection, chance: random.Random) -> Kinds:
     """What people ask for, mostly about what is asked for often."""
     pasts = connection.execute(PASTS).fetchall()
     ids = list(map(itemgetter(0), connection.execute(CHANGEABLE)))
+    owners = [owner for (owner,) in connection.execute(OWNERS)]
     vocabulary = data.words(random.Random(data.SEED))
     writing = commands(chance, ids, data.ITEMS // 10)
 
@@ -103,8 +105,8 @@ def kinds_of(connection: psycopg.Connection, chance: random.Random) -> Kinds:
             given = {
                 "item": item,
                 "then": then,
-                "owner": quote(f"owner {some(range(data.ITEMS // 10))[0]}"),
-                "nobody special": quote(f"owner {chance.randrange(data.ITEMS // 10)}"),
+                "owner": quote(owners[some(range(len(owners)))[0]]),
+                "nobody special": quote(chance.choice(owners)),
                 "category": quote(f"category {some(range(30))[0]}"),
                 "word": vocabulary[some(range(data.WORDS))[0]],
             }
