@@ -45,8 +45,8 @@ set maintenance_work_mem = '128MB';
 set max_parallel_maintenance_workers = 0;
 set max_parallel_workers_per_gather = 0
 """
-"""A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate; and
-each of its connections keeps to one core.
+"""A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate;
+and each of its connections keeps to one core.
 """
 
 
