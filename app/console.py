@@ -55,7 +55,11 @@ def database_in_use(settings: Settings, must_exist: bool = False, supervised: bo
     `must_exist`: an embedded one is not made. `supervised`: it is started again when it dies. Raises SetupError.
     """
     if settings.database_url:
-        yield make_conninfo(settings.database_url, client_encoding=UTF8)
+        try:
+            conninfo = make_conninfo(settings.database_url, client_encoding=UTF8)
+        except psycopg.ProgrammingError as error:
+            raise SetupError(f"the database cannot be reached: {first_line(error)}") from None
+        yield conninfo
         return
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]  # meant for another server: libpq would take them for this one too

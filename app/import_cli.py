@@ -111,7 +111,9 @@ def items_of(file: BinaryIO) -> Iterator[CreateItem]:
     if buffered.peek(len(BYTE_ORDER_MARK)).startswith(BYTE_ORDER_MARK):
         buffered.read(len(BYTE_ORDER_MARK))
     beginning = buffered.peek(1).lstrip()
-    rows = _lines(buffered) if beginning.startswith((b"{", b"[")) or not beginning else _csv_rows(buffered)
+    if beginning.startswith(b"["):
+        raise InvalidInput("It is a JSON array: write each item on a line of its own, or send it to /items/import.")
+    rows = _lines(buffered) if beginning.startswith(b"{") or not beginning else _csv_rows(buffered)
     yield from (row.decode(CreateItem) for row in rows)
 
 

@@ -34,10 +34,20 @@ T = TypeVar("T")
 @contextmanager
 def a_database() -> Iterator[str]:
     """The conninfo of a new embedded database with the server's own durability; gone afterwards."""
+    _take_no_arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "data") as server:
         migrate(server.conninfo, schema_sql())
         yield server.conninfo
+
+
+def _take_no_arguments() -> None:
+    """Whoever asks a benchmark for help does not want minutes of it."""
+    program, *given = sys.argv
+    if given and Path(program).parent.name == "bench":
+        sys.exit(
+            f"It takes no arguments, but SCALE=small, full or large: SCALE=small python -m bench.{Path(program).stem}"
+        )
 
 
 def another_database(conninfo: str, name: str, template: str = "template0") -> str:

@@ -101,6 +101,7 @@ BAD = [
     (HEADER.replace("name", "nme") + ROW, "Line 1: There is no field 'nme';"),
     (HEADER.replace(",status", ",name") + ROW, "Line 1: The field name is named twice."),
     (HEADER.replace("name,", ""), "Line 1: It does not name name."),
+    (json.dumps([an_item()]), "It is a JSON array: write each item on a line of its own"),
     (HEADER, "There is no item in it."),
     ("", "There is no item in it."),
     (HEADER + ROW.replace("Spade", "Sp\udcffade"), "Line 2: It is not UTF-8."),
