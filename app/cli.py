@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from app.console import Group, console, database_in_use, exit_when_told
-from app.database import check_schema
+from app.database import check_durable, check_schema
 from app.demo import run_demo
 from app.document_sql import compile_projections
 from app.http.server import listen, serve_until_told
@@ -18,6 +18,7 @@ from app.main import PROJECTIONS, create_app, install, schema_sql
 from app.operator_cli import COMMANDS
 from app.postgres import embedded_binaries
 from app.settings import Settings, read_settings
+from app.tokens import check_authentication
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,8 +36,11 @@ def main() -> None:
 def serve(host: str | None, port: int | None) -> None:
     """Serve the API, migrating an embedded database first."""
     settings = read_settings()
+    check_authentication(settings)
     exit_when_told()
     with database_in_use(settings, supervised=True) as conninfo:
+        if settings.catalog_env == "production":
+            check_durable(conninfo)
         if settings.database_url:
             check_schema(conninfo, schema_sql())
         else:

@@ -83,29 +83,35 @@ class CommandHandler(Generic[C, S, E]):
         metadata: Metadata,
         stream_id: int | None = None,
         expectation: Expectation | None = None,
+        permit: Callable[[S], None] = lambda _: None,
     ) -> Outcome:
         """Carry out `command` on a stream, or on a new one.
 
-        Raises what `decide` refuses with, the expectation's conflict if the stream is at another version, and
-        Unavailable if the database is away; whether the command was then carried out is not known.
+        Raises what `permit` refuses a state with and `decide` a command, the expectation's conflict if the stream is at
+        another version, and Unavailable if the database is away; whether it was then carried out is not known.
         """
-        outcome = await self._handle(command, metadata, stream_id, expectation)
+        outcome = await self._handle(command, metadata, stream_id, expectation, permit)
         if outcome.appended is not None:
             self._after_append(outcome.events)
         return outcome
 
     async def _handle(
-        self, command: C, metadata: Metadata, stream_id: int | None, expectation: Expectation | None
+        self,
+        command: C,
+        metadata: Metadata,
+        stream_id: int | None,
+        expectation: Expectation | None,
+        permit: Callable[[S], None],
     ) -> Outcome:
         async with self._database.connection() as connection:
             try:
-                return await self._attempt(connection, command, metadata, stream_id, expectation)
+                return await self._attempt(connection, command, metadata, stream_id, expectation, permit)
             except VersionConflict as conflict:
                 if expectation is not None or stream_id is None:
                     raise _as_expected(conflict, expectation) from None
             async with connection.transaction():
                 await lock_stream(connection, stream_id)
-                return await self._attempt(connection, command, metadata, stream_id, None)
+                return await self._attempt(connection, command, metadata, stream_id, None, permit)
 
     async def _attempt(
         self,
@@ -114,11 +120,14 @@ class CommandHandler(Generic[C, S, E]):
         metadata: Metadata,
         stream_id: int | None,
         expectation: Expectation | None,
+        permit: Callable[[S], None],
     ) -> Outcome:
         loaded = await self._load(connection, stream_id)
+        state = None if loaded.document is None else msgspec.json.decode(loaded.document, type=self._decider.state)
+        if state is not None:
+            permit(state)
         if expectation is not None and loaded.version not in (NO_STREAM, expectation.version):
             raise version_conflict(expectation.conflict, expectation.version, loaded.version)
-        state = None if loaded.document is None else msgspec.json.decode(loaded.document, type=self._decider.state)
         events = self._decider.decide(command, state)
         if not events:
             assert stream_id is not None, "a new stream begins with an event"

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any, cast, get_args
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -40,6 +41,7 @@ from app.metrics import Metrics
 from app.projector import Projector, register
 from app.settings import Settings
 from app.tasks import end
+from app.tokens import Authenticator
 from projections.categories import Categories
 from projections.items import Item as StoredItem
 from projections.items import Items
@@ -81,6 +83,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         projector.wake()
         metrics.stored(counts)
 
+    authenticator = Authenticator(settings) if settings.catalog_auth == "jwt" else None
     handler = CommandHandler(database, item_decider, after_append)
     importer = Importer(database, item_decider, after_import)
 
@@ -89,6 +92,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(database)
             await stack.enter_async_context(running(feed.run()))
+            if authenticator and authenticator.public_keys:
+                await stack.enter_async_context(running(authenticator.public_keys.run()))
             if settings.catalog_projector == "embedded":
                 await stack.enter_async_context(running(projector.run()))
             await stack.enter_async_context(machinery)
@@ -117,6 +122,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
             "metrics": _always(metrics),
             "settings": _always(settings),
         },
+        state=State({"authenticator": authenticator}),
         exception_handlers=EXCEPTION_HANDLERS,
         plugins=[StructSchemas({ItemDocument: StoredItem, OwnerDocument: Owner})],
         openapi_config=openapi_config(version("swappo-catalog")),

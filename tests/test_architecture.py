@@ -12,9 +12,9 @@ ROOT = Path(__file__).parent.parent
 
 LEVELS = [
     {"app.errors", "app.tasks", "app.upcasts"},
-    {"app.settings", "app.events", "app.postgres_folder"},
+    {"app.settings", "app.events", "app.postgres_folder", "app.actors"},
     {"app.item", "app.rules", "app.postgres"},
-    {"app.rule_checks"},
+    {"app.rule_checks", "app.tokens"},
     {"app.index_checks"},
     {"app.projection"},
     {"app.fold_sql", "app.rollup"},
@@ -32,7 +32,7 @@ LEVELS = [
     {"app.machinery", "app.metrics"},
     {
         *("app.http.answers", "app.http.instants", "app.http.problems"),
-        *("app.http.links", "app.http.cloud_events", "app.http.server"),
+        *("app.http.links", "app.http.cloud_events", "app.http.server", "app.http.actors"),
     },
     {
         *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),

@@ -11,7 +11,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from app.documents import Documents
 from app.events import Event, Status
-from app.handler import CommandHandler, Outcome
+from app.handler import CommandHandler, Expectation, Outcome
+from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import ItemDocument, encoded, etag, json_answer
 from app.http.bodies import Strict
 from app.http.instants import parse_instant
@@ -61,17 +62,21 @@ class GivenStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class ItemCommands(Controller):
     path = "/items"
     tags = ("commands",)
+    guards = (signed_in,)
+    security = BEARER
 
-    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(413, 415))
+    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(401, 403, 413, 415))
     async def create(
         self,
         request: Request[Any, Any, Any],
         data: JSONBody[CreateItem],
         handler: NamedDependency[Items],
         settings: NamedDependency[Settings],
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
     ) -> Response[ItemDocument]:
-        outcome = await handler.handle(data, metadata_of(request, user_id))
+        actor = acting(request, user_id)
+        actor.check_is_theirs(data.owner_id)
+        outcome = await handler.handle(data, metadata_of(request, actor))
         path = f"{request.scope['path'].rstrip('/')}/{outcome.stream_id}"
         location = address_of(request, settings, path)
         return _item(outcome, 201, {"Location": location})
@@ -81,7 +86,7 @@ class ItemCommands(Controller):
         dto=Strict[UpdateItem],
         return_dto=None,
         summary="Update",
-        responses=refuses(404, 409, 412, 413, 415),
+        responses=refuses(401, 403, 404, 409, 412, 413, 415),
     )
     async def update(
         self,
@@ -89,20 +94,20 @@ class ItemCommands(Controller):
         item_id: FromPath[int],
         data: JSONBody[UpdateItem],
         handler: NamedDependency[Items],
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
     ) -> Response[ItemDocument]:
         """Only fields that differ are recorded; where nothing differs, nothing is."""
         expectation = expectation_of(if_match, expected_version)
-        return _item(await handler.handle(data, metadata_of(request, user_id), item_id, expectation))
+        return _item(await _change(handler, data, request, user_id, item_id, expectation))
 
     @patch(
         "/{item_id:int}/status",
         dto=Strict[GivenStatus],
         return_dto=None,
         summary="Change the status",
-        responses=refuses(404, 409, 412, 413, 415),
+        responses=refuses(401, 403, 404, 409, 412, 413, 415),
     )
     async def change_status(
         self,
@@ -112,14 +117,14 @@ class ItemCommands(Controller):
         data: JSONBody[GivenStatus | None] = None,
         new_status: NewStatus = None,
         reason: Reason = None,
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
     ) -> Response[StatusChanged]:
         """The new status and the reason come as query parameters or as a JSON body, which goes first."""
         command = _status_command(data or GivenStatus(), new_status, reason)
         expectation = expectation_of(if_match, expected_version)
-        outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
+        outcome = await _change(handler, command, request, user_id, item_id, expectation)
         answer = StatusChanged(
             message=f"Item {item_id} status changed to {command.new_status}",
             item_id=item_id,
@@ -128,24 +133,24 @@ class ItemCommands(Controller):
         )
         return encoded(answer, _headers(outcome))
 
-    @delete("/{item_id:int}", status_code=204, summary="Delete", responses=refuses(404, 409, 412))
+    @delete("/{item_id:int}", status_code=204, summary="Delete", responses=refuses(401, 403, 404, 409, 412))
     async def delete_item(
         self,
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
         handler: NamedDependency[Items],
         reason: Reason = None,
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
     ) -> Response[None]:
         """The item stays readable, archived and with `deleted_at`. Deleting it again changes nothing."""
         command = DeleteItem(reason=reason)
         expectation = expectation_of(if_match, expected_version)
-        outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
+        outcome = await _change(handler, command, request, user_id, item_id, expectation)
         return Response(None, status_code=204, headers=_headers(outcome))
 
-    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=refuses(404, 409, 412))
+    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=refuses(401, 403, 404, 409, 412))
     async def restore(
         self,
         request: Request[Any, Any, Any],
@@ -154,7 +159,7 @@ class ItemCommands(Controller):
         documents: NamedDependency[Documents],
         version: ThatVersion = None,
         as_of: ThatInstant = None,
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
     ) -> Response[ItemDocument]:
@@ -162,7 +167,23 @@ class ItemCommands(Controller):
         expectation = expectation_of(if_match, expected_version)
         then = await item_at(documents, item_id, _one_moment(version, as_of))
         command = RestoreItem(to=msgspec.json.decode(then.json, type=Item))
-        return _item(await handler.handle(command, metadata_of(request, user_id), item_id, expectation))
+        return _item(await _change(handler, command, request, user_id, item_id, expectation))
+
+
+async def _change(
+    handler: Items,
+    command: Command,
+    request: Request[Any, Any, Any],
+    user_id: str,
+    item_id: int,
+    expectation: Expectation | None,
+) -> Outcome:
+    """Whose item it is, is seen in the state that the command is decided on."""
+    actor = acting(request, user_id)
+    metadata = metadata_of(request, actor)
+    return await handler.handle(
+        command, metadata, item_id, expectation, permit=lambda item: actor.check_is_theirs(item.owner_id)
+    )
 
 
 def _one_moment(version: int | None, as_of: str | None) -> int | datetime:

@@ -9,13 +9,15 @@ from litestar.di import NamedDependency
 from litestar.exceptions import InternalServerException
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
-from app.errors import Malformed
+from app.actors import Actor
+from app.errors import CatalogError, Malformed
 from app.events import Event
+from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import encoded
 from app.http.bodies import NotJson
 from app.http.problems import refuses
 from app.http.requests import UserId, metadata_of
-from app.http.rows import Elements, Lines, Rows
+from app.http.rows import Elements, Lines, Row, Rows
 from app.http.system import GivenSchema, json_schema
 from app.importing import Imported, Importer
 from app.item import Command, CreateItem, Item
@@ -43,22 +45,37 @@ class Importing(Operation):
 class ItemImport(Controller):
     path = "/items/import"
     tags = ("commands",)
+    guards = (signed_in,)
+    security = BEARER
 
-    @post(status_code=200, summary="Import many items", operation_class=Importing, responses=refuses(413, 415))
+    @post(
+        status_code=200, summary="Import many items", operation_class=Importing, responses=refuses(401, 403, 413, 415)
+    )
     async def import_items(
-        self, request: Request[Any, Any, Any], importer: NamedDependency[ItemImporter], user_id: UserId = "demo-user"
+        self, request: Request[Any, Any, Any], importer: NamedDependency[ItemImporter], user_id: UserId = DEMO_USER
     ) -> Response[Imported]:
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""
+        actor = acting(request, user_id)
         rows = rows_of(request.headers.get("Content-Type"))
         with importer.arrivals() as arrivals:
             async for chunk in _chunks(request):
                 for row in rows.feed(chunk):
-                    arrivals.add(row.decode(CreateItem))
+                    arrivals.add(_item_of(row, actor))
             for row in rows.end():
-                arrivals.add(row.decode(CreateItem))
-            imported = await importer.store(arrivals, metadata_of(request, user_id))
+                arrivals.add(_item_of(row, actor))
+            imported = await importer.store(arrivals, metadata_of(request, actor))
         return encoded(imported, {"X-Position": str(imported.last_position)})
+
+
+def _item_of(row: Row, actor: Actor) -> CreateItem:
+    """Raises what `Row.decode` does, and NotYours, with the number."""
+    item = row.decode(CreateItem)
+    try:
+        actor.check_is_theirs(item.owner_id)
+    except CatalogError as error:
+        raise row.refused(error) from None
+    return item
 
 
 def rows_of(content_type: str | None) -> Rows:

@@ -9,6 +9,7 @@ from litestar import Request
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 
+from app.actors import Actor
 from app.errors import Malformed, NotFound, PreconditionFailed
 from app.events import Metadata
 from app.handler import Expectation
@@ -24,7 +25,7 @@ UserId = Annotated[
         min_length=1,
         max_length=100,
         pattern=NO_CONTROL_CHARACTERS,
-        description="Who acts, while authentication is off.",
+        description="Who acts, while authentication is off; else whose the token is.",
     ),
 ]
 ExpectedVersion = Annotated[
@@ -84,11 +85,11 @@ def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
     )
 
 
-def metadata_of(request: Request[Any, Any, Any], user_id: str) -> Metadata:
+def metadata_of(request: Request[Any, Any, Any], actor: Actor) -> Metadata:
     """Who acts, and the request that events belong to: the caller's X-Request-ID or one of ours."""
     given = request.headers.get("X-Request-ID", "")
     usable = 0 < len(given) <= LONGEST_CORRELATION_ID and given.isprintable()
-    return Metadata(user_id=user_id, correlation_id=given if usable else str(uuid4()))
+    return Metadata(user_id=actor.subject, correlation_id=given if usable else str(uuid4()))
 
 
 def expectation_of(if_match: str | None, expected_version: int | None) -> Expectation | None:
