@@ -1,6 +1,7 @@
 """The console script `catalog`: serve, demo, migrate, schema, psql; the commands for operators are added."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from app.demo import run_demo
 from app.document_sql import compile_projections
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
+from app.logs import log_as_json
 from app.main import PROJECTIONS, create_app, install, schema_sql
 from app.operator_cli import COMMANDS
 from app.postgres import embedded_binaries
@@ -37,6 +39,8 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve the API, migrating an embedded database first."""
     settings = read_settings()
     check_authentication(settings)
+    if settings.catalog_log == "json":
+        log_as_json()
     exit_when_told()
     with database_in_use(settings, supervised=True) as conninfo:
         if settings.catalog_env == "production":
@@ -47,7 +51,10 @@ def serve(host: str | None, port: int | None) -> None:
             install(conninfo)
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
-        console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
+        if settings.catalog_log == "json":
+            logging.getLogger("catalog").info("serving on %s", address)
+        else:
+            console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
 

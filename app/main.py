@@ -20,6 +20,7 @@ from app.documents import Documents, RollupDocuments
 from app.events import Event, tag_of
 from app.feed import Feed
 from app.handler import CommandHandler, Decider
+from app.http.access import knowing_requests
 from app.http.answers import ItemDocument
 from app.http.changes import Changes
 from app.http.commands import ItemCommands
@@ -131,7 +132,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    return answering_head(metrics.measuring(app))
+    return answering_head(knowing_requests(metrics.measuring(app)))
 
 
 @asynccontextmanager

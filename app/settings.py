@@ -41,6 +41,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_ADMIN_SUBJECTS: the `sub` of those who may do everything, separated by commas."""
     catalog_admin_token: str | None = None
     """CATALOG_ADMIN_TOKEN: a bearer token that may do everything, for operators' scripts."""
+    catalog_log: Literal["text", "json"] = "text"
+    """CATALOG_LOG: text for people, or a JSON object a line for machines, with one for each request."""
     catalog_projector: Literal["embedded", "off"] = "embedded"
     """CATALOG_PROJECTOR: whether this service may lead the background work, or leaves it to `catalog project`."""
     catalog_import_limit_mib: Annotated[int, Meta(ge=1, le=65536)] = 256

@@ -11,7 +11,7 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.logs"},
     {"app.settings", "app.events", "app.postgres_folder", "app.actors"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
@@ -32,7 +32,7 @@ LEVELS = [
     {"app.machinery", "app.metrics"},
     {
         *("app.http.answers", "app.http.instants", "app.http.problems"),
-        *("app.http.links", "app.http.cloud_events", "app.http.server", "app.http.actors"),
+        *("app.http.links", "app.http.cloud_events", "app.http.server", "app.http.actors", "app.http.access"),
     },
     {
         *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),

@@ -3,7 +3,6 @@
 from functools import cache
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
-from uuid import uuid4
 
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
@@ -13,11 +12,11 @@ from app.actors import Actor
 from app.errors import Malformed, NotFound, PreconditionFailed
 from app.events import Metadata
 from app.handler import Expectation
+from app.http.access import traceparent_of
 from app.http.problems import FieldProblem, invalid_input
 from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
 
 LARGEST_ID = 2**31 - 1
-LONGEST_CORRELATION_ID = 128
 
 UserId = Annotated[
     str,
@@ -86,10 +85,12 @@ def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
 
 
 def metadata_of(request: Request[Any, Any, Any], actor: Actor) -> Metadata:
-    """Who acts, and the request that events belong to: the caller's X-Request-ID or one of ours."""
-    given = request.headers.get("X-Request-ID", "")
-    usable = 0 < len(given) <= LONGEST_CORRELATION_ID and given.isprintable()
-    return Metadata(user_id=actor.subject, correlation_id=given if usable else str(uuid4()))
+    """Who acts, and the request and the trace that events belong to."""
+    return Metadata(
+        user_id=actor.subject,
+        correlation_id=request.state.request_id,
+        traceparent=traceparent_of(request.scope),
+    )
 
 
 def expectation_of(if_match: str | None, expected_version: int | None) -> Expectation | None:
