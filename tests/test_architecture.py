@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 LEVELS = [
     {"app.errors", "app.tasks", "app.upcasts", "app.logs"},
-    {"app.settings", "app.events", "app.postgres_folder", "app.actors"},
+    {"app.settings", "app.events", "app.postgres_folder", "app.actors", "app.once"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
     {"app.index_checks"},
@@ -23,9 +23,9 @@ LEVELS = [
     {"app.rollup_sql", "app.view_sql"},
     {"app.analyst_sql"},
     {"app.document_sql", "app.listing", "app.store", "app.settled"},
-    {"app.documents", "app.reached", "app.handler", "app.generations", "app.feed"},
-    {"app.rebuild_facts", "app.verify", "app.importing"},
-    {"app.leftovers"},
+    {"app.documents", "app.reached", "app.generations", "app.feed"},
+    {"app.rebuild_facts", "app.verify", "app.handler"},
+    {"app.leftovers", "app.importing"},
     {"app.rebuild"},
     {"app.projector"},
     {"app.states"},

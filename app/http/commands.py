@@ -19,7 +19,16 @@ from app.http.instants import parse_instant
 from app.http.links import address_of
 from app.http.moments import item_at
 from app.http.problems import FieldProblem, invalid_input, refuses
-from app.http.requests import ExpectedVersion, IfMatch, UserId, expectation_of, metadata_of
+from app.http.requests import (
+    REPLAYED,
+    ExpectedVersion,
+    IdempotencyKey,
+    IfMatch,
+    UserId,
+    expectation_of,
+    metadata_of,
+    once_of,
+)
 from app.item import (
     NO_CONTROL_CHARACTERS,
     ChangeStatus,
@@ -73,10 +82,12 @@ class ItemCommands(Controller):
         handler: NamedDependency[Items],
         settings: NamedDependency[Settings],
         user_id: UserId = DEMO_USER,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
         actor = acting(request, user_id)
         actor.check_is_theirs(data.owner_id)
-        outcome = await handler.handle(data, metadata_of(request, actor))
+        once = once_of(request, actor, idempotency_key, await request.body())
+        outcome = await handler.handle(data, metadata_of(request, actor), once=once)
         path = f"{request.scope['path'].rstrip('/')}/{outcome.stream_id}"
         location = address_of(request, settings, path)
         return _item(outcome, 201, {"Location": location})
@@ -97,10 +108,11 @@ class ItemCommands(Controller):
         user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
         """Only fields that differ are recorded; where nothing differs, nothing is."""
         expectation = expectation_of(if_match, expected_version)
-        return _item(await _change(handler, data, request, user_id, item_id, expectation))
+        return _item(await _change(handler, data, request, user_id, item_id, expectation, idempotency_key))
 
     @patch(
         "/{item_id:int}/status",
@@ -120,11 +132,12 @@ class ItemCommands(Controller):
         user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[StatusChanged]:
         """The new status and the reason come as query parameters or as a JSON body, which goes first."""
         command = _status_command(data or GivenStatus(), new_status, reason)
         expectation = expectation_of(if_match, expected_version)
-        outcome = await _change(handler, command, request, user_id, item_id, expectation)
+        outcome = await _change(handler, command, request, user_id, item_id, expectation, idempotency_key)
         answer = StatusChanged(
             message=f"Item {item_id} status changed to {command.new_status}",
             item_id=item_id,
@@ -143,11 +156,12 @@ class ItemCommands(Controller):
         user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[None]:
         """The item stays readable, archived and with `deleted_at`. Deleting it again changes nothing."""
         command = DeleteItem(reason=reason)
         expectation = expectation_of(if_match, expected_version)
-        outcome = await _change(handler, command, request, user_id, item_id, expectation)
+        outcome = await _change(handler, command, request, user_id, item_id, expectation, idempotency_key)
         return Response(None, status_code=204, headers=_headers(outcome))
 
     @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=refuses(401, 403, 404, 409, 412))
@@ -162,12 +176,13 @@ class ItemCommands(Controller):
         user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
         """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
         expectation = expectation_of(if_match, expected_version)
         then = await item_at(documents, item_id, _one_moment(version, as_of))
         command = RestoreItem(to=msgspec.json.decode(then.json, type=Item))
-        return _item(await _change(handler, command, request, user_id, item_id, expectation))
+        return _item(await _change(handler, command, request, user_id, item_id, expectation, idempotency_key))
 
 
 async def _change(
@@ -177,12 +192,17 @@ async def _change(
     user_id: str,
     item_id: int,
     expectation: Expectation | None,
+    idempotency_key: str | None,
 ) -> Outcome:
     """Whose item it is, is seen in the state that the command is decided on."""
     actor = acting(request, user_id)
-    metadata = metadata_of(request, actor)
     return await handler.handle(
-        command, metadata, item_id, expectation, permit=lambda item: actor.check_is_theirs(item.owner_id)
+        command,
+        metadata_of(request, actor),
+        item_id,
+        expectation,
+        permit=lambda item: actor.check_is_theirs(item.owner_id),
+        once=once_of(request, actor, idempotency_key, await request.body()),
     )
 
 
@@ -210,6 +230,6 @@ def _item(outcome: Outcome, status: int = 200, headers: dict[str, str] | None = 
 
 
 def _headers(outcome: Outcome) -> dict[str, str]:
-    """The version, and the position to wait for where this is to be read."""
-    position = {} if outcome.appended is None else {"X-Position": str(outcome.appended.position)}
-    return etag(outcome.version) | position
+    """The version, the position to wait for where this is to be read, and whether it was carried out before."""
+    position = {} if outcome.position is None else {"X-Position": str(outcome.position)}
+    return etag(outcome.version) | position | (REPLAYED if outcome.replayed else {})

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from litestar import Controller, Request, Response, post
@@ -16,7 +17,7 @@ from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import encoded
 from app.http.bodies import NotJson
 from app.http.problems import refuses
-from app.http.requests import UserId, metadata_of
+from app.http.requests import REPLAYED, IdempotencyKey, UserId, metadata_of, once_of
 from app.http.rows import Elements, Lines, Row, Rows
 from app.http.system import GivenSchema, json_schema
 from app.importing import Imported, Importer
@@ -52,20 +53,27 @@ class ItemImport(Controller):
         status_code=200, summary="Import many items", operation_class=Importing, responses=refuses(401, 403, 413, 415)
     )
     async def import_items(
-        self, request: Request[Any, Any, Any], importer: NamedDependency[ItemImporter], user_id: UserId = DEMO_USER
+        self,
+        request: Request[Any, Any, Any],
+        importer: NamedDependency[ItemImporter],
+        user_id: UserId = DEMO_USER,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[Imported]:
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""
         actor = acting(request, user_id)
         rows = rows_of(request.headers.get("Content-Type"))
+        body = sha256()
         with importer.arrivals() as arrivals:
             async for chunk in _chunks(request):
+                body.update(chunk)
                 for row in rows.feed(chunk):
                     arrivals.add(_item_of(row, actor))
             for row in rows.end():
                 arrivals.add(_item_of(row, actor))
-            imported = await importer.store(arrivals, metadata_of(request, actor))
-        return encoded(imported, {"X-Position": str(imported.last_position)})
+            once = once_of(request, actor, idempotency_key, body.digest())
+            imported, replayed = await importer.store(arrivals, metadata_of(request, actor), once)
+        return encoded(imported, {"X-Position": str(imported.last_position)} | (REPLAYED if replayed else {}))
 
 
 def _item_of(row: Row, actor: Actor) -> CreateItem:

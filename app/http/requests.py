@@ -1,6 +1,7 @@
 """What every route reads of a request: who acts, which version the caller saw; and what it refuses."""
 
 from functools import cache
+from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -15,8 +16,11 @@ from app.handler import Expectation
 from app.http.access import traceparent_of
 from app.http.problems import FieldProblem, invalid_input
 from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
+from app.once import Once
 
 LARGEST_ID = 2**31 - 1
+LONGEST_KEY = 255
+REPLAYED = {"Idempotent-Replayed": "true"}
 
 UserId = Annotated[
     str,
@@ -34,6 +38,13 @@ ExpectedVersion = Annotated[
 IfMatch = Annotated[
     str | None,
     HeaderParameter(name="If-Match", description='The ETag the caller saw, such as `"3"`; 412 if it is no longer so.'),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="Names this command for three days: sent again, it is answered again and not carried out again.",
+    ),
 ]
 IfNoneMatch = Annotated[
     str | None, HeaderParameter(name="If-None-Match", description="An ETag the caller holds; 304 if it is still so.")
@@ -91,6 +102,16 @@ def metadata_of(request: Request[Any, Any, Any], actor: Actor) -> Metadata:
         correlation_id=request.state.request_id,
         traceparent=traceparent_of(request.scope),
     )
+
+
+def once_of(request: Request[Any, Any, Any], actor: Actor, key: str | None, body: bytes) -> Once | None:
+    """What the request's Idempotency-Key stands for. Raises Malformed for one that could not be found again."""
+    if key is None:
+        return None
+    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise Malformed(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.")
+    address = f"{request.method} {request.scope['path']}?".encode() + request.scope["query_string"]
+    return Once(actor.subject, key, sha256(address + b"\n" + body).hexdigest())
 
 
 def expectation_of(if_match: str | None, expected_version: int | None) -> Expectation | None:
