@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
@@ -146,7 +147,12 @@ class ItemCommands(Controller):
         )
         return encoded(answer, _headers(outcome))
 
-    @delete("/{item_id:int}", status_code=204, summary="Delete", responses=refuses(401, 403, 404, 409, 412))
+    @delete(
+        "/{item_id:int}",
+        status_code=204,
+        summary="Delete",
+        responses={204: ResponseSpec(None, False, "It is deleted"), **refuses(401, 403, 404, 409, 412)},
+    )
     async def delete_item(
         self,
         request: Request[Any, Any, Any],
