@@ -74,6 +74,23 @@ comment on column catalog.settled.noted_instant is 'Appends that begin from now 
 comment on column catalog.settled.position is 'Every position up to this one is committed or will never be.';
 comment on column catalog.settled.instant is 'No event will be recorded at or before this instant any more.';
 
+create table if not exists catalog.idempotency_keys (
+    user_id text not null,
+    key text not null,
+    request text not null,
+    answer jsonb not null,
+    stored_at timestamptz not null default clock_timestamp(),
+    primary key (user_id, key)
+);
+comment on table catalog.idempotency_keys is 'What commands led to that carried a key, for at least 72 hours.';
+comment on column catalog.idempotency_keys.user_id is 'Who sent it: keys are each user''s own.';
+comment on column catalog.idempotency_keys.key is 'The Idempotency-Key of the request.';
+comment on column catalog.idempotency_keys.request is 'SHA-256 of the whole request, in hexadecimal.';
+comment on column catalog.idempotency_keys.answer is 'Where its events came to lie.';
+comment on column catalog.idempotency_keys.stored_at is 'When it was carried out.';
+create index if not exists idempotency_keys_by_stored_at on catalog.idempotency_keys (stored_at);
+comment on index catalog.idempotency_keys_by_stored_at is 'What may be forgotten.';
+
 create table if not exists catalog.projections (
     name text primary key,
     version integer not null,
@@ -351,6 +368,44 @@ the inline documents, all in the caller's transaction. Without p_expected_versio
 Answers with the newest event's version, position and instant, and with the inline documents by projection.
 Raises SW001 if the stream is at another version, SW002 if there is none, SW004 if the events are no events, SW005 in
 a transaction that is not read committed.$$;
+
+create or replace function catalog.keep_answer(p_once jsonb, p_answer jsonb) returns void
+language plpgsql volatile as $$
+begin
+    insert into catalog.idempotency_keys (user_id, key, request, answer)
+    values (p_once ->> 'user_id', p_once ->> 'key', p_once ->> 'request', p_answer)
+    on conflict do nothing;
+    if not found then
+        raise exception 'a command with this key was carried out meanwhile' using errcode = 'SW007';
+    end if;
+end
+$$;
+comment on function catalog.keep_answer is
+'Keeps what a command with a key led to; waits for another one with the same key, and raises SW007 if that is committed.';
+
+create or replace function catalog.append_once(
+    p_once jsonb,
+    p_stream_id integer,
+    p_expected_version integer,
+    p_events jsonb,
+    p_metadata jsonb,
+    out stream_id integer,
+    out version integer,
+    out "position" bigint,
+    out recorded_at timestamptz,
+    out documents jsonb
+)
+language plpgsql volatile as $$
+begin
+    select *
+    into append_once.stream_id, append_once.version, append_once.position, append_once.recorded_at, append_once.documents
+    from catalog.append_to_stream(p_stream_id, p_expected_version, p_events, p_metadata);
+    perform catalog.keep_answer(p_once, jsonb_build_object(
+        'stream_id', append_once.stream_id, 'version', append_once.version, 'position', append_once.position));
+end
+$$;
+comment on function catalog.append_once is
+'append_to_stream for a command with a key, {"user_id", "key", "request"}; raises SW007 as keep_answer does.';
 
 create or replace function catalog.append_new_streams(
     p_metadata jsonb,

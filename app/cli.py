@@ -1,6 +1,7 @@
 """The console script `catalog`: serve, demo, migrate, schema, psql; the commands for operators are added."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -9,15 +10,17 @@ from pathlib import Path
 import click
 
 from app.console import Group, console, database_in_use, exit_when_told
-from app.database import check_schema
+from app.database import check_durable, check_schema
 from app.demo import run_demo
 from app.document_sql import compile_projections
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
+from app.logs import log_as_json
 from app.main import PROJECTIONS, create_app, install, schema_sql
 from app.operator_cli import COMMANDS
 from app.postgres import embedded_binaries
 from app.settings import Settings, read_settings
+from app.tokens import check_authentication
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,15 +38,23 @@ def main() -> None:
 def serve(host: str | None, port: int | None) -> None:
     """Serve the API, migrating an embedded database first."""
     settings = read_settings()
+    check_authentication(settings)
+    if settings.catalog_log == "json":
+        log_as_json()
     exit_when_told()
     with database_in_use(settings, supervised=True) as conninfo:
+        if settings.catalog_env == "production":
+            check_durable(conninfo)
         if settings.database_url:
             check_schema(conninfo, schema_sql())
         else:
             install(conninfo)
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
-        console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
+        if settings.catalog_log == "json":
+            logging.getLogger("catalog").info("serving on %s", address)
+        else:
+            console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
 

@@ -264,6 +264,27 @@ def check_schema(conninfo: str, sql: str) -> None:
         raise SetupError("the database holds another release's schema: run `catalog migrate`")
 
 
+def check_durable(conninfo: str) -> None:
+    """Raises SetupError if what the server acknowledges may be lost when it crashes."""
+    try:
+        with psycopg.connect(conninfo) as connection:
+            off = connection.execute(NOT_DURABLE).fetchall()
+    except psycopg.Error as error:
+        raise SetupError(f"the database cannot be reached: {_first_line(error)}") from error
+    if off:
+        raise SetupError(
+            f"the database server runs with {', '.join(f'{name}=off' for (name,) in off)}: it may lose data"
+        )
+
+
+NOT_DURABLE = """
+select name
+from pg_settings
+where name in ('fsync', 'full_page_writes', 'synchronous_commit')
+    and setting = 'off'
+order by name
+"""
+
 NEWEST_INSTALLATION = "select checksum from catalog.installed order by installation desc limit 1"
 
 

@@ -2,6 +2,8 @@
 
     CatalogError                500
     ├── Malformed               400   the request cannot be read
+    ├── Unauthenticated         401   nobody knows who asks; missing, bad or expired tokens and nothing else
+    ├── Forbidden               403   it is known who asks, and they may not
     ├── InvalidInput            422   it can be read and breaks rules; carries every failing field
     ├── NotFound                404   no such thing, or not yet at that instant
     ├── Conflict                409   it contradicts the present state
@@ -37,6 +39,18 @@ class Malformed(CatalogError):
     """The request cannot be read"""
 
     status = 400
+
+
+class Unauthenticated(CatalogError):
+    """A valid token is needed"""
+
+    status = 401
+
+
+class Forbidden(CatalogError):
+    """You may not do this"""
+
+    status = 403
 
 
 class InvalidInput(CatalogError):

@@ -89,6 +89,8 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The request that this event belongs to."""
     causation_id: str | None = None
     """What led to this event: another event's id, or an outside message's."""
+    traceparent: str | None = None
+    """The trace that its request belongs to (W3C Trace Context)."""
 
 
 def metadata_from(stored: bytes) -> Metadata:

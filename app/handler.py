@@ -11,8 +11,10 @@ from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
 from app.database import Database
-from app.errors import VersionConflict
+from app.documents import fold_stream
+from app.errors import CatalogError, VersionConflict
 from app.events import E, Metadata
+from app.once import Answer, KeyTaken, Once, keep, recall
 from app.projection import Projection
 from app.store import Appended, append_to_stream, lock_stream, version_conflict
 
@@ -45,8 +47,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
     version: int
     document: bytes | None
     """The document after the command, as stored; None if the command ended it."""
-    appended: Appended | None
-    """None if the command asked for what already was."""
+    position: int | None = None
+    """Of its last event; None if the command asked for what already was."""
+    replayed: bool = False
+    """Whether it was carried out before, by a request with the same key."""
+    appended: Appended | None = None
+    """What was appended just now, if anything was."""
     events: tuple[Struct, ...] = ()
     """What was appended."""
 
@@ -58,6 +64,15 @@ NULL = b"null"
 class Loaded(Struct, frozen=True):
     version: int
     document: bytes | None
+
+
+class _Asked(Struct, Generic[C, S], frozen=True):
+    command: C
+    metadata: Metadata
+    stream_id: int | None
+    expectation: Expectation | None
+    permit: Callable[[S], None]
+    once: Once | None
 
 
 class CommandHandler(Generic[C, S, E]):
@@ -83,52 +98,78 @@ class CommandHandler(Generic[C, S, E]):
         metadata: Metadata,
         stream_id: int | None = None,
         expectation: Expectation | None = None,
+        *,
+        permit: Callable[[S], None] = lambda _: None,
+        once: Once | None = None,
     ) -> Outcome:
-        """Carry out `command` on a stream, or on a new one.
+        """Carry out `command` on a stream, or on a new one; if it is to be `once` and was, say what it led to then.
 
-        Raises what `decide` refuses with, the expectation's conflict if the stream is at another version, and
-        Unavailable if the database is away; whether the command was then carried out is not known.
+        Raises what `permit` refuses a state with and `decide` a command, the expectation's conflict if the stream is at
+        another version, and Unavailable if the database is away; whether it was then carried out is not known.
         """
-        outcome = await self._handle(command, metadata, stream_id, expectation)
+        asked = _Asked(command, metadata, stream_id, expectation, permit, once)
+        async with self._database.connection() as connection:
+            outcome = await (self._handle(connection, asked) if once is None else self._once(connection, asked, once))
         if outcome.appended is not None:
             self._after_append(outcome.events)
         return outcome
 
-    async def _handle(
-        self, command: C, metadata: Metadata, stream_id: int | None, expectation: Expectation | None
-    ) -> Outcome:
-        async with self._database.connection() as connection:
-            try:
-                return await self._attempt(connection, command, metadata, stream_id, expectation)
-            except VersionConflict as conflict:
-                if expectation is not None or stream_id is None:
-                    raise _as_expected(conflict, expectation) from None
-            async with connection.transaction():
-                await lock_stream(connection, stream_id)
-                return await self._attempt(connection, command, metadata, stream_id, None)
+    async def _once(self, connection: AsyncConnection, asked: "_Asked[C, S]", once: Once) -> Outcome:
+        """What stands in its way may be what the same request has done meanwhile."""
+        if kept := await recall(connection, once, Answer):
+            return await self._as_it_was(connection, kept)
+        try:
+            outcome = await self._handle(connection, asked)
+            if outcome.appended is None:
+                nothing = Answer(stream_id=outcome.stream_id, version=outcome.version, position=None)
+                await keep(connection, once, nothing)
+            return outcome
+        except (KeyTaken, CatalogError):
+            if kept := await recall(connection, once, Answer):
+                return await self._as_it_was(connection, kept)
+            raise
 
-    async def _attempt(
-        self,
-        connection: AsyncConnection,
-        command: C,
-        metadata: Metadata,
-        stream_id: int | None,
-        expectation: Expectation | None,
-    ) -> Outcome:
-        loaded = await self._load(connection, stream_id)
+    async def _as_it_was(self, connection: AsyncConnection, kept: Answer) -> Outcome:
+        found = await fold_stream(connection, self._decider.projection, kept.stream_id, version=kept.version)
+        return Outcome(
+            stream_id=kept.stream_id,
+            version=kept.version,
+            document=None if found is None else found.json,
+            position=kept.position,
+            replayed=True,
+        )
+
+    async def _handle(self, connection: AsyncConnection, asked: "_Asked[C, S]") -> Outcome:
+        try:
+            return await self._attempt(connection, asked)
+        except VersionConflict as conflict:
+            if asked.expectation is not None or asked.stream_id is None:
+                raise _as_expected(conflict, asked.expectation) from None
+        async with connection.transaction():
+            await lock_stream(connection, asked.stream_id)
+            return await self._attempt(connection, asked)
+
+    async def _attempt(self, connection: AsyncConnection, asked: "_Asked[C, S]") -> Outcome:
+        loaded = await self._load(connection, asked.stream_id)
+        state = None if loaded.document is None else msgspec.json.decode(loaded.document, type=self._decider.state)
+        if state is not None:
+            asked.permit(state)
+        expectation = asked.expectation
         if expectation is not None and loaded.version not in (NO_STREAM, expectation.version):
             raise version_conflict(expectation.conflict, expectation.version, loaded.version)
-        state = None if loaded.document is None else msgspec.json.decode(loaded.document, type=self._decider.state)
-        events = self._decider.decide(command, state)
+        events = self._decider.decide(asked.command, state)
         if not events:
-            assert stream_id is not None, "a new stream begins with an event"
-            return Outcome(stream_id=stream_id, version=loaded.version, document=loaded.document, appended=None)
-        appended = await append_to_stream(connection, stream_id, loaded.version, events, metadata)
+            assert asked.stream_id is not None, "a new stream begins with an event"
+            return Outcome(stream_id=asked.stream_id, version=loaded.version, document=loaded.document)
+        appended = await append_to_stream(
+            connection, asked.stream_id, loaded.version, events, asked.metadata, asked.once
+        )
         document = bytes(appended.documents[self._decider.projection.name])
         return Outcome(
             stream_id=appended.stream_id,
             version=appended.version,
             document=None if document == NULL else document,
+            position=appended.position,
             appended=appended,
             events=events,
         )

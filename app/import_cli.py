@@ -80,7 +80,8 @@ def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
 
     async def store(arrivals: Arrivals[Command, Item, Event]) -> Imported:
         async with database:
-            return await importer.store(arrivals, metadata)
+            imported, _ = await importer.store(arrivals, metadata)
+            return imported
 
     with importer.arrivals() as arrivals, telling_progress(_size(file)) as tell:
         began, read = monotonic(), 0

@@ -15,12 +15,12 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
 
 from app.database import Database
 from app.errors import InvalidInput, Unavailable
 from app.events import E, Metadata, tag_of
 from app.handler import Decider
+from app.once import KeyTaken, Once, as_json, keep, recall
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -123,18 +123,42 @@ class Importer(Generic[C, S, E]):
         finally:
             self._arriving -= 1
 
-    async def store(self, arrivals: Arrivals[C, S, E], metadata: Metadata) -> Imported:
-        """All of them or none. Raises NothingToImport, and Unavailable if the database is away."""
+    async def store(
+        self, arrivals: Arrivals[C, S, E], metadata: Metadata, once: Once | None = None
+    ) -> tuple[Imported, bool]:
+        """All of them or none; whether that was before, by a request with the same key.
+
+        Raises NothingToImport, and Unavailable if the database is away.
+        """
         if not arrivals.counts:
             raise NothingToImport("There is no item in it.")
-        async with self._turn, self._connection() as connection:
+        async with self._turn:
+            try:
+                if once is not None and (kept := await self._recalled(once)):
+                    return kept, True
+                imported = await self._store(arrivals, metadata, once)
+            except KeyTaken:
+                assert once is not None
+                kept = await self._recalled(once)
+                assert kept is not None, "what took the key is committed"
+                return kept, True
+        self._after_import(arrivals.counts)
+        return imported, False
+
+    async def _recalled(self, once: Once) -> Imported | None:
+        async with self._database.connection() as connection:
+            return await recall(connection, once, Imported)
+
+    async def _store(self, arrivals: Arrivals[C, S, E], metadata: Metadata, once: Once | None) -> Imported:
+        async with self._connection() as connection:
             await arrivals.copy_to(connection)
-            encoded = Jsonb(metadata, dumps=msgspec.json.encode)
-            row = await (await connection.execute(APPEND, (encoded,))).fetchone()
+            row = await (await connection.execute(APPEND, (as_json(metadata),))).fetchone()
             assert row is not None, "append_new_streams answers with one row"
             assert row[0] == arrivals.counts.total(), "what was sent has arrived"
-        self._after_import(arrivals.counts)
-        return Imported(created=row[0], first_position=row[1], last_position=row[2])
+            imported = Imported(created=row[0], first_position=row[1], last_position=row[2])
+            if once is not None:
+                await keep(connection, once, imported)
+            return imported
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:

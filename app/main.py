@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any, cast, get_args
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -19,6 +20,7 @@ from app.documents import Documents, RollupDocuments
 from app.events import Event, tag_of
 from app.feed import Feed
 from app.handler import CommandHandler, Decider
+from app.http.access import knowing_requests
 from app.http.answers import ItemDocument
 from app.http.changes import Changes
 from app.http.commands import ItemCommands
@@ -40,6 +42,7 @@ from app.metrics import Metrics
 from app.projector import Projector, register
 from app.settings import Settings
 from app.tasks import end
+from app.tokens import Authenticator
 from projections.categories import Categories
 from projections.items import Item as StoredItem
 from projections.items import Items
@@ -81,6 +84,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         projector.wake()
         metrics.stored(counts)
 
+    authenticator = Authenticator(settings) if settings.catalog_auth == "jwt" else None
     handler = CommandHandler(database, item_decider, after_append)
     importer = Importer(database, item_decider, after_import)
 
@@ -89,6 +93,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(database)
             await stack.enter_async_context(running(feed.run()))
+            if authenticator and authenticator.public_keys:
+                await stack.enter_async_context(running(authenticator.public_keys.run()))
             if settings.catalog_projector == "embedded":
                 await stack.enter_async_context(running(projector.run()))
             await stack.enter_async_context(machinery)
@@ -117,6 +123,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
             "metrics": _always(metrics),
             "settings": _always(settings),
         },
+        state=State({"authenticator": authenticator}),
         exception_handlers=EXCEPTION_HANDLERS,
         plugins=[StructSchemas({ItemDocument: StoredItem, OwnerDocument: Owner})],
         openapi_config=openapi_config(version("swappo-catalog")),
@@ -125,7 +132,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    return answering_head(metrics.measuring(app))
+    return answering_head(knowing_requests(metrics.measuring(app)))
 
 
 @asynccontextmanager

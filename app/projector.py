@@ -17,6 +17,7 @@ from app.database import WatchedConnection, installed_release
 from app.errors import CatalogError, NotFound
 from app.generations import AnyReadModel, fingerprint
 from app.leftovers import forget_killed_rebuilds, try_lock
+from app.once import sweep
 from app.rebuild import rebuild
 from app.rebuild_facts import RebuildFailed
 from app.rollup import Rollup
@@ -154,6 +155,7 @@ class Projector:
             if await self._is_installed(connection) and await try_lock(connection, TENDING_LOCK):
                 for read_model in self._read_models:
                     await self._look_after(connection, read_model)
+                await sweep(connection)
 
     async def _is_installed(self, connection: AsyncConnection) -> bool:
         return self._release in (None, await installed_release(connection))

@@ -29,6 +29,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_POSTGRES_BIN: other server binaries for the embedded Postgres: a folder with initdb and postgres."""
     catalog_postgres_port: Port | None = None
     """CATALOG_POSTGRES_PORT: lets the embedded Postgres listen on this port of 127.0.0.1 too; else a socket only."""
+    catalog_env: Literal["development", "production"] = "development"
+    """CATALOG_ENV: production refuses to start without authentication, with short secrets, or with fsync off."""
+    catalog_auth: Literal["off", "jwt"] = "off"
+    """CATALOG_AUTH: jwt asks for the platform's bearer tokens; off believes `?user_id=`."""
+    catalog_jwt_secrets: str = ""
+    """CATALOG_JWT_SECRETS: what HS256 tokens are signed with, separated by commas, the newest first."""
+    catalog_jwks_url: str | None = None
+    """CATALOG_JWKS_URL: where the issuer's public keys are (RFC 7517), for RS256, ES256 and EdDSA."""
+    catalog_admin_subjects: str = ""
+    """CATALOG_ADMIN_SUBJECTS: the `sub` of those who may do everything, separated by commas."""
+    catalog_admin_token: str | None = None
+    """CATALOG_ADMIN_TOKEN: a bearer token that may do everything, for operators' scripts."""
+    catalog_log: Literal["text", "json"] = "text"
+    """CATALOG_LOG: text for people, or a JSON object a line for machines, with one for each request."""
     catalog_projector: Literal["embedded", "off"] = "embedded"
     """CATALOG_PROJECTOR: whether this service may lead the background work, or leaves it to `catalog project`."""
     catalog_import_limit_mib: Annotated[int, Meta(ge=1, le=65536)] = 256
@@ -41,6 +55,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_STATEMENT_TIMEOUT_SECONDS: no statement of a request runs longer; clients give up after 10 s."""
     catalog_lock_timeout_seconds: Seconds = 4.0
     """CATALOG_LOCK_TIMEOUT_SECONDS: how long a command waits for another one on the same item before 503."""
+
+    @property
+    def jwt_secrets(self) -> tuple[str, ...]:
+        return _listed(self.catalog_jwt_secrets)
+
+    @property
+    def admin_subjects(self) -> tuple[str, ...]:
+        return _listed(self.catalog_admin_subjects)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

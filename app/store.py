@@ -14,12 +14,18 @@ from psycopg.types.json import Jsonb
 
 from app.errors import Conflict, VersionConflict
 from app.events import E, Metadata, Recorded, TagTable, metadata_from
+from app.once import Once, as_json, as_key_taken
 
 VERSION_CONFLICT = "SW001"
 
 APPEND = """
 select stream_id, version, position, recorded_at, documents
 from catalog.append_to_stream(%s::integer, %s::integer, %s, %s)
+"""
+
+APPEND_ONCE = """
+select stream_id, version, position, recorded_at, documents
+from catalog.append_once(%s, %s::integer, %s::integer, %s, %s)
 """
 
 
@@ -40,19 +46,24 @@ async def append_to_stream(
     expected_version: int | None,
     events: tuple[Struct, ...],
     metadata: Metadata,
+    once: Once | None = None,
 ) -> Appended:
     """Append `events` to a stream, or to a new one for None; any version will do without an expected one.
 
-    Raises VersionConflict with `expected_version` and `current_version` if the stream is at another version.
+    Raises VersionConflict with `expected_version` and `current_version` if the stream is at another version, and
+    KeyTaken if it is to be `once` and another one was first.
     """
     parameters = (stream_id, expected_version, _json(TagTable.encode(events)), _json(msgspec.json.encode(metadata)))
     try:
-        cursor = await connection.execute(APPEND, parameters, prepare=True)
+        if once is None:
+            cursor = await connection.execute(APPEND, parameters, prepare=True)
+        else:
+            cursor = await connection.execute(APPEND_ONCE, (as_json(once), *parameters), prepare=True)
     except psycopg.DatabaseError as error:
         if error.sqlstate == VERSION_CONFLICT:
             facts = msgspec.json.decode(error.diag.message_detail or "{}")
             raise version_conflict(VersionConflict, facts["expected_version"], facts["current_version"]) from None
-        raise
+        raise as_key_taken(error) from None
     row = await cursor.fetchone()
     assert row is not None, "append_to_stream answers with one row"
     return Appended(

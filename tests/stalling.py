@@ -1,4 +1,5 @@
-"""A proxy before Postgres that can begin to swallow everything, as a broken load balancer or a half-dead VPN does."""
+"""A proxy before Postgres that can begin to swallow everything, as a broken load balancer or a half-dead VPN does; or
+that is cut just when the server has answered."""
 
 import socket
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ class StallingProxy:
         port = self._listening.getsockname()[1]
         self.conninfo = make_conninfo(conninfo, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._marker = b""
+        self._until_marked = 0
+        self._cut: set[socket.socket] = set()
         Thread(target=self._accept, daemon=True).start()
 
     def stall(self) -> int:
@@ -28,6 +32,10 @@ class StallingProxy:
             with suppress(OSError):
                 server.shutdown(socket.SHUT_RDWR)
         return len(stalled)
+
+    def lose_the_reply_to(self, marker: bytes, time: int) -> None:
+        """What comes with `marker` in it for the time-th time is passed on, and its connection cut, not answered."""
+        self._marker, self._until_marked = marker, time
 
     def close(self) -> None:
         self._listening.close()
@@ -46,6 +54,10 @@ class StallingProxy:
     def _swallow_or_pass_on(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError), client:
             while content := client.recv(65536):
+                if self._until_marked and self._marker in content:
+                    self._until_marked -= 1
+                    if not self._until_marked:
+                        self._cut.add(server)
                 with suppress(OSError):
                     server.sendall(content)
             server.shutdown(socket.SHUT_RDWR)
@@ -54,6 +66,9 @@ class StallingProxy:
         """The end of the server is kept from the client."""
         with suppress(OSError), server:
             while content := server.recv(65536):
+                if server in self._cut:
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
                 client.sendall(content)
 
 

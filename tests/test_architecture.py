@@ -11,10 +11,10 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts"},
-    {"app.settings", "app.events", "app.postgres_folder"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.logs"},
+    {"app.settings", "app.events", "app.postgres_folder", "app.actors", "app.once"},
     {"app.item", "app.rules", "app.postgres"},
-    {"app.rule_checks"},
+    {"app.rule_checks", "app.tokens"},
     {"app.index_checks"},
     {"app.projection"},
     {"app.fold_sql", "app.rollup"},
@@ -23,16 +23,16 @@ LEVELS = [
     {"app.rollup_sql", "app.view_sql"},
     {"app.analyst_sql"},
     {"app.document_sql", "app.listing", "app.store", "app.settled"},
-    {"app.documents", "app.reached", "app.handler", "app.generations", "app.feed"},
-    {"app.rebuild_facts", "app.verify", "app.importing"},
-    {"app.leftovers"},
+    {"app.documents", "app.reached", "app.generations", "app.feed"},
+    {"app.rebuild_facts", "app.verify", "app.handler"},
+    {"app.leftovers", "app.importing"},
     {"app.rebuild"},
     {"app.projector"},
     {"app.states"},
     {"app.machinery", "app.metrics"},
     {
         *("app.http.answers", "app.http.instants", "app.http.problems"),
-        *("app.http.links", "app.http.cloud_events", "app.http.server"),
+        *("app.http.links", "app.http.cloud_events", "app.http.server", "app.http.actors", "app.http.access"),
     },
     {
         *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),

@@ -39,6 +39,8 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
     """The request it belongs to."""
     causationid: str | UnsetType = UNSET
     """What led to it."""
+    traceparent: str | UnsetType = UNSET
+    """The trace its request belongs to (CloudEvents' distributed tracing extension)."""
     data: Raw
     """The event's fields, in its type's present shape."""
 
@@ -55,6 +57,7 @@ def cloud_event(entry: LogEntry) -> CloudEvent:
         user=_attribute(metadata.user_id),
         correlationid=_attribute(metadata.correlation_id),
         causationid=_attribute(metadata.causation_id),
+        traceparent=_attribute(metadata.traceparent),
         data=Raw(TAGS.present(entry.type, entry.data)),
     )
 

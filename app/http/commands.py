@@ -6,19 +6,30 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Controller, Request, Response, delete, patch, post, put
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
 from app.documents import Documents
 from app.events import Event, Status
-from app.handler import CommandHandler, Outcome
+from app.handler import CommandHandler, Expectation, Outcome
+from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import ItemDocument, encoded, etag, json_answer
 from app.http.bodies import Strict
 from app.http.instants import parse_instant
 from app.http.links import address_of
 from app.http.moments import item_at
 from app.http.problems import FieldProblem, invalid_input, refuses
-from app.http.requests import ExpectedVersion, IfMatch, UserId, expectation_of, metadata_of
+from app.http.requests import (
+    REPLAYED,
+    ExpectedVersion,
+    IdempotencyKey,
+    IfMatch,
+    UserId,
+    expectation_of,
+    metadata_of,
+    once_of,
+)
 from app.item import (
     NO_CONTROL_CHARACTERS,
     ChangeStatus,
@@ -61,17 +72,23 @@ class GivenStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class ItemCommands(Controller):
     path = "/items"
     tags = ("commands",)
+    guards = (signed_in,)
+    security = BEARER
 
-    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(413, 415))
+    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(401, 403, 413, 415))
     async def create(
         self,
         request: Request[Any, Any, Any],
         data: JSONBody[CreateItem],
         handler: NamedDependency[Items],
         settings: NamedDependency[Settings],
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
-        outcome = await handler.handle(data, metadata_of(request, user_id))
+        actor = acting(request, user_id)
+        actor.check_is_theirs(data.owner_id)
+        once = once_of(request, actor, idempotency_key, await request.body())
+        outcome = await handler.handle(data, metadata_of(request, actor), once=once)
         path = f"{request.scope['path'].rstrip('/')}/{outcome.stream_id}"
         location = address_of(request, settings, path)
         return _item(outcome, 201, {"Location": location})
@@ -81,7 +98,7 @@ class ItemCommands(Controller):
         dto=Strict[UpdateItem],
         return_dto=None,
         summary="Update",
-        responses=refuses(404, 409, 412, 413, 415),
+        responses=refuses(401, 403, 404, 409, 412, 413, 415),
     )
     async def update(
         self,
@@ -89,20 +106,21 @@ class ItemCommands(Controller):
         item_id: FromPath[int],
         data: JSONBody[UpdateItem],
         handler: NamedDependency[Items],
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
         """Only fields that differ are recorded; where nothing differs, nothing is."""
         expectation = expectation_of(if_match, expected_version)
-        return _item(await handler.handle(data, metadata_of(request, user_id), item_id, expectation))
+        return _item(await _change(handler, data, request, user_id, item_id, expectation, idempotency_key))
 
     @patch(
         "/{item_id:int}/status",
         dto=Strict[GivenStatus],
         return_dto=None,
         summary="Change the status",
-        responses=refuses(404, 409, 412, 413, 415),
+        responses=refuses(401, 403, 404, 409, 412, 413, 415),
     )
     async def change_status(
         self,
@@ -112,14 +130,15 @@ class ItemCommands(Controller):
         data: JSONBody[GivenStatus | None] = None,
         new_status: NewStatus = None,
         reason: Reason = None,
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[StatusChanged]:
         """The new status and the reason come as query parameters or as a JSON body, which goes first."""
         command = _status_command(data or GivenStatus(), new_status, reason)
         expectation = expectation_of(if_match, expected_version)
-        outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
+        outcome = await _change(handler, command, request, user_id, item_id, expectation, idempotency_key)
         answer = StatusChanged(
             message=f"Item {item_id} status changed to {command.new_status}",
             item_id=item_id,
@@ -128,24 +147,30 @@ class ItemCommands(Controller):
         )
         return encoded(answer, _headers(outcome))
 
-    @delete("/{item_id:int}", status_code=204, summary="Delete", responses=refuses(404, 409, 412))
+    @delete(
+        "/{item_id:int}",
+        status_code=204,
+        summary="Delete",
+        responses={204: ResponseSpec(None, False, "It is deleted"), **refuses(401, 403, 404, 409, 412)},
+    )
     async def delete_item(
         self,
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
         handler: NamedDependency[Items],
         reason: Reason = None,
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[None]:
         """The item stays readable, archived and with `deleted_at`. Deleting it again changes nothing."""
         command = DeleteItem(reason=reason)
         expectation = expectation_of(if_match, expected_version)
-        outcome = await handler.handle(command, metadata_of(request, user_id), item_id, expectation)
+        outcome = await _change(handler, command, request, user_id, item_id, expectation, idempotency_key)
         return Response(None, status_code=204, headers=_headers(outcome))
 
-    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=refuses(404, 409, 412))
+    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=refuses(401, 403, 404, 409, 412))
     async def restore(
         self,
         request: Request[Any, Any, Any],
@@ -154,15 +179,37 @@ class ItemCommands(Controller):
         documents: NamedDependency[Documents],
         version: ThatVersion = None,
         as_of: ThatInstant = None,
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
         """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
         expectation = expectation_of(if_match, expected_version)
         then = await item_at(documents, item_id, _one_moment(version, as_of))
         command = RestoreItem(to=msgspec.json.decode(then.json, type=Item))
-        return _item(await handler.handle(command, metadata_of(request, user_id), item_id, expectation))
+        return _item(await _change(handler, command, request, user_id, item_id, expectation, idempotency_key))
+
+
+async def _change(
+    handler: Items,
+    command: Command,
+    request: Request[Any, Any, Any],
+    user_id: str,
+    item_id: int,
+    expectation: Expectation | None,
+    idempotency_key: str | None,
+) -> Outcome:
+    """Whose item it is, is seen in the state that the command is decided on."""
+    actor = acting(request, user_id)
+    return await handler.handle(
+        command,
+        metadata_of(request, actor),
+        item_id,
+        expectation,
+        permit=lambda item: actor.check_is_theirs(item.owner_id),
+        once=once_of(request, actor, idempotency_key, await request.body()),
+    )
 
 
 def _one_moment(version: int | None, as_of: str | None) -> int | datetime:
@@ -189,6 +236,6 @@ def _item(outcome: Outcome, status: int = 200, headers: dict[str, str] | None = 
 
 
 def _headers(outcome: Outcome) -> dict[str, str]:
-    """The version, and the position to wait for where this is to be read."""
-    position = {} if outcome.appended is None else {"X-Position": str(outcome.appended.position)}
-    return etag(outcome.version) | position
+    """The version, the position to wait for where this is to be read, and whether it was carried out before."""
+    position = {} if outcome.position is None else {"X-Position": str(outcome.position)}
+    return etag(outcome.version) | position | (REPLAYED if outcome.replayed else {})

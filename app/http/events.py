@@ -12,6 +12,7 @@ from app.database import Database
 from app.errors import Malformed
 from app.events import Event, TagTable
 from app.feed import Feed
+from app.http.actors import BEARER, admins_only
 from app.http.cloud_events import BATCH, CloudEvent, cloud_event
 from app.http.event_stream import EVENT_STREAM, EventStream
 from app.http.links import next_page
@@ -50,8 +51,10 @@ STREAM = ResponseSpec(CloudEvent, False, "Server-sent events, each a CloudEvent"
 class EventLog(Controller):
     path = "/events"
     tags = ("the log",)
+    guards = (admins_only,)
+    security = BEARER
 
-    @get(summary="Settled events, in order", media_type=BATCH, responses=refuses(409))
+    @get(summary="Settled events, in order", media_type=BATCH, responses=refuses(401, 403, 409))
     async def events(
         self,
         request: Request[Any, Any, Any],
@@ -74,7 +77,7 @@ class EventLog(Controller):
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
         return Response(body, media_type=BATCH, headers=headers)
 
-    @get("/stream", summary="The log, live", media_type=EVENT_STREAM, responses={200: STREAM, **refuses(409)})
+    @get("/stream", summary="The log, live", media_type=EVENT_STREAM, responses={200: STREAM, **refuses(401, 403, 409)})
     async def stream(
         self,
         database: NamedDependency[Database],

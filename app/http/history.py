@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from app.database import Database
 from app.documents import Document, Documents
 from app.events import ItemCreated, metadata_from, tag_of
+from app.http.actors import BEARER, admins_only, check_owner
 from app.http.answers import FOR_EVER, ItemDocument, encoded, etag, is_unchanged, json_answer, with_members
 from app.http.memento import (
     LINK_FORMAT,
@@ -110,7 +111,7 @@ class ItemHistory(Controller):
     path = "/items/{item_id:int}"
     tags = ("time",)
 
-    @get("/history", summary="Its events", responses=refuses(404), operation_class=OrTimeMap)
+    @get("/history", summary="Its events", security=BEARER, responses=refuses(401, 403, 404), operation_class=OrTimeMap)
     async def history(
         self,
         request: Request[Any, Any, Any],
@@ -122,6 +123,7 @@ class ItemHistory(Controller):
         current, events = await _item_and_events(documents, item_id)
         if wants_time_map(",".join(request.headers.getall("Accept", []))):
             return time_map(past_of(request, settings, item_id), events)
+        await _check_owner(request, current)
         answer = History(
             current=Raw(current.json),
             history=[_history_entry(event) for event in events],
@@ -131,9 +133,12 @@ class ItemHistory(Controller):
         )
         return encoded(answer, {**etag(current.version), "Vary": "Accept"})
 
-    @get("/audit-trail", summary="Who did what", responses=refuses(404))
-    async def audit_trail(self, item_id: FromPath[int], documents: NamedDependency[Documents]) -> Response[AuditTrail]:
+    @get("/audit-trail", summary="Who did what", security=BEARER, responses=refuses(401, 403, 404))
+    async def audit_trail(
+        self, request: Request[Any, Any, Any], item_id: FromPath[int], documents: NamedDependency[Documents]
+    ) -> Response[AuditTrail]:
         current, events = await _item_and_events(documents, item_id)
+        await _check_owner(request, current)
         entries = [_audit_entry(event) for event in events]
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
         return encoded(answer, etag(current.version))
@@ -189,7 +194,14 @@ class ItemHistory(Controller):
             return json_answer(b"", 304, headers)
         return json_answer(found.json, headers=headers)
 
-    @post("/rebuild", status_code=200, summary="Fold the stored document anew", responses=refuses(404))
+    @post(
+        "/rebuild",
+        status_code=200,
+        guards=[admins_only],
+        summary="Fold the stored document anew",
+        security=BEARER,
+        responses=refuses(401, 403, 404),
+    )
     async def rebuild(self, item_id: FromPath[int], documents: NamedDependency[Documents]) -> Response[Rebuilt]:
         """Readers never miss the item meanwhile, and commands on it wait."""
         rebuilt = await documents.rebuild(item_id)
@@ -202,6 +214,14 @@ class ItemHistory(Controller):
             changed=rebuilt.changed,
         )
         return encoded(answer, etag(rebuilt.version))
+
+
+class Owned(Struct, frozen=True):
+    owner_id: str
+
+
+async def _check_owner(request: Request[Any, Any, Any], item: Document) -> None:
+    await check_owner(request, msgspec.json.decode(item.json, type=Owned).owner_id)
 
 
 async def _item_and_events(documents: Documents, item_id: int) -> tuple[Document, list[StoredEvent]]:

@@ -3,21 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import Any, TypeVar
 
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.exceptions import InternalServerException
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
-from app.errors import Malformed, Unavailable
+from app.actors import Actor
+from app.errors import CatalogError, Malformed, Unavailable
 from app.events import Event
 from app.feed import Feed
+from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import encoded
 from app.http.bodies import NotJson
 from app.http.problems import refuses
-from app.http.requests import UserId, metadata_of
-from app.http.rows import Elements, Lines, Rows
+from app.http.requests import REPLAYED, IdempotencyKey, UserId, metadata_of, once_of
+from app.http.rows import Elements, Lines, Row, Rows
 from app.http.system import GivenSchema, json_schema
 from app.importing import Imported, Importer
 from app.item import Command, CreateItem, Item
@@ -25,6 +28,8 @@ from app.tasks import end
 
 CHUNK_BYTES = 64 * 1024
 SILENT_SECONDS = 30.0
+
+T = TypeVar("T")
 
 ItemImporter = Importer[Command, Item, Event]
 
@@ -49,27 +54,46 @@ class Importing(Operation):
 class ItemImport(Controller):
     path = "/items/import"
     tags = ("commands",)
+    guards = (signed_in,)
+    security = BEARER
 
-    @post(status_code=200, summary="Import many items", operation_class=Importing, responses=refuses(413, 415))
+    @post(
+        status_code=200, summary="Import many items", operation_class=Importing, responses=refuses(401, 403, 413, 415)
+    )
     async def import_items(
         self,
         request: Request[Any, Any, Any],
         importer: NamedDependency[ItemImporter],
         feed: NamedDependency[Feed],
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[Imported]:
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""
+        actor = acting(request, user_id)
         rows = rows_of(request.headers.get("Content-Type"))
+        body = sha256()
         with importer.arrivals() as arrivals:
             async for chunk in _chunks(request):
+                body.update(chunk)
                 for row in rows.feed(chunk):
-                    arrivals.add(row.decode(CreateItem))
+                    arrivals.add(_item_of(row, actor))
             for row in rows.end():
-                arrivals.add(row.decode(CreateItem))
-            storing = importer.store(arrivals, metadata_of(request, user_id))
-            imported = await _while_somebody_waits(storing, request, feed.stopping)
-        return encoded(imported, {"X-Position": str(imported.last_position)})
+                arrivals.add(_item_of(row, actor))
+            once = once_of(request, actor, idempotency_key, body.digest())
+            storing = importer.store(arrivals, metadata_of(request, actor), once)
+            imported, replayed = await _while_somebody_waits(storing, request, feed.stopping)
+        return encoded(imported, {"X-Position": str(imported.last_position)} | (REPLAYED if replayed else {}))
+
+
+def _item_of(row: Row, actor: Actor) -> CreateItem:
+    """Raises what `Row.decode` does, and NotYours, with the number."""
+    item = row.decode(CreateItem)
+    try:
+        actor.check_is_theirs(item.owner_id)
+    except CatalogError as error:
+        raise row.refused(error) from None
+    return item
 
 
 def rows_of(content_type: str | None) -> Rows:
@@ -81,14 +105,14 @@ def rows_of(content_type: str | None) -> Rows:
 
 
 async def _while_somebody_waits(
-    storing: Coroutine[Any, Any, Imported], request: Request[Any, Any, Any], stopping: asyncio.Event
-) -> Imported:
+    storing: Coroutine[Any, Any, T], request: Request[Any, Any, Any], stopping: asyncio.Event
+) -> T:
     """What comes of it; called off, so that nothing is stored, once the client has gone or the service is to stop.
 
     Raises Unavailable then. A client that has given up will try again, and must not find twice what it sent.
     """
     work = asyncio.create_task(storing)
-    reasons = [asyncio.create_task(_gone(request)), asyncio.create_task(_set(stopping))]
+    reasons = [asyncio.create_task(_gone(request)), asyncio.create_task(stopping.wait())]
     try:
         await asyncio.wait([work, *reasons], return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
@@ -105,10 +129,6 @@ async def _gone(request: Request[Any, Any, Any]) -> None:
     """Returns when the client has hung up, whose whole body is here."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _set(event: asyncio.Event) -> None:
-    await event.wait()
 
 
 async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:

@@ -49,7 +49,7 @@ class ItemQueries(Controller):
     path = "/items"
     tags = ("queries",)
 
-    @get("/{item_id:int}", summary="An item", responses=refuses(404))
+    @get("/{item_id:int}", summary="An item", responses=refuses(404, 409))
     async def item(
         self,
         request: Request[Any, Any, Any],
@@ -71,7 +71,7 @@ class ItemQueries(Controller):
             return json_answer(b"", 304, headers)
         return json_answer(found.json, headers=headers | of_the_original(past_of(request, settings, item_id)))
 
-    @get(summary="Items, newest first", responses=refuses())
+    @get(summary="Items, newest first", responses=refuses(409))
     async def items(
         self,
         request: Request[Any, Any, Any],
@@ -108,7 +108,7 @@ class ItemQueries(Controller):
         )
         return await answer_listing(asked, request, documents, past, settings)
 
-    @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=refuses())
+    @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=refuses(409))
     async def shelf(
         self,
         documents: NamedDependency[Documents],
@@ -128,7 +128,7 @@ class StatsQueries(Controller):
     path = "/stats"
     tags = ("queries",)
 
-    @get(summary="How many items there are", responses=refuses())
+    @get(summary="How many items there are", responses=refuses(409))
     async def stats(
         self,
         documents: NamedDependency[Documents],

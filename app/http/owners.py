@@ -24,7 +24,7 @@ class OwnerQueries(Controller):
     path = "/owners"
     tags = ("queries",)
 
-    @get("/{owner_id:str}", summary="An owner in numbers", responses=refuses(404))
+    @get("/{owner_id:str}", summary="An owner in numbers", responses=refuses(404, 409))
     async def owner_in_numbers(
         self,
         owner_id: OwnerId,

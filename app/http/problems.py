@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException, NotFoundException, ValidationExce
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
-from app.errors import CatalogError, InvalidInput, Malformed, NotFound, Unavailable
+from app.errors import CatalogError, InvalidInput, Malformed, NotFound, Unauthenticated, Unavailable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
@@ -50,6 +50,8 @@ class ProblemResponse(Response[bytes]):
         headers = {"Cache-Control": "no-store"}
         if status == Unavailable.status:
             headers["Retry-After"] = RETRY_AFTER_SECONDS
+        if status == Unauthenticated.status:
+            headers["WWW-Authenticate"] = 'Bearer realm="catalog"'
         super().__init__(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 

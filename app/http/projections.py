@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
+from app.http.actors import BEARER, DEMO_USER, acting, admins_only
 from app.http.answers import encoded
 from app.http.links import address_of
 from app.http.problems import refuses
@@ -45,16 +46,23 @@ class Verification(Struct, frozen=True, kw_only=True):
 class ProjectionMachinery(Controller):
     path = "/projections"
     tags = ("machinery",)
+    guards = (admins_only,)
+    security = BEARER
 
-    @get(summary="How each projection is", responses=refuses())
+    @get(summary="How each projection is", responses=refuses(401, 403))
     async def projections(self, machinery: NamedDependency[Machinery]) -> Response[States]:
         return encoded(await machinery.states())
 
-    @get("/{name:str}", summary="How one projection is", responses=refuses(404))
+    @get("/{name:str}", summary="How one projection is", responses=refuses(401, 403, 404))
     async def projection(self, name: Name, machinery: NamedDependency[Machinery]) -> Response[State]:
         return encoded(await machinery.state(name))
 
-    @post("/{name:str}/rebuild", status_code=202, summary="Rebuild in the background", responses=refuses(404, 409))
+    @post(
+        "/{name:str}/rebuild",
+        status_code=202,
+        summary="Rebuild in the background",
+        responses=refuses(401, 403, 404, 409),
+    )
     async def rebuild(
         self,
         request: Request[Any, Any, Any],
@@ -70,7 +78,7 @@ class ProjectionMachinery(Controller):
         response.status_code = 202
         return response
 
-    @post("/{name:str}/verify", status_code=200, summary="Compare with the log", responses=refuses(404))
+    @post("/{name:str}/verify", status_code=200, summary="Compare with the log", responses=refuses(401, 403, 404))
     async def verify(self, name: Name, machinery: NamedDependency[Machinery]) -> Response[Verification]:
         """Reads everything: minutes for millions of events. Nobody is disturbed."""
         verified = await machinery.verify(name)
@@ -83,13 +91,14 @@ class ProjectionMachinery(Controller):
             )
         )
 
-    @post("/{name:str}/resume", status_code=200, summary="Let it go on", responses=refuses(404, 409))
+    @post("/{name:str}/resume", status_code=200, summary="Let it go on", responses=refuses(401, 403, 404, 409))
     async def resume(
         self,
+        request: Request[Any, Any, Any],
         name: Name,
         machinery: NamedDependency[Machinery],
         skip: Skip = False,
-        user_id: UserId = "demo-user",
+        user_id: UserId = DEMO_USER,
     ) -> Response[State]:
         """A stopped projection tries its event again, or goes on past it, which is kept in `skipped`."""
-        return encoded(await machinery.resume(name, user_id if skip else None))
+        return encoded(await machinery.resume(name, acting(request, user_id).subject if skip else None))

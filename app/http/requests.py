@@ -1,22 +1,26 @@
 """What every route reads of a request: who acts, which version the caller saw; and what it refuses."""
 
 from functools import cache
+from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
-from uuid import uuid4
 
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 
+from app.actors import Actor
 from app.errors import Malformed, NotFound, PreconditionFailed
 from app.events import Metadata
 from app.handler import Expectation
+from app.http.access import traceparent_of
 from app.http.problems import FieldProblem, invalid_input
 from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
+from app.once import Once
 
 LARGEST_ID = 2**31 - 1
-LONGEST_CORRELATION_ID = 128
+LONGEST_KEY = 255
+REPLAYED = {"Idempotent-Replayed": "true"}
 
 UserId = Annotated[
     str,
@@ -24,7 +28,7 @@ UserId = Annotated[
         min_length=1,
         max_length=100,
         pattern=NO_CONTROL_CHARACTERS,
-        description="Who acts, while authentication is off.",
+        description="Who acts, while authentication is off; else whose the token is.",
     ),
 ]
 ExpectedVersion = Annotated[
@@ -34,6 +38,13 @@ ExpectedVersion = Annotated[
 IfMatch = Annotated[
     str | None,
     HeaderParameter(name="If-Match", description='The ETag the caller saw, such as `"3"`; 412 if it is no longer so.'),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="Names this command for three days: sent again, it is answered again and not carried out again.",
+    ),
 ]
 IfNoneMatch = Annotated[
     str | None, HeaderParameter(name="If-None-Match", description="An ETag the caller holds; 304 if it is still so.")
@@ -84,11 +95,23 @@ def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
     )
 
 
-def metadata_of(request: Request[Any, Any, Any], user_id: str) -> Metadata:
-    """Who acts, and the request that events belong to: the caller's X-Request-ID or one of ours."""
-    given = request.headers.get("X-Request-ID", "")
-    usable = 0 < len(given) <= LONGEST_CORRELATION_ID and given.isprintable()
-    return Metadata(user_id=user_id, correlation_id=given if usable else str(uuid4()))
+def metadata_of(request: Request[Any, Any, Any], actor: Actor) -> Metadata:
+    """Who acts, and the request and the trace that events belong to."""
+    return Metadata(
+        user_id=actor.subject,
+        correlation_id=request.state.request_id,
+        traceparent=traceparent_of(request.scope),
+    )
+
+
+def once_of(request: Request[Any, Any, Any], actor: Actor, key: str | None, body: bytes) -> Once | None:
+    """What the request's Idempotency-Key stands for. Raises Malformed for one that could not be found again."""
+    if key is None:
+        return None
+    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise Malformed(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.")
+    address = f"{request.method} {request.scope['path']}?".encode() + request.scope["query_string"]
+    return Once(actor.subject, key, sha256(address + b"\n" + body).hexdigest())
 
 
 def expectation_of(if_match: str | None, expected_version: int | None) -> Expectation | None:

@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn, which tells open event streams to end before it waits for them, and sends answers whole."""
 
 import asyncio
+import logging
 import socket
 import sys
 from typing import Any, cast
@@ -80,6 +81,7 @@ def serve_until_told(app: ASGIApp, stopping: asyncio.Event, listening: socket.so
     config = uvicorn.Config(
         app,
         access_log=False,
+        log_config=None if logging.getLogger().handlers else uvicorn.config.LOGGING_CONFIG,
         log_level="warning",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOPS_WITHIN_SECONDS,

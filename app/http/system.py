@@ -9,7 +9,7 @@ from litestar import Controller, Request, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Schema
+from litestar.openapi.spec import Components, Schema
 from litestar.params import FromPath
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.response import Redirect
@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from app.database import Database
 from app.errors import NotFound
+from app.http.actors import TOKEN_SCHEME
 from app.http.answers import encoded
 from app.http.problems import refuses
 from app.metrics import Metrics
@@ -151,6 +152,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
         openapi_router=Router(
             path="/schema", route_handlers=[], include_in_schema=False, before_request=refuse_other_pages
         ),
+        components=Components(security_schemes={"BearerToken": TOKEN_SCHEME}),
         use_handler_docstrings=True,
         render_plugins=[
             SwaggerRenderPlugin(

@@ -1,0 +1,78 @@
+"""Each request has an id, which it and its events are known by; and a line in the log, where logs are for machines."""
+
+import logging
+import re
+import time
+from typing import Any
+from uuid import uuid4
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.logs import ACCESS, FACTS
+
+LONGEST_REQUEST_ID = 128
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?=-|\Z)")
+"""W3C Trace Context: version, trace id, parent id, flags; later versions may go on."""
+
+
+def knowing_requests(app: ASGIApp) -> ASGIApp:
+    """Give every request to `app` its id (`X-Request-ID`: the caller's, or one of ours), and log how it went."""
+
+    async def known(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        state: dict[str, Any] = dict(scope.get("state") or {})
+        state["request_id"] = request_id
+        scope["state"] = state
+        began = time.perf_counter()
+        status = 0
+
+        async def send_known(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await app(scope, receive, send_known)
+        finally:
+            if ACCESS.isEnabledFor(logging.INFO):
+                _log(scope, state, status, time.perf_counter() - began)
+
+    return known
+
+
+def _log(scope: Any, state: dict[str, Any], status: int, seconds: float) -> None:
+    """By the route's template: a path may name a person. `status` 0: the client had gone before there was one."""
+    actor, trace = state.get("actor"), traceparent_of(scope)
+    facts = {
+        "request_id": state["request_id"],
+        "method": scope["method"],
+        "route": scope.get("path_template"),
+        "item_id": scope.get("path_params", {}).get("item_id"),
+        "status": status,
+        "duration_ms": round(seconds * 1000, 2),
+        "actor": actor.subject if actor else None,
+        "trace_id": trace and trace.split("-")[1],
+    }
+    ACCESS.info("request", extra={FACTS: {name: value for name, value in facts.items() if value is not None}})
+
+
+def _request_id(scope: Any) -> str:
+    given = _header(scope, b"x-request-id")
+    usable = 0 < len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable()
+    return given if usable else str(uuid4())
+
+
+def traceparent_of(scope: Any) -> str | None:
+    """The trace that the request belongs to, as its caller says (W3C Trace Context); None for none, or nonsense."""
+    found = TRACEPARENT.match(_header(scope, b"traceparent"))
+    return found[0] if found else None
+
+
+def _header(scope: Any, wanted: bytes) -> str:
+    return next((value.decode("latin-1").strip() for name, value in scope["headers"] if name == wanted), "")

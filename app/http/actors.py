@@ -1,0 +1,43 @@
+"""Who asks, as each route needs to know: nobody in particular, somebody with a token, the owner, an admin."""
+
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.spec import SecurityScheme
+
+from app.actors import Actor
+from app.tokens import Authenticator
+
+DEMO_USER = "demo-user"
+BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
+"""In OpenAPI: a route that asks for a token, where authentication is on."""
+TOKEN_SCHEME = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+    """A guard, before the body is read. Raises Unauthenticated without a valid token, where tokens are asked for."""
+    authenticator: Authenticator | None = connection.app.state.authenticator
+    if authenticator is not None:
+        connection.state.actor = await authenticator.actor_of(connection.headers.get("Authorization"))
+
+
+async def admins_only(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard. Raises Unauthenticated, or Forbidden for whoever is no admin."""
+    await signed_in(connection, handler)
+    acting(connection).check_admin()
+
+
+def acting(connection: Connection, user_id: str = DEMO_USER) -> Actor:
+    """Whose token came, past a guard, whatever `user_id` says; without authentication anybody may do everything."""
+    actor: Actor | None = connection.state.get("actor")
+    return actor or Actor(user_id, is_admin=True)
+
+
+async def check_owner(request: Request[Any, Any, Any], owner_id: str) -> None:
+    """Raises Unauthenticated, or NotYours for whoever is neither this owner nor an admin."""
+    await signed_in(request, request.route_handler)
+    acting(request).check_is_theirs(owner_id)

@@ -1,0 +1,48 @@
+"""Logs as JSON lines, for machines: one object a line, an exception in it, and never what a client sent in a body.
+
+A database's message is cut to its first line: what follows may quote rows.
+"""
+
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+ACCESS = logging.getLogger("catalog.access")
+FACTS = "facts"
+"""The attribute of a log record that holds further members of its object."""
+
+
+class JsonLines(logging.Formatter):
+    """time, level, logger, message; `exception` with type, message and stack; and the record's facts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, FACTS, {}),
+        }
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = _described(record.exc_info[1])
+        return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    first, *_ = str(error).splitlines() or [""]
+    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    described = {"type": type(error).__qualname__, "message": first, "stack": stack}
+    return described | ({"cause": _described(cause)} if cause else {})
+
+
+def log_as_json() -> None:
+    """All loggers of this process write JSON lines to stderr, a line for each request among them."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("catalog").setLevel(logging.INFO)

@@ -1,0 +1,48 @@
+"""Law 6, and what idempotency keys are for: a lost reply is asked for again, and nothing is done twice."""
+
+import time
+
+import httpx
+import psycopg
+import pytest
+
+from tests.conftest import running_service
+from tests.http.shapes import assert_problem
+from tests.items import an_item
+from tests.stalling import stalling_proxy
+
+RECALL, APPEND = 1, 2
+"""What is sent to the database with the key in it, in this order."""
+
+
+@pytest.mark.parametrize(
+    ("time_", "was_carried_out"), [(RECALL, False), (APPEND, True)], ids=["before the commit", "after the commit"]
+)
+def test_a_command_whose_reply_was_lost_is_sent_again_and_carried_out_once(
+    conninfo: str, time_: int, was_carried_out: bool
+) -> None:
+    with (
+        stalling_proxy(conninfo) as proxy,
+        running_service({"DATABASE_URL": proxy.conninfo, "CATALOG_PROJECTOR": "off"}) as (url, _),
+        httpx.Client(base_url=f"{url}/api/v2", timeout=30, headers={"Idempotency-Key": "lost-and-found"}) as client,
+    ):
+        proxy.lose_the_reply_to(b"lost-and-found", time_)
+        problem = assert_problem(client.post("/items", json=an_item()), 503)
+        assert "unknown" in problem["detail"]
+        with psycopg.connect(conninfo) as connection:
+            events = connection.execute("select count(*) from catalog.events").fetchone()
+        assert events == (int(was_carried_out),)
+        again = answered(client)
+        assert again.status_code == 201
+        assert ("Idempotent-Replayed" in again.headers) is was_carried_out
+        history = client.get(f"/items/{again.json()['id']}/history").json()
+        assert history["event_count"] == 1
+        assert len(client.get("/items").json()) == 1
+
+
+def answered(client: httpx.Client) -> httpx.Response:
+    """As a client does it: again, until the database is back."""
+    deadline = time.monotonic() + 20
+    while (response := client.post("/items", json=an_item())).status_code == 503:
+        assert time.monotonic() < deadline, "the database did not come back"
+    return response

@@ -1,0 +1,195 @@
+"""The issuer's public keys over real HTTP: algorithms, rotation, absence; and what production refuses to start with."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, TypeVar
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from app import tokens
+from app.actors import Actor
+from app.errors import SetupError, Unauthenticated, Unavailable
+from app.postgres import EmbeddedPostgres
+from app.settings import Settings
+from app.tasks import end
+from app.tokens import Authenticator
+
+T = TypeVar("T")
+
+KEYS: dict[str, Any] = {
+    "RS256": rsa.generate_private_key(65537, 2048),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+LONG = "a-secret-of-at-least-thirty-two-bytes"
+
+
+def public_key(algorithm: str, key_id: str, key: Any = None) -> dict[str, Any]:
+    described = jwt.get_algorithm_by_name(algorithm).to_jwk((key or KEYS[algorithm]).public_key(), as_dict=True)
+    return {**described, "kid": key_id, "alg": algorithm, "use": "sig"}
+
+
+def signed(algorithm: str, key_id: str, key: Any = None) -> str:
+    claims = {"sub": "alice", "exp": int(time.time()) + 600, "type": "access"}
+    return jwt.encode(claims, key or KEYS[algorithm], algorithm, headers={"kid": key_id})
+
+
+class Issuer:
+    """What the issuer serves just now: keys, or nothing (None)."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict[str, Any]] | None = [public_key(algorithm, algorithm) for algorithm in KEYS]
+        self.asked = 0
+        self.url = ""
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    serving = Issuer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            serving.asked += 1
+            self.send_response(503 if serving.keys is None else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": serving.keys}).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        serving.url = f"http://127.0.0.1:{server.server_port}/jwks"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield serving
+        server.shutdown()
+        thread.join()
+
+
+def with_keys(issuer: Issuer, ask: Callable[[Authenticator], Awaitable[T]]) -> T:
+    """What comes of it, while the keys are refreshed in the background."""
+
+    async def run() -> T:
+        authenticator = Authenticator(Settings(catalog_auth="jwt", catalog_jwks_url=issuer.url))
+        assert authenticator.public_keys is not None
+        refreshing = asyncio.create_task(authenticator.public_keys.run())
+        try:
+            return await ask(authenticator)
+        finally:
+            await end(refreshing)
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asks for the keys again after a twentieth of a second."""
+    monkeypatch.setattr(tokens, "RETRY_SECONDS", 0.05)
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_tokens_signed_by_the_issuers_keys_are_good(issuer: Issuer, algorithm: str) -> None:
+    bearer = f"Bearer {signed(algorithm, algorithm)}"
+    assert with_keys(issuer, lambda known: known.actor_of(bearer)) == Actor("alice")
+
+
+def test_a_key_of_the_same_name_that_is_not_the_issuers_is_refused(issuer: Issuer) -> None:
+    forged = signed("ES256", "ES256", ec.generate_private_key(ec.SECP256R1()))
+    with pytest.raises(Unauthenticated, match="not valid"):
+        with_keys(issuer, lambda known: known.actor_of(f"Bearer {forged}"))
+
+
+def test_a_public_key_is_not_taken_for_a_shared_secret(issuer: Issuer) -> None:
+    """The classic confusion: HS256 over what everybody can read."""
+    forged = jwt.encode({"sub": "alice", "exp": time.time() + 600, "type": "access"}, "x" * 32, "HS256")
+    with pytest.raises(Unauthenticated):
+        with_keys(issuer, lambda known: known.actor_of(f"Bearer {forged}"))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_key_that_the_issuer_has_added_is_found_at_once(issuer: Issuer) -> None:
+    newer = ec.generate_private_key(ec.SECP256R1())
+
+    async def rotate(known: Authenticator) -> Actor:
+        await known.actor_of(f"Bearer {signed('ES256', 'ES256')}")
+        assert issuer.keys is not None
+        issuer.keys.append(public_key("ES256", "newer", newer))
+        return await known.actor_of(f"Bearer {signed('ES256', 'newer', newer)}")
+
+    assert with_keys(issuer, rotate) == Actor("alice")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_old_keys_serve_while_the_issuer_is_away(issuer: Issuer) -> None:
+    async def lose(known: Authenticator) -> Actor:
+        await known.actor_of(f"Bearer {signed('RS256', 'RS256')}")
+        issuer.keys = None
+        with pytest.raises(Unauthenticated):
+            await known.actor_of(f"Bearer {signed('RS256', 'unknown')}")
+        return await known.actor_of(f"Bearer {signed('RS256', 'RS256')}")
+
+    assert with_keys(issuer, lose) == Actor("alice")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_before_the_first_keys_nobody_is_told_that_their_token_is_bad(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "NEW_KEY_WAITS_SECONDS", 0.2)
+    issuer.keys = None
+    with pytest.raises(Unavailable):
+        with_keys(issuer, lambda known: known.actor_of(f"Bearer {signed('RS256', 'RS256')}"))
+
+
+def test_unknown_keys_do_not_make_us_ask_the_issuer_each_time(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def pester(known: Authenticator) -> None:
+        await known.actor_of(f"Bearer {signed('RS256', 'RS256')}")
+        monkeypatch.setattr(tokens, "NEW_KEY_WAITS_SECONDS", 0.01)
+        for number in range(20):
+            with pytest.raises(Unauthenticated):
+                await known.actor_of(f"Bearer {signed('RS256', f'unknown {number}')}")
+
+    with_keys(issuer, pester)
+    assert issuer.asked == 1
+
+
+REFUSED: dict[str, dict[str, str]] = {
+    "CATALOG_AUTH=off": {},
+    "CATALOG_JWT_SECRETS holds a secret of fewer than 32 bytes": {
+        "CATALOG_AUTH": "jwt",
+        "CATALOG_JWT_SECRETS": f"{LONG},short",
+    },
+    "CATALOG_ADMIN_TOKEN holds a secret of fewer than 32 bytes": {
+        "CATALOG_AUTH": "jwt",
+        "CATALOG_JWT_SECRETS": LONG,
+        "CATALOG_ADMIN_TOKEN": "short",
+    },
+    "needs CATALOG_JWT_SECRETS or CATALOG_JWKS_URL": {"CATALOG_AUTH": "jwt", "CATALOG_JWT_SECRETS": " , "},
+    "fsync=off": {"CATALOG_AUTH": "jwt", "CATALOG_JWT_SECRETS": LONG},
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_production_refuses_to_start(server: EmbeddedPostgres, conninfo: str, reason: str) -> None:
+    """The tests' server runs without fsync, which is the last that is looked at."""
+    environment = {**os.environ, "CATALOG_ENV": "production", "DATABASE_URL": conninfo, **REFUSED[reason]}
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", "0"]
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 1
+    assert reason in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert all(secret not in refused.stderr for secret in (LONG, "short,", ",short"))
+
+
+def test_authentication_that_could_accept_nothing_is_refused_outside_production_too() -> None:
+    with pytest.raises(SetupError):
+        Authenticator(Settings(catalog_auth="jwt"))
