@@ -53,9 +53,12 @@ bench: setup
 snapshot: setup
 	$(BIN)/catalog schema --compiled > tests/database/compiled.sql
 
-# After a change of the dependencies in pyproject.toml; needs uv.
+# After a change of the dependencies in pyproject.toml; needs uv. The image has the same versions without our tools.
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header
 lock:
-	uv pip compile --quiet --universal --generate-hashes --no-header --group dev -o requirements.lock pyproject.toml
+	$(COMPILE) --extra otel --group dev -o requirements.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --extra otel -o deploy/run.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --group build -o deploy/build.lock
 
 clean:
 	rm -rf .venv .catalog-data .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector
 from app.database import Database
 from app.errors import Unavailable
 from app.events import tag_of
-from app.states import MARK_AND_HEAD, has_leader
+from app.states import MARK_AND_HEAD, UNSETTLED, has_leader
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each that counts, and nobody asks
 
@@ -151,6 +151,7 @@ class Metrics:
 class _Facts(Struct, frozen=True):
     settled: int
     head: int
+    unsettled_seconds: float
     has_leader: bool
     read_models: list[tuple[str, int, float, bool, int]]
     """(name, events behind, seconds behind, whether it is stopped, events skipped)"""
@@ -169,6 +170,11 @@ class _FromDatabase(Collector):
             return
         yield _gauge("log_settled_position", "Everything up to here is settled.", facts.settled)
         yield _gauge("log_head_position", "The newest committed event.", facts.head)
+        yield _gauge(
+            "log_unsettled_seconds",
+            "Age of the first event that waits to be settled; 0 when none.",
+            facts.unsettled_seconds,
+        )
         yield _gauge("projector_leads", "1 if some projector leads; else nothing is settled.", facts.has_leader)
         of_read_models = (
             ("read_model_lag_events", "Events not applied."),
@@ -196,13 +202,15 @@ def _gauge(name: str, documentation: str, value: float) -> Metric:
 async def _read_facts(database: Database) -> _Facts:
     async with database.connection() as connection:
         mark = await (await connection.execute(MARK_AND_HEAD)).fetchone()
+        unsettled = await (await connection.execute(UNSETTLED)).fetchone()
         leads = await has_leader(connection)
         read_models = await (await connection.execute(READ_MODELS)).fetchall()
         given = {"most": CATEGORIES_AT_MOST, "others": OTHER_CATEGORIES}
         items = await (await connection.execute(ITEMS, given)).fetchall()
     assert mark is not None, "the mark is always there"
+    assert unsettled is not None, "the mark is always there"
     position, _, head = mark
-    return _Facts(position, head, leads, read_models, items)
+    return _Facts(position, head, float(unsettled[0]), leads, read_models, items)
 
 
 READ_MODELS = """

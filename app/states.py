@@ -126,6 +126,19 @@ select position, nullif(instant, '-infinity'), (select coalesce(max(events.posit
 from catalog.settled
 """
 
+UNSETTLED = """
+select coalesce(extract(epoch from clock_timestamp() - (
+    select events.recorded_at
+    from catalog.events
+    where events.position > settled.position
+    order by events.position
+    limit 1
+)), 0)
+from catalog.settled
+"""
+"""For how many seconds the first event behind the mark has waited to be settled: the mark against the head; a word
+about the leader could not be believed when it hangs."""
+
 HELD = """
 select (classid::bigint << 32) + objid::bigint
 from pg_locks

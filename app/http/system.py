@@ -23,6 +23,7 @@ from app.http.actors import TOKEN_SCHEME
 from app.http.answers import encoded
 from app.http.problems import refuses
 from app.metrics import Metrics
+from app.states import UNSETTLED
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
 PROBE_WAITS_SECONDS = 1.0
@@ -63,19 +64,6 @@ class HealthChecks(Controller):
     @get("/live", summary="Live: the process answers", responses=refuses())
     async def live(self) -> Response[Health]:
         return encoded(Health(status="ok"))
-
-
-UNSETTLED = """
-select coalesce(extract(epoch from clock_timestamp() - (
-    select events.recorded_at
-    from catalog.events
-    where events.position > settled.position
-    order by events.position
-    limit 1
-)), 0)
-from catalog.settled
-"""
-"""The mark against the head; a word about the leader could not be believed when it hangs."""
 
 
 @get("/metrics", tags=["machinery"], summary="Metrics for Prometheus", media_type="text/plain", responses=refuses())

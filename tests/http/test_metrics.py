@@ -118,11 +118,13 @@ def test_lag_grows_while_nobody_projects_and_is_gone_when_somebody_does(alone: h
     until(lambda: lag(alone, "seconds") > before + 0.1, "the lag did not grow")
     assert value(scrape(alone), "log_settled_position") == 0
     assert value(scrape(alone), "log_head_position") == 3
+    assert (value(scrape(alone), "log_unsettled_seconds") or 0) > before, "of the first event, which still waits"
     assert value(scrape(alone), "projector_leads") == 0
     with running_service({"DATABASE_URL": conninfo}):
         until(lambda: lag(alone, "events") == 0, "nobody projected")
         assert value(scrape(alone), "projector_leads") == 1, "whoever it is"
         assert lag(alone, "seconds") == 0
+        assert value(scrape(alone), "log_unsettled_seconds") == 0
     alone.post("/api/v2/items", json=an_item())
     assert lag(alone, "events") == 1, "the leader is gone"
 
