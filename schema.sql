@@ -7,6 +7,26 @@ comment on schema catalog is 'The event log, the documents folded from it, and t
 
 do $$
 begin
+    -- Roles belong to the server: another database of it may have made them, or be about to.
+    if to_regrole('catalog_service') is null then
+        create role catalog_service nologin;
+        comment on role catalog_service is 'What the Catalog runs as: reads, and changes by the functions of catalog alone.';
+    end if;
+    if to_regrole('catalog_reader') is null then
+        create role catalog_reader nologin;
+        comment on role catalog_reader is 'For analysts: sees the views in the schema public, and nothing else of the Catalog.';
+    end if;
+exception
+    when duplicate_object or unique_violation then
+        null;
+    when insufficient_privilege then
+        raise exception 'the roles catalog_service and catalog_reader are missing, and % may not create roles', current_user
+            using errcode = '42501', hint = 'Have somebody create them who may: create role catalog_service nologin; …';
+end
+$$;
+
+do $$
+begin
     -- A role of this schema's own name would find the tables here before the views in public, by "$user".
     if current_user = 'catalog'
         and not exists (select from pg_roles where rolname = current_user and rolconfig::text like '%search_path=%')
@@ -25,6 +45,16 @@ comment on table catalog.installed is 'What `catalog migrate` has installed, the
 comment on column catalog.installed.installation is 'Counts the installations.';
 comment on column catalog.installed.checksum is 'SHA-256 of the installed SQL, in hexadecimal.';
 comment on column catalog.installed.installed_at is 'When it was installed.';
+
+create table if not exists catalog.migrations (
+    number integer primary key,
+    name text not null,
+    migrated_at timestamptz not null default clock_timestamp()
+);
+comment on table catalog.migrations is 'The numbered migrations that this database has seen, or was made after.';
+comment on column catalog.migrations.number is 'From 1 on, without gaps.';
+comment on column catalog.migrations.name is 'What it was for.';
+comment on column catalog.migrations.migrated_at is 'When it was done; for a new database, when that was made.';
 
 create table if not exists catalog.streams (
     stream_id integer generated always as identity primary key,
@@ -102,9 +132,9 @@ create table if not exists catalog.projections (
     error_position bigint,
     skipped jsonb not null default '[]',
     rebuild jsonb,
-    changed_at timestamptz not null default clock_timestamp()
+    changed_at timestamptz not null default clock_timestamp(),
+    last_rebuild jsonb
 );
-alter table catalog.projections add column if not exists last_rebuild jsonb;
 comment on table catalog.projections is 'What is known of each projection: what was installed, how far it got, what stopped it.';
 comment on column catalog.projections.name is 'The name of the projection, of its table and in its functions.';
 comment on column catalog.projections.version is 'The version in the code that the documents were folded by.';
@@ -285,7 +315,7 @@ create or replace function catalog.append_to_stream(
     out recorded_at timestamptz,
     out documents jsonb
 )
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     v_tick constant interval := '1 microsecond';
@@ -370,7 +400,7 @@ Raises SW001 if the stream is at another version, SW002 if there is none, SW004 
 a transaction that is not read committed.$$;
 
 create or replace function catalog.keep_answer(p_once jsonb, p_answer jsonb) returns void
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into catalog.idempotency_keys (user_id, key, request, answer)
     values (p_once ->> 'user_id', p_once ->> 'key', p_once ->> 'request', p_answer)
@@ -395,7 +425,7 @@ create or replace function catalog.append_once(
     out recorded_at timestamptz,
     out documents jsonb
 )
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     select *
     into append_once.stream_id, append_once.version, append_once.position, append_once.recorded_at, append_once.documents
@@ -407,6 +437,17 @@ $$;
 comment on function catalog.append_once is
 'append_to_stream for a command with a key, {"user_id", "key", "request"}; raises SW007 as keep_answer does.';
 
+create or replace function catalog.begin_import() returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    create temporary table arriving (event jsonb not null) on commit drop;
+    grant insert on pg_temp.arriving to catalog_service;
+end
+$$;
+comment on function catalog.begin_import is
+$$Makes the temporary table arriving (event jsonb), which the caller's transaction fills for append_new_streams. It is not
+the caller's own: what reads it may do more than he may, and must not meet a view or a trigger of his.$$;
+
 create or replace function catalog.append_new_streams(
     p_metadata jsonb,
     out created bigint,
@@ -414,10 +455,17 @@ create or replace function catalog.append_new_streams(
     out last_position bigint,
     out recorded_at timestamptz
 )
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'an append must see what is settled by now: use read committed' using errcode = 'SW005';
+    end if;
+    if not exists (
+        select from pg_class
+        where oid = to_regclass('pg_temp.arriving')
+            and relowner = (select pg_roles.oid from pg_roles where rolname = current_user)
+    ) then
+        raise exception 'an import begins with begin_import()' using errcode = 'SW008';
     end if;
     -- A temporary table is read in the order in which it was written: ids and positions follow it.
     create temporary table new_streams on commit drop as
@@ -447,13 +495,13 @@ begin
 end
 $$;
 comment on function catalog.append_new_streams is
-$$Appends a new stream of one event for each row of the temporary table arriving (event jsonb), which the caller's
-transaction has filled with {"type": …, fields}: in their order, all at one instant, with the inline documents.
+$$Appends a new stream of one event for each row of the temporary table arriving (event jsonb), which begin_import has
+made and the caller's transaction has filled with {"type": …, fields}: in their order, all at one instant, with the inline documents.
 What takes longest, the words to search by, comes before the append gate, which is held until the transaction ends.
-Once in a transaction. Raises SW005 in one that is not read committed.$$;
+Once in a transaction. Raises SW005 in one that is not read committed, SW008 without begin_import.$$;
 
 create or replace function catalog.lock_stream(p_stream_id integer) returns void
-language sql volatile
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
     select pg_advisory_xact_lock_shared(catalog.append_gate());
     select streams.version
@@ -471,7 +519,7 @@ create or replace function catalog.rebuild_document(
     out version integer,
     out document jsonb
 )
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     perform catalog.lock_stream(p_stream_id);
     execute format('select catalog.%I($1) > 0', 'refold_' || p_projection) into changed using p_stream_id;
@@ -485,7 +533,7 @@ $$Folds one stream anew and puts right what is stored of it, its past too, while
 anything differed.$$;
 
 create or replace function catalog.note_mark(out "position" bigint, out instant timestamptz)
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update catalog.settled
     set noted_instant = greatest(clock_timestamp(), settled.noted_instant)
@@ -513,16 +561,17 @@ end;
 comment on function catalog.gate_holders is 'The transactions that are appending just now.';
 
 create or replace function catalog.publish_mark(p_position bigint, p_instant timestamptz) returns void
-language sql volatile
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
     update catalog.settled
     set position = greatest(settled.position, p_position),
         instant = greatest(settled.instant, p_instant)
-    where settled.position < p_position
-        or settled.instant < p_instant;
+    where (settled.position < p_position or settled.instant < p_instant)
+        and p_instant <= settled.noted_instant
+        and p_position <= (select last_value from catalog.events_position_seq);
 end;
 comment on function catalog.publish_mark is
-    'Declares settled what note_mark noted, once the holders of the gate listed after it are gone. Never goes back.';
+    'Declares settled what note_mark noted, once the holders of the gate listed after it are gone. Never goes back, nor past what was noted.';
 
 create or replace function catalog.advance_checkpoint(p_name text, p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile as $$
@@ -566,6 +615,153 @@ return coalesce((
         and skip ->> 'position' is not null
 ), '{}');
 comment on function catalog.skipped_events is 'The positions that an operator has told a projection to leave out.';
+
+create or replace function catalog.stop_projection(p_name text, p_after bigint, p_error text) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    update catalog.projections
+    set state = 'stopped',
+        error = p_error,
+        error_position = (select min(events.position) from catalog.events where events.position > p_after),
+        changed_at = clock_timestamp()
+    where projections.name = p_name
+        and projections.position = p_after;
+end;
+comment on function catalog.stop_projection is 'Stops a projection at the event behind its checkpoint, which is the one that raised.';
+
+create or replace function catalog.resume_projection(p_name text, p_skip_as text) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    update catalog.projections
+    set state = 'running',
+        error = null,
+        error_position = null,
+        changed_at = clock_timestamp(),
+        position = case when p_skip_as is null then projections.position else coalesce(error_position, projections.position) end,
+        skipped = case when p_skip_as is null then skipped else skipped || jsonb_build_array(jsonb_build_object(
+            'position', error_position, 'by', p_skip_as, 'error', error, 'at', catalog.rfc3339(clock_timestamp()))) end
+    where projections.name = p_name
+        and state = 'stopped';
+end;
+comment on function catalog.resume_projection is
+    'Lets a stopped projection go on; past the event that stopped it, if p_skip_as says who takes that upon himself.';
+
+create or replace function catalog.sweep_answers(p_limit integer) returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    with swept as (
+        delete from catalog.idempotency_keys
+        where (user_id, key) in (
+            select user_id, key
+            from catalog.idempotency_keys
+            where stored_at < clock_timestamp() - interval '72 hours'
+            order by stored_at
+            limit p_limit
+        )
+        returning 1
+    )
+    select count(*) from swept;
+end;
+comment on function catalog.sweep_answers is 'Forgets what was kept for long enough of commands with a key; how many they were.';
+
+create table if not exists catalog.rebuild_steps (
+    read_model text not null,
+    step text not null,
+    place integer not null,
+    statement text not null,
+    primary key (read_model, step, place)
+);
+comment on table catalog.rebuild_steps is
+    'How each read model is rebuilt: statements compiled from its rules, which rebuild_step carries out.';
+comment on column catalog.rebuild_steps.read_model is 'The name of the projection or rollup.';
+comment on column catalog.rebuild_steps.step is 'begin, fill, read, index, key, analyze, refold, dismiss, add_up, swap or discard.';
+comment on column catalog.rebuild_steps.place is 'Their order; those of index, read and analyze may be carried out each alone.';
+comment on column catalog.rebuild_steps.statement is 'SQL with the parameters that rebuild_step says.';
+
+create or replace function catalog.rebuild_step(
+    p_read_model text,
+    p_step text,
+    p_place integer,
+    p_first integer default null,
+    p_last integer default null,
+    p_streams integer[] default null,
+    p_position bigint default null,
+    p_skipped bigint[] default null
+) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_statement text;
+begin
+    for v_statement in
+        select statement
+        from catalog.rebuild_steps
+        where read_model = p_read_model
+            and step = p_step
+            and place = coalesce(p_place, place)
+        order by place
+    loop
+        execute v_statement using p_first, p_last, p_streams, p_position, p_skipped;
+    end loop;
+end
+$$;
+comment on function catalog.rebuild_step is
+$$Carries out a step of a rebuild, or of it the statement at p_place: as the owner, so that whoever rebuilds need not be
+allowed to make tables. In the statements $1 and $2 are the first and the last stream (of step read, $1 is a page), $3 some
+streams, $4 the position up to which events count, $5 the positions left out.$$;
+
+create or replace function catalog.lock_checkpoint(p_name text) returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select projections.position
+    from catalog.projections
+    where projections.name = p_name
+    for update;
+end;
+comment on function catalog.lock_checkpoint is 'Keeps a background projection where it is until the transaction ends; where that is.';
+
+create or replace function catalog.note_progress(p_name text, p_progress jsonb) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    update catalog.projections
+    set rebuild = p_progress
+    where projections.name = p_name;
+end;
+comment on function catalog.note_progress is 'Keeps how far a rebuild is: {phase, events, done, seconds}.';
+
+create or replace function catalog.end_rebuild(p_name text, p_error text) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    update catalog.projections
+    set rebuild = null,
+        last_rebuild = jsonb_build_object('ended_at', catalog.rfc3339(clock_timestamp()), 'error', p_error)
+    where projections.name = p_name
+        and rebuild is not null;
+end;
+comment on function catalog.end_rebuild is 'Keeps why a rebuild has failed, unless it has ended otherwise.';
+
+create or replace function catalog.record_rebuild(
+    p_name text,
+    p_version integer,
+    p_fingerprint text,
+    p_position bigint,
+    p_done jsonb
+) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    update catalog.projections
+    set version = p_version,
+        fingerprint = p_fingerprint,
+        state = 'running',
+        error = null,
+        error_position = null,
+        rebuild = null,
+        changed_at = clock_timestamp(),
+        last_rebuild = p_done || jsonb_build_object('ended_at', catalog.rfc3339(clock_timestamp())),
+        position = case when background then greatest(projections.position, p_position) else projections.position end
+    where projections.name = p_name;
+end;
+comment on function catalog.record_rebuild is
+    'Keeps that a projection was rebuilt, by which rules and as of which position; p_done is {events, seconds, swap_milliseconds}.';
 
 create or replace function catalog.table_holders(p_tables text[]) returns setof text
 language sql volatile
@@ -617,6 +813,7 @@ begin
     execute format('alter table catalog.%I rename to %I', p_next, p_live);
     execute format('comment on table catalog.%I is %L',
         p_live, format('All rows of %s; a rebuild puts another in its place.', p_table));
+    execute format('grant select on catalog.%I to catalog_service', p_live);
     for v_index in
         select relname
         from pg_index
@@ -670,6 +867,7 @@ select name, position, lag_events, lag_seconds
 from catalog.projection_lag;
 comment on view public.projection_lag is
     'How far each background read model is behind the log: now, whatever catalog.as_of is set to.';
+grant select on public.projection_lag to catalog_reader;
 comment on column public.projection_lag.name is 'The projection.';
 comment on column public.projection_lag.position is 'Its checkpoint.';
 comment on column public.projection_lag.lag_events is 'How many events it has still to apply.';
@@ -737,6 +935,45 @@ $$;
 comment on function catalog.make_way is
 $$Drops a view or a function of an older release that cannot be replaced by one with these columns, {"name type"}.
 Refused while anything of somebody's own is made of it; whoever was granted it must be granted it again.$$;
+
+create or replace function catalog.grant_rights() returns void
+language plpgsql volatile as $$
+declare
+    v_function record;
+begin
+    revoke all on schema catalog from public, catalog_reader;
+    revoke all on all tables in schema catalog from public, catalog_service, catalog_reader;
+    revoke all on all sequences in schema catalog from public, catalog_service, catalog_reader;
+    revoke all on all routines in schema catalog from public, catalog_reader;
+    grant usage on schema catalog to catalog_service;
+    grant select on all tables in schema catalog to catalog_service;
+    grant select on all sequences in schema catalog to catalog_service;
+    grant execute on all routines in schema catalog to catalog_service;
+    grant usage on schema public to catalog_service, catalog_reader;
+    -- The views of the schema public call these as whoever reads them.
+    for v_function in
+        select pg_proc.oid::regprocedure as name
+        from pg_proc
+        where pronamespace = 'catalog'::regnamespace
+            and provolatile <> 'v'
+            and not prosecdef
+    loop
+        execute format('grant execute on routine %s to catalog_reader', v_function.name);
+    end loop;
+    if not pg_has_role('catalog_service', 'pg_read_all_stats', 'usage') then
+        begin
+            grant pg_read_all_stats to catalog_service;
+        exception
+            when insufficient_privilege then
+                raise warning '%', sqlerrm;
+        end;
+    end if;
+end
+$$;
+comment on function catalog.grant_rights is
+$$The walls: the role catalog_service may read, and change by those functions that run as the owner; catalog_reader sees
+the views that are granted to it in the schema public. Whoever logs in is made a member of one of them. To see whose
+snapshots a swap must outlast, the service moreover reads all sessions' statistics.$$;
 
 create or replace function catalog.count_each(p_values text[]) returns jsonb
 language sql immutable parallel safe

@@ -10,17 +10,20 @@ from pathlib import Path
 import click
 
 from app.console import Group, console, database_in_use, exit_when_told
-from app.database import check_durable, check_schema
+from app.database import as_service
 from app.demo import run_demo
-from app.document_sql import compile_projections
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
 from app.logs import log_as_json
 from app.main import PROJECTIONS, create_app, install, schema_sql
+from app.migrating import check_durable, check_schema, may_change_events
 from app.operator_cli import COMMANDS
 from app.postgres import embedded_binaries
+from app.schema_sql import compile_read_models
 from app.settings import Settings, read_settings
 from app.tokens import check_authentication
+
+logger = logging.getLogger("catalog")
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,21 +45,29 @@ def serve(host: str | None, port: int | None) -> None:
     if settings.catalog_log == "json":
         log_as_json()
     exit_when_told()
-    with database_in_use(settings, supervised=True) as conninfo:
-        if settings.catalog_env == "production":
-            check_durable(conninfo)
-        if settings.database_url:
-            check_schema(conninfo, schema_sql())
-        else:
-            install(conninfo)
+    with database_in_use(settings, supervised=True) as database:
+        conninfo = _made_ready(database, settings)
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         if settings.catalog_log == "json":
-            logging.getLogger("catalog").info("serving on %s", address)
+            logger.info("serving on %s", address)
         else:
             console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
+
+
+def _made_ready(conninfo: str, settings: Settings) -> str:
+    """The database as the service is to use it: current, and in production safe. Raises SetupError."""
+    if settings.catalog_env == "production":
+        check_durable(conninfo)
+    if not settings.database_url:
+        install(conninfo)
+        return as_service(conninfo)
+    check_schema(conninfo, schema_sql())
+    if settings.catalog_env == "production" and may_change_events(conninfo):
+        logger.warning("DATABASE_URL names a role that may change events: give it one that is in catalog_service")
+    return conninfo
 
 
 @main.command()
@@ -81,7 +92,7 @@ def migrate_command(check: bool) -> None:
 @click.option("--compiled", is_flag=True, help="Only what is compiled from the projections' rules.")
 def schema(compiled: bool) -> None:
     """Print the SQL that `migrate` installs, the compiled folds included."""
-    click.echo(compile_projections(PROJECTIONS) if compiled else schema_sql(), nl=False)
+    click.echo(compile_read_models(PROJECTIONS) if compiled else schema_sql(), nl=False)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -4,25 +4,24 @@ Messages on the wire: taking a connection from the pool costs none while its soc
 """
 
 import asyncio
-import hashlib
 import logging
 import os
 import select
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from math import ceil
-from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.abc import PQGen
+from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from app.errors import SetupError, Unavailable
+from app.errors import Unavailable
 from app.settings import Settings
 
 logger = logging.getLogger("catalog")
@@ -190,122 +189,14 @@ def _why_unavailable(error: Exception) -> str:
             return "The database went away; whether a command was carried out is unknown. Read, then try again."
 
 
+def as_service(conninfo: str) -> str:
+    """The same database, with no more rights than a service needs: those of the role catalog_service."""
+    return make_conninfo(conninfo, options="-c role=catalog_service")
+
+
 async def check_connection(connection: AsyncConnection) -> None:
     """Tell whether an idle connection still lives: a quiet socket does, one with something to read is asked."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     if poll.poll(0):
         await AsyncConnectionPool.check_connection(connection)
-
-
-def schema_file() -> str:
-    """The text of schema.sql: beside the package in a wheel, one folder up in a checkout."""
-    here = Path(__file__).parent
-    packaged = here / "schema.sql"
-    return (packaged if packaged.exists() else here.parent / "schema.sql").read_text(encoding="utf-8")
-
-
-MIGRATION_SESSION = "set local standard_conforming_strings = on; set local lock_timeout = '250ms'"
-"""An open transaction must not make everybody else wait behind a migration that waits for it."""
-MIGRATION_LOCK = 7023051975126217512
-MIGRATION_PATIENCE_SECONDS = 60.0
-MIGRATION_PAUSE_SECONDS = 0.5
-"""Until it tries again what it could not lock: an import, say, holds on to its tables for as long as it takes."""
-
-
-def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] = lambda _: None) -> bool:
-    """Install `sql` unless the database has just that; True if it was installed. Two at once take turns.
-
-    `then` is done in the same transaction. Raises SetupError if the database cannot be reached or refuses.
-    """
-    deadline = time.monotonic() + MIGRATION_PATIENCE_SECONDS
-    while True:
-        try:
-            return _migrate_once(conninfo, sql, then)
-        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
-            if time.monotonic() > deadline:
-                raise SetupError(
-                    f"the database cannot be migrated while others hold on to it: {_first_line(error)}"
-                ) from error
-            time.sleep(MIGRATION_PAUSE_SECONDS)
-        except psycopg.Error as error:
-            raise SetupError(f"the database cannot be migrated: {_first_line(error)}") from error
-
-
-def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None]) -> bool:
-    with psycopg.connect(conninfo, client_encoding="utf8") as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-        connection.execute(MIGRATION_SESSION)
-        _check_encoding(connection)
-        if installed_checksum(connection) == checksum(sql):
-            return False
-        connection.execute(sql)
-        then(connection)
-        connection.execute("insert into catalog.installed (checksum) values (%s)", (checksum(sql),))
-        return True
-
-
-def _check_encoding(connection: psycopg.Connection) -> None:
-    encoding = connection.info.parameter_status("server_encoding")
-    if encoding != "UTF8":
-        raise SetupError(f"the database is encoded in {encoding}: create one with `encoding 'UTF8'`")
-
-
-def check_schema(conninfo: str, sql: str) -> None:
-    """Raises SetupError unless the database holds just `sql`."""
-    try:
-        with psycopg.connect(conninfo) as connection:
-            found = installed_checksum(connection)
-    except psycopg.Error as error:
-        raise SetupError(f"the database cannot be reached: {_first_line(error)}") from error
-    if found is None:
-        raise SetupError("the database has no catalog yet: run `catalog migrate`")
-    if found != checksum(sql):
-        raise SetupError("the database holds another release's schema: run `catalog migrate`")
-
-
-def check_durable(conninfo: str) -> None:
-    """Raises SetupError if what the server acknowledges may be lost when it crashes."""
-    try:
-        with psycopg.connect(conninfo) as connection:
-            off = connection.execute(NOT_DURABLE).fetchall()
-    except psycopg.Error as error:
-        raise SetupError(f"the database cannot be reached: {_first_line(error)}") from error
-    if off:
-        raise SetupError(
-            f"the database server runs with {', '.join(f'{name}=off' for (name,) in off)}: it may lose data"
-        )
-
-
-NOT_DURABLE = """
-select name
-from pg_settings
-where name in ('fsync', 'full_page_writes', 'synchronous_commit')
-    and setting = 'off'
-order by name
-"""
-
-NEWEST_INSTALLATION = "select checksum from catalog.installed order by installation desc limit 1"
-
-
-def installed_checksum(connection: psycopg.Connection) -> str | None:
-    """The checksum of what was installed last; None for a database without a catalog."""
-    (exists,) = connection.execute("select to_regclass('catalog.installed') is not null").fetchone() or (False,)
-    if not exists:
-        return None
-    row = connection.execute(NEWEST_INSTALLATION).fetchone()
-    return row[0] if row else None
-
-
-async def installed_release(connection: AsyncConnection) -> str | None:
-    """The checksum of the schema that was installed last."""
-    row = await (await connection.execute(NEWEST_INSTALLATION)).fetchone()
-    return row[0] if row else None
-
-
-def checksum(sql: str) -> str:
-    return hashlib.sha256(sql.encode()).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -6,7 +6,6 @@
 import re
 from collections.abc import Callable, Sequence
 
-from app.analyst_sql import analyst_views
 from app.document_tables import (
     derived_tables,
     documents_table,
@@ -18,10 +17,7 @@ from app.document_tables import (
     words_table,
     words_text,
 )
-from app.fold_sql import AnyProjection, comment, fold_function, literal, step_function, tags
-from app.projection import Projection
-from app.rollup import Rollup
-from app.rollup_sql import AnyRollup, compile_rollup
+from app.fold_sql import AnyProjection, comment, literal, step_function, tags
 from app.rules import Becomes, Envelope, Place, Words
 from app.table_sql import Table, create
 from app.versions_sql import folding_aggregate, versions_query
@@ -30,23 +26,18 @@ CURRENT = "select id, version, valid_from, document from versions where valid_to
 """What is in the table of the documents."""
 
 
-def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str:
-    """The SQL that installs every compiling projection, `project_inline`, which appends call, and the views for
-    analysts, of which those without a name of their own are about the first projection."""
-    names = [each.name for each in projections]
-    assert len(set(names)) == len(names), f"two projections of one name: {names}"
-    rollups = [each for each in projections if issubclass(each, Rollup)]
-    compiled = [each for each in projections if issubclass(each, Projection) and each.compiles()]
-    inline = [projection for projection in compiled if projection.lifecycle == "inline"]
-    parts = [fold_function(projection) for projection in compiled]
-    for projection in inline:
-        parts += [create(table) for table in tables_of(projection)]
-        parts += [step_function(projection), *folding_aggregate(projection)]
-        parts += [write_function(projection), prepare_new_function(projection)]
-        parts += [write_new_function(projection), refold_function(projection)]
-        parts += [as_of_function(projection)] if projection.temporal else []
-    parts += [*map(compile_rollup, rollups), _project_inline(inline), _project_new_streams(inline)]
-    return "\n".join([*parts, analyst_views(inline, rollups)])
+def compile_inline(projection: AnyProjection) -> str:
+    """The tables of an inline projection and its functions, but for the fold."""
+    parts = [create(table) for table in tables_of(projection)]
+    parts += [step_function(projection), *folding_aggregate(projection)]
+    parts += [write_function(projection), prepare_new_function(projection)]
+    parts += [write_new_function(projection), refold_function(projection)]
+    return "\n".join([*parts, *([as_of_function(projection)] if projection.temporal else [])])
+
+
+def project_functions(inline: Sequence[AnyProjection]) -> str:
+    """What appends call to write every inline document."""
+    return f"{_project_inline(inline)}\n{_project_new_streams(inline)}"
 
 
 def write_function(projection: AnyProjection) -> str:

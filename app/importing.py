@@ -30,7 +30,7 @@ CHUNK_BYTES = 256 * 1024
 STORED_WITHIN_SECONDS = 900.0
 ARRIVING_AT_ONCE = 4
 
-ARRIVING = "create temporary table arriving (event jsonb not null) on commit drop"
+BEGIN = "select catalog.begin_import()"
 COPY = "copy pg_temp.arriving from stdin"
 APPEND = "select created, first_position, last_position from catalog.append_new_streams(%s)"
 
@@ -78,7 +78,7 @@ class Arrivals(Generic[C, S, E]):
 
     async def copy_to(self, connection: AsyncConnection) -> None:
         """Into the temporary table that `append_new_streams` reads."""
-        await connection.execute(ARRIVING)
+        await connection.execute(BEGIN)
         with _room():
             self._file.seek(0)
         async with connection.cursor() as cursor, cursor.copy(COPY) as copy:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from psycopg import AsyncConnection
 
-from app.generations import AnyReadModel, generation_of
+from app.generations import generation_of
 from app.rebuild_facts import ENDED_EARLY
+from app.rebuild_sql import AnyReadModel, Step, tables_of
 
 
 def lock_key(name: str) -> int:
@@ -32,7 +33,7 @@ async def forget_killed_rebuilds(connection: AsyncConnection, read_models: Seque
 
 async def _is_left(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
     """Whether there is anything of a rebuild, be it under way or killed."""
-    names = [f"catalog.{table.next}" for table in generation_of(read_model).tables]
+    names = [f"catalog.{table.next}" for table in tables_of(read_model)]
     cursor = await connection.execute(LEFT, (names, read_model.name))
     return await cursor.fetchone() == (True,)
 
@@ -45,10 +46,6 @@ select exists (select from unnest(%s::text[]) as name where to_regclass(name) is
 
 async def forget(connection: AsyncConnection, read_model: AnyReadModel, why: str) -> None:
     """Undo an unfinished rebuild of which this connection holds the lock, keep why it failed, and give the lock up."""
-    await generation_of(read_model).discard(connection)
-    await connection.execute(
-        "update catalog.projections set rebuild = null, last_rebuild = jsonb_build_object("
-        "'ended_at', catalog.rfc3339(clock_timestamp()), 'error', %s::text) where name = %s and rebuild is not null",
-        (why, read_model.name),
-    )
+    await generation_of(read_model).do(connection, Step.DISCARD)
+    await connection.execute("select catalog.end_rebuild(%s, %s)", (read_model.name, why))
     await connection.execute("select pg_advisory_unlock(%s)", (lock_key(read_model.name),))

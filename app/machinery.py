@@ -14,9 +14,9 @@ import psycopg
 
 from app.database import Database
 from app.errors import CatalogError, Conflict, NotFound, Unavailable
-from app.generations import AnyReadModel
 from app.projector import resume
 from app.rebuild import rebuild
+from app.rebuild_sql import AnyReadModel
 from app.states import State, States, read_states
 from app.tasks import end, in_a_thread
 from app.verify import Verified, verify

@@ -14,8 +14,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from app.database import Database, checksum, migrate, schema_file
-from app.document_sql import compile_projections
+from app.database import Database
 from app.documents import Documents, RollupDocuments
 from app.events import Event, tag_of
 from app.feed import Feed
@@ -39,7 +38,9 @@ from app.importing import Importer
 from app.item import Command, Item, decide
 from app.machinery import Machinery
 from app.metrics import Metrics
+from app.migrating import checksum, migrate
 from app.projector import Projector, register
+from app.schema_sql import schema_of
 from app.settings import Settings
 from app.tasks import end
 from app.tokens import Authenticator
@@ -57,7 +58,7 @@ item_decider: Decider[Command, Item, Event] = Decider(decide=decide, state=Item,
 
 def schema_sql() -> str:
     """Everything that `catalog migrate` installs: the event store, then each projection compiled."""
-    return f"{schema_file()}\n{compile_projections(PROJECTIONS)}"
+    return schema_of(PROJECTIONS)
 
 
 def install(conninfo: str) -> bool:

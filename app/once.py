@@ -48,16 +48,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 RECALL = "select request, answer from catalog.idempotency_keys where user_id = %s and key = %s"
 KEEP = "select catalog.keep_answer(%s, %s)"
-SWEEP = """
-delete from catalog.idempotency_keys
-where (user_id, key) in (
-    select user_id, key
-    from catalog.idempotency_keys
-    where stored_at < clock_timestamp() - interval '72 hours'
-    order by stored_at
-    limit 10000
-)
-"""
+SWEEP = "select catalog.sweep_answers(10000)"
 
 
 def as_json(struct: Struct) -> Jsonb:
@@ -89,5 +80,5 @@ def as_key_taken(error: psycopg.DatabaseError) -> Exception:
 
 async def sweep(connection: AsyncConnection) -> None:
     """Forget what was kept for long enough."""
-    while (await connection.execute(SWEEP)).rowcount:
+    while await (await connection.execute(SWEEP)).fetchone() != (0,):
         pass

@@ -20,14 +20,14 @@ from app import operator_facts as facts
 from app import operator_tables as tables
 from app import projector
 from app.console import complain, console, database_in_use, exit_when_told, run_until_told
-from app.database import check_schema, checksum
 from app.errors import CatalogError, Conflict, NotFound
 from app.events import Event, TagTable
-from app.generations import AnyReadModel
 from app.main import PROJECTIONS, schema_sql
+from app.migrating import check_schema, checksum
 from app.rebuild import rebuild
 from app.rebuild_facts import Progress as RebuildProgress
 from app.rebuild_facts import Rebuilt, Told
+from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup
 from app.settings import read_settings
 from app.states import States

@@ -17,7 +17,7 @@ from app.database import read_json_as_bytes
 from app.documents import fold_stream
 from app.errors import NotFound
 from app.fold_sql import AnyProjection
-from app.generations import AnyReadModel
+from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup
 from app.states import MARK_AND_HEAD, States, read_states

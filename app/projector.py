@@ -13,13 +13,14 @@ import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection, errors, sql
 
-from app.database import WatchedConnection, installed_release
+from app.database import WatchedConnection
 from app.errors import CatalogError, NotFound
-from app.generations import AnyReadModel, fingerprint
 from app.leftovers import forget_killed_rebuilds, try_lock
+from app.migrating import installed_release
 from app.once import sweep
 from app.rebuild import rebuild
 from app.rebuild_facts import RebuildFailed
+from app.rebuild_sql import AnyReadModel, fingerprint
 from app.rollup import Rollup
 from app.settled import settle
 from app.tasks import end
@@ -250,11 +251,7 @@ async def _apply(connection: AsyncConnection, name: str, position: int, events: 
 async def _stop(connection: AsyncConnection, name: str, after: int, error: psycopg.Error) -> None:
     """Stop at the event behind the checkpoint, which is the one that raised."""
     logger.error("the projection %s stopped behind position %s: %s", name, after, error)
-    await connection.execute(
-        "update catalog.projections set state = 'stopped', error = %s, changed_at = clock_timestamp(), error_position ="
-        " (select min(position) from catalog.events where position > %s) where name = %s and position = %s",
-        (str(error), after, name, after),
-    )
+    await connection.execute("select catalog.stop_projection(%s, %s, %s)", (name, after, str(error)))
 
 
 async def resume(connection: AsyncConnection, name: str, skip_as: str | None = None) -> None:
@@ -263,22 +260,7 @@ async def resume(connection: AsyncConnection, name: str, skip_as: str | None = N
     The skipped event is kept in catalog.projections.skipped. Raises NotFound for an unknown projection.
     """
     await read_checkpoint(connection, name)
-    await connection.execute(RESUME, {"name": name, "by": skip_as})
-
-
-RESUME = """
-update catalog.projections
-set state = 'running',
-    error = null,
-    error_position = null,
-    changed_at = clock_timestamp(),
-    position = case when %(by)s::text is null then position else coalesce(error_position, position) end,
-    skipped = case when %(by)s::text is null then skipped else skipped || jsonb_build_array(jsonb_build_object(
-        'position', error_position, 'by', %(by)s::text, 'error', error,
-        'at', catalog.rfc3339(clock_timestamp()))) end
-where name = %(name)s
-    and state = 'stopped'
-"""
+    await connection.execute("select catalog.resume_projection(%s, %s)", (name, skip_as))
 
 
 REGISTER = """

@@ -15,11 +15,13 @@ import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
 
-from app.database import MIGRATION_LOCK, WatchedConnection, installed_release
+from app.database import WatchedConnection
 from app.errors import CatalogError, Unavailable
-from app.generations import AnyReadModel, fingerprint, generation_of
+from app.generations import generation_of
 from app.leftovers import forget, lock_key, try_lock
+from app.migrating import MIGRATION_LOCK, installed_release
 from app.rebuild_facts import ENDED_EARLY, Phase, Progress, RebuildFailed, RebuildUnderWay, Rebuilt, Told, why_refused
+from app.rebuild_sql import AnyReadModel, Step, fingerprint
 from app.settled import LOOK_AGAIN_SECONDS, settle
 
 SLICE_STREAMS = 2_000
@@ -116,16 +118,16 @@ class _Rebuild:
         await self._check_release()
         position = (await settle(self.connection)).position
         (self.generation.skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
-        await self.generation.begin(self.connection)
+        await self.generation.do(self.connection, Step.BEGIN)
         self.last, self.events = await self._one(
             "select coalesce(max(stream_id), 0), coalesce(sum(version), 0)::bigint from catalog.streams"
         )
         await self._say(self.connection)
         await self._on_two_connections(lambda connection: self._fill_by(connection, position))
         await self._enter("indexing")
-        await self._side_by_side(self.generation.indexing())
-        await self.generation.key(self.connection)
-        await self._side_by_side(self.generation.analyzing())
+        await self._side_by_side(Step.INDEX)
+        await self.generation.do(self.connection, Step.KEY)
+        await self._side_by_side(Step.ANALYZE)
         await self._enter("swapping")
         await self._swap(position)
         return Rebuilt(
@@ -157,15 +159,15 @@ class _Rebuild:
             self.done = min(self.events, self.done + events)
             await self._say(connection)
 
-    async def _side_by_side(self, statements: list[str]) -> None:
-        left = list(reversed(statements))
-        await self._on_two_connections(lambda connection: self._execute(connection, left))
+    async def _side_by_side(self, step: Step) -> None:
+        left = list(reversed(range(len(self.generation.steps[step]))))
+        await self._on_two_connections(lambda connection: self._do_some(connection, step, left))
 
-    async def _execute(self, connection: WatchedConnection, left: list[str]) -> None:
+    async def _do_some(self, connection: WatchedConnection, step: Step, left: list[int]) -> None:
         while await self._may_work(connection) and left:
-            statement = left.pop()
+            place = left.pop()
             with connection.taking_its_time():
-                await connection.execute(statement.encode())
+                await self.generation.do(connection, step, place)
 
     async def _may_work(self, connection: WatchedConnection) -> bool:
         """True: at once for the first connection, for the second when nobody else has been at work for some looks, or
@@ -231,7 +233,7 @@ class _Rebuild:
         for _ in range(ROUNDS_AT_MOST):
             with self.connection.taking_its_time():
                 position = await self._follow(position)
-                await self.generation.add_up(self.connection)
+                await self.generation.do(self.connection, Step.ADD_UP)
             followed = time.monotonic()
             waiting_for = await snapshot_holders(self.connection)
             while waiting_for:
@@ -270,7 +272,7 @@ class _Rebuild:
                     await self._refold_touched(position, upto)
                     await self._leave_out_what_was_skipped(upto)
                 with self.connection.taking_its_time():
-                    await self.generation.swap(self.connection)
+                    await self.generation.do(self.connection, Step.SWAP)
                 await self._record(upto, swap_seconds=time.monotonic() - started)
             return True
         except (errors.LockNotAvailable, errors.DeadlockDetected):
@@ -310,7 +312,8 @@ class _Rebuild:
         query = "select distinct stream_id from catalog.events where position > %s and position <= %s"
         streams = [id for (id,) in await (await self.connection.execute(query, (after, upto))).fetchall()]
         for start in range(0, len(streams), SLICE_STREAMS):
-            await self.generation.refold(self.connection, streams[start : start + SLICE_STREAMS], upto)
+            some = streams[start : start + SLICE_STREAMS]
+            await self.generation.do(self.connection, Step.REFOLD, streams=some, position=upto)
         return len(streams)
 
     async def _leave_out_what_was_skipped(self, upto: int) -> None:
@@ -321,7 +324,7 @@ class _Rebuild:
         query = "select distinct stream_id from catalog.events where position = any (%s)"
         streams = [id for (id,) in await (await self.connection.execute(query, (changed,))).fetchall()]
         if streams:
-            await self.generation.refold(self.connection, streams, upto)
+            await self.generation.do(self.connection, Step.REFOLD, streams=streams, position=upto)
 
     async def _record(self, position: int, swap_seconds: float) -> None:
         done = {
@@ -329,12 +332,9 @@ class _Rebuild:
             "seconds": round(time.monotonic() - self.began, 3),
             "swap_milliseconds": round(max(self.swap_milliseconds, swap_seconds * 1000), 3),
         }
+        by = (self.read_model.version, fingerprint(self.read_model))
         await self.connection.execute(
-            "update catalog.projections set version = %s, fingerprint = %s, state = 'running', error = null,"
-            " error_position = null, rebuild = null, changed_at = clock_timestamp(),"
-            " last_rebuild = %s || jsonb_build_object('ended_at', catalog.rfc3339(clock_timestamp())),"
-            " position = case when background then greatest(position, %s) else position end where name = %s",
-            (self.read_model.version, fingerprint(self.read_model), Jsonb(done), position, self.read_model.name),
+            "select catalog.record_rebuild(%s, %s, %s, %s, %s)", (self.read_model.name, *by, position, Jsonb(done))
         )
 
     async def _enter(self, phase: Phase) -> None:
@@ -350,9 +350,7 @@ class _Rebuild:
             seconds=round(time.monotonic() - self.began, 3),
         )
         facts = {name: value for name, value in msgspec.structs.asdict(progress).items() if name != "projection"}
-        await connection.execute(
-            "update catalog.projections set rebuild = %s where name = %s", (Jsonb(facts), self.read_model.name)
-        )
+        await connection.execute("select catalog.note_progress(%s, %s)", (self.read_model.name, Jsonb(facts)))
         self.tell(progress)
 
     async def _one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import psycopg
 from msgspec import Struct
 
 from app.errors import Conflict
-from app.generations import AnyReadModel
+from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup
 
 

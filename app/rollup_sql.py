@@ -88,7 +88,7 @@ def catch_up_function(rollup: AnyRollup) -> str:
     name = rollup.name
     return f"""\
 create or replace function catalog.catch_up_{name}(p_from bigint, p_limit integer) returns bigint
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_to constant bigint := catalog.advance_checkpoint({literal(name)}, p_from, p_limit);
     v_skipped constant bigint[] := catalog.skipped_events({literal(name)});

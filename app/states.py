@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Raw, Struct
 from psycopg import AsyncConnection
 
-from app.generations import AnyReadModel
 from app.leftovers import lock_key
 from app.projector import LEADER_LOCK
 from app.rebuild_facts import LastRebuild
+from app.rebuild_sql import AnyReadModel
 
 
 class Skipped(Struct, frozen=True, kw_only=True):

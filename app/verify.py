@@ -20,7 +20,7 @@ from app.database import read_json_as_bytes
 from app.document_sql import differing_searches
 from app.document_tables import history_table, tables_of
 from app.fold_sql import AnyProjection
-from app.generations import AnyReadModel
+from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup, Totals
 from app.rollup_sql import AnyRollup
 from app.rules import name_of

@@ -94,6 +94,7 @@ def view(name: str, about: str, columns: Sequence[Shown], source: str) -> str:
             f"select {lines}",
             f"from {source};",
             comment(f"view public.{name}", about),
+            f"grant select on public.{name} to catalog_reader;",
             *(comment(f"column public.{name}.{column.name}", column.about) for column in columns),
             "",
         ]

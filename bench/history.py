@@ -13,10 +13,11 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from app.database import Database, migrate, schema_file
-from app.document_sql import compile_projections
+from app.database import Database
 from app.events import Event
+from app.migrating import migrate
 from app.projection import Projection
+from app.schema_sql import schema_of
 from app.settings import Settings
 from bench.data import fill
 from bench.measure import SMALL, a_database, another_database, console, in_turns
@@ -61,7 +62,7 @@ CHANGES = {"changes of status": changed_status, "edits of a name": edited}
 
 def prepare(conninfo: str, projection: type[Projection[Item, Event]]) -> None:
     """A year's log, and all that is kept of it."""
-    migrate(conninfo, f"{schema_file()}\n{compile_projections([projection])}")
+    migrate(conninfo, schema_of([projection]))
     with psycopg.connect(conninfo, autocommit=True) as connection:
         fill(connection, ITEMS)
         connection.execute("select sum(catalog.refold_items(stream_id)) from catalog.streams")

@@ -48,7 +48,7 @@ def main() -> None:
 
         def in_sql() -> None:
             with connection.transaction():
-                connection.execute("create temporary table arriving (event jsonb not null) on commit drop")
+                connection.execute("select catalog.begin_import()")
                 copy_in(connection, "copy arriving from stdin", arriving)
                 connection.execute("select catalog.append_new_streams('{}')")
 

@@ -17,8 +17,8 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.database import migrate
 from app.main import schema_sql
+from app.migrating import migrate
 from app.postgres import EmbeddedPostgres
 
 SCALE = os.environ.get("SCALE", "full")

@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from app.events import Event
-from app.generations import AnyReadModel
 from app.projection import Projection
 from app.rebuild import rebuild
+from app.rebuild_sql import AnyReadModel
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners

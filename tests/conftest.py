@@ -19,10 +19,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.database import migrate, schema_file
-from app.document_sql import compile_projections
+from app.database import as_service
 from app.main import install
+from app.migrating import migrate
 from app.postgres import EmbeddedPostgres
+from app.schema_sql import schema_of
 from projections.items import Items
 from tests.toys import Sightings, Toys
 
@@ -79,7 +80,7 @@ def template_with_toys(server: EmbeddedPostgres) -> str:
     name = "template_toys"
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         connection.execute(f"create database {name}")
-    sql = schema_file() + compile_projections([Items, Toys, Sightings])
+    sql = schema_of([Items, Toys, Sightings])
     migrate(make_conninfo(server.conninfo, dbname=name), sql)
     return name
 
@@ -129,11 +130,13 @@ def free_port() -> int:
 def running_service(
     environment: dict[str, str], program: tuple[str, ...] = ("-m", "app.cli")
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """`catalog serve` in a process of its own: its address, and the process, which is ended at the end."""
+    """`catalog serve` in a process of its own, with a service's rights: its address, and the process, which ends."""
     port = free_port()
     command = [sys.executable, *program, "serve", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
+    if "DATABASE_URL" in environment:
+        environment = {**environment, "DATABASE_URL": as_service(environment["DATABASE_URL"])}
     with subprocess.Popen(command, env={**inherited, **environment}) as process:
         try:
             wait_until_healthy(url, process)

@@ -473,7 +473,7 @@ $$;
 comment on function catalog.step_owners is 'The fields that owners takes from a document, after more events; null where there is none.';
 
 create or replace function catalog.catch_up_owners(p_from bigint, p_limit integer) returns bigint
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_to constant bigint := catalog.advance_checkpoint('owners', p_from, p_limit);
     v_skipped constant bigint[] := catalog.skipped_events('owners');
@@ -637,7 +637,7 @@ $$;
 comment on function catalog.step_categories is 'The fields that categories takes from a document, after more events; null where there is none.';
 
 create or replace function catalog.catch_up_categories(p_from bigint, p_limit integer) returns bigint
-language plpgsql volatile as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_to constant bigint := catalog.advance_checkpoint('categories', p_from, p_limit);
     v_skipped constant bigint[] := catalog.skipped_events('categories');
@@ -788,6 +788,7 @@ from (
         and (select catalog.as_of()) < 'infinity'
 ) as stored;
 comment on view public.items is 'The documents of Items, now or as of catalog.as_of.';
+grant select on public.items to catalog_reader;
 comment on column public.items.id is 'id of the document.';
 comment on column public.items.name is 'name of the document.';
 comment on column public.items.description is 'description of the document.';
@@ -830,6 +831,7 @@ from (
     where valid_from <= (select catalog.as_of())
 ) as stored;
 comment on view public.item_versions is 'Every document that Items ever had, each from when it was recorded until it was replaced.';
+grant select on public.item_versions to catalog_reader;
 comment on column public.item_versions.id is 'id of the document.';
 comment on column public.item_versions.name is 'name of the document.';
 comment on column public.item_versions.description is 'description of the document.';
@@ -864,6 +866,7 @@ from catalog.events
 where recorded_at <= (select catalog.as_of())
     and type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored');
 comment on view public.item_events is 'The events of Items, up to catalog.as_of if it is set.';
+grant select on public.item_events to catalog_reader;
 comment on column public.item_events.position is 'Place in the whole log; grows, may have gaps.';
 comment on column public.item_events.event_id is 'UUIDv7.';
 comment on column public.item_events.item_id is 'The item that it is about.';
@@ -894,6 +897,7 @@ from catalog.events
 where recorded_at <= (select catalog.as_of())
     and type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored');
 comment on view public.audit_trail is 'Who did what to the documents of Items: a row for each event, up to catalog.as_of.';
+grant select on public.audit_trail to catalog_reader;
 comment on column public.audit_trail.item_id is 'The item that it is about.';
 comment on column public.audit_trail.position is 'Place in the whole log; grows, may have gaps.';
 comment on column public.audit_trail.version is '1 is its first event; without gaps.';
@@ -1031,6 +1035,7 @@ from (
     group by key
 ) as stored (key, document);
 comment on view public.owners is 'The documents of Owners, now or as of catalog.as_of.';
+grant select on public.owners to catalog_reader;
 comment on column public.owners.owner_id is 'owner_id of the document.';
 comment on column public.owners.total_items is 'total_items of the document.';
 comment on column public.owners.by_status is 'by_status of the document.';
@@ -1068,6 +1073,530 @@ from (
     group by key
 ) as stored (key, document);
 comment on view public.categories is 'The documents of Categories, now or as of catalog.as_of.';
+grant select on public.categories to catalog_reader;
 comment on column public.categories.category is 'category of the document.';
 comment on column public.categories.total_items is 'total_items of the document.';
 comment on column public.categories.by_status is 'by_status of the document.';
+
+delete from catalog.rebuild_steps;
+insert into catalog.rebuild_steps (read_model, step, place, statement) values
+('items', 'begin', 0, $step$drop table if exists catalog.items_next$step$),
+('items', 'begin', 1, $step$drop table if exists catalog.items_history_next$step$),
+('items', 'begin', 2, $step$drop table if exists catalog.items_words_next$step$),
+('items', 'begin', 3, $step$drop table if exists catalog.items_places_next$step$),
+('items', 'begin', 4, $step$create table catalog.items_next
+(like catalog.items including all excluding indexes excluding comments) with (fillfactor = 70, autovacuum_enabled = off);
+comment on table catalog.items_next is 'All rows of items to be, while a rebuild is under way.';$step$),
+('items', 'begin', 5, $step$create table catalog.items_history_next
+(like catalog.items_history including all excluding indexes excluding comments) with (autovacuum_enabled = off);
+comment on table catalog.items_history_next is 'All rows of items_history to be, while a rebuild is under way.';$step$),
+('items', 'begin', 6, $step$create table catalog.items_words_next
+(like catalog.items_words including all excluding indexes excluding comments) with (autovacuum_enabled = off);
+comment on table catalog.items_words_next is 'All rows of items_words to be, while a rebuild is under way.';$step$),
+('items', 'begin', 7, $step$create table catalog.items_places_next
+(like catalog.items_places including all excluding indexes excluding comments) with (autovacuum_enabled = off);
+comment on table catalog.items_places_next is 'All rows of items_places to be, while a rebuild is under way.';$step$),
+('items', 'fill', 0, $step$with versions as materialized (
+select id, version, valid_from, valid_to, document
+from (
+    select stream_id as id,
+        coalesce(lead(version) over so_far - 1, last_version) as version,
+        recorded_at as valid_from,
+        lead(recorded_at) over so_far as valid_to,
+        catalog.merged(case type
+            when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_updated' then coalesce(data -> 'changes', '{}'::jsonb) || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_deleted' then '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_restored' then data || '{"deleted_at":null}'::jsonb || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+        end) over so_far as document,
+        max(version) filter (where type in ('item_created')) over so_far as begun_at
+    from (
+        select stream_id, version, recorded_at, type, data,
+            max(version) over whole as last_version
+        from catalog.events
+        where stream_id between $1 and $2 and position <= $4 and position <> all ($5)
+        window whole as (
+            partition by stream_id order by version rows between unbounded preceding and unbounded following
+        )
+        offset 0
+    ) as event
+    where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
+    window so_far as (partition by stream_id order by version rows unbounded preceding)
+) as version
+where begun_at is not null
+), items_history_filled as (
+    insert into catalog.items_history_next (id, version, valid_from, valid_to, document)
+    select id, version, valid_from, valid_to, document from versions where valid_to is not null
+), items_words_filled as (
+    insert into catalog.items_words_next (id, words)
+    select id, catalog.words_in(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
+    from (
+        select id, document ->> 'name' as name, document ->> 'description' as description
+        from versions
+        offset 0
+    ) as version
+    group by id
+), items_places_filled as (
+    insert into catalog.items_places_next (id, since, place)
+    select id, valid_from as since, ('(' || round(location_lon::numeric, 6) || ',' || round(location_lat::numeric, 6) || ')')::point as place
+    from (
+        select id, valid_from, location_lon, location_lat,
+            lag(location_lon) over in_order is distinct from location_lon or lag(location_lat) over in_order is distinct from location_lat
+                or lag(valid_to) over in_order is distinct from valid_from as is_new
+        from (
+            select id, valid_from, valid_to, document -> 'location_lon' as location_lon, document -> 'location_lat' as location_lat
+            from versions
+            offset 0
+        ) as version
+        window in_order as (partition by id order by valid_from)
+    ) as version
+    where is_new
+)
+insert into catalog.items_next (id, version, valid_from, document)
+select id, version, valid_from, document from versions where valid_to is null$step$),
+('items', 'read', 0, $step$select count(*) from catalog.items_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('items', 'read', 1, $step$select count(*) from catalog.items_history_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('items', 'read', 2, $step$select count(*) from catalog.items_words_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('items', 'read', 3, $step$select count(*) from catalog.items_places_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('items', 'index', 0, $step$create unique index items_places_next_pkey on catalog.items_places_next (id, since)$step$),
+('items', 'index', 1, $step$create index items_places_next_found on catalog.items_places_next using gist (place)$step$),
+('items', 'index', 2, $step$create unique index items_words_next_pkey on catalog.items_words_next (id)$step$),
+('items', 'index', 3, $step$create index items_words_next_found on catalog.items_words_next using gin (found)$step$),
+('items', 'index', 4, $step$create unique index items_history_next_pkey on catalog.items_history_next (id, valid_from, valid_to)$step$),
+('items', 'index', 5, $step$create index items_history_next_by_status_created_at on catalog.items_history_next (status, created_at desc, id desc, valid_from, valid_to)$step$),
+('items', 'index', 6, $step$create index items_history_next_by_category_status_created_at on catalog.items_history_next (category, status, created_at desc, id desc, valid_from, valid_to)$step$),
+('items', 'index', 7, $step$create index items_history_next_by_owner_id_status_created_at on catalog.items_history_next (owner_id, status, created_at desc, id desc, valid_from, valid_to)$step$),
+('items', 'index', 8, $step$create index items_history_next_by_status_updated_at on catalog.items_history_next (status, updated_at desc, id desc, valid_from, valid_to)$step$),
+('items', 'index', 9, $step$create index items_history_next_by_status_name on catalog.items_history_next (status, name_sorted, id, valid_from, valid_to)$step$),
+('items', 'index', 10, $step$create index items_history_next_replaced on catalog.items_history_next ((valid_to at time zone 'UTC')) include (valid_to)$step$),
+('items', 'index', 11, $step$create unique index items_next_pkey on catalog.items_next (id)$step$),
+('items', 'index', 12, $step$create index items_next_by_status_created_at on catalog.items_next (status, created_at desc, id desc, valid_from)$step$),
+('items', 'index', 13, $step$create index items_next_by_category_status_created_at on catalog.items_next (category, status, created_at desc, id desc, valid_from)$step$),
+('items', 'index', 14, $step$create index items_next_by_owner_id_status_created_at on catalog.items_next (owner_id, status, created_at desc, id desc, valid_from)$step$),
+('items', 'index', 15, $step$create index items_next_by_status_updated_at on catalog.items_next (status, updated_at desc, id desc, valid_from)$step$),
+('items', 'index', 16, $step$create index items_next_by_status_name on catalog.items_next (status, name_sorted, id, valid_from)$step$),
+('items', 'key', 0, $step$alter table catalog.items_next add primary key using index items_next_pkey$step$),
+('items', 'key', 1, $step$alter table catalog.items_history_next add primary key using index items_history_next_pkey$step$),
+('items', 'key', 2, $step$alter table catalog.items_words_next add primary key using index items_words_next_pkey$step$),
+('items', 'key', 3, $step$alter table catalog.items_places_next add primary key using index items_places_next_pkey$step$),
+('items', 'analyze', 0, $step$analyze catalog.items_places_next$step$),
+('items', 'analyze', 1, $step$analyze catalog.items_words_next$step$),
+('items', 'analyze', 2, $step$analyze catalog.items_history_next$step$),
+('items', 'analyze', 3, $step$analyze catalog.items_next$step$),
+('items', 'refold', 0, $step$with versions as materialized (
+select id, version, valid_from, valid_to, document
+from (
+    select stream_id as id,
+        coalesce(lead(version) over so_far - 1, last_version) as version,
+        recorded_at as valid_from,
+        lead(recorded_at) over so_far as valid_to,
+        catalog.merged(case type
+            when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_updated' then coalesce(data -> 'changes', '{}'::jsonb) || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_deleted' then '{"status":"archived"}'::jsonb || jsonb_build_object('deleted_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
+            when 'item_restored' then data || '{"deleted_at":null}'::jsonb || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
+        end) over so_far as document,
+        max(version) filter (where type in ('item_created')) over so_far as begun_at
+    from (
+        select stream_id, version, recorded_at, type, data,
+            max(version) over whole as last_version
+        from catalog.events
+        where stream_id = any ($3) and position <= $4 and position <> all ($5)
+        window whole as (
+            partition by stream_id order by version rows between unbounded preceding and unbounded following
+        )
+        offset 0
+    ) as event
+    where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
+    window so_far as (partition by stream_id order by version rows unbounded preceding)
+) as version
+where begun_at is not null
+), items_gone as (
+    delete from catalog.items_next
+    where id in (select id from versions)
+        and id not in (select id from versions where valid_to is null)
+), items_history_filled as (
+    insert into catalog.items_history_next (id, version, valid_from, valid_to, document)
+    select id, version, valid_from, valid_to, document from versions where valid_to is not null
+    on conflict do nothing
+), items_words_filled as (
+    insert into catalog.items_words_next (id, words)
+    select id, catalog.words_in(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
+    from (
+        select id, document ->> 'name' as name, document ->> 'description' as description
+        from versions
+        offset 0
+    ) as version
+    group by id
+    on conflict (id) do update set words = excluded.words
+), items_places_filled as (
+    insert into catalog.items_places_next (id, since, place)
+    select id, valid_from as since, ('(' || round(location_lon::numeric, 6) || ',' || round(location_lat::numeric, 6) || ')')::point as place
+    from (
+        select id, valid_from, location_lon, location_lat,
+            lag(location_lon) over in_order is distinct from location_lon or lag(location_lat) over in_order is distinct from location_lat
+                or lag(valid_to) over in_order is distinct from valid_from as is_new
+        from (
+            select id, valid_from, valid_to, document -> 'location_lon' as location_lon, document -> 'location_lat' as location_lat
+            from versions
+            offset 0
+        ) as version
+        window in_order as (partition by id order by valid_from)
+    ) as version
+    where is_new
+    on conflict do nothing
+)
+insert into catalog.items_next (id, version, valid_from, document)
+select id, version, valid_from, document from versions where valid_to is null
+    on conflict (id) do update set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document$step$),
+('items', 'dismiss', 0, $step$lock table catalog.items_live, catalog.items_history_live, catalog.items_words_live, catalog.items_places_live in share update exclusive mode$step$),
+('items', 'swap', 0, $step$alter table catalog.items_next reset (autovacuum_enabled)$step$),
+('items', 'swap', 1, $step$select catalog.swap_in('items', 'items_live', 'items_next')$step$),
+('items', 'swap', 2, $step$alter table catalog.items_history_next reset (autovacuum_enabled)$step$),
+('items', 'swap', 3, $step$select catalog.swap_in('items_history', 'items_history_live', 'items_history_next')$step$),
+('items', 'swap', 4, $step$alter table catalog.items_words_next reset (autovacuum_enabled)$step$),
+('items', 'swap', 5, $step$select catalog.swap_in('items_words', 'items_words_live', 'items_words_next')$step$),
+('items', 'swap', 6, $step$alter table catalog.items_places_next reset (autovacuum_enabled)$step$),
+('items', 'swap', 7, $step$select catalog.swap_in('items_places', 'items_places_live', 'items_places_next')$step$),
+('items', 'discard', 0, $step$drop table if exists catalog.items_next$step$),
+('items', 'discard', 1, $step$drop table if exists catalog.items_history_next$step$),
+('items', 'discard', 2, $step$drop table if exists catalog.items_words_next$step$),
+('items', 'discard', 3, $step$drop table if exists catalog.items_places_next$step$),
+('owners', 'begin', 0, $step$drop table if exists catalog.owners_next$step$),
+('owners', 'begin', 1, $step$drop table if exists catalog.owners_members_next$step$),
+('owners', 'begin', 2, $step$create table catalog.owners_next
+(like catalog.owners including all excluding indexes excluding comments) with (autovacuum_enabled = off);
+comment on table catalog.owners_next is 'All rows of owners to be, while a rebuild is under way.';$step$),
+('owners', 'begin', 3, $step$create table catalog.owners_members_next
+(like catalog.owners_members including all excluding indexes excluding comments) with (autovacuum_enabled = off);
+comment on table catalog.owners_members_next is 'All rows of owners_members to be, while a rebuild is under way.';$step$),
+('owners', 'begin', 4, $step$create unique index owners_next_pkey on catalog.owners_next (key)$step$),
+('owners', 'begin', 5, $step$alter table catalog.owners_next add primary key using index owners_next_pkey$step$),
+('owners', 'fill', 0, $step$insert into catalog.owners_members_next (id, key, part)
+select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at')
+from (
+select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
+from (
+    select stream_id,
+        max(version) as last_version,
+        max(recorded_at) filter (where used) as last_recorded_at,
+        max(version) filter (where (type = 'item_created')) as started_at,
+        max(version) filter (where merged ? 'name') as name__at,
+        max(version) filter (where merged ? 'description') as description__at,
+        max(version) filter (where merged ? 'category') as category__at,
+        max(version) filter (where merged ? 'image_urls') as image_urls__at,
+        max(version) filter (where merged ? 'location_lat') as location_lat__at,
+        max(version) filter (where merged ? 'location_lon') as location_lon__at,
+        max(version) filter (where (type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored')) as status__at,
+        max(version) filter (where (type = 'item_deleted' or type = 'item_restored')) as deleted_at__at,
+        max(version) filter (where used) as last_used
+    from (
+        select stream_id, version, recorded_at, type,
+            (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
+            case type when 'item_updated' then (data -> 'changes') end as merged
+        from catalog.events
+        where stream_id between $1 and $2 and position <= $4 and position <> all ($5)
+        offset 0
+    ) as event
+    group by stream_id
+) as stream
+cross join lateral (
+    select version, recorded_at, type, data
+    from catalog.events
+    where events.stream_id = stream.stream_id
+        and events.version = stream.started_at
+    offset 0
+) as start
+cross join lateral (
+    select to_jsonb(stream_id) as id,
+        case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
+        case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
+        case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
+        case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
+        data -> 'owner_id' as owner_id,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
+        catalog.rfc3339(last_recorded_at) as updated_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        last_used as version
+) as document
+where stream.started_at is not null
+offset 0
+) as folded (id, version, valid_from, document)$step$),
+('owners', 'read', 0, $step$select count(*) from catalog.owners_members_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('owners', 'index', 0, $step$create unique index owners_members_next_pkey on catalog.owners_members_next (id)$step$),
+('owners', 'index', 1, $step$create index owners_members_next_by_key on catalog.owners_members_next (key)$step$),
+('owners', 'key', 0, $step$alter table catalog.owners_members_next add primary key using index owners_members_next_pkey$step$),
+('owners', 'analyze', 0, $step$analyze catalog.owners_members_next$step$),
+('owners', 'refold', 0, $step$delete from catalog.owners_members_next where id = any ($3)$step$),
+('owners', 'refold', 1, $step$insert into catalog.owners_members_next (id, key, part)
+select id, document ->> 'owner_id', jsonb_build_object('category', document -> 'category', 'created_at', document -> 'created_at', 'status', document -> 'status', 'updated_at', document -> 'updated_at')
+from (
+select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
+from (
+    select stream_id,
+        max(version) as last_version,
+        max(recorded_at) filter (where used) as last_recorded_at,
+        max(version) filter (where (type = 'item_created')) as started_at,
+        max(version) filter (where merged ? 'name') as name__at,
+        max(version) filter (where merged ? 'description') as description__at,
+        max(version) filter (where merged ? 'category') as category__at,
+        max(version) filter (where merged ? 'image_urls') as image_urls__at,
+        max(version) filter (where merged ? 'location_lat') as location_lat__at,
+        max(version) filter (where merged ? 'location_lon') as location_lon__at,
+        max(version) filter (where (type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored')) as status__at,
+        max(version) filter (where (type = 'item_deleted' or type = 'item_restored')) as deleted_at__at,
+        max(version) filter (where used) as last_used
+    from (
+        select stream_id, version, recorded_at, type,
+            (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
+            case type when 'item_updated' then (data -> 'changes') end as merged
+        from catalog.events
+        where stream_id = any ($3) and position <= $4 and position <> all ($5)
+        offset 0
+    ) as event
+    group by stream_id
+) as stream
+cross join lateral (
+    select version, recorded_at, type, data
+    from catalog.events
+    where events.stream_id = stream.stream_id
+        and events.version = stream.started_at
+    offset 0
+) as start
+cross join lateral (
+    select to_jsonb(stream_id) as id,
+        case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
+        case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
+        case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
+        case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
+        data -> 'owner_id' as owner_id,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
+        catalog.rfc3339(last_recorded_at) as updated_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        last_used as version
+) as document
+where stream.started_at is not null
+offset 0
+) as folded (id, version, valid_from, document)$step$),
+('owners', 'dismiss', 0, $step$lock table catalog.owners_live, catalog.owners_members_live in share update exclusive mode$step$),
+('owners', 'add_up', 0, $step$with added (key, document) as materialized (
+select key, jsonb_build_object(
+        'owner_id', key,
+        'total_items', count(*),
+        'by_status', catalog.count_each(array_agg(part ->> 'status')),
+        'by_category', catalog.count_each(array_agg(part ->> 'category')),
+        'first_activity_at', min((part ->> 'created_at') collate "C"),
+        'latest_activity_at', max((part ->> 'updated_at') collate "C")
+    )
+from catalog.owners_members_next
+group by key
+), gone as (
+    delete from catalog.owners_next as stored
+    where not exists (select from added where added.key = stored.key)
+)
+insert into catalog.owners_next as stored (key, document)
+select key, document from added
+on conflict (key) do update
+set document = excluded.document
+where stored.document <> excluded.document$step$),
+('owners', 'swap', 0, $step$with added (key, document) as materialized (
+select key, jsonb_build_object(
+        'owner_id', key,
+        'total_items', count(*),
+        'by_status', catalog.count_each(array_agg(part ->> 'status')),
+        'by_category', catalog.count_each(array_agg(part ->> 'category')),
+        'first_activity_at', min((part ->> 'created_at') collate "C"),
+        'latest_activity_at', max((part ->> 'updated_at') collate "C")
+    )
+from catalog.owners_members_next
+group by key
+), gone as (
+    delete from catalog.owners_next as stored
+    where not exists (select from added where added.key = stored.key)
+)
+insert into catalog.owners_next as stored (key, document)
+select key, document from added
+on conflict (key) do update
+set document = excluded.document
+where stored.document <> excluded.document$step$),
+('owners', 'swap', 1, $step$analyze catalog.owners_next$step$),
+('owners', 'swap', 2, $step$alter table catalog.owners_next reset (autovacuum_enabled)$step$),
+('owners', 'swap', 3, $step$select catalog.swap_in('owners', 'owners_live', 'owners_next')$step$),
+('owners', 'swap', 4, $step$alter table catalog.owners_members_next reset (autovacuum_enabled)$step$),
+('owners', 'swap', 5, $step$select catalog.swap_in('owners_members', 'owners_members_live', 'owners_members_next')$step$),
+('owners', 'discard', 0, $step$drop table if exists catalog.owners_next$step$),
+('owners', 'discard', 1, $step$drop table if exists catalog.owners_members_next$step$),
+('categories', 'begin', 0, $step$drop table if exists catalog.categories_next$step$),
+('categories', 'begin', 1, $step$drop table if exists catalog.categories_members_next$step$),
+('categories', 'begin', 2, $step$create table catalog.categories_next
+(like catalog.categories including all excluding indexes excluding comments) with (autovacuum_enabled = off);
+comment on table catalog.categories_next is 'All rows of categories to be, while a rebuild is under way.';$step$),
+('categories', 'begin', 3, $step$create table catalog.categories_members_next
+(like catalog.categories_members including all excluding indexes excluding comments) with (autovacuum_enabled = off);
+comment on table catalog.categories_members_next is 'All rows of categories_members to be, while a rebuild is under way.';$step$),
+('categories', 'begin', 4, $step$create unique index categories_next_pkey on catalog.categories_next (key)$step$),
+('categories', 'begin', 5, $step$alter table catalog.categories_next add primary key using index categories_next_pkey$step$),
+('categories', 'fill', 0, $step$insert into catalog.categories_members_next (id, key, part)
+select id, document ->> 'category', jsonb_build_object('status', document -> 'status')
+from (
+select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
+from (
+    select stream_id,
+        max(version) as last_version,
+        max(recorded_at) filter (where used) as last_recorded_at,
+        max(version) filter (where (type = 'item_created')) as started_at,
+        max(version) filter (where merged ? 'name') as name__at,
+        max(version) filter (where merged ? 'description') as description__at,
+        max(version) filter (where merged ? 'category') as category__at,
+        max(version) filter (where merged ? 'image_urls') as image_urls__at,
+        max(version) filter (where merged ? 'location_lat') as location_lat__at,
+        max(version) filter (where merged ? 'location_lon') as location_lon__at,
+        max(version) filter (where (type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored')) as status__at,
+        max(version) filter (where (type = 'item_deleted' or type = 'item_restored')) as deleted_at__at,
+        max(version) filter (where used) as last_used
+    from (
+        select stream_id, version, recorded_at, type,
+            (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
+            case type when 'item_updated' then (data -> 'changes') end as merged
+        from catalog.events
+        where stream_id between $1 and $2 and position <= $4 and position <> all ($5)
+        offset 0
+    ) as event
+    group by stream_id
+) as stream
+cross join lateral (
+    select version, recorded_at, type, data
+    from catalog.events
+    where events.stream_id = stream.stream_id
+        and events.version = stream.started_at
+    offset 0
+) as start
+cross join lateral (
+    select to_jsonb(stream_id) as id,
+        case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
+        case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
+        case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
+        case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
+        data -> 'owner_id' as owner_id,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
+        catalog.rfc3339(last_recorded_at) as updated_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        last_used as version
+) as document
+where stream.started_at is not null
+offset 0
+) as folded (id, version, valid_from, document)$step$),
+('categories', 'read', 0, $step$select count(*) from catalog.categories_members_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('categories', 'index', 0, $step$create unique index categories_members_next_pkey on catalog.categories_members_next (id)$step$),
+('categories', 'index', 1, $step$create index categories_members_next_by_key on catalog.categories_members_next (key)$step$),
+('categories', 'key', 0, $step$alter table catalog.categories_members_next add primary key using index categories_members_next_pkey$step$),
+('categories', 'analyze', 0, $step$analyze catalog.categories_members_next$step$),
+('categories', 'refold', 0, $step$delete from catalog.categories_members_next where id = any ($3)$step$),
+('categories', 'refold', 1, $step$insert into catalog.categories_members_next (id, key, part)
+select id, document ->> 'category', jsonb_build_object('status', document -> 'status')
+from (
+select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
+from (
+    select stream_id,
+        max(version) as last_version,
+        max(recorded_at) filter (where used) as last_recorded_at,
+        max(version) filter (where (type = 'item_created')) as started_at,
+        max(version) filter (where merged ? 'name') as name__at,
+        max(version) filter (where merged ? 'description') as description__at,
+        max(version) filter (where merged ? 'category') as category__at,
+        max(version) filter (where merged ? 'image_urls') as image_urls__at,
+        max(version) filter (where merged ? 'location_lat') as location_lat__at,
+        max(version) filter (where merged ? 'location_lon') as location_lon__at,
+        max(version) filter (where (type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored')) as status__at,
+        max(version) filter (where (type = 'item_deleted' or type = 'item_restored')) as deleted_at__at,
+        max(version) filter (where used) as last_used
+    from (
+        select stream_id, version, recorded_at, type,
+            (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
+            case type when 'item_updated' then (data -> 'changes') end as merged
+        from catalog.events
+        where stream_id = any ($3) and position <= $4 and position <> all ($5)
+        offset 0
+    ) as event
+    group by stream_id
+) as stream
+cross join lateral (
+    select version, recorded_at, type, data
+    from catalog.events
+    where events.stream_id = stream.stream_id
+        and events.version = stream.started_at
+    offset 0
+) as start
+cross join lateral (
+    select to_jsonb(stream_id) as id,
+        case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
+        case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
+        case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
+        case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
+        data -> 'owner_id' as owner_id,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
+        catalog.rfc3339(last_recorded_at) as updated_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        last_used as version
+) as document
+where stream.started_at is not null
+offset 0
+) as folded (id, version, valid_from, document)$step$),
+('categories', 'dismiss', 0, $step$lock table catalog.categories_live, catalog.categories_members_live in share update exclusive mode$step$),
+('categories', 'add_up', 0, $step$with added (key, document) as materialized (
+select key, jsonb_build_object(
+        'category', key,
+        'total_items', count(*),
+        'by_status', catalog.count_each(array_agg(part ->> 'status'))
+    )
+from catalog.categories_members_next
+group by key
+), gone as (
+    delete from catalog.categories_next as stored
+    where not exists (select from added where added.key = stored.key)
+)
+insert into catalog.categories_next as stored (key, document)
+select key, document from added
+on conflict (key) do update
+set document = excluded.document
+where stored.document <> excluded.document$step$),
+('categories', 'swap', 0, $step$with added (key, document) as materialized (
+select key, jsonb_build_object(
+        'category', key,
+        'total_items', count(*),
+        'by_status', catalog.count_each(array_agg(part ->> 'status'))
+    )
+from catalog.categories_members_next
+group by key
+), gone as (
+    delete from catalog.categories_next as stored
+    where not exists (select from added where added.key = stored.key)
+)
+insert into catalog.categories_next as stored (key, document)
+select key, document from added
+on conflict (key) do update
+set document = excluded.document
+where stored.document <> excluded.document$step$),
+('categories', 'swap', 1, $step$analyze catalog.categories_next$step$),
+('categories', 'swap', 2, $step$alter table catalog.categories_next reset (autovacuum_enabled)$step$),
+('categories', 'swap', 3, $step$select catalog.swap_in('categories', 'categories_live', 'categories_next')$step$),
+('categories', 'swap', 4, $step$alter table catalog.categories_members_next reset (autovacuum_enabled)$step$),
+('categories', 'swap', 5, $step$select catalog.swap_in('categories_members', 'categories_members_live', 'categories_members_next')$step$),
+('categories', 'discard', 0, $step$drop table if exists catalog.categories_next$step$),
+('categories', 'discard', 1, $step$drop table if exists catalog.categories_members_next$step$);
+
+select catalog.grant_rights();

@@ -16,12 +16,12 @@ from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from app.database import migrate, schema_file
-from app.document_sql import compile_projections
 from app.main import schema_sql
+from app.migrating import migrate
 from app.postgres import EmbeddedPostgres
 from app.projection import Projection, ends, ignores, on, starts, the
 from app.rebuild import rebuild
+from app.schema_sql import schema_of
 from projections.items import Items
 from projections.owners import Owners
 from tests.conftest import database_like
@@ -388,7 +388,7 @@ class Plays(Projection[Play, ToyEvent]):
 @pytest.fixture
 def toys(server: EmbeddedPostgres, template_with_toys: str) -> Iterator[psycopg.Connection]:
     with database_like(server, template_with_toys) as conninfo:
-        migrate(conninfo, schema_file() + compile_projections([Items, Toys, Sightings, Plays]))
+        migrate(conninfo, schema_of([Items, Toys, Sightings, Plays]))
         with psycopg.connect(conninfo, autocommit=True) as connection:
             yield connection
 

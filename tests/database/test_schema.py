@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.database import check_schema, migrate
-from app.document_sql import compile_projections
 from app.errors import SetupError
 from app.main import PROJECTIONS, schema_sql
+from app.migrating import check_schema, migrate
 from app.postgres import EmbeddedPostgres
+from app.schema_sql import compile_read_models
 from tests.conftest import database_like
 from tests.operators import eventually
 
@@ -58,7 +58,7 @@ def test_every_index_says_which_query_it_serves() -> None:
 
 def test_the_compiled_projections_are_as_last_reviewed() -> None:
     """After a changed rule: `make snapshot`, and the changed SQL is in the diff."""
-    assert compile_projections(PROJECTIONS) == COMPILED.read_text(encoding="utf-8")
+    assert compile_read_models(PROJECTIONS) == COMPILED.read_text(encoding="utf-8")
 
 
 @pytest.fixture

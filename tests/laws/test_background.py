@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from app.database import migrate, schema_file
-from app.document_sql import compile_projections
 from app.events import ItemChanges, ItemUpdated
-from app.generations import AnyReadModel
 from app.main import PROJECTIONS
+from app.migrating import migrate
 from app.projector import register
 from app.rebuild import rebuild
+from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup, counts, earliest, keyed, latest
+from app.schema_sql import schema_of
 from app.verify import verify
 from projections.items import Item, Items
 from tests.histories import item_histories
@@ -90,7 +90,7 @@ def test_a_rollup_whose_first_and_last_members_leave_equals_the_fold_of_all_docu
     connection: psycopg.Connection, histories: list[Any], batch: int, seed: int
 ) -> None:
     conninfo, read_models = connection.info.dsn, (Items, Shelves)
-    migrate(conninfo, schema_file() + compile_projections(read_models), lambda opened: register(opened, read_models))
+    migrate(conninfo, schema_of(read_models), lambda opened: register(opened, read_models))
     chance = random.Random(seed)
     streams = [append(connection, None, history)[0] for history in histories]
     for _ in range(5):

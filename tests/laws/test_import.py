@@ -28,7 +28,7 @@ from tests.soak.load import catch_up_all
 
 IMPORTS = 5
 NDJSON = {"Content-Type": "application/x-ndjson"}
-ARRIVING = "create temporary table arriving (event jsonb not null) on commit drop"
+ARRIVING = "select catalog.begin_import()"
 APPEND = "select first_position, last_position from catalog.append_new_streams(%s)"
 
 LOGGED = """

@@ -14,18 +14,18 @@ import pytest
 from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
-from app.database import checksum, migrate, schema_file
-from app.document_sql import compile_projections
 from app.events import Event as AnyEvent
-from app.generations import AnyReadModel, fingerprint, generation_of
 from app.leftovers import lock_key
 from app.main import PROJECTIONS, schema_sql
+from app.migrating import checksum, migrate
 from app.projection import Projection
 from app.projector import Projector, register
 from app.rebuild import SWAP_WAITS_MILLISECONDS, rebuild
 from app.rebuild_facts import Progress, RebuildFailed, RebuildUnderWay, Rebuilt
+from app.rebuild_sql import AnyReadModel, fingerprint, tables_of
 from app.rollup import Rollup, counts, earliest, keyed, latest
 from app.rules import Index
+from app.schema_sql import schema_of
 from app.verify import verify
 from projections.categories import Categories
 from projections.items import Item, Items
@@ -152,14 +152,13 @@ def test_a_rebuild_that_fails_leaves_nothing_behind(connection: psycopg.Connecti
 
 KILLED = """
 import asyncio, os, signal, sys
-from app import generations, rebuild
+from app import rebuild
 from app.main import PROJECTIONS
 
-async def die(*_):
+async def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-for kind in (generations.Generation, generations.RollupGeneration):
-    kind.swap = die
+rebuild._Rebuild._record = die
 asyncio.run(rebuild.rebuild(sys.argv[1], next(each for each in PROJECTIONS if each.name == sys.argv[2])))
 """
 
@@ -380,7 +379,7 @@ def test_a_rebuilt_table_has_statistics(connection: psycopg.Connection) -> None:
     for read_model in PROJECTIONS:
         rebuilt(connection, read_model)
     query = "select relname from pg_class where relname = any (%s) and reltuples >= 0 order by 1"
-    names = [table.live for read_model in PROJECTIONS for table in generation_of(read_model).tables]
+    names = [table.live for read_model in PROJECTIONS for table in tables_of(read_model)]
     expected = sorted((name,) for name in names)
     assert connection.execute(query, (names,)).fetchall() == expected
 
@@ -396,7 +395,7 @@ def test_nobody_vacuums_a_table_before_it_serves(connection: psycopg.Connection)
             (seen[progress.phase],) = other.execute(query, ("items%\\_next",)).fetchone() or (0,)
 
     rebuilt(connection, Items, look)
-    assert seen == dict.fromkeys(("folding", "indexing", "swapping"), len(generation_of(Items).tables))
+    assert seen == dict.fromkeys(("folding", "indexing", "swapping"), len(tables_of(Items)))
     assert connection.execute(query, ("items%",)).fetchone() == (0,)
 
 
@@ -443,7 +442,7 @@ def test_a_changed_rollup_waits_for_its_rebuild_and_is_not_stopped_by_an_innocen
     conninfo = connection.info.dsn
     some_items(connection, 3)
     later = (Items, WiderOwners, Categories)
-    migrate(conninfo, schema_file() + compile_projections(later), lambda opened: register(opened, later))
+    migrate(conninfo, schema_of(later), lambda opened: register(opened, later))
     append(connection, None, [SPADE])
     asyncio.run(catch_up_all(conninfo))
     states = (
@@ -461,7 +460,7 @@ def test_a_changed_rollup_waits_for_its_rebuild_and_is_not_stopped_by_an_innocen
 def test_a_rollup_that_was_changed_back_before_anybody_rebuilt_it_goes_on(connection: psycopg.Connection) -> None:
     conninfo, later = connection.info.dsn, (Items, WiderOwners, Categories)
     some_items(connection, 3)
-    migrate(conninfo, schema_file() + compile_projections(later), lambda opened: register(opened, later))
+    migrate(conninfo, schema_of(later), lambda opened: register(opened, later))
     append(connection, None, [SPADE])
     migrate(conninfo, schema_sql() + "\n", lambda opened: register(opened, PROJECTIONS))
     asyncio.run(catch_up_all(conninfo))

@@ -17,9 +17,9 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.events import ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Status
-from app.generations import AnyReadModel
 from app.main import PROJECTIONS
 from app.projector import Projector, catch_up
+from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup
 from app.settled import settle
 from app.tasks import end

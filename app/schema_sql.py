@@ -1,0 +1,36 @@
+"""All the SQL that `catalog migrate` installs: the event store, then what the read models are compiled to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.analyst_sql import analyst_views
+from app.document_sql import compile_inline, project_functions
+from app.fold_sql import fold_function
+from app.projection import Projection
+from app.rebuild_sql import AnyReadModel, rebuild_steps
+from app.rollup import Rollup
+from app.rollup_sql import compile_rollup
+
+
+def schema_of(read_models: Sequence[AnyReadModel]) -> str:
+    return f"{schema_file()}\n{compile_read_models(read_models)}"
+
+
+def schema_file() -> str:
+    """The text of schema.sql: beside the package in a wheel, one folder up in a checkout."""
+    here = Path(__file__).parent
+    packaged = here / "schema.sql"
+    return (packaged if packaged.exists() else here.parent / "schema.sql").read_text(encoding="utf-8")
+
+
+def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
+    """What of the read models' rules becomes SQL: their folds, tables, functions, views for analysts, of which those
+    without a name of their own are about the first projection, and the steps of a rebuild. At last who may do what."""
+    names = [each.name for each in read_models]
+    assert len(set(names)) == len(names), f"two projections of one name: {names}"
+    rollups = [each for each in read_models if issubclass(each, Rollup)]
+    compiled = [each for each in read_models if issubclass(each, Projection) and each.compiles()]
+    inline = [projection for projection in compiled if projection.lifecycle == "inline"]
+    parts = [*map(fold_function, compiled), *map(compile_inline, inline), *map(compile_rollup, rollups)]
+    parts += [project_functions(inline), analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]
+    return "\n".join([*parts, "select catalog.grant_rights();\n"])
