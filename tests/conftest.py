@@ -6,6 +6,7 @@ time zone than ours, so that an instant converted by accident is seen.
 
 import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -125,6 +126,11 @@ def free_port() -> int:
         return port
 
 
+def inherited() -> dict[str, str]:
+    """Our environment without what is meant for a service of another's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
+
+
 @contextmanager
 def running_service(
     environment: dict[str, str], program: tuple[str, ...] = ("-m", "app.cli")
@@ -133,14 +139,51 @@ def running_service(
     port = free_port()
     command = [sys.executable, *program, "serve", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
-    with subprocess.Popen(command, env={**inherited, **environment}) as process:
+    with subprocess.Popen(command, env={**inherited(), **environment}) as process:
         try:
             wait_until_healthy(url, process)
             yield url, process
         finally:
             process.terminate()
             process.wait(timeout=STARTS_WITHIN_SECONDS)
+
+
+class Restartable:
+    """A service that can be stopped and started again at the same address, and a client of it; `with` it."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))
+        }
+        self._environment = {**inherited, **environment}
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.client = httpx.Client(base_url=f"{self.url}/api/v2", timeout=30)
+
+    def ensure_running(self) -> None:
+        if self._process is None:
+            command = [sys.executable, "-m", "app.cli", "serve", "--port", str(self._port)]
+            self._process = subprocess.Popen(command, env=self._environment)
+            wait_until_healthy(self.url, self._process)
+
+    def end(self, told: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(told)
+            self._process.wait(timeout=STARTS_WITHIN_SECONDS)
+            self._process = None
+
+    def restart(self, told: signal.Signals) -> None:
+        self.end(told)
+        self.ensure_running()
+
+    def __enter__(self) -> "Restartable":
+        self.ensure_running()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.end()
 
 
 def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
