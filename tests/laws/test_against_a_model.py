@@ -52,8 +52,11 @@ some_fields = st.fixed_dictionaries(
     },
 )
 reasons = st.none() | st.just("why not")
-whens = st.none() | st.tuples(st.integers(0, 40), st.sampled_from((0, -1, 1)))
-"""Now; or the instant of one of the events so far, or a microsecond beside it."""
+versions = st.integers(0, 5)
+"""Of those that an item has, backwards from the last; and sometimes the one after that, which it has not."""
+instants = st.tuples(st.integers(0, 40), st.sampled_from((0, -1, 1)))
+"""Of the events so far, backwards from the last, or a microsecond beside it."""
+whens = st.none() | instants
 
 
 class Sending(Struct, frozen=True):
@@ -64,8 +67,10 @@ class Sending(Struct, frozen=True):
     has_key: bool
 
 
-conditions = st.none() | st.tuples(st.sampled_from(("If-Match", "expected_version")), st.sampled_from((0, -1, 1)))
-sendings = st.builds(Sending, user=st.sampled_from(("ann", "eve")), condition=conditions, has_key=st.booleans())
+conditions = st.tuples(st.sampled_from(("If-Match", "expected_version")), st.sampled_from((0, -1, 1)))
+sendings = st.builds(
+    Sending, user=st.sampled_from(("ann", "eve")), condition=st.none() | st.none() | conditions, has_key=st.booleans()
+)
 STALE = {"If-Match": 412, "expected_version": 409}
 
 
@@ -102,16 +107,22 @@ class Catalog(RuleBasedStateMachine):
         if when is None:
             return None
         recorded = sorted(each.recorded_at for versions in self.model.items.values() for each in versions)
-        return recorded[when[0] % len(recorded)] + timedelta(microseconds=when[1])
+        return recorded[-1 - when[0] % len(recorded)] + timedelta(microseconds=when[1])
 
     def picked(self, which: int) -> int:
         return self.ids[which % len(self.ids)]
+
+    def some_version(self, item_id: int, back: int) -> int:
+        last = len(self.model.items[item_id])
+        return (last - 1 - back) % (last + 1) + 1
 
     @initialize(item=new_items)
     def begin(self, item: dict[str, Any]) -> None:
         """Others are there already, of earlier examples."""
         self.others = self.get("/stats").json()
         self.create(item, Sending("ann", None, False))
+        stale = Sending("ann", ("If-Match", 1), False)
+        self.command("PUT", NEVER_AN_ITEM, "", stale, lambda: self.model.updated(NEVER_AN_ITEM, {}), {})
 
     @rule(item=new_items, sending=sendings)
     def create(self, item: dict[str, Any], sending: Sending) -> None:
@@ -160,11 +171,12 @@ class Catalog(RuleBasedStateMachine):
         foretold = partial(self.model.deleted, item_id, reason)
         self.command("DELETE", item_id, "", sending, foretold, params={} if reason is None else {"reason": reason})
 
-    @rule(which=few, moment=st.integers(1, 6) | whens.filter(bool), sending=sendings)
+    @rule(which=few, moment=versions | instants, sending=sendings)
     def restore(self, which: int, moment: int | tuple[int, int], sending: Sending) -> None:
         item_id = self.picked(which)
         if isinstance(moment, int):
-            params, then = {"version": str(moment)}, lambda: self.model.version(item_id, moment)
+            version = self.some_version(item_id, moment)
+            params, then = {"version": str(version)}, lambda: self.model.version(item_id, version)
         else:
             at = self.instant(moment)
             params, then = {"as_of": str(at)}, lambda: self.model.as_of(item_id, at)
@@ -176,9 +188,14 @@ class Catalog(RuleBasedStateMachine):
         foretold = partial(self.model.restored, item_id, target)
         self.command("POST", item_id, "/restore", sending, foretold, params=params)
 
-    @rule(sending=sendings, method=st.sampled_from(("PUT", "DELETE")))
-    def change_what_never_was(self, sending: Sending, method: str) -> None:
-        self.command(method, NEVER_AN_ITEM, "", sending, lambda: self.model.updated(NEVER_AN_ITEM, {}), {})
+    @precondition(lambda self: self.deleted())
+    @rule(which=few, version=versions, sending=sendings)
+    def restore_what_is_deleted(self, which: int, version: int, sending: Sending) -> None:
+        item_id = self.deleted()[which % len(self.deleted())]
+        self.restore(self.ids.index(item_id), version, sending)
+
+    def deleted(self) -> list[int]:
+        return [item_id for item_id in self.ids if self.model.now(item_id)["deleted_at"]]
 
     def command(
         self,
@@ -333,19 +350,21 @@ class Catalog(RuleBasedStateMachine):
         while following := response.links.get("next"):
             response = self.api.get(following["url"])
             found += response.raise_for_status().json()
-        expected = self.model.listed(at, sort, asked, **given, **({} if status == "any" else {"status": status}))
+        of_status = {} if status == "any" else {"status": status}
+        expected = self.model.listed(at, sort, asked, **given, **of_status)
         assert found == expected
-
-    @rule(owner=owners, status=st.none() | statuses, when=whens)
-    def read_a_shelf(self, owner: str, status: str | None, when: tuple[int, int] | None) -> None:
-        at, name = self.instant(when), f"{owner} {self.mark}"
-        response = self.get(f"/items/owner/{name}", status=status, as_of=at)
-        assert response.raise_for_status().json() == self.model.listed(at, owner_id=name, status=status)
+        if owner is not None:
+            shelf = self.get(f"/items/owner/{given['owner_id']}", status=status, as_of=at)
+            assert shelf.raise_for_status().json() == self.model.listed(at, owner_id=given["owner_id"], **of_status)
 
     @rule(owner=owners, when=whens)
-    def read_an_owner(self, owner: str, when: tuple[int, int] | None) -> None:
+    def read_the_numbers(self, owner: str, when: tuple[int, int] | None) -> None:
+        at = self.instant(when)
+        self.read_an_owner(f"{owner} {self.mark}", at)
+        self.read_the_stats(at)
+
+    def read_an_owner(self, name: str, at: datetime | None) -> None:
         """In the background, so not before the last command."""
-        at, name = self.instant(when), f"{owner} {self.mark}"
         answer: Callable[[], httpx.Response] = partial(
             self.get, f"/owners/{name}", as_of=at, min_position=self.position
         )
@@ -355,9 +374,7 @@ class Catalog(RuleBasedStateMachine):
         except Refused as refused:
             assert_problem(response, refused.status)
 
-    @rule(when=whens)
-    def read_the_stats(self, when: tuple[int, int] | None) -> None:
-        at = self.instant(when)
+    def read_the_stats(self, at: datetime | None) -> None:
         stats = self.get("/stats", as_of=at).raise_for_status().json()
         items = self.model.all(at)
         by_status = Counter(item["status"] for item in items)
@@ -368,11 +385,6 @@ class Catalog(RuleBasedStateMachine):
         for name in ("total_items", "active_items", "swapped_items", "archived_items"):
             assert stats[name] - self.others[name] == expected.get(name, 0)
 
-    @rule(which=few, version=st.integers(1, 6))
-    def read_a_version(self, which: int, version: int) -> None:
-        item_id = self.picked(which)
-        self.check_version(item_id, version)
-
     def check_version(self, item_id: int, version: int) -> None:
         response = self.get(f"/items/{item_id}/versions/{version}")
         try:
@@ -380,10 +392,14 @@ class Catalog(RuleBasedStateMachine):
         except Refused as refused:
             assert_problem(response, refused.status)
 
-    @rule(which=few, first=st.integers(1, 4) | whens.filter(bool), second=st.integers(1, 4) | whens)
+    @rule(which=few, first=versions | instants, second=versions | whens)
     def read_a_difference(self, which: int, first: int | tuple[int, int], second: int | tuple[int, int] | None) -> None:
+        """Between two moments; and the versions that are named."""
         item_id = self.picked(which)
-        moments = [each if isinstance(each, int | None) else self.instant(each) for each in (first, second)]
+        moments = [
+            self.some_version(item_id, each) if isinstance(each, int) else self.instant(each)
+            for each in (first, second)
+        ]
         response = self.get(f"/items/{item_id}/diff", **dict(zip(("from", "to"), moments, strict=True)))
         try:
             before, after = (self.at(item_id, moment) for moment in moments)
@@ -391,6 +407,9 @@ class Catalog(RuleBasedStateMachine):
             assert_problem(response, refused.status)
         else:
             assert response.raise_for_status().json() == difference(before, after)
+        for version in moments:
+            if isinstance(version, int):
+                self.check_version(item_id, version)
 
     def at(self, item_id: int, moment: int | datetime | None) -> Document:
         """The item then; nothing before it was created."""
@@ -408,7 +427,7 @@ class Catalog(RuleBasedStateMachine):
         self.service.restart(told)
 
     @rule(name=st.sampled_from(PROJECTIONS))
-    def rebuild(self, name: str) -> None:
+    def rebuild_and_verify(self, name: str) -> None:
         before = self.get(f"/projections/{name}").json()["last_rebuild"]
         assert self.api.post(f"/projections/{name}/rebuild").status_code == 202
 
@@ -417,6 +436,7 @@ class Catalog(RuleBasedStateMachine):
             return state["last_rebuild"] if state["last_rebuild"] != before and not state["rebuild"] else None
 
         assert until(ended, "the rebuild did not end")["error"] is None
+        assert self.api.post(f"/projections/{name}/verify").raise_for_status().json()["differing"] == []
 
     @rule(which=few)
     def rebuild_an_item(self, which: int) -> None:
@@ -424,10 +444,6 @@ class Catalog(RuleBasedStateMachine):
         answer = self.api.post(f"/items/{item_id}/rebuild").raise_for_status().json()
         assert answer["changed"] is False
         assert answer["item"] == self.model.now(item_id)
-
-    @rule(name=st.sampled_from(PROJECTIONS))
-    def verify(self, name: str) -> None:
-        assert self.api.post(f"/projections/{name}/verify").raise_for_status().json()["differing"] == []
 
     def teardown(self) -> None:
         """Whatever happened since, every version there ever was is as it was."""
@@ -446,7 +462,7 @@ SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 
 def test_the_service_answers_as_the_model_says(restartable: Restartable) -> None:
-    few_examples = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=SLOW)
+    few_examples = settings(max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=SLOW)
     run_state_machine_as_test(partial(Catalog, restartable), settings=few_examples)
 
 
