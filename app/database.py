@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from math import ceil
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.abc import PQGen
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
@@ -58,7 +58,7 @@ select set_config('timezone', 'UTC', false),
 class Database:
     """A pool of connections. Use `async with database.connection() as connection`."""
 
-    def __init__(self, conninfo: str, settings: Settings) -> None:
+    def __init__(self, conninfo: str, settings: Settings, cursor_factory: type[AsyncCursor[Any]] = AsyncCursor) -> None:
         self._settings = settings
         self.pool = AsyncConnectionPool(
             conninfo,
@@ -66,7 +66,12 @@ class Database:
             max_size=settings.catalog_pool_size,
             timeout=settings.catalog_pool_timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
-            kwargs={"autocommit": True, "application_name": "catalog", "client_encoding": "utf8"},
+            kwargs={
+                "autocommit": True,
+                "application_name": "catalog",
+                "client_encoding": "utf8",
+                "cursor_factory": cursor_factory,
+            },
             configure=self._configure,
             open=False,
         )

@@ -125,13 +125,18 @@ class Model:
 def changes_by(fact: Fact, at: str) -> dict[str, Any]:
     """The fields that an event leaves changed, besides version and updated_at."""
     kind, data = fact
-    return {
-        "item_created": lambda: data,
-        "item_updated": lambda: data["changes"],
-        "item_status_changed": lambda: {"status": data["new_status"]},
-        "item_deleted": lambda: {"status": "archived", "deleted_at": at},
-        "item_restored": lambda: {"status": data["status"], "deleted_at": None},
-    }[kind]()
+    match kind:
+        case "item_created":
+            return data
+        case "item_updated":
+            return dict(data["changes"])
+        case "item_status_changed":
+            return {"status": data["new_status"]}
+        case "item_deleted":
+            return {"status": "archived", "deleted_at": at}
+        case _:
+            assert kind == "item_restored"
+            return {"status": data["status"], "deleted_at": None}
 
 
 def edits(item: Document, fields: Mapping[str, Any]) -> list[Fact]:
