@@ -211,15 +211,17 @@ def test_without_the_extra_a_service_that_is_not_to_trace_serves(conninfo: str) 
 
 
 def test_nothing_of_it_is_imported_unless_asked_for() -> None:
-    """Litestar looks for a plugin's instrumentation by itself, which the extra does not bring."""
+    """Litestar by itself looks for a plugin of its own, and for the names of attributes; that is not ours to say."""
     program = (
         "import sys; sys.modules['opentelemetry.instrumentation'] = None;"
         "import app.cli; from app.main import create_app; from app.settings import Settings;"
         "create_app('host=nowhere', Settings());"
-        "print([name for name in sys.modules if name.startswith('opentelemetry.')])"
+        "print(*sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", program], env={}, capture_output=True, text=True, check=True)
-    assert ran.stdout == "['opentelemetry.instrumentation']\n"
+    imported = set(ran.stdout.split())
+    assert "app.tracing" in imported
+    assert not imported & {"app.spans", *(f"opentelemetry.{part}" for part in ("sdk", "trace", "exporter", "context"))}
 
 
 @pytest.mark.parametrize(

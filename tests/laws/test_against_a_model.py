@@ -98,10 +98,8 @@ class Catalog(RuleBasedStateMachine):
 
     def marked(self, given: dict[str, Any]) -> dict[str, Any]:
         """The same words as this example's own."""
-        marks = {
-            name: f"{given[name]} {self.mark}" for name in ("owner_id", "category", "description") if name in given
-        }
-        return {**given, **marks}
+        marked = [name for name in ("owner_id", "category", "description") if given.get(name) is not None]
+        return given | {name: f"{given[name]} {self.mark}" for name in marked}
 
     def instant(self, when: tuple[int, int] | None) -> datetime | None:
         if when is None:
@@ -174,16 +172,11 @@ class Catalog(RuleBasedStateMachine):
     @rule(which=few, moment=versions | instants, sending=sendings)
     def restore(self, which: int, moment: int | tuple[int, int], sending: Sending) -> None:
         item_id = self.picked(which)
-        if isinstance(moment, int):
-            version = self.some_version(item_id, moment)
-            params, then = {"version": str(version)}, lambda: self.model.version(item_id, version)
-        else:
-            at = self.instant(moment)
-            params, then = {"as_of": str(at)}, lambda: self.model.as_of(item_id, at)
-        try:
-            target = then()
-        except Refused as refused:
-            assert_problem(self.send("POST", f"/items/{item_id}/restore", sending, params=params), refused.status)
+        then = self.some_version(item_id, moment) if isinstance(moment, int) else self.instant(moment)
+        params = {"version" if isinstance(then, int) else "as_of": str(then)}
+        target = self.at(item_id, then)
+        if target is None:
+            assert_problem(self.send("POST", f"/items/{item_id}/restore", sending, params=params), 404)
             return
         foretold = partial(self.model.restored, item_id, target)
         self.command("POST", item_id, "/restore", sending, foretold, params=params)
@@ -401,24 +394,23 @@ class Catalog(RuleBasedStateMachine):
             for each in (first, second)
         ]
         response = self.get(f"/items/{item_id}/diff", **dict(zip(("from", "to"), moments, strict=True)))
-        try:
-            before, after = (self.at(item_id, moment) for moment in moments)
-        except Refused as refused:
-            assert_problem(response, refused.status)
+        before, after = (self.at(item_id, moment) for moment in moments)
+        if any(isinstance(moment, int) and self.at(item_id, moment) is None for moment in moments):
+            assert_problem(response, 404)
         else:
-            assert response.raise_for_status().json() == difference(before, after)
+            assert response.raise_for_status().json() == difference(before or {}, after or {})
         for version in moments:
             if isinstance(version, int):
                 self.check_version(item_id, version)
 
-    def at(self, item_id: int, moment: int | datetime | None) -> Document:
-        """The item then; nothing before it was created."""
-        if isinstance(moment, int):
-            return self.model.version(item_id, moment)
+    def at(self, item_id: int, moment: int | datetime | None) -> Document | None:
+        """The item then; None before it was created, and for a version that it has not."""
         try:
+            if isinstance(moment, int):
+                return self.model.version(item_id, moment)
             return self.model.as_of(item_id, moment)
         except Refused:
-            return {}
+            return None
 
     @precondition(lambda self: self.restarts < 1)
     @rule(told=st.sampled_from((signal.SIGTERM, signal.SIGKILL)))
