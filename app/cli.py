@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -22,6 +23,8 @@ from app.postgres import embedded_binaries
 from app.settings import Settings, read_settings
 from app.tokens import check_authentication
 
+logger = logging.getLogger("catalog")
+
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="swappo-catalog")
@@ -37,23 +40,30 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
 def serve(host: str | None, port: int | None) -> None:
     """Serve the API, migrating an embedded database first."""
-    settings = read_settings()
-    check_authentication(settings)
-    if settings.catalog_log == "json":
+    if os.environ.get("CATALOG_LOG") == "json":
         log_as_json()
+    settings = read_settings()
+    logger.info("starting, version %s", version("swappo-catalog"))
+    check_authentication(settings)
     exit_when_told()
+    try:
+        _serve(settings, host, port)
+    finally:
+        logger.info("stopped")
+
+
+def _serve(settings: Settings, host: str | None, port: int | None) -> None:
     with database_in_use(settings, supervised=True) as conninfo:
         if settings.catalog_env == "production":
             check_durable(conninfo)
         if settings.database_url:
             check_schema(conninfo, schema_sql())
-        else:
-            install(conninfo)
+        elif install(conninfo):
+            logger.info("the schema has been installed")
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
-        if settings.catalog_log == "json":
-            logging.getLogger("catalog").info("serving on %s", address)
-        else:
+        logger.info("serving on %s", address)
+        if settings.catalog_log == "text":
             console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)

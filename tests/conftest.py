@@ -186,7 +186,7 @@ class Restartable:
         self.end()
 
 
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_healthy(url: str, process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
     """By one client, without certificates: to read those takes longer than a start."""
     deadline = time.monotonic() + STARTS_WITHIN_SECONDS
     with httpx.Client(verify=False, timeout=5) as client:

@@ -155,6 +155,11 @@ class Catalog(RuleBasedStateMachine):
         body, item_id = self.marked(changes), self.picked(which)
         self.command("PUT", item_id, "", sending, lambda: self.model.updated(item_id, body), body)
 
+    @rule(which=few)
+    def rename(self, which: int) -> None:
+        """So that items have many versions, no two of them alike."""
+        self.update(which, {"name": f"name {len(self.model.items[self.picked(which)])}"}, Sending("ann", None, False))
+
     @rule(which=few, status=statuses, reason=reasons, in_body=st.booleans(), sending=sendings)
     def change_status(self, which: int, status: str, reason: str | None, in_body: bool, sending: Sending) -> None:
         item_id = self.picked(which)
