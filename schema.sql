@@ -958,7 +958,7 @@ begin
             and provolatile <> 'v'
             and not prosecdef
     loop
-        execute format('grant execute on routine %s to catalog_reader', v_function.name);
+        execute format('grant execute on routine %s to public', v_function.name);
     end loop;
     if not pg_has_role('catalog_service', 'pg_read_all_stats', 'usage') then
         begin

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -40,18 +41,25 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
 def serve(host: str | None, port: int | None) -> None:
     """Serve the API, migrating an embedded database first."""
-    settings = read_settings()
-    check_authentication(settings)
-    if settings.catalog_log == "json":
+    if os.environ.get("CATALOG_LOG") == "json":
         log_as_json()
+    settings = read_settings()
+    logger.info("starting, version %s", version("swappo-catalog"))
+    check_authentication(settings)
     exit_when_told()
+    try:
+        _serve(settings, host, port)
+    finally:
+        logger.info("stopped")
+
+
+def _serve(settings: Settings, host: str | None, port: int | None) -> None:
     with database_in_use(settings, supervised=True) as database:
         conninfo = _made_ready(database, settings)
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
-        if settings.catalog_log == "json":
-            logger.info("serving on %s", address)
-        else:
+        logger.info("serving on %s", address)
+        if settings.catalog_log == "text":
             console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
@@ -62,7 +70,8 @@ def _made_ready(conninfo: str, settings: Settings) -> str:
     if settings.catalog_env == "production":
         check_durable(conninfo)
     if not settings.database_url:
-        install(conninfo)
+        if install(conninfo):
+            logger.info("the schema has been installed")
         return as_service(conninfo)
     check_schema(conninfo, schema_sql())
     if settings.catalog_env == "production" and may_change_events(conninfo):

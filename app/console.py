@@ -1,6 +1,7 @@
 """What all console commands share: which database they use, how they speak, and how they end when told to."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Coroutine, Iterator
@@ -14,11 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from app.errors import CatalogError, SetupError
+from app.logs import is_json
 from app.postgres import EmbeddedPostgres, holds_cluster
 from app.settings import Settings
 
 T = TypeVar("T")
 
+logger = logging.getLogger("catalog")
 console = Console(stderr=True, highlight=False)
 """Words for people; answers go to stdout."""
 
@@ -41,6 +44,9 @@ class Group(click.Group):
 
 
 def complain(sentence: str) -> None:
+    if is_json():
+        logger.error(sentence)
+        return
     console.print(f"[bold red]catalog:[/] {escape(sentence)}", soft_wrap=True)
 
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from math import ceil
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
@@ -57,7 +57,7 @@ select set_config('timezone', 'UTC', false),
 class Database:
     """A pool of connections. Use `async with database.connection() as connection`."""
 
-    def __init__(self, conninfo: str, settings: Settings) -> None:
+    def __init__(self, conninfo: str, settings: Settings, cursor_factory: type[AsyncCursor[Any]] = AsyncCursor) -> None:
         self._settings = settings
         self.pool = AsyncConnectionPool(
             conninfo,
@@ -65,7 +65,12 @@ class Database:
             max_size=settings.catalog_pool_size,
             timeout=settings.catalog_pool_timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
-            kwargs={"autocommit": True, "application_name": "catalog", "client_encoding": "utf8"},
+            kwargs={
+                "autocommit": True,
+                "application_name": "catalog",
+                "client_encoding": "utf8",
+                "cursor_factory": cursor_factory,
+            },
             configure=self._configure,
             open=False,
         )

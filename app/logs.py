@@ -5,8 +5,10 @@ A database's message is cut to its first line: what follows may quote rows.
 
 import logging
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -41,8 +43,24 @@ def _described(error: BaseException) -> dict[str, Any]:
 
 
 def log_as_json() -> None:
-    """All loggers of this process write JSON lines to stderr, a line for each request among them."""
+    """All loggers of this process write JSON lines to stderr, a line for each request among them; and so do warnings
+    of Python and what nobody has caught, in any thread."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("catalog").setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda caught: _log_uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)
+    sys.unraisablehook = lambda caught: _log_uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, _: TracebackType | None) -> None:
+    if issubclass(kind, SystemExit):
+        return
+    logging.getLogger("catalog").critical("nobody caught this", exc_info=error or kind())
+
+
+def is_json() -> bool:
+    """Whether this process was told to write JSON lines."""
+    return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)

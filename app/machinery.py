@@ -120,6 +120,7 @@ class Machinery:
             error = Unavailable(f"The rebuild of {name} failed: {str(failed).strip()}")
         if error is None:
             self._replayed("rebuild", done.seconds)
+            logger.info("a rebuild of %s ended after %.1f s", name, done.seconds)
         elif begun.is_set():
             logger.error("a rebuild of %s failed: %s", name, error.detail)
         return error

@@ -44,6 +44,7 @@ from app.schema_sql import schema_of
 from app.settings import Settings
 from app.tasks import end
 from app.tokens import Authenticator
+from app.tracing import start_tracing
 from projections.categories import Categories
 from projections.items import Item as StoredItem
 from projections.items import Items
@@ -71,7 +72,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
 
     Whoever sets `stopping` ends the open event streams; a server that waits for its connections must, before it does.
     """
-    database = Database(conninfo, settings)
+    tracing = start_tracing()
+    database = Database(conninfo, settings, tracing.cursor) if tracing else Database(conninfo, settings)
     feed = Feed(database, stopping or asyncio.Event())
     metrics = Metrics(get_args(Event), followers=lambda: feed.listeners)
     release = checksum(schema_sql())
@@ -92,6 +94,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if tracing:
+                await stack.enter_async_context(tracing)
             await stack.enter_async_context(database)
             await stack.enter_async_context(running(feed.run()))
             if authenticator and authenticator.public_keys:
@@ -133,7 +137,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    return answering_head(knowing_requests(metrics.measuring(app)))
+    known = knowing_requests(metrics.measuring(app))
+    return answering_head(tracing.requests(known) if tracing else known)
 
 
 @asynccontextmanager

@@ -64,7 +64,7 @@ def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], 
         connection.execute(MIGRATION_SESSION)
         _check_encoding(connection)
         installed = installed_checksum(connection)
-        if installed == checksum(sql):
+        if installed == checksum(sql) and _has_walls(connection):
             return False
         pending = _pending(connection)
         for migration in pending if installed else []:
@@ -74,6 +74,19 @@ def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], 
         then(connection)
         connection.execute("insert into catalog.installed (checksum) values (%s)", (checksum(sql),))
         return True
+
+
+def _has_walls(connection: psycopg.Connection) -> bool:
+    """Whether the roles have their rights: a dump that was restored without privileges has none."""
+    return connection.execute(HAS_WALLS).fetchone() == (True,)
+
+
+HAS_WALLS = """
+select exists (
+    select from pg_roles
+    where rolname = 'catalog_service'
+        and has_schema_privilege(oid, 'catalog', 'usage'))
+"""
 
 
 def _pending(connection: psycopg.Connection) -> list[Migration]:

@@ -6,6 +6,7 @@ time zone than ours, so that an instant converted by accident is seen.
 
 import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -126,18 +127,26 @@ def free_port() -> int:
         return port
 
 
+def inherited() -> dict[str, str]:
+    """Our environment without what is meant for a service of another's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
+
+
+def with_a_services_rights(environment: dict[str, str]) -> dict[str, str]:
+    """The same, with a database given as the service is to use it."""
+    url = environment.get("DATABASE_URL")
+    return {**environment, "DATABASE_URL": as_service(url)} if url else environment
+
+
 @contextmanager
 def running_service(
     environment: dict[str, str], program: tuple[str, ...] = ("-m", "app.cli")
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """`catalog serve` in a process of its own, with a service's rights: its address, and the process, which ends."""
+    """`catalog serve` in a process of its own: its address, and the process, which is ended at the end."""
     port = free_port()
     command = [sys.executable, *program, "serve", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
-    if "DATABASE_URL" in environment:
-        environment = {**environment, "DATABASE_URL": as_service(environment["DATABASE_URL"])}
-    with subprocess.Popen(command, env={**inherited, **environment}) as process:
+    with subprocess.Popen(command, env={**inherited(), **with_a_services_rights(environment)}) as process:
         try:
             wait_until_healthy(url, process)
             yield url, process
@@ -146,15 +155,52 @@ def running_service(
             process.wait(timeout=STARTS_WITHIN_SECONDS)
 
 
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+class Restartable:
+    """A service that can be stopped and started again at the same address, and a client of it; `with` it."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = {**inherited(), **with_a_services_rights(environment)}
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.client = httpx.Client(base_url=f"{self.url}/api/v2", timeout=30)
+
+    def ensure_running(self) -> None:
+        if self._process is None:
+            command = [sys.executable, "-m", "app.cli", "serve", "--port", str(self._port)]
+            self._process = subprocess.Popen(command, env=self._environment)
+            wait_until_healthy(self.url, self._process)
+
+    def end(self, told: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(told)
+            self._process.wait(timeout=STARTS_WITHIN_SECONDS)
+            self._process = None
+
+    def restart(self, told: signal.Signals) -> None:
+        self.end(told)
+        self.ensure_running()
+
+    def __enter__(self) -> "Restartable":
+        self.ensure_running()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.end()
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    """By one client, without certificates: to read those takes longer than a start."""
     deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the service ended while starting; its last words are above"
-        try:
-            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
+    with httpx.Client(verify=False, timeout=5) as client:
+        while time.monotonic() < deadline:
+            assert process.poll() is None, "the service ended while starting; its last words are above"
+            try:
+                if client.get(f"{url}/health").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.02)
     raise AssertionError("the service did not become healthy")
 
 

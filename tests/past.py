@@ -36,7 +36,7 @@ begin
         from pg_class
         where relnamespace = 'catalog'::regnamespace
             and relkind in ('r', 'p')
-            and relname not in ('settled', 'projections', 'installed')
+            and relname not in ('settled', 'projections', 'rebuild_steps', 'installed', 'migrations')
     );
     alter table catalog.events enable always trigger events_are_for_ever;
 end

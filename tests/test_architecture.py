@@ -11,8 +11,8 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts", "app.logs"},
-    {"app.settings", "app.events", "app.postgres_folder", "app.actors", "app.once"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans"},
+    {"app.settings", "app.events", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
     {"app.index_checks"},

@@ -1,10 +1,13 @@
 """Logs for machines: a JSON object a line, by which request, route and actor are found, and nothing that is private."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +17,7 @@ import pytest
 
 from app.postgres import EmbeddedPostgres
 from tests.conftest import database_like, free_port, wait_until_healthy
+from tests.http.streams import until
 from tests.items import an_item
 
 SECRET = "the-secret-of-the-log-tests-of-32-bytes"
@@ -57,7 +61,7 @@ def logged(server: EmbeddedPostgres, template: str) -> Iterator[Logged]:
         command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
         with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
             try:
-                wait_until_healthy(f"http://127.0.0.1:{port}", process)  # type: ignore[arg-type]
+                wait_until_healthy(f"http://127.0.0.1:{port}", process)
                 yield Logged(f"http://127.0.0.1:{port}", process, conninfo)
             finally:
                 process.terminate()
@@ -122,3 +126,80 @@ def test_what_clients_get_wrong_is_logged_by_its_status_and_not_as_an_error(logg
     lines = logged.lines()
     assert about(lines, "asked-3")["status"] == 404
     assert {line["level"] for line in lines} == {"info"}
+
+
+def written_by(environment: dict[str, str], *program: str) -> tuple[int, list[dict[str, Any]]]:
+    """How a service ended that could not start, and all that it wrote, on either stream."""
+    command = [sys.executable, *(program or ("-m", "app.cli")), "serve", "--port", "0"]
+    ran = subprocess.run(
+        command,
+        env={"CATALOG_LOG": "json", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return ran.returncode, [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def test_every_line_from_the_start_to_the_stop_is_an_object(tmp_path: Path) -> None:
+    """With a database of its own: it is installed, rebuilt, and stopped with the service."""
+    port = free_port()
+    environment = {"CATALOG_LOG": "json", "CATALOG_DATA_DIR": str(tmp_path / "data"), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        try:
+            wait_until_healthy(f"http://127.0.0.1:{port}", process)
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v2", timeout=30) as client:
+                assert client.post("/projections/owners/rebuild").status_code == 202
+                until(lambda: client.get("/projections/owners").json()["last_rebuild"], "the rebuild did not end")
+            with socket.create_connection(("127.0.0.1", port)) as odd:
+                odd.sendall(b"no HTTP at all\r\n\r\n")
+                assert b"400" in odd.recv(1000)
+        finally:
+            process.terminate()
+        written, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    lines = [json.loads(line) for line in written.splitlines()]
+    said = [line["message"] for line in lines if line["logger"] != "catalog.access"]
+    assert said[0].startswith("starting, version ")
+    assert said[1:3] == ["the schema has been installed", f"serving on http://127.0.0.1:{port}"]
+    assert any(message.startswith("a rebuild of owners ended") for message in said)
+    assert ("uvicorn.error", "Invalid HTTP request received.") in [(line["logger"], line["message"]) for line in lines]
+    assert said[-1] == "stopped"
+    assert {"time", "level", "logger", "message"} <= set.intersection(*(set(line) for line in lines))
+
+
+def test_a_start_that_fails_says_so_in_an_object() -> None:
+    status, lines = written_by({"DATABASE_URL": "host=127.0.0.1 port=9 dbname=nowhere"})
+    assert status == 1
+    refused = [line["message"] for line in lines if line["level"] == "error"]
+    assert [message.partition(":")[0] for message in refused] == ["the database cannot be reached"]
+
+
+def test_a_setting_that_cannot_be_used_is_refused_in_an_object() -> None:
+    status, lines = written_by({"CATALOG_POOL_SIZE": "many"})
+    assert status == 1
+    assert [(line["level"], line["message"].partition("=")[0]) for line in lines] == [("error", "CATALOG_POOL_SIZE")]
+
+
+def test_what_nobody_caught_and_what_python_warns_of_are_objects_too() -> None:
+    program = """if True:
+        import threading, warnings
+        import app.cli
+        def broken(*_):
+            warnings.warn("this will go away", DeprecationWarning, stacklevel=1)
+            thread = threading.Thread(target=lambda: 1 / 0)
+            thread.start()
+            thread.join()
+            raise RuntimeError("a mistake of ours")
+        app.cli.check_authentication = broken
+        app.cli.main()
+    """
+    status, lines = written_by({"PYTHONWARNINGS": "always::DeprecationWarning:__main__"}, "-c", program)
+    assert status == 1
+    caught = [line["exception"]["type"] for line in lines if "exception" in line]
+    assert caught == ["ZeroDivisionError", "RuntimeError"]
+    assert any(line["logger"] == "py.warnings" and "this will go away" in line["message"] for line in lines)

@@ -16,8 +16,11 @@ ADMIN_TOKEN = "an-admin-token-of-thirty-two-bytes-or-more"
 ENOUGH_CASES = 2_000
 ENDLESS = "/api/v2/events/stream"
 EXAMPLES_PER_OPERATION = 40
-NOT_SAID_IN_OPENAPI = "positive_data_acceptance"
-"""Instants, places and cursors are texts of many forms; what is none is refused, which a JSON schema cannot tell."""
+NOT_SO_HERE = "positive_data_acceptance,use_after_free"
+"""Instants, places and cursors are texts of many forms; what is none is refused, which a JSON schema cannot tell. And
+a deleted item stays readable, by contract."""
+HARD_TO_MAKE_UP = "filter_too_much"
+"""Of random bytes few are lines of JSON: a complaint about the requests, not about the answers."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,8 @@ def test_thousands_of_requests_find_no_server_error_and_no_answer_that_is_not_de
     report = tmp_path / "report.json"
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{guarded}/schema/openapi.json"]
     command += ["--header", f"Authorization: Bearer {ADMIN_TOKEN}", "--exclude-path", ENDLESS]
-    command += ["--exclude-checks", NOT_SAID_IN_OPENAPI, "--max-examples", str(EXAMPLES_PER_OPERATION)]
+    command += ["--exclude-checks", NOT_SO_HERE, "--max-examples", str(EXAMPLES_PER_OPERATION)]
+    command += ["--suppress-health-check", HARD_TO_MAKE_UP]
     command += ["--generation-database", "none", "--continue-on-failure", "--no-color"]
     command += ["--report", "json", "--report-json-path", str(report)]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=540, check=False)
