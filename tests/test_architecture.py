@@ -11,7 +11,7 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts", "app.logs"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.pooled"},
     {"app.settings", "app.events", "app.postgres_folder", "app.actors", "app.once"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
