@@ -13,6 +13,7 @@ from app.console import Group, console, database_in_use, exit_when_told
 from app.database import check_durable, check_schema
 from app.demo import run_demo
 from app.document_sql import compile_projections
+from app.errors import SetupError
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
 from app.logs import log_as_json
@@ -39,6 +40,8 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve the API, migrating an embedded database first."""
     settings = read_settings()
     check_authentication(settings)
+    if settings.database_replica_url and not settings.database_url:
+        raise SetupError("DATABASE_REPLICA_URL is of no use without DATABASE_URL: it is a replica of that server")
     if settings.catalog_log == "json":
         log_as_json()
     exit_when_told()

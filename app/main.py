@@ -40,6 +40,8 @@ from app.item import Command, Item, decide
 from app.machinery import Machinery
 from app.metrics import Metrics
 from app.projector import Projector, register
+from app.reads import Reads
+from app.replica import Replica
 from app.settings import Settings
 from app.tasks import end
 from app.tokens import Authenticator
@@ -72,7 +74,9 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     """
     database = Database(conninfo, settings)
     feed = Feed(database, stopping or asyncio.Event())
-    metrics = Metrics(get_args(Event), followers=lambda: feed.listeners)
+    replica = Replica(settings.database_replica_url, settings, database) if settings.database_replica_url else None
+    metrics = Metrics(get_args(Event), followers=lambda: feed.listeners, replica=replica)
+    reads = Reads(database, replica, metrics.answered_by)
     release = checksum(schema_sql())
     projector = Projector(conninfo, PROJECTIONS, release)
     machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake, release)
@@ -92,6 +96,9 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(database)
+            if replica:
+                await stack.enter_async_context(replica)
+                await stack.enter_async_context(running(replica.run()))
             await stack.enter_async_context(running(feed.run()))
             if authenticator and authenticator.public_keys:
                 await stack.enter_async_context(running(authenticator.public_keys.run()))
@@ -114,9 +121,11 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         dependencies={
             "handler": _always(handler),
             "importer": _always(importer),
-            "documents": _always(Documents(database, Items, metrics.replayed)),
-            "owners": _always(RollupDocuments(database, Owners)),
-            "past": _always(Past(database)),
+            "documents": _always(Documents(reads, Items, metrics.replayed)),
+            "owners": _always(RollupDocuments(reads, Owners)),
+            "past": _always(Past(reads, database)),
+            "reads": _always(reads),
+            "replica": _always(replica),
             "database": _always(database),
             "feed": _always(feed),
             "machinery": _always(machinery),
@@ -132,7 +141,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    return answering_head(knowing_requests(metrics.measuring(app)))
+    return answering_head(knowing_requests(metrics.measuring(reads.answering(app))))
 
 
 @asynccontextmanager

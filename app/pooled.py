@@ -1,8 +1,8 @@
-"""The connections of a pool: no statement of a request waits for ever, and what no second server has is not acknowledged.
+"""The connections of a pool: no statement of a request waits for ever, and no unconfirmed commit is a success.
 
-With a synchronous replica a commit waits until that one has it. While it is lost the commit waits for ever: it is outside
-`statement_timeout`. Cancelled, it is there all the same, the server warns and reports success; a fail-over may lose it.
-So we cancel what takes too long and raise Unconfirmed where the server warned: the outcome is unknown.
+With a synchronous replica a commit waits until that one has it, and while it is lost for ever: `statement_timeout` has
+ended by then. Cancelled, it is there all the same: the server warns and reports success, and a fail-over may lose it.
+So we cancel what takes too long, and raise Unconfirmed where the server warned: the outcome is unknown.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A real primary and a streaming replica of it, from the binaries under test, each with a folder and socket of its own."""
+"""A real primary and a streaming replica of it, from the binaries under test, each in a folder of its own."""
 
 import os
 import signal

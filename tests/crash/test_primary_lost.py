@@ -1,4 +1,4 @@
-"""Two servers: when the first is lost, nothing that was acknowledged is; when the second is, nothing is acknowledged."""
+"""Two servers: without the first nothing acknowledged is lost, and without the second nothing is acknowledged."""
 
 from collections.abc import Iterator
 from pathlib import Path
