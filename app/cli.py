@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from app.backup_cli import backup_command, restore_command
 from app.console import Group, console, database_in_use, exit_when_told
 from app.database import check_durable, check_schema
 from app.demo import run_demo
@@ -109,7 +110,7 @@ def _psql(settings: Settings) -> str:
     return "psql" if settings.database_url and not own.exists() else str(own)
 
 
-for command in (import_command, *COMMANDS):
+for command in (import_command, backup_command, restore_command, *COMMANDS):
     main.add_command(command)
 
 

@@ -18,7 +18,7 @@ LEVELS = [
     {"app.index_checks"},
     {"app.projection"},
     {"app.fold_sql", "app.rollup"},
-    {"app.versions_sql", "app.table_sql", "app.database", "app.console"},
+    {"app.versions_sql", "app.table_sql", "app.database", "app.console", "app.backup"},
     {"app.document_tables"},
     {"app.rollup_sql", "app.view_sql"},
     {"app.analyst_sql"},
@@ -50,7 +50,7 @@ LEVELS = [
     {"app.operator_facts"},
     {"app.operator_tables"},
     {"app.operator_cli"},
-    {"app.import_cli"},
+    {"app.import_cli", "app.backup_cli"},
     {"app.cli"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
