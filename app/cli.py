@@ -10,9 +10,11 @@ from pathlib import Path
 
 import click
 
+from app.backup_cli import backup_command, restore_command
 from app.console import Group, console, database_in_use, exit_when_told
 from app.database import as_service
 from app.demo import run_demo
+from app.errors import SetupError
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
 from app.logs import log_as_json
@@ -46,6 +48,8 @@ def serve(host: str | None, port: int | None) -> None:
     settings = read_settings()
     logger.info("starting, version %s", version("swappo-catalog"))
     check_authentication(settings)
+    if settings.database_replica_url and not settings.database_url:
+        raise SetupError("DATABASE_REPLICA_URL is of no use without DATABASE_URL: it is a replica of that server")
     exit_when_told()
     try:
         _serve(settings, host, port)
@@ -126,7 +130,7 @@ def _psql(settings: Settings) -> str:
     return "psql" if settings.database_url and not own.exists() else str(own)
 
 
-for command in (import_command, *COMMANDS):
+for command in (import_command, backup_command, restore_command, *COMMANDS):
     main.add_command(command)
 
 

@@ -63,8 +63,10 @@ def database_in_use(settings: Settings, must_exist: bool = False, supervised: bo
     if settings.database_url:
         try:
             conninfo = make_conninfo(settings.database_url, client_encoding=UTF8)
-        except psycopg.ProgrammingError as error:
-            raise SetupError(f"the database cannot be reached: {first_line(error)}") from None
+        except psycopg.ProgrammingError:  # which repeats it, and a password may be in it
+            raise SetupError(
+                "the database cannot be reached: DATABASE_URL is neither a libpq URL nor a conninfo"
+            ) from None
         yield conninfo
         return
     for name in [name for name in os.environ if name.startswith("PG")]:

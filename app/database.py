@@ -22,6 +22,7 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from app.errors import Unavailable
+from app.pooled import PooledConnection, Unconfirmed
 from app.settings import Settings
 
 logger = logging.getLogger("catalog")
@@ -36,6 +37,8 @@ UNAVAILABLE = (
     PoolTimeout,
     TooManyRequests,
 )
+ENDED_BY_THE_SERVER_SECONDS = 1.0
+"""So much longer than the server's limit is ours, for a commit that it does not limit."""
 RECONNECT_SECONDS = 1.0
 """After so long without success the pool stops doubling its pauses; the next request makes it try at once."""
 
@@ -57,10 +60,21 @@ select set_config('timezone', 'UTC', false),
 class Database:
     """A pool of connections. Use `async with database.connection() as connection`."""
 
-    def __init__(self, conninfo: str, settings: Settings, cursor_factory: type[AsyncCursor[Any]] = AsyncCursor) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        settings: Settings,
+        cursor_factory: type[AsyncCursor[Any]] = AsyncCursor,
+        answers_within_seconds: float | None = None,
+    ) -> None:
+        """A statement is given up after `answers_within_seconds`, or else soon after the server should have."""
         self._settings = settings
+        self._answers_within_seconds = (
+            answers_within_seconds or settings.catalog_statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
+        )
         self.pool = AsyncConnectionPool(
             conninfo,
+            connection_class=PooledConnection,
             min_size=1,
             max_size=settings.catalog_pool_size,
             timeout=settings.catalog_pool_timeout_seconds,
@@ -83,10 +97,13 @@ class Database:
         await self.pool.close()
 
     @asynccontextmanager
-    async def connection(self, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+    async def connection(
+        self, wait_seconds: float | None = None, answers_within_seconds: float | None = None
+    ) -> AsyncIterator[AsyncConnection]:
         """A connection in autocommit. Raises Unavailable when the database is away, busy, or too slow."""
         try:
             connection = await self._living_connection(wait_seconds or self._settings.catalog_pool_timeout_seconds)
+            connection.answers_within_seconds = answers_within_seconds or self._answers_within_seconds
             try:
                 async with connection:
                     yield connection
@@ -95,7 +112,7 @@ class Database:
         except UNAVAILABLE as error:
             raise Unavailable(_why_unavailable(error)) from error
 
-    async def _living_connection(self, wait_seconds: float) -> AsyncConnection:
+    async def _living_connection(self, wait_seconds: float) -> PooledConnection:
         """A connection from the pool that is not dead; its own check waits 1, 2, 4 … seconds after each that is."""
         deadline = time.monotonic() + wait_seconds
         while True:
@@ -110,8 +127,9 @@ class Database:
             else:
                 return connection
 
-    async def _configure(self, connection: AsyncConnection) -> None:
+    async def _configure(self, connection: PooledConnection) -> None:
         read_json_as_bytes(connection)
+        connection.watch(self._answers_within_seconds)
         limits = (
             _milliseconds(self._settings.catalog_statement_timeout_seconds),
             _milliseconds(self._settings.catalog_lock_timeout_seconds),
@@ -188,6 +206,8 @@ def _why_unavailable(error: Exception) -> str:
             return "The database takes no changes just now; nothing was changed. Try again."
         case errors.QueryCanceled():
             return "The database took too long; nothing was changed. Try again."
+        case Unconfirmed():
+            return "No second server has confirmed the command; whether it stays is unknown. Read, then try again."
         case PoolTimeout() | TooManyRequests():
             return "The database is away, or too many requests wait for it; nothing was changed. Try again."
         case _:

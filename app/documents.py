@@ -9,9 +9,9 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 
-from app.database import Database
 from app.listing import FARTHEST_KM, MOST_CANDIDATES, Key, Listing, candidate_queries, listing_query
 from app.projection import Projection
+from app.reads import Connections
 from app.rollup_sql import AnyRollup
 from app.settled import now_without_appends
 from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, read_stream, recorded
@@ -105,7 +105,7 @@ class Documents:
 
     def __init__(
         self,
-        database: Database,
+        database: Connections,
         projection: type[Projection[Any, Any]],
         replayed: Callable[[Literal["item", "time_travel"], float], None] = lambda *_: None,
     ) -> None:
@@ -247,7 +247,7 @@ class Documents:
 class RollupDocuments:
     """The documents of one rollup: as of its checkpoint, or as of an instant."""
 
-    def __init__(self, database: Database, rollup: AnyRollup) -> None:
+    def __init__(self, database: Connections, rollup: AnyRollup) -> None:
         self._database = database
         self.name = rollup.name
         self._get = sql.SQL("select document from {} where key = %s").format(sql.Identifier("catalog", rollup.name))

@@ -14,7 +14,7 @@ from app.database import Database
 from app.documents import fold_stream
 from app.errors import CatalogError, VersionConflict
 from app.events import E, Metadata
-from app.once import Answer, KeyTaken, Once, keep, recall
+from app.once import Answer, KeyTaken, Once, confirm, keep, recall
 from app.projection import Projection
 from app.store import Appended, append_to_stream, lock_stream, version_conflict
 
@@ -160,6 +160,7 @@ class CommandHandler(Generic[C, S, E]):
         events = self._decider.decide(asked.command, state)
         if not events:
             assert asked.stream_id is not None, "a new stream begins with an event"
+            await confirm(connection)
             return Outcome(stream_id=asked.stream_id, version=loaded.version, document=loaded.document)
         appended = await append_to_stream(
             connection, asked.stream_id, loaded.version, events, asked.metadata, asked.once

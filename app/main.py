@@ -13,6 +13,7 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
+from psycopg import AsyncCursor
 
 from app.database import Database
 from app.documents import Documents, RollupDocuments
@@ -40,6 +41,8 @@ from app.machinery import Machinery
 from app.metrics import Metrics
 from app.migrating import checksum, migrate
 from app.projector import Projector, register
+from app.reads import Reads
+from app.replica import Replica
 from app.schema_sql import schema_of
 from app.settings import Settings
 from app.tasks import end
@@ -73,9 +76,14 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     Whoever sets `stopping` ends the open event streams; a server that waits for its connections must, before it does.
     """
     tracing = start_tracing()
-    database = Database(conninfo, settings, tracing.cursor) if tracing else Database(conninfo, settings)
+    cursor = tracing.cursor if tracing else AsyncCursor
+    database = Database(conninfo, settings, cursor)
     feed = Feed(database, stopping or asyncio.Event())
-    metrics = Metrics(get_args(Event), followers=lambda: feed.listeners)
+    replica = (
+        Replica(settings.database_replica_url, settings, database, cursor) if settings.database_replica_url else None
+    )
+    metrics = Metrics(get_args(Event), followers=lambda: feed.listeners, replica=replica)
+    reads = Reads(database, replica, metrics.answered_by)
     release = checksum(schema_sql())
     projector = Projector(conninfo, PROJECTIONS, release)
     machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake, release)
@@ -97,6 +105,9 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
             if tracing:
                 await stack.enter_async_context(tracing)
             await stack.enter_async_context(database)
+            if replica:
+                await stack.enter_async_context(replica)
+                await stack.enter_async_context(running(replica.run()))
             await stack.enter_async_context(running(feed.run()))
             if authenticator and authenticator.public_keys:
                 await stack.enter_async_context(running(authenticator.public_keys.run()))
@@ -119,9 +130,11 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         dependencies={
             "handler": _always(handler),
             "importer": _always(importer),
-            "documents": _always(Documents(database, Items, metrics.replayed)),
-            "owners": _always(RollupDocuments(database, Owners)),
-            "past": _always(Past(database)),
+            "documents": _always(Documents(reads, Items, metrics.replayed)),
+            "owners": _always(RollupDocuments(reads, Owners)),
+            "past": _always(Past(reads, database)),
+            "reads": _always(reads),
+            "replica": _always(replica),
             "database": _always(database),
             "feed": _always(feed),
             "machinery": _always(machinery),
@@ -137,7 +150,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    known = knowing_requests(metrics.measuring(app))
+    known = knowing_requests(metrics.measuring(reads.answering(app)))
     return answering_head(tracing.requests(known) if tracing else known)
 
 

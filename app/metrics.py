@@ -28,6 +28,7 @@ from prometheus_client.registry import Collector
 from app.database import Database
 from app.errors import Unavailable
 from app.events import tag_of
+from app.replica import Replica
 from app.states import MARK_AND_HEAD, UNSETTLED, has_leader
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each that counts, and nobody asks
@@ -46,7 +47,12 @@ Kind = Literal["item", "time_travel", "rebuild", "verify"]
 class Metrics:
     """Counts and observes as it is told; `page` is what Prometheus reads."""
 
-    def __init__(self, event_types: Iterable[type[Struct]], followers: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        event_types: Iterable[type[Struct]],
+        followers: Callable[[], int] = lambda: 0,
+        replica: Replica | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
         self._followers = followers
         ProcessCollector(registry=self.registry)
@@ -77,6 +83,13 @@ class Metrics:
         self._pool_idle = self._gauge("database_pool_connections_idle", "Connections that nobody uses just now.")
         self._pool_limit = self._gauge("database_pool_connections_limit", "How many there may be.")
         self._pool_waiting = self._gauge("database_pool_requests_waiting", "Requests that wait for a connection.")
+        if replica:
+            self._reads = self._counter("database_reads", "Requests that read, by where they did.", "server")
+            for server in ("primary", "replica"):
+                self._reads.labels(server)
+            self._gauge("replica_serves", "1 while reads go to the replica.").set_function(lambda: replica.serves)
+            lag = self._gauge("replica_lag_seconds", "All that was committed so long ago is on the replica.")
+            lag.set_function(lambda: replica.lag_seconds)
         self._database = _FromDatabase()
         self.registry.register(self._database)
 
@@ -93,6 +106,10 @@ class Metrics:
 
     def replayed(self, kind: Kind, seconds: float) -> None:
         self._replays.labels(kind).observe(seconds)
+
+    def answered_by(self, server: Literal["primary", "replica"]) -> None:
+        """To be told only where there is a replica."""
+        self._reads.labels(server).inc()
 
     def measuring(self, app: ASGIApp) -> ASGIApp:
         """Count and time every request to `app` by its route's template, never by its path."""

@@ -48,6 +48,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 RECALL = "select request, answer from catalog.idempotency_keys where user_id = %s and key = %s"
 KEEP = "select catalog.keep_answer(%s, %s)"
+CONFIRM = "select pg_logical_emit_message(true, 'catalog', 'confirm')"
 SWEEP = "select catalog.sweep_answers(10000)"
 
 
@@ -63,7 +64,16 @@ async def recall(connection: AsyncConnection, once: Once, kind: type[A]) -> A | 
     request, answer = row
     if request != once.request:
         raise KeyReused("This Idempotency-Key was sent with another request; take a new key for each command.")
+    await confirm(connection)
     return msgspec.json.decode(answer, type=kind)
+
+
+async def confirm(connection: AsyncConnection) -> None:
+    """Before anything is acknowledged that others have committed: a commit of our own, behind theirs.
+
+    Theirs may be without the synchronous replica, where their wait for it was cut short; ours waits for both.
+    """
+    await connection.execute(CONFIRM, prepare=True)
 
 
 async def keep(connection: AsyncConnection, once: Once, answer: Struct) -> None:

@@ -17,6 +17,10 @@ Seconds = Annotated[float, Meta(ge=0.001, le=3600)]
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_url: str | None = None
     """DATABASE_URL: a libpq URL or conninfo. Without it the service runs its own embedded Postgres."""
+    database_replica_url: str | None = None
+    """DATABASE_REPLICA_URL: a streaming replica of DATABASE_URL's server, for reads that may be a moment behind."""
+    catalog_replica_lag_seconds: Seconds = 10.0
+    """CATALOG_REPLICA_LAG_SECONDS: a replica that is further behind is not read from; the primary is."""
     catalog_host: str = "127.0.0.1"
     """CATALOG_HOST: the address `serve` listens on; 0.0.0.0 for all."""
     catalog_port: Port = 8001

@@ -14,8 +14,11 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from app.database import Database
+from app.errors import Unavailable
 
 LOOK_AGAIN_SECONDS = 0.005
+
+IS_SETTLED = "select instant >= %s from catalog.settled"
 
 
 class Mark(Struct, frozen=True):
@@ -51,6 +54,11 @@ class Settlement:
         return cast(datetime, settled)
 
 
+async def knows_to_be_settled(connection: AsyncConnection, instant: datetime) -> bool:
+    """Whether its server says so already. A replica replays the mark behind the events that it stands for."""
+    return await (await connection.execute(IS_SETTLED, (instant,), prepare=True)).fetchone() == (True,)
+
+
 NOTE = "set local synchronous_commit = off; select position, instant from catalog.note_mark()"
 """Nothing rests on a note before it is published, by a commit that writes everything before it to the disk as well."""
 
@@ -72,18 +80,34 @@ async def settle(connection: AsyncConnection) -> Mark:
 NOW = """
 select case when clock_timestamp() >= noted_instant then clock_timestamp() else noted_instant + interval '1 second' end
 from catalog.settled
+where not pg_is_in_recovery()
+union all
+select nullif(instant, '-infinity')
+from catalog.settled
+where pg_is_in_recovery()
+    and clock_timestamp() - interval '10 seconds' < coalesce((
+        select recorded_at
+        from catalog.events
+        where events.position > settled.position
+        order by events.position
+        limit 1
+    ), 'infinity')
 """
-"""While the clock has stepped back, appends are recorded just after what was noted: now is then after those."""
+"""While the clock has stepped back, appends are recorded just after what was noted: now is then after those.
+
+A replica does not see which appends are under way. All that it knows whole is what is settled; now is there then,
+unless that is old for want of a leader."""
 
 
 async def now_without_appends(connection: AsyncConnection, patience_seconds: float = 0.25) -> datetime:
     """The present instant, once the appends under way at it are done, if they do not take too long.
 
     What is read as of it is what will be read as of it later. Unlike `settle` it writes nothing, and so cannot vouch
-    for a clock that steps back.
+    for a clock that steps back. Raises Unavailable on a replica where nothing has been settled for too long.
     """
     row = await (await connection.execute(NOW, prepare=True)).fetchone()
-    assert row is not None, "a table of one row"
+    if row is None or row[0] is None:
+        raise Unavailable("The replica cannot tell what is settled. Try again.")
     with suppress(TimeoutError):
         async with asyncio.timeout(patience_seconds):
             await _appends_under_way(connection)

@@ -91,7 +91,9 @@ class One(Database):
         self.one = connection
 
     @asynccontextmanager
-    async def connection(self, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+    async def connection(
+        self, wait_seconds: float | None = None, answers_within_seconds: float | None = None
+    ) -> AsyncIterator[AsyncConnection]:
         yield self.one
 
 

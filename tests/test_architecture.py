@@ -11,19 +11,20 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled"},
     {"app.settings", "app.events", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
     {"app.index_checks"},
     {"app.projection"},
     {"app.fold_sql", "app.rollup"},
-    {"app.versions_sql", "app.table_sql", "app.database", "app.console"},
+    {"app.versions_sql", "app.table_sql", "app.database", "app.migrating", "app.console", "app.backup"},
     {"app.document_tables"},
     {"app.rollup_sql", "app.view_sql"},
     {"app.analyst_sql"},
-    {"app.document_sql", "app.listing", "app.store", "app.settled"},
-    {"app.documents", "app.reached", "app.generations", "app.feed"},
+    {"app.document_sql", "app.listing", "app.store", "app.settled", "app.replica"},
+    {"app.reads", "app.rebuild_sql"},
+    {"app.documents", "app.reached", "app.schema_sql", "app.generations", "app.feed"},
     {"app.rebuild_facts", "app.verify", "app.handler"},
     {"app.leftovers", "app.importing"},
     {"app.rebuild"},
@@ -49,7 +50,7 @@ LEVELS = [
     {"app.operator_facts"},
     {"app.operator_tables"},
     {"app.operator_cli"},
-    {"app.import_cli"},
+    {"app.import_cli", "app.backup_cli"},
     {"app.cli"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}

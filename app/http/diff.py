@@ -75,8 +75,7 @@ def differences(before: bytes | None, after: bytes | None) -> dict[str, Differen
 
 
 async def _caching(ends: list[Until], past: Past) -> dict[str, str]:
-    """For ever where nothing that is still to come can change either end: asked before anything is read."""
-    for end in ends:
-        if not end.is_fixed and not (end.until is not None and (await past.at(end.until)).settled):
-            return {}
-    return {"Cache-Control": FOR_EVER}
+    """For ever where nothing that is still to come can change either end: asked before anything is read, of each end,
+    so that it is read where it is known."""
+    settled = [end.is_fixed or (end.until is not None and (await past.at(end.until)).settled) for end in ends]
+    return {"Cache-Control": FOR_EVER} if all(settled) else {}

@@ -19,6 +19,7 @@ from app.http.links import next_page
 from app.http.problems import refused_parameter, refuses
 from app.http.requests import LARGEST_ID
 from app.item import NO_CONTROL_CHARACTERS
+from app.reads import Reads
 from app.settings import Settings
 from app.store import Page, check_handed_out, read_mark, read_settled
 
@@ -59,6 +60,7 @@ class EventLog(Controller):
         self,
         request: Request[Any, Any, Any],
         database: NamedDependency[Database],
+        reads: NamedDependency[Reads],
         settings: NamedDependency[Settings],
         after: After = 0,
         limit: PageLimit = 100,
@@ -67,9 +69,10 @@ class EventLog(Controller):
     ) -> Response[list[CloudEvent]]:
         """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is."""
         _check_type(type)
-        async with database.connection() as connection:
+        async with reads.connection() as connection:
             page = await read_settled(connection, after, limit, type, item_id)
-            if not page.events:
+        if not page.events:
+            async with database.connection() as connection:
                 await check_handed_out(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:

@@ -31,6 +31,7 @@ from app.http.past import Past
 from app.http.problems import refuses
 from app.http.requests import IfNoneMatch
 from app.item import ItemNotFound
+from app.reads import Reads
 from app.settings import Settings
 from app.store import StoredEvent, read_surroundings
 
@@ -179,13 +180,13 @@ class ItemHistory(Controller):
         item_id: FromPath[int],
         version: VersionNumber,
         documents: NamedDependency[Documents],
-        database: NamedDependency[Database],
+        reads: NamedDependency[Reads],
         settings: NamedDependency[Settings],
         if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
         """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
         found = await item_at(documents, item_id, version)
-        async with database.connection() as connection:
+        async with reads.connection() as connection:
             around = await read_surroundings(connection, item_id, version=version)
         assert around is not None, "a stream that was folded is there"
         headers = {**etag(version), "Cache-Control": FOR_EVER}

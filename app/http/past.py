@@ -10,7 +10,8 @@ from app.database import Database
 from app.http.answers import FOR_EVER, rfc3339
 from app.http.instants import parse_instant
 from app.reached import wait_until_reached
-from app.settled import Settlement, now_without_appends
+from app.reads import Reads
+from app.settled import Settlement, knows_to_be_settled, now_without_appends
 
 LARGEST_POSITION = 2**63 - 1
 
@@ -47,9 +48,9 @@ class PointInTime(Struct, frozen=True):
 class Past:
     """Turns what a request says about time into a point in time to read."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._settlement = Settlement(database)
+    def __init__(self, reads: Reads, primary: Database) -> None:
+        self._reads = reads
+        self._settlement = Settlement(primary)
 
     async def at(
         self, as_of: str | datetime | None, min_position: int | None = None, projection: str | None = None
@@ -59,14 +60,26 @@ class Past:
         Raises Malformed for no instant and for the future, Unavailable if the position is not reached in time.
         """
         if min_position is not None:
-            await wait_until_reached(self._database, min_position, projection)
+            await wait_until_reached(self._reads, min_position, projection)
         if as_of is None:
             return PointInTime(None, settled=False)
         instant = parse_instant(as_of) if isinstance(as_of, str) else as_of
-        return PointInTime(instant, await self._settlement.is_settled(instant))
+        return PointInTime(instant, await self._is_settled(instant))
 
     async def now(self) -> PointInTime:
-        """The present as an instant; the appends under way at it are waited for, if they do not take too long."""
-        async with self._database.connection() as connection:
+        """The present as an instant; the appends under way at it are waited for, if they do not take too long.
+
+        On a replica the settled instant, up to which it knows all.
+        """
+        async with self._reads.connection() as connection:
             instant = await now_without_appends(connection)
-        return PointInTime(instant, await self._settlement.is_settled(instant))
+        return PointInTime(instant, await self._is_settled(instant))
+
+    async def _is_settled(self, instant: datetime) -> bool:
+        """A replica that does not know it may not even have the events: then the request goes on to the primary."""
+        if self._reads.on_replica:
+            async with self._reads.connection() as connection:
+                if await knows_to_be_settled(connection, instant):
+                    return True
+            self._reads.go_to_the_primary()
+        return await self._settlement.is_settled(instant)

@@ -23,6 +23,7 @@ from app.http.actors import TOKEN_SCHEME
 from app.http.answers import encoded
 from app.http.problems import refuses
 from app.metrics import Metrics
+from app.replica import Replica
 from app.states import UNSETTLED
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
@@ -38,13 +39,15 @@ class Health(Struct, frozen=True, kw_only=True):
     status: Literal["ok"]
 
 
-class Readiness(Health, frozen=True, kw_only=True):
+class Readiness(Health, frozen=True, kw_only=True, omit_defaults=True):
     """Whether requests can be answered, and whether the background does its work, which no request needs."""
 
     background: Literal["ok", "behind"]
     """Behind: an event waits for longer than half a minute to be settled. Nobody leads, or an append lasts so long."""
     background_seconds: float
     """The age of the first event that waits to be settled; 0 when none does."""
+    replica: Literal["ok", "behind", "away"] | None = None
+    """Whether reads go to it; unless it is ok, they go to the primary. Absent where there is none."""
 
 
 class HealthChecks(Controller):
@@ -52,14 +55,18 @@ class HealthChecks(Controller):
     tags = ("machinery",)
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
-    async def ready(self, database: NamedDependency[Database]) -> Response[Readiness]:
-        """200 also while the background is behind: what it does not keep up is still served as it was."""
+    async def ready(
+        self, database: NamedDependency[Database], replica: NamedDependency[Replica | None]
+    ) -> Response[Readiness]:
+        """200 also while the background is behind: what it does not keep up is still served as it was. And without the
+        replica, whose work the primary does."""
         async with database.connection(PROBE_WAITS_SECONDS) as connection:
             row = await (await connection.execute(UNSETTLED)).fetchone()
         assert row is not None, "the mark is always there"
         seconds = float(row[0])
         background: Literal["ok", "behind"] = "behind" if seconds > BEHIND_SECONDS else "ok"
-        return encoded(Readiness(status="ok", background=background, background_seconds=seconds))
+        of_replica = replica.state if replica else None
+        return encoded(Readiness(status="ok", background=background, background_seconds=seconds, replica=of_replica))
 
     @get("/live", summary="Live: the process answers", responses=refuses())
     async def live(self) -> Response[Health]:

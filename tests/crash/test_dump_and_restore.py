@@ -1,19 +1,32 @@
-"""A dump, restored into a fresh server, is the same catalog: the same past, the same documents, and it goes on."""
+"""A backup, restored into a fresh server, is the same catalog: the same past, the same documents, and it goes on."""
 
+import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
 
+from app.backup import program
+from app.errors import SetupError
 from app.main import install
-from app.postgres import EmbeddedPostgres, embedded_binaries
+from app.postgres import EmbeddedPostgres
 from tests.conftest import binaries_under_test, running_service
 from tests.crash.clients import Clients, writing
 
 
-def test_a_restored_dump_is_verified_and_goes_on(tmp_path: Path) -> None:
-    """Dumped while people write: what was acknowledged before is in it."""
-    tools = binaries_under_test() or embedded_binaries()
+def catalog(conninfo: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
+    environment = {**os.environ, "DATABASE_URL": conninfo}
+    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+
+
+def test_a_restored_backup_is_verified_and_goes_on(tmp_path: Path) -> None:
+    """Made while people write: what was acknowledged before is in it."""
     dump = tmp_path / "catalog.dump"
     with (
         EmbeddedPostgres(tmp_path / "data", binaries=binaries_under_test()) as server,
@@ -22,10 +35,15 @@ def test_a_restored_dump_is_verified_and_goes_on(tmp_path: Path) -> None:
         install(server.conninfo)
         with running_service({"DATABASE_URL": server.conninfo}) as (url, _), writing(url) as clients:
             before = told(clients)
-            subprocess.run(
-                [tools / "pg_dump", "--format=custom", f"--file={dump}", f"--dbname={server.conninfo}"], check=True
-            )
-        subprocess.run([tools / "pg_restore", "--exit-on-error", f"--dbname={other.conninfo}", dump], check=True)
+            backup = catalog(server.conninfo, "backup", dump)
+            assert backup.returncode == 0, backup.stderr
+        assert dump.stat().st_mode & 0o777 == 0o600
+        restored = catalog(other.conninfo, "restore", dump)
+        assert restored.returncode == 0, restored.stderr
+        held = re.compile("[0-9,]+ events up to position [0-9]+")
+        assert held.findall(restored.stderr) == held.findall(backup.stderr) != []
+        again = catalog(other.conninfo, "restore", dump)
+        assert (again.returncode, "not empty" in again.stderr) == (1, True)
         with running_service({"DATABASE_URL": other.conninfo}) as (url, _):
             with httpx.Client(base_url=f"{url}/api/v2", timeout=60) as api:
                 for item_id, names in before.items():
@@ -42,3 +60,27 @@ def test_a_restored_dump_is_verified_and_goes_on(tmp_path: Path) -> None:
 def told(clients: Clients) -> dict[int, list[str]]:
     """The names of each item's acknowledged versions, so far."""
     return {story.item_id: list(story.names) for story in clients.stories}
+
+
+def test_a_backup_that_fails_leaves_the_one_before_and_nothing_else(conninfo: str, tmp_path: Path) -> None:
+    """What pg_dump may not read it does not leave out."""
+    dump = tmp_path / "catalog.dump"
+    assert catalog(conninfo, "backup", dump).returncode == 0
+    before = dump.read_bytes()
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("create role sees_little login; grant usage on schema catalog to sees_little")
+        connection.execute("grant select on catalog.events, catalog.installed to sees_little")
+        try:
+            failed = catalog(make_conninfo(conninfo, user="sees_little"), "backup", dump)
+        finally:
+            connection.execute("drop owned by sees_little; drop role sees_little")
+    assert (failed.returncode, "pg_dump failed" in failed.stderr) == (1, True)
+    assert dump.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["catalog.dump"]
+    nowhere = catalog(conninfo, "backup", tmp_path / "nowhere" / "catalog.dump")
+    assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (1, True)
+
+
+def test_a_server_newer_than_all_programs_is_refused_in_one_sentence() -> None:
+    with pytest.raises(SetupError, match="PostgreSQL 99: put pg_dump of that version or a newer one on the PATH"):
+        program("pg_dump", 99)

@@ -122,7 +122,7 @@ def test_the_audit_would_see_an_event_that_is_missed(connection: psycopg.Connect
 
 
 def test_a_leader_whose_connection_is_ended_is_followed_within_seconds(connection: psycopg.Connection) -> None:
-    conninfo, ended = connection.info.dsn, Event()
+    conninfo, ended, acknowledged = connection.info.dsn, Event(), set()
     audit(conninfo)
     projectors = [Projector(conninfo, PROJECTIONS) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
@@ -132,13 +132,15 @@ def test_a_leader_whose_connection_is_ended_is_followed_within_seconds(connectio
                 until(lambda: connection.execute(LEADER, (leader_lock_half(),)).fetchone() is not None)
                 ended_one = f"select pg_terminate_backend(pid) from ({LEADER}) as leader"
                 connection.execute(ended_one, (leader_lock_half(),))
-                append(connection, None, [SPADE, SWAPPED])
+                acknowledged.add(append(connection, None, [SPADE, SWAPPED])[2])
                 assert until(lambda: is_caught_up(conninfo), HAND_OVER_SECONDS) < HAND_OVER_SECONDS
                 assert until(lambda: sum(each.leads for each in projectors) == 1) < HAND_OVER_SECONDS
         finally:
             ended.set()
         assert all(each.result() is None for each in running)
     assert not_applied_once(conninfo) == []
+    assert acknowledged <= {position for (position,) in connection.execute("select position from catalog.events")}
+    assert differences(conninfo) == []
 
 
 def test_a_poisoned_event_stops_that_rollup_alone_until_somebody_skips_it(connection: psycopg.Connection) -> None:

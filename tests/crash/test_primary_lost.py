@@ -1,0 +1,54 @@
+"""Two servers: without the first nothing acknowledged is lost, and without the second nothing is acknowledged."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.main import install
+from tests.conftest import running_service
+from tests.crash.clients import writing
+from tests.items import an_item
+from tests.replicas import Pair, asked, killed, primary_and_replica, standing_still
+
+FAILS_OVER_BY_ITSELF = {"CATALOG_POOL_TIMEOUT_SECONDS": "2"}
+IMPATIENT = {"CATALOG_STATEMENT_TIMEOUT_SECONDS": "0.5"}
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    """A primary with the catalog, and a synchronous replica."""
+    with primary_and_replica(tmp_path, synchronous=True) as running:
+        install(running.primary.conninfo)
+        yield running
+
+
+def test_a_primary_that_is_lost_takes_no_acknowledged_event_along(pair: Pair) -> None:
+    """kill -9 of all its processes under load; the replica is promoted, and the running service finds it by itself."""
+    with running_service({"DATABASE_URL": pair.either} | FAILS_OVER_BY_ITSELF) as (url, _), writing(url) as clients:
+        killed(pair.primary)
+        assert asked(pair.replica, "select pg_promote()") is True
+        clients.until_acknowledged(40)
+
+
+def test_without_its_synchronous_replica_nothing_is_acknowledged_and_nothing_hangs(pair: Pair) -> None:
+    """A commit that waits for it in vain is there; whether it stays is unknown, and that is what the answer says."""
+    with (
+        running_service({"DATABASE_URL": pair.primary.conninfo} | IMPATIENT) as (url, _),
+        httpx.Client(base_url=f"{url}/api/v2", timeout=10) as client,
+    ):
+        key = {"Idempotency-Key": str(uuid4())}
+        unchanged = client.post("/items", json=an_item()).json()
+        with standing_still(pair.replica):
+            created = client.post("/items", json=an_item(), headers=key)
+            again = client.post("/items", json=an_item(), headers=key)
+            nothing = client.put(f"/items/{unchanged['id'] + 1}", json={"name": an_item()["name"]})
+            for refused in (created, again, nothing):
+                assert refused.status_code == 503
+                assert "unknown" in refused.json()["detail"]
+            assert client.get(f"/items/{unchanged['id']}").json() == unchanged
+        kept = client.post("/items", json=an_item(), headers=key)
+        assert (kept.status_code, kept.headers["Idempotent-Replayed"]) == (201, "true")
+        assert asked(pair.replica, "select count(*) from catalog.events") == 2
