@@ -19,6 +19,7 @@ from app.document_tables import (
     words_text,
 )
 from app.fold_sql import AnyProjection, comment, fold_function, literal, step_function, tags
+from app.personal_sql import personal_functions
 from app.projection import Projection
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup, compile_rollup
@@ -38,7 +39,8 @@ def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str
     rollups = [each for each in projections if issubclass(each, Rollup)]
     compiled = [each for each in projections if issubclass(each, Projection) and each.compiles()]
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
-    parts = [fold_function(projection) for projection in compiled]
+    events = [event for each in projections if issubclass(each, Projection) for event in each.tags.types.values()]
+    parts = [personal_functions(dict.fromkeys(events)), *map(fold_function, compiled)]
     for projection in inline:
         parts += [create(table) for table in tables_of(projection)]
         parts += [step_function(projection), *folding_aggregate(projection)]
@@ -46,6 +48,7 @@ def compile_projections(projections: Sequence[AnyProjection | AnyRollup]) -> str
         parts += [write_new_function(projection), refold_function(projection)]
         parts += [as_of_function(projection)] if projection.temporal else []
     parts += [*map(compile_rollup, rollups), _project_inline(inline), _project_new_streams(inline)]
+    parts += [_refold_stream(inline)]
     return "\n".join([*parts, analyst_views(inline, rollups)])
 
 
@@ -396,4 +399,15 @@ language sql volatile
 begin atomic
 {written}end;
 {comment("function catalog.project_new_streams", "Writes every inline document of all new_streams.")}
+"""
+
+
+def _refold_stream(inline: Sequence[AnyProjection]) -> str:
+    refolded = "".join(f"    select catalog.refold_{each.name}(p_stream_id);\n" for each in inline)
+    return f"""\
+create or replace function catalog.refold_stream(p_stream_id integer) returns void
+language sql volatile
+begin atomic
+{refolded}end;
+{comment("function catalog.refold_stream", "Makes every inline document of a stream, its past too, what the log says.")}
 """

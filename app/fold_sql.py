@@ -192,8 +192,8 @@ $fold$;
 def fold_query(projection: AnyProjection, where: str, grouped: bool = True) -> str:
     """The set-based fold of the events that `where` selects; any of a stream's may be left out, as skipped ones are.
 
-    One pass finds for each field the version that wrote it last; then only these events are looked into. Not `grouped`
-    is for a single stream.
+    One pass finds for each field the version that wrote it last; for that the log is enough, since the forgotten form of
+    an event has all its names. Then only these events are looked into, whole. Not `grouped` is for a single stream.
     """
     rules = projection.by_event
     used = _is_one_of(event for event, rule in rules.items() if rule.verb != "ends")
@@ -217,7 +217,7 @@ from (
     select {_listed(found)}
     from (
         select {_listed(read, 3)}
-        from catalog.events
+        from catalog.log
         where {where}
         offset 0
     ) as event{

@@ -109,7 +109,7 @@ def test_an_event_as_json_is_its_whole_envelope(connection: psycopg.Connection) 
 
 
 RAW = """
-insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)
+insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
 values (catalog.uuid_v7(now()), 1, %s, %s, %s, %s, clock_timestamp())
 """
 HUGE = '{"reason": 1' + 400 * "0" + ".5}"

@@ -1,3 +1,25 @@
+create or replace function catalog.forgotten_form(type text, data jsonb) returns jsonb
+language sql immutable parallel safe
+return case type
+    when 'item_created' then jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(data, '{"name"}'::text[], catalog.forgotten(data -> 'name'), false), '{"description"}'::text[], catalog.forgotten(data -> 'description'), false), '{"image_urls"}'::text[], catalog.forgotten(data -> 'image_urls'), false), '{"location_lat"}'::text[], catalog.forgotten(data -> 'location_lat'), false), '{"location_lon"}'::text[], catalog.forgotten(data -> 'location_lon'), false)
+    when 'item_updated' then jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(data, '{"changes","name"}'::text[], catalog.forgotten(data #> '{"changes","name"}'::text[]), false), '{"changes","description"}'::text[], catalog.forgotten(data #> '{"changes","description"}'::text[]), false), '{"changes","image_urls"}'::text[], catalog.forgotten(data #> '{"changes","image_urls"}'::text[]), false), '{"changes","location_lat"}'::text[], catalog.forgotten(data #> '{"changes","location_lat"}'::text[]), false), '{"changes","location_lon"}'::text[], catalog.forgotten(data #> '{"changes","location_lon"}'::text[]), false), '{"previous_values","name"}'::text[], catalog.forgotten(data #> '{"previous_values","name"}'::text[]), false), '{"previous_values","description"}'::text[], catalog.forgotten(data #> '{"previous_values","description"}'::text[]), false), '{"previous_values","image_urls"}'::text[], catalog.forgotten(data #> '{"previous_values","image_urls"}'::text[]), false), '{"previous_values","location_lat"}'::text[], catalog.forgotten(data #> '{"previous_values","location_lat"}'::text[]), false), '{"previous_values","location_lon"}'::text[], catalog.forgotten(data #> '{"previous_values","location_lon"}'::text[]), false)
+    when 'item_status_changed' then jsonb_set(data, '{"reason"}'::text[], catalog.forgotten(data -> 'reason'), false)
+    when 'item_deleted' then jsonb_set(data, '{"reason"}'::text[], catalog.forgotten(data -> 'reason'), false)
+    else data
+end;
+comment on function catalog.forgotten_form is 'An event''s data as the log holds it: the same names, nothing personal.';
+
+create or replace function catalog.personal_part(type text, data jsonb) returns jsonb
+language sql immutable parallel safe
+return case type
+    when 'item_created' then case when coalesce(data ->> 'name', data ->> 'description', data ->> 'image_urls', data ->> 'location_lat', data ->> 'location_lon') is not null then data - '{"category","owner_id","status"}'::text[] end
+    when 'item_updated' then case when coalesce(data #>> '{"changes","name"}'::text[], data #>> '{"changes","description"}'::text[], data #>> '{"changes","image_urls"}'::text[], data #>> '{"changes","location_lat"}'::text[], data #>> '{"changes","location_lon"}'::text[], data #>> '{"previous_values","name"}'::text[], data #>> '{"previous_values","description"}'::text[], data #>> '{"previous_values","image_urls"}'::text[], data #>> '{"previous_values","location_lat"}'::text[], data #>> '{"previous_values","location_lon"}'::text[]) is not null then data end
+    when 'item_status_changed' then case when coalesce(data ->> 'reason') is not null then data - '{"old_status","new_status"}'::text[] end
+    when 'item_deleted' then case when coalesce(data ->> 'reason') is not null then data end
+    else null
+end;
+comment on function catalog.personal_part is 'What the log leaves out of an event: whole values of data; null for none.';
+
 create or replace function catalog.fold_items(
     p_stream_id integer,
     p_until timestamptz default 'infinity',
@@ -23,7 +45,7 @@ from (
         select stream_id, version, recorded_at, type,
             (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
             case type when 'item_updated' then (data -> 'changes') end as merged
-        from catalog.events
+        from catalog.log
         where stream_id = p_stream_id and recorded_at <= p_until and version <= p_version
         offset 0
     ) as event
@@ -457,11 +479,11 @@ create index if not exists owners_members_by_key
 on catalog.owners_members (key);
 comment on index catalog.owners_members_by_key is 'Adding up the members of some keys.';
 
-create or replace function catalog.step_owners(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+create or replace function catalog.step_owners(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
 declare
     v_document jsonb := p_part || jsonb_build_object('owner_id', p_key);
-    v_event catalog.events;
+    v_event catalog.log;
 begin
     foreach v_event in array p_events loop
         v_document := catalog.step_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
@@ -479,7 +501,7 @@ declare
     v_skipped constant bigint[] := catalog.skipped_events('owners');
     v_streams constant integer[] := array(
         select distinct stream_id
-        from catalog.events
+        from catalog.log
         where position > p_from
             and position <= v_to
     );
@@ -487,7 +509,7 @@ declare
 begin
     with arrived as (
         select stream_id, array_agg(event order by version) as events
-        from catalog.events as event
+        from catalog.log as event
         where position > p_from
             and position <= v_to
             and position <> all (v_skipped)
@@ -621,11 +643,11 @@ create index if not exists categories_members_by_key
 on catalog.categories_members (key);
 comment on index catalog.categories_members_by_key is 'Adding up the members of some keys.';
 
-create or replace function catalog.step_categories(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+create or replace function catalog.step_categories(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
 declare
     v_document jsonb := p_part || jsonb_build_object('category', p_key);
-    v_event catalog.events;
+    v_event catalog.log;
 begin
     foreach v_event in array p_events loop
         v_document := catalog.step_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
@@ -643,7 +665,7 @@ declare
     v_skipped constant bigint[] := catalog.skipped_events('categories');
     v_streams constant integer[] := array(
         select distinct stream_id
-        from catalog.events
+        from catalog.log
         where position > p_from
             and position <= v_to
     );
@@ -651,7 +673,7 @@ declare
 begin
     with arrived as (
         select stream_id, array_agg(event order by version) as events
-        from catalog.events as event
+        from catalog.log as event
         where position > p_from
             and position <= v_to
             and position <> all (v_skipped)
@@ -760,6 +782,13 @@ begin atomic
     select catalog.write_new_items(p_recorded_at);
 end;
 comment on function catalog.project_new_streams is 'Writes every inline document of all new_streams.';
+
+create or replace function catalog.refold_stream(p_stream_id integer) returns void
+language sql volatile
+begin atomic
+    select catalog.refold_items(p_stream_id);
+end;
+comment on function catalog.refold_stream is 'Makes every inline document of a stream, its past too, what the log says.';
 
 select catalog.make_way('items', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
 create or replace view public.items as

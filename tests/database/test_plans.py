@@ -184,7 +184,7 @@ def test_the_lag_counts_up_to_its_limit_and_is_as_old_as_the_first_event(
     connection: psycopg.Connection,
 ) -> None:
     connection.execute(
-        "insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)"
+        "insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)"
         " select gen_random_uuid(), 1, n, 'item_deleted', '{}', '{}',"
         " case n when 1 then now() - interval '1 hour' else now() - interval '2 hours' end"
         " from generate_series(1, 100200) as n"
