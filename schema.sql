@@ -411,18 +411,18 @@ begin
         end if;
         v_data := v_event - 'type';
         append_to_stream.version := append_to_stream.version + 1;
+        v_personal := catalog.personal_part(v_type, v_data);
         insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
         values (
             catalog.uuid_v7(append_to_stream.recorded_at),
             append_to_stream.stream_id,
             append_to_stream.version,
             v_type,
-            catalog.forgotten_form(v_type, v_data),
+            case when v_personal is null then v_data else catalog.forgotten_form(v_type, v_data) end,
             p_metadata,
             append_to_stream.recorded_at
         )
         returning log.position into append_to_stream.position;
-        v_personal := catalog.personal_part(v_type, v_data);
         if v_personal is not null then
             insert into catalog.personal (stream_id, version, data)
             values (append_to_stream.stream_id, append_to_stream.version, v_personal);

@@ -39,16 +39,16 @@ return {value};"""
 def _forgotten(paths: Sequence[Path]) -> str:
     form = "data"
     for path in paths:
-        form = f"jsonb_set({form}, {_array(path)}, catalog.forgotten({_at(path)}), false)"
+        form = f"jsonb_set({form},\n        {_array(path)}, catalog.forgotten({_at(path)}), false)"
     return form
 
 
 def _part(event: type[Struct], paths: Sequence[Path]) -> str:
     """Whatever of an event is under a name where something personal may be, if it has anything personal at all."""
-    found = ", ".join(_at(path, as_text=True) for path in paths)
+    found = ",\n        ".join(_at(path, as_text=True) for path in paths)
     others = other_names(event)
     whole = f"data - {_array(others)}" if others else "data"
-    return f"case when coalesce({found}) is not null then {whole} end"
+    return f"case when coalesce(\n        {found}\n    ) is not null then {whole} end"
 
 
 def _at(path: Path, as_text: bool = False) -> str:
