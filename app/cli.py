@@ -13,6 +13,7 @@ from app.console import Group, console, database_in_use, exit_when_told
 from app.database import check_durable, check_schema
 from app.demo import run_demo
 from app.document_sql import compile_projections
+from app.forget_cli import forget_command
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
 from app.logs import log_as_json
@@ -106,7 +107,7 @@ def _psql(settings: Settings) -> str:
     return "psql" if settings.database_url and not own.exists() else str(own)
 
 
-for command in (import_command, *COMMANDS):
+for command in (import_command, forget_command, *COMMANDS):
     main.add_command(command)
 
 

@@ -90,24 +90,24 @@ from (
 ) as stream
 cross join lateral (
     select version, recorded_at, type, data
-    from catalog.events
-    where events.stream_id = stream.stream_id
-        and events.version = stream.started_at
+    from catalog.events as event
+    where event.stream_id = stream.stream_id
+        and event.version = stream.started_at
     offset 0
 ) as start
 cross join lateral (
     select to_jsonb(stream_id) as id,
         case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
         case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
-        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
         case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
         case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
         case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
         data -> 'owner_id' as owner_id,
-        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
         to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
         catalog.rfc3339(last_recorded_at) as updated_at,
-        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
         last_used as version
 ) as document
 where stream.started_at is not null
