@@ -34,7 +34,7 @@ def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None
     exit_when_told(INTERRUPTED)
     with current_database() as conninfo:
         found = asyncio.run(_look(conninfo, owner))
-        if not yes:
+        if not found.is_over and not yes:
             click.confirm(f"{_what_there_is(found)} Forget it for good?", abort=True, err=True)
         try:
             forgotten = run_until_told(_forget(conninfo, owner, metadata), INTERRUPTED)
@@ -44,10 +44,9 @@ def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None
     if as_json:
         click.echo(tables.as_json(forgotten))
     else:
-        tables.say(
-            f"{tables.plain(owner)} is forgotten: {forgotten.events:,} events of {forgotten.items:,} items, as"
-            f" {tables.plain(forgotten.forgotten_by)} says. `catalog rebuild items` writes its files anew, too."
-        )
+        by = tables.plain(forgotten.forgotten_by or "somebody")
+        done = f"{forgotten.events:,} events of {forgotten.items:,} items, as {by} says"
+        tables.say(f"{tables.plain(owner)} is forgotten: {done}. `catalog rebuild items` writes its files anew, too.")
 
 
 def _operator(name: str) -> str:

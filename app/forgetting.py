@@ -51,12 +51,18 @@ class Found(Struct, frozen=True, kw_only=True):
     unfinished: bool
     """Whether forgetting has begun and not ended."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to do any more."""
+        return not self.left and not self.keys and not self.unfinished
+
 
 class Forgotten(Struct, frozen=True, kw_only=True):
     """Who was forgotten: a row of catalog.forgotten."""
 
     owner_id: str
-    forgotten_by: str
+    forgotten_by: str | None
+    """None if there never was anything to forget."""
     items: int
     events: int
 
@@ -108,6 +114,8 @@ class Forgetter:
         by = metadata.user_id or ""
         async with self._without_rebuilds() as connection:
             found = await look(connection, self._projection, owner_id)
+            if found.is_over:
+                return await self._last_time(connection, owner_id)
             row = await (await connection.execute(BEGIN, {"owner_id": owner_id, "by": by})).fetchone()
             assert row is not None, "it is there already, or begins"
             for done, item in enumerate(found.left):
@@ -120,6 +128,13 @@ class Forgetter:
                 raise Conflict(f"Somebody has changed items of {owner_id} meanwhile: run it again.")
             await self._vacuum(connection)
             items, events = await (await connection.execute(END, (row[0],))).fetchone() or (0, 0)
+        return Forgotten(owner_id=owner_id, forgotten_by=by, items=items, events=events)
+
+    @staticmethod
+    async def _last_time(connection: AsyncConnection, owner_id: str) -> Forgotten:
+        """Who was forgotten already stays so, and it is not recorded again."""
+        row = await (await connection.execute(LAST_TIME, (owner_id,))).fetchone()
+        by, items, events = row or (None, 0, 0)
         return Forgotten(owner_id=owner_id, forgotten_by=by, items=items, events=events)
 
     @asynccontextmanager
@@ -164,3 +179,10 @@ set items = items + 1, events = events + catalog.forget_stream(%(stream_id)s, %(
 where id = %(id)s
 """
 END = "update catalog.forgotten set forgotten_at = clock_timestamp() where id = %s returning items, events"
+LAST_TIME = """
+select forgotten_by, items, events
+from catalog.forgotten
+where owner_id = %s
+order by id desc
+limit 1
+"""
