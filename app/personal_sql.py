@@ -11,6 +11,7 @@ from msgspec import Struct
 from app.events import tag_of
 from app.fold_sql import comment, literal
 from app.personal import Path, other_names, personal_paths
+from app.rule_checks import NAME
 
 
 def personal_functions(events: Iterable[type[Struct]]) -> str:
@@ -57,5 +58,11 @@ def _at(path: Path, as_text: bool = False) -> str:
 
 
 def _array(names: Sequence[str]) -> str:
-    listed = ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
-    return f"{literal('{' + listed + '}')}::text[]"
+    return f"{literal('{' + ','.join(map(_element, names)) + '}')}::text[]"
+
+
+def _element(name: str) -> str:
+    """A text in an array constant."""
+    if NAME.fullmatch(name) and name != "null":
+        return name
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

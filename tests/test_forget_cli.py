@@ -156,7 +156,7 @@ WAITS = "select exists (select from pg_locks where not granted)"
 def test_killed_half_way_it_goes_on_when_run_again(
     connection: psycopg.Connection, conninfo: str, how: signal.Signals
 ) -> None:
-    first, second, third = some_items(connection, "alice", SECRET)
+    _, second, third = some_items(connection, "alice", SECRET)
     with (
         held(conninfo, second),
         running("forget", "alice", "--yes", conninfo=conninfo, stderr=subprocess.PIPE) as process,

@@ -2,26 +2,26 @@ create or replace function catalog.forgotten_form(type text, data jsonb) returns
 language sql immutable parallel safe
 return case type
     when 'item_created' then jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(data,
-        '{"name"}'::text[], catalog.forgotten(data -> 'name'), false),
-        '{"description"}'::text[], catalog.forgotten(data -> 'description'), false),
-        '{"image_urls"}'::text[], catalog.forgotten(data -> 'image_urls'), false),
-        '{"location_lat"}'::text[], catalog.forgotten(data -> 'location_lat'), false),
-        '{"location_lon"}'::text[], catalog.forgotten(data -> 'location_lon'), false)
+        '{name}'::text[], catalog.forgotten(data -> 'name'), false),
+        '{description}'::text[], catalog.forgotten(data -> 'description'), false),
+        '{image_urls}'::text[], catalog.forgotten(data -> 'image_urls'), false),
+        '{location_lat}'::text[], catalog.forgotten(data -> 'location_lat'), false),
+        '{location_lon}'::text[], catalog.forgotten(data -> 'location_lon'), false)
     when 'item_updated' then jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(data,
-        '{"changes","name"}'::text[], catalog.forgotten(data #> '{"changes","name"}'::text[]), false),
-        '{"changes","description"}'::text[], catalog.forgotten(data #> '{"changes","description"}'::text[]), false),
-        '{"changes","image_urls"}'::text[], catalog.forgotten(data #> '{"changes","image_urls"}'::text[]), false),
-        '{"changes","location_lat"}'::text[], catalog.forgotten(data #> '{"changes","location_lat"}'::text[]), false),
-        '{"changes","location_lon"}'::text[], catalog.forgotten(data #> '{"changes","location_lon"}'::text[]), false),
-        '{"previous_values","name"}'::text[], catalog.forgotten(data #> '{"previous_values","name"}'::text[]), false),
-        '{"previous_values","description"}'::text[], catalog.forgotten(data #> '{"previous_values","description"}'::text[]), false),
-        '{"previous_values","image_urls"}'::text[], catalog.forgotten(data #> '{"previous_values","image_urls"}'::text[]), false),
-        '{"previous_values","location_lat"}'::text[], catalog.forgotten(data #> '{"previous_values","location_lat"}'::text[]), false),
-        '{"previous_values","location_lon"}'::text[], catalog.forgotten(data #> '{"previous_values","location_lon"}'::text[]), false)
+        '{changes,name}'::text[], catalog.forgotten(data #> '{changes,name}'::text[]), false),
+        '{changes,description}'::text[], catalog.forgotten(data #> '{changes,description}'::text[]), false),
+        '{changes,image_urls}'::text[], catalog.forgotten(data #> '{changes,image_urls}'::text[]), false),
+        '{changes,location_lat}'::text[], catalog.forgotten(data #> '{changes,location_lat}'::text[]), false),
+        '{changes,location_lon}'::text[], catalog.forgotten(data #> '{changes,location_lon}'::text[]), false),
+        '{previous_values,name}'::text[], catalog.forgotten(data #> '{previous_values,name}'::text[]), false),
+        '{previous_values,description}'::text[], catalog.forgotten(data #> '{previous_values,description}'::text[]), false),
+        '{previous_values,image_urls}'::text[], catalog.forgotten(data #> '{previous_values,image_urls}'::text[]), false),
+        '{previous_values,location_lat}'::text[], catalog.forgotten(data #> '{previous_values,location_lat}'::text[]), false),
+        '{previous_values,location_lon}'::text[], catalog.forgotten(data #> '{previous_values,location_lon}'::text[]), false)
     when 'item_status_changed' then jsonb_set(data,
-        '{"reason"}'::text[], catalog.forgotten(data -> 'reason'), false)
+        '{reason}'::text[], catalog.forgotten(data -> 'reason'), false)
     when 'item_deleted' then jsonb_set(data,
-        '{"reason"}'::text[], catalog.forgotten(data -> 'reason'), false)
+        '{reason}'::text[], catalog.forgotten(data -> 'reason'), false)
     else data
 end;
 comment on function catalog.forgotten_form is 'An event''s data as the log holds it: the same names, nothing personal.';
@@ -35,22 +35,22 @@ return case type
         data ->> 'image_urls',
         data ->> 'location_lat',
         data ->> 'location_lon'
-    ) is not null then data - '{"category","owner_id","status"}'::text[] end
+    ) is not null then data - '{category,owner_id,status}'::text[] end
     when 'item_updated' then case when coalesce(
-        data #>> '{"changes","name"}'::text[],
-        data #>> '{"changes","description"}'::text[],
-        data #>> '{"changes","image_urls"}'::text[],
-        data #>> '{"changes","location_lat"}'::text[],
-        data #>> '{"changes","location_lon"}'::text[],
-        data #>> '{"previous_values","name"}'::text[],
-        data #>> '{"previous_values","description"}'::text[],
-        data #>> '{"previous_values","image_urls"}'::text[],
-        data #>> '{"previous_values","location_lat"}'::text[],
-        data #>> '{"previous_values","location_lon"}'::text[]
+        data #>> '{changes,name}'::text[],
+        data #>> '{changes,description}'::text[],
+        data #>> '{changes,image_urls}'::text[],
+        data #>> '{changes,location_lat}'::text[],
+        data #>> '{changes,location_lon}'::text[],
+        data #>> '{previous_values,name}'::text[],
+        data #>> '{previous_values,description}'::text[],
+        data #>> '{previous_values,image_urls}'::text[],
+        data #>> '{previous_values,location_lat}'::text[],
+        data #>> '{previous_values,location_lon}'::text[]
     ) is not null then data end
     when 'item_status_changed' then case when coalesce(
         data ->> 'reason'
-    ) is not null then data - '{"old_status","new_status"}'::text[] end
+    ) is not null then data - '{old_status,new_status}'::text[] end
     when 'item_deleted' then case when coalesce(
         data ->> 'reason'
     ) is not null then data end
