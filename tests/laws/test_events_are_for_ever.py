@@ -10,13 +10,13 @@ from tests.toys import ToyBuilt
 @pytest.mark.parametrize(
     "statement",
     [
-        "update catalog.events set data = '{}' where position = 1",
-        "update catalog.events set recorded_at = now()",
-        "update catalog.events set type = type where false",
-        "delete from catalog.events where position = 1",
-        "delete from catalog.events where false",
-        "truncate catalog.events",
-        "truncate catalog.events cascade",
+        "update catalog.log set data = '{}' where position = 1",
+        "update catalog.log set recorded_at = now()",
+        "update catalog.log set type = type where false",
+        "delete from catalog.log where position = 1",
+        "delete from catalog.log where false",
+        "truncate catalog.log",
+        "truncate catalog.log cascade",
     ],
 )
 def test_events_cannot_be_changed_or_removed(log: psycopg.Connection, statement: str) -> None:
