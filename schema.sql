@@ -66,8 +66,9 @@ comment on column catalog.streams.stream_id is 'Positive, 32 bits: clients hold 
 comment on column catalog.streams.version is 'The version of the newest event: how many there are.';
 comment on column catalog.streams.recorded_at is 'When the newest event was recorded; the next one is later.';
 
-create table if not exists catalog.events (
-    position bigint generated always as identity primary key,
+create table if not exists catalog.log (
+    position bigint generated always as identity (sequence name catalog.events_position_seq)
+        constraint events_pkey primary key,
     event_id uuid not null,
     stream_id integer not null,
     version integer not null check (version > 0),
@@ -77,7 +78,50 @@ create table if not exists catalog.events (
     recorded_at timestamptz not null,
     constraint events_by_stream unique (stream_id, version)
 );
-comment on table catalog.events is 'The log: every fact, for ever. Written by append_to_stream and append_new_streams, changed by nobody.';
+comment on table catalog.log is
+$$The log: every fact, for ever, without what is personal of it. Written by append_to_stream and append_new_streams,
+changed by nobody. The whole events are in the view catalog.events.$$;
+comment on column catalog.log.position is 'Place in the whole log; grows, may have gaps.';
+comment on column catalog.log.event_id is 'UUIDv7 of recorded_at.';
+comment on column catalog.log.stream_id is 'The stream the event belongs to.';
+comment on column catalog.log.version is 'Place in its stream: 1, 2, 3, … without gaps.';
+comment on column catalog.log.type is 'The tag of the event type, such as item_created.';
+comment on column catalog.log.data is 'The fields of the event, as if everything personal had been forgotten.';
+comment on column catalog.log.metadata is 'Who and why: user_id, correlation_id, causation_id and the like.';
+comment on column catalog.log.recorded_at is 'The clock while appending; strictly grows within a stream.';
+comment on constraint events_by_stream on catalog.log is
+    'Versions have no twins; its index serves reading one stream in order.';
+create index if not exists events_by_recorded_at on catalog.log (recorded_at);
+comment on index catalog.events_by_recorded_at is 'What happened between two instants; GET /changes.';
+
+create table if not exists catalog.personal (
+    stream_id integer not null,
+    version integer not null,
+    data jsonb not null check (jsonb_typeof(data) = 'object'),
+    primary key (stream_id, version)
+);
+comment on table catalog.personal is
+    'What of the events is personal, beside the log: forget_stream deletes it. Events without anything personal have none.';
+comment on column catalog.personal.stream_id is 'The stream of the event.';
+comment on column catalog.personal.version is 'Its place there.';
+comment on column catalog.personal.data is 'The values that the log has only in their forgotten form.';
+
+-- Looked up by a subquery rather than joined: who does not read data pays nothing, and no plan depends on how many of
+-- a stream's events have something personal.
+create or replace view catalog.events as
+select position, event_id, stream_id, version, type,
+    coalesce(
+        log.data || (
+            select personal.data
+            from catalog.personal
+            where personal.stream_id = log.stream_id
+                and personal.version = log.version
+        ),
+        log.data
+    ) as data,
+    metadata, recorded_at
+from catalog.log;
+comment on view catalog.events is 'The events as they were recorded; what has been forgotten of them is in its forgotten form.';
 comment on column catalog.events.position is 'Place in the whole log; grows, may have gaps.';
 comment on column catalog.events.event_id is 'UUIDv7 of recorded_at.';
 comment on column catalog.events.stream_id is 'The stream the event belongs to.';
@@ -86,10 +130,24 @@ comment on column catalog.events.type is 'The tag of the event type, such as ite
 comment on column catalog.events.data is 'The fields of the event.';
 comment on column catalog.events.metadata is 'Who and why: user_id, correlation_id, causation_id and the like.';
 comment on column catalog.events.recorded_at is 'The clock while appending; strictly grows within a stream.';
-comment on constraint events_by_stream on catalog.events is
-    'Versions have no twins; its index serves reading one stream in order.';
-create index if not exists events_by_recorded_at on catalog.events (recorded_at);
-comment on index catalog.events_by_recorded_at is 'What happened between two instants; GET /changes.';
+
+create table if not exists catalog.forgotten (
+    id integer generated always as identity primary key,
+    owner_id text not null,
+    forgotten_by text not null,
+    begun_at timestamptz not null default clock_timestamp(),
+    forgotten_at timestamptz,
+    items integer not null default 0,
+    events integer not null default 0
+);
+comment on table catalog.forgotten is 'Who was forgotten, when and by whom: `catalog forget`.';
+comment on column catalog.forgotten.id is 'Counts them.';
+comment on column catalog.forgotten.owner_id is 'The owner who asked for it.';
+comment on column catalog.forgotten.forgotten_by is 'The operator.';
+comment on column catalog.forgotten.begun_at is 'When it began.';
+comment on column catalog.forgotten.forgotten_at is 'When it was done; null if it was not finished, or not by this operator.';
+comment on column catalog.forgotten.items is 'How many streams were gone through so far.';
+comment on column catalog.forgotten.events is 'Of how many events something was forgotten.';
 
 create table if not exists catalog.settled (
     only_row boolean primary key default true check (only_row),
@@ -155,6 +213,19 @@ language sql immutable parallel safe
 return 7023051975126217511;
 comment on function catalog.append_gate is
     'The key of the advisory lock that appends hold in shared mode, so that others can tell when those under way are done.';
+
+create or replace function catalog.forgotten(value jsonb) returns jsonb
+language sql immutable parallel safe
+return case jsonb_typeof(value)
+    when 'string' then '"(forgotten)"'
+    when 'number' then to_jsonb(round(value::numeric))
+    when 'array' then '[]'
+    when 'object' then '{}'
+    else coalesce(value, 'null')
+end;
+comment on function catalog.forgotten is
+$$What stands for a value once it is forgotten, by what it is: so whatever there is, no text stays. A number stays roughly
+what it was: a place in degrees is then known to some hundred kilometres.$$;
 
 create or replace function catalog.rfc3339(instant timestamptz) returns text
 language sql stable parallel safe
@@ -276,13 +347,13 @@ do $$
 begin
     if not exists (select from pg_trigger where tgname = 'events_are_for_ever') then
         create trigger events_are_for_ever
-        before update or delete or truncate on catalog.events
+        before update or delete or truncate on catalog.log
         for each statement execute function catalog.refuse_change();
-        alter table catalog.events enable always trigger events_are_for_ever;
+        alter table catalog.log enable always trigger events_are_for_ever;
     end if;
 end
 $$;
-comment on trigger events_are_for_ever on catalog.events is 'Refuses update, delete and truncate, whoever asks, replication included.';
+comment on trigger events_are_for_ever on catalog.log is 'Refuses update, delete and truncate, whoever asks, replication included.';
 
 create or replace function catalog.raise_conflict(stream_id integer, expected_version integer) returns void
 language plpgsql volatile as $$
@@ -324,6 +395,7 @@ declare
     v_event jsonb;
     v_type text;
     v_data jsonb;
+    v_personal jsonb;
 begin
     if jsonb_typeof(p_events) is distinct from 'array' or jsonb_array_length(p_events) = 0 then
         raise exception 'events must be a JSON array of at least one event' using errcode = 'SW004';
@@ -369,17 +441,22 @@ begin
         end if;
         v_data := v_event - 'type';
         append_to_stream.version := append_to_stream.version + 1;
-        insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)
+        v_personal := catalog.personal_part(v_type, v_data);
+        insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
         values (
             catalog.uuid_v7(append_to_stream.recorded_at),
             append_to_stream.stream_id,
             append_to_stream.version,
             v_type,
-            v_data,
+            case when v_personal is null then v_data else catalog.forgotten_form(v_type, v_data) end,
             p_metadata,
             append_to_stream.recorded_at
         )
-        returning events.position into append_to_stream.position;
+        returning log.position into append_to_stream.position;
+        if v_personal is not null then
+            insert into catalog.personal (stream_id, version, data)
+            values (append_to_stream.stream_id, append_to_stream.version, v_personal);
+        end if;
         append_to_stream.documents := catalog.project_inline(
             append_to_stream.stream_id,
             append_to_stream.version,
@@ -482,11 +559,16 @@ begin
     select new_streams.stream_id, 1, append_new_streams.recorded_at
     from pg_temp.new_streams;
     with appended as (
-        insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)
+        insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
         select catalog.uuid_v7(append_new_streams.recorded_at), new_streams.stream_id, 1, new_streams.type,
-            new_streams.data, p_metadata, append_new_streams.recorded_at
+            catalog.forgotten_form(new_streams.type, new_streams.data), p_metadata, append_new_streams.recorded_at
         from pg_temp.new_streams
-        returning events.position
+        returning log.position
+    ), beside as (
+        insert into catalog.personal (stream_id, version, data)
+        select new_streams.stream_id, 1, catalog.personal_part(new_streams.type, new_streams.data)
+        from pg_temp.new_streams
+        where catalog.personal_part(new_streams.type, new_streams.data) is not null
     )
     select count(*), min(appended.position), max(appended.position)
     into append_new_streams.created, append_new_streams.first_position, append_new_streams.last_position
@@ -531,6 +613,24 @@ $$;
 comment on function catalog.rebuild_document is
 $$Folds one stream anew and puts right what is stored of it, its past too, while the stream is locked; tells whether
 anything differed.$$;
+
+create or replace function catalog.forget_stream(p_stream_id integer, p_kept jsonb default null) returns integer
+language plpgsql volatile as $$
+declare
+    v_forgotten integer;
+begin
+    perform catalog.lock_stream(p_stream_id);
+    delete from catalog.personal
+    where personal.stream_id = p_stream_id
+        and personal.data is distinct from p_kept;
+    get diagnostics v_forgotten = row_count;
+    perform catalog.refold_stream(p_stream_id);
+    return v_forgotten;
+end
+$$;
+comment on function catalog.forget_stream is
+$$Deletes what is personal of a stream, but what equals p_kept, and folds its documents and their past anew; answers of
+how many events. The caller must keep rebuilds away meanwhile: one under way has read the text, and would bring it back.$$;
 
 create or replace function catalog.note_mark(out "position" bigint, out instant timestamptz)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

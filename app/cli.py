@@ -15,6 +15,7 @@ from app.console import Group, console, database_in_use, exit_when_told
 from app.database import as_service
 from app.demo import run_demo
 from app.errors import SetupError
+from app.forget_cli import forget_command
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
 from app.logs import log_as_json
@@ -130,7 +131,7 @@ def _psql(settings: Settings) -> str:
     return "psql" if settings.database_url and not own.exists() else str(own)
 
 
-for command in (import_command, backup_command, restore_command, *COMMANDS):
+for command in (import_command, backup_command, restore_command, forget_command, *COMMANDS):
     main.add_command(command)
 
 

@@ -36,8 +36,8 @@ def compile_inline(projection: AnyProjection) -> str:
 
 
 def project_functions(inline: Sequence[AnyProjection]) -> str:
-    """What appends call to write every inline document."""
-    return f"{_project_inline(inline)}\n{_project_new_streams(inline)}"
+    """What appends call to write every inline document, and what folds one stream's anew."""
+    return "\n".join([_project_inline(inline), _project_new_streams(inline), _refold_stream(inline)])
 
 
 def write_function(projection: AnyProjection) -> str:
@@ -387,4 +387,15 @@ language sql volatile
 begin atomic
 {written}end;
 {comment("function catalog.project_new_streams", "Writes every inline document of all new_streams.")}
+"""
+
+
+def _refold_stream(inline: Sequence[AnyProjection]) -> str:
+    refolded = "".join(f"    select catalog.refold_{each.name}(p_stream_id);\n" for each in inline)
+    return f"""\
+create or replace function catalog.refold_stream(p_stream_id integer) returns void
+language sql volatile
+begin atomic
+{refolded}end;
+{comment("function catalog.refold_stream", "Makes every inline document of a stream, its past too, what the log says.")}
 """

@@ -2,7 +2,8 @@
 
 A fact is stored as its type's tag and, beside it, its fields as JSONB `data`. The public routes `/history`,
 `/audit-trail` and `/events` show both, so they are a contract with clients too. A shape that must change all the same
-says in `upcasts` how what is stored is read (`app.upcasts`); clients only ever see the present one.
+says in `upcasts` how what is stored is read (`app.upcasts`); clients only ever see the present one. What is about a
+person is `Personal` and can be forgotten (`app.personal`); ids are not, they stay.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from app.personal import Personal
 from app.upcasts import Upcaster
 
 Status = Literal["active", "archived", "swapped"]
@@ -21,13 +23,13 @@ Status = Literal["active", "archived", "swapped"]
 class ItemCreated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_created"):
     """Somebody put an item into the catalog."""
 
-    name: str
-    description: str
+    name: Personal[str]
+    description: Personal[str]
     category: str
-    image_urls: tuple[str, ...]
-    location_lat: float
+    image_urls: Personal[tuple[str, ...]]
+    location_lat: Personal[float]
     """Degrees north of the equator, −90 … 90."""
-    location_lon: float
+    location_lon: Personal[float]
     """Degrees east of Greenwich, −180 … 180."""
     owner_id: str
     status: Status
@@ -36,12 +38,12 @@ class ItemCreated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 class ItemChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Some fields of an item; the others are unset and are not stored."""
 
-    name: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
+    name: Personal[str] | UnsetType = UNSET
+    description: Personal[str] | UnsetType = UNSET
     category: str | UnsetType = UNSET
-    image_urls: tuple[str, ...] | UnsetType = UNSET
-    location_lat: float | UnsetType = UNSET
-    location_lon: float | UnsetType = UNSET
+    image_urls: Personal[tuple[str, ...]] | UnsetType = UNSET
+    location_lat: Personal[float] | UnsetType = UNSET
+    location_lon: Personal[float] | UnsetType = UNSET
 
 
 class ItemUpdated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_updated"):
@@ -58,13 +60,13 @@ class ItemStatusChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     old_status: Status
     new_status: Status
-    reason: str | None = None
+    reason: Personal[str] | None = None
 
 
 class ItemDeleted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_deleted"):
     """The item was withdrawn; it stays readable, and only a restore changes it."""
 
-    reason: str | None = None
+    reason: Personal[str] | None = None
 
 
 class ItemRestored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_restored"):

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from app.events import tag_of
+from app.personal_checks import personal_fields
 from app.projection import Projection
 from app.rule_checks import writes
 from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, Step
@@ -192,8 +193,9 @@ $fold$;
 def fold_query(projection: AnyProjection, where: str, grouped: bool = True) -> str:
     """The set-based fold of the events that `where` selects; any of a stream's may be left out, as skipped ones are.
 
-    One pass finds for each field the version that wrote it last; then only these events are looked into. Not `grouped`
-    is for a single stream.
+    One pass finds for each field the version that wrote it last; for that the log is enough, since what is forgotten
+    keeps its name. Then only these events are looked into, whole where a field may be personal. Not `grouped` is for a
+    single stream.
     """
     rules = projection.by_event
     used = _is_one_of(event for event, rule in rules.items() if rule.verb != "ends")
@@ -211,13 +213,14 @@ def fold_query(projection: AnyProjection, where: str, grouped: bool = True) -> s
         *(column for field in fields for column in field.found),
     ]
     alive = " and (stream.ended_at is null or stream.ended_at < stream.started_at)" if ending else ""
+    start = "catalog.events" if personal_fields(projection) else "catalog.log"
     return f"""\
 select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
 from (
     select {_listed(found)}
     from (
         select {_listed(read, 3)}
-        from catalog.events
+        from catalog.log
         where {where}
         offset 0
     ) as event{
@@ -229,9 +232,9 @@ from (
 ) as stream
 cross join lateral (
     select version, recorded_at, type, data
-    from catalog.events
-    where events.stream_id = stream.stream_id
-        and events.version = stream.started_at
+    from {start} as event
+    where event.stream_id = stream.stream_id
+        and event.version = stream.started_at
     offset 0
 ) as start
 cross join lateral (
@@ -280,9 +283,10 @@ def _field(field: str, projection: AnyProjection) -> _Field:
     merging = any(isinstance(step, Merges) for step in later.values())
     setting = [event for event, step in later.items() if not isinstance(step, Merges)]
     written = " or ".join([_is_one_of(setting)] * bool(setting) + [f"merged ? {literal(field)}"] * merging)
+    whole = "catalog.events" if field in personal_fields(projection) else "catalog.log"
     looked_up = (
         f"(select {_by_tag({event: _written(step, event, field) for event, step in later.items()})}"
-        f" from catalog.events as writer"
+        f" from {whole} as writer"
         f" where writer.stream_id = stream.stream_id and writer.version = {field}__at)"
     )
     return _Field(

@@ -152,7 +152,7 @@ def may_change_events(conninfo: str) -> bool:
         return connection.execute(MAY_CHANGE_EVENTS).fetchone() == (True,)
 
 
-MAY_CHANGE_EVENTS = "select has_table_privilege('catalog.events', 'insert, update, delete, truncate, trigger')"
+MAY_CHANGE_EVENTS = "select has_table_privilege('catalog.log', 'insert, update, delete, truncate, trigger')"
 
 NEWEST_INSTALLATION = "select checksum from catalog.installed order by installation desc limit 1"
 

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct
 
 from app.events import E, Recorded, TagTable
 from app.index_checks import check_indexes
+from app.personal_checks import check_personal
 from app.rule_checks import check_projection, check_union
 from app.rules import (
     RECORDED_AT,
@@ -90,6 +91,7 @@ class Projection(Generic[D, E]):
         (origin,) = cls.__dict__["__orig_bases__"]
         cls.document, union = get_args(origin)
         check_union(union)
+        check_personal(union)
         cls.tags = TagTable(union)
         cls.by_event = check_projection(cls)
         check_indexes(cls)

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from app.index_checks import is_an_instant_of_the_log
+from app.personal_checks import personal_fields
 from app.projection import Projection, RuleError
 from app.rule_checks import check_name
 from app.rules import descriptor
@@ -133,9 +134,10 @@ def _check(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
     for name in rollup.document.__struct_fields__:
         if written.count(name) != 1:
             raise RuleError(f"{rollup.document.__name__}.{name} is added up {written.count(name)} times, not once")
-    for read in [descriptor(rollup.by), *(tally.of for tally in rollup.rules if tally.of)]:
+    for read in [descriptor(rollup.by), *(descriptor(tally.of) for tally in rollup.rules if tally.of)]:
         if getattr(source, read.__name__, None) is not read:
             raise RuleError(f"{read.__objclass__.__name__}.{read.__name__} is not a field of {source.__name__}")
+        _check_not_personal(read, rollup, source)
     texts = [(descriptor(rollup.by), "be a key")]
     texts += [(tally.of, "be counted by") for tally in rollup.rules if tally.of and tally.verb == "counts"]
     for read, purpose in texts:
@@ -152,6 +154,12 @@ def _check(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
         expected = int if tally.verb == "counts" and tally.of is None else EXPECTED[tally.verb]
         if hints[name] != expected:
             raise RuleError(f"{rollup.document.__name__}.{name} cannot hold what {tally.verb} gives")
+
+
+def _check_not_personal(read: MemberDescriptorType, rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
+    if read.__name__ in personal_fields(rollup.of):
+        name = f"{source.__name__}.{read.__name__}"
+        raise RuleError(f"{name} is personal: what is added up in the background would not be forgotten")
 
 
 def _is_text(kind: Any) -> bool:

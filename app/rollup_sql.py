@@ -61,11 +61,11 @@ def step_function(rollup: AnyRollup) -> str:
     """
     name = rollup.name
     return f"""\
-create or replace function catalog.step_{name}(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+create or replace function catalog.step_{name}(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
 declare
     v_document jsonb := p_part || jsonb_build_object({literal(name_of(rollup.by))}, p_key);
-    v_event catalog.events;
+    v_event catalog.log;
 begin
     foreach v_event in array p_events loop
         v_document := catalog.step_{rollup.of.name}(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
@@ -94,7 +94,7 @@ declare
     v_skipped constant bigint[] := catalog.skipped_events({literal(name)});
     v_streams constant integer[] := array(
         select distinct stream_id
-        from catalog.events
+        from catalog.log
         where position > p_from
             and position <= v_to
     );
@@ -102,7 +102,7 @@ declare
 begin
     with arrived as (
         select stream_id, array_agg(event order by version) as events
-        from catalog.events as event
+        from catalog.log as event
         where position > p_from
             and position <= v_to
             and position <> all (v_skipped)

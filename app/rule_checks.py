@@ -13,7 +13,10 @@ from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step
 from app.upcasts import Default, Dropped, Renamed, Upcast, is_struct, upcasts_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-TABLES_OF_THE_STORE = {"events", "streams", "settled", "installed", "projections", "projection_lag"}
+TABLES_OF_THE_STORE = {
+    *("log", "personal", "events", "forgotten", "streams", "settled", "installed", "projections", "projection_lag"),
+    "idempotency_keys",
+}
 ENDINGS_OF_OTHERS = ("_next", "_live", "_members", "_history", "_words", "_places")
 """What the tables are called that belong to a read model, beside the one of its name."""
 NEVER_IN_A_CONSTANT = (b"$fold$", b"\\u0000")
@@ -278,7 +281,7 @@ def _check_upcasts(struct: type[Struct]) -> None:
     for name, field in fields.items():
         if is_struct(field.type):
             _check_upcasts(field.type)
-        elif changed := [each for each in _structs_in(field.type) if upcasts_of(each)]:
+        elif changed := [each for each in structs_in(field.type) if upcasts_of(each)]:
             where = f"{struct.__name__}.{name}"
             raise RuleError(f"{changed[0].__name__} has upcasts, but {where} is not simply one: they would not be seen")
 
@@ -305,7 +308,7 @@ def _gone(name: str, struct: type[Struct]) -> str:
     return name
 
 
-def _structs_in(annotation: Any) -> set[type[Struct]]:
+def structs_in(annotation: Any) -> set[type[Struct]]:
     """The structs that values of a type are made of, at any depth."""
     found: set[type[Struct]] = set()
     left = [annotation]

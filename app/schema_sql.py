@@ -6,6 +6,7 @@ from pathlib import Path
 from app.analyst_sql import analyst_views
 from app.document_sql import compile_inline, project_functions
 from app.fold_sql import fold_function
+from app.personal_sql import personal_functions
 from app.projection import Projection
 from app.rebuild_sql import AnyReadModel, rebuild_steps
 from app.rollup import Rollup
@@ -31,6 +32,8 @@ def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
     rollups = [each for each in read_models if issubclass(each, Rollup)]
     compiled = [each for each in read_models if issubclass(each, Projection) and each.compiles()]
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
-    parts = [*map(fold_function, compiled), *map(compile_inline, inline), *map(compile_rollup, rollups)]
-    parts += [project_functions(inline), analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]
+    events = [event for each in read_models if issubclass(each, Projection) for event in each.tags.types.values()]
+    parts = [personal_functions(dict.fromkeys(events)), *map(fold_function, compiled)]
+    parts += [*map(compile_inline, inline), *map(compile_rollup, rollups), project_functions(inline)]
+    parts += [analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]
     return "\n".join([*parts, "select catalog.grant_rights();\n"])

@@ -6,6 +6,7 @@ A counter needs the step itself as the aggregate's transition, at half the speed
 """
 
 from app.fold_sql import AnyProjection, comment, literal, patch_with_envelope, tags
+from app.personal_checks import personal_fields
 from app.rules import GrowsBy
 
 
@@ -34,7 +35,7 @@ from (
     from (
         select stream_id, version, recorded_at, type, data,
             max(version) over whole as last_version
-        from catalog.events
+        from {"catalog.events" if personal_fields(projection) else "catalog.log"}
         where {where}
         window whole as (
             partition by stream_id order by version rows between unbounded preceding and unbounded following

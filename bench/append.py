@@ -45,7 +45,7 @@ ITEMS = 200 if SMALL else 2_000
 
 TABLES = """
 create schema bare;
-create table bare.events (like catalog.events including all);
+create table bare.events (like catalog.log including all);
 create table bare.items (id integer primary key, document jsonb not null);
 create sequence bare.ids;
 """

@@ -23,7 +23,7 @@ from app.settings import Settings
 
 TABLES = """
 create schema bare;
-create table bare.events (like catalog.events including all);
+create table bare.events (like catalog.log including all);
 create table bare.items (id integer primary key, document jsonb not null);
 create sequence bare.ids;
 """

@@ -27,7 +27,7 @@ CHUNK_BYTES = 64 * 1024
 
 TABLES = """
 create schema bare;
-create table bare.events (like catalog.events including all);
+create table bare.events (like catalog.log including all);
 create table bare.items (id integer primary key, version integer, valid_from timestamptz, document jsonb not null);
 """
 SAMPLE_EVENTS = "copy (select * from catalog.events order by position limit 100000) to stdout (format binary)"
@@ -58,7 +58,7 @@ def main() -> None:
         def floor() -> None:
             with connection.transaction():
                 connection.execute("drop table bare.events")
-                connection.execute("create table bare.events (like catalog.events including all)")
+                connection.execute("create table bare.events (like catalog.log including all)")
                 connection.execute("truncate bare.items")
                 copy_in(connection, "copy bare.events from stdin (format binary)", recorded)
                 copy_in(connection, "copy bare.items from stdin (format binary)", documents)

@@ -12,13 +12,17 @@ ROOT = Path(__file__).parent.parent
 
 LEVELS = [
     {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled"},
+    {"app.personal"},
     {"app.settings", "app.events", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
-    {"app.index_checks"},
+    {"app.index_checks", "app.personal_checks"},
     {"app.projection"},
     {"app.fold_sql", "app.rollup"},
-    {"app.versions_sql", "app.table_sql", "app.database", "app.migrating", "app.console", "app.backup"},
+    {
+        *("app.versions_sql", "app.personal_sql", "app.table_sql"),
+        *("app.database", "app.migrating", "app.console", "app.backup"),
+    },
     {"app.document_tables"},
     {"app.rollup_sql", "app.view_sql"},
     {"app.analyst_sql"},
@@ -27,7 +31,7 @@ LEVELS = [
     {"app.documents", "app.reached", "app.schema_sql", "app.generations", "app.feed"},
     {"app.rebuild_facts", "app.verify", "app.handler"},
     {"app.leftovers", "app.importing"},
-    {"app.rebuild"},
+    {"app.rebuild", "app.forgetting"},
     {"app.projector"},
     {"app.states"},
     {"app.machinery", "app.metrics"},
@@ -50,7 +54,7 @@ LEVELS = [
     {"app.operator_facts"},
     {"app.operator_tables"},
     {"app.operator_cli"},
-    {"app.import_cli", "app.backup_cli"},
+    {"app.import_cli", "app.backup_cli", "app.forget_cli"},
     {"app.cli"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
@@ -110,6 +114,9 @@ ENGINE = [
     "projection",
     "rules",
     "upcasts",
+    "personal",
+    "personal_checks",
+    "personal_sql",
     "rule_checks",
     "fold_sql",
     "versions_sql",

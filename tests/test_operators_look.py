@@ -54,8 +54,8 @@ def test_a_projection_that_is_late_makes_the_lag_fail(connection: psycopg.Connec
     """Late by the clock: the event is eleven seconds old, which only who is above the log can make so."""
     append(connection, None, [SPADE])
     assert "Settled up to position 0 of 1" in said(connection.info.dsn, "lag")
-    connection.execute("set session_replication_role = replica; alter table catalog.events disable trigger all")
-    connection.execute("update catalog.events set recorded_at = recorded_at - interval '11 seconds'")
+    connection.execute("set session_replication_role = replica; alter table catalog.log disable trigger all")
+    connection.execute("update catalog.log set recorded_at = recorded_at - interval '11 seconds'")
     assert "Settled up to position 0 of 1" in said(connection.info.dsn, "lag", status=1)
 
 
@@ -109,7 +109,7 @@ def test_an_event_as_json_is_its_whole_envelope(connection: psycopg.Connection) 
 
 
 RAW = """
-insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)
+insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
 values (catalog.uuid_v7(now()), 1, %s, %s, %s, %s, clock_timestamp())
 """
 HUGE = '{"reason": 1' + 400 * "0" + ".5}"

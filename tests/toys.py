@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec import UNSET, Struct, UnsetType
 
 from app.events import Recorded
+from app.personal import Personal
 from app.projection import (
     RECORDED_AT,
     STREAM_ID,
@@ -25,25 +26,25 @@ from app.upcasts import default, dropped, renamed
 
 
 class ToyBuilt(Struct, frozen=True, kw_only=True, tag="toy_built"):
-    name: str
+    name: Personal[str]
     weight: int
-    box: str
+    box: Personal[str]
 
 
 class ToyTraits(Struct, frozen=True, kw_only=True):
-    name: str | UnsetType = UNSET
+    name: Personal[str] | UnsetType = UNSET
     colour: str | UnsetType | None = UNSET
 
 
 class ToyLook(Struct, frozen=True, kw_only=True):
-    colour: str | UnsetType | None = UNSET
+    colour: Personal[str] | UnsetType | None = UNSET
 
 
 class ToyFound(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="toy_found"):
     """Another way for a toy to begin. Its place came later: where it was stored without, it is the street."""
 
-    name: str
-    place: str = "50 % \\ 'street'"
+    name: Personal[str]
+    place: Personal[str] = "50 % \\ 'street'"
     look: ToyLook
 
 
@@ -61,7 +62,7 @@ class ToyBroken(Struct, frozen=True, kw_only=True, tag="toy_broken"):
 
 
 class ToySeen(Struct, frozen=True, kw_only=True, tag="toy_seen"):
-    by: str
+    by: Personal[str]
 
 
 class ToyRepaired(Struct, frozen=True, kw_only=True, tag="toy_repaired"):
@@ -79,7 +80,7 @@ class ToyWoven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
 
     upcasts = (dropped("loom"),)
 
-    name: str
+    name: Personal[str]
     weight: int
 
 
@@ -87,7 +88,7 @@ class ToyTrim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     upcasts = (renamed("color", to="colour"), renamed("hue", to="colour"), dropped("smell"))
 
     name: str | UnsetType = UNSET
-    colour: str | UnsetType | None = UNSET
+    colour: Personal[str] | UnsetType | None = UNSET
 
 
 class ToyMended(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="toy_mended"):
@@ -102,7 +103,7 @@ class ToyMended(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, t
         dropped("by"),
     )
 
-    place: str
+    place: Personal[str]
     trim: ToyTrim
     minutes: int
 
@@ -110,7 +111,7 @@ class ToyMended(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 class ToyLabel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     upcasts = (renamed("words", to="text"), default("size", 3))
 
-    text: str
+    text: Personal[str]
     size: int
 
 
@@ -118,7 +119,7 @@ class ToyPrint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     upcasts = (renamed("tag", to="label"), default("ink", ("black",)))
 
     label: ToyLabel
-    ink: tuple[str, ...]
+    ink: Personal[tuple[str, ...]]
 
 
 class ToyPrinted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="toy_printed"):

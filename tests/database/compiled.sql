@@ -1,3 +1,63 @@
+create or replace function catalog.forgotten_form(type text, data jsonb) returns jsonb
+language sql immutable parallel safe
+return case type
+    when 'item_created' then jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(data,
+        '{name}'::text[], catalog.forgotten(data -> 'name'), false),
+        '{description}'::text[], catalog.forgotten(data -> 'description'), false),
+        '{image_urls}'::text[], catalog.forgotten(data -> 'image_urls'), false),
+        '{location_lat}'::text[], catalog.forgotten(data -> 'location_lat'), false),
+        '{location_lon}'::text[], catalog.forgotten(data -> 'location_lon'), false)
+    when 'item_updated' then jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(data,
+        '{changes,name}'::text[], catalog.forgotten(data #> '{changes,name}'::text[]), false),
+        '{changes,description}'::text[], catalog.forgotten(data #> '{changes,description}'::text[]), false),
+        '{changes,image_urls}'::text[], catalog.forgotten(data #> '{changes,image_urls}'::text[]), false),
+        '{changes,location_lat}'::text[], catalog.forgotten(data #> '{changes,location_lat}'::text[]), false),
+        '{changes,location_lon}'::text[], catalog.forgotten(data #> '{changes,location_lon}'::text[]), false),
+        '{previous_values,name}'::text[], catalog.forgotten(data #> '{previous_values,name}'::text[]), false),
+        '{previous_values,description}'::text[], catalog.forgotten(data #> '{previous_values,description}'::text[]), false),
+        '{previous_values,image_urls}'::text[], catalog.forgotten(data #> '{previous_values,image_urls}'::text[]), false),
+        '{previous_values,location_lat}'::text[], catalog.forgotten(data #> '{previous_values,location_lat}'::text[]), false),
+        '{previous_values,location_lon}'::text[], catalog.forgotten(data #> '{previous_values,location_lon}'::text[]), false)
+    when 'item_status_changed' then jsonb_set(data,
+        '{reason}'::text[], catalog.forgotten(data -> 'reason'), false)
+    when 'item_deleted' then jsonb_set(data,
+        '{reason}'::text[], catalog.forgotten(data -> 'reason'), false)
+    else data
+end;
+comment on function catalog.forgotten_form is 'An event''s data as the log holds it: the same names, nothing personal.';
+
+create or replace function catalog.personal_part(type text, data jsonb) returns jsonb
+language sql immutable parallel safe
+return case type
+    when 'item_created' then case when coalesce(
+        data ->> 'name',
+        data ->> 'description',
+        data ->> 'image_urls',
+        data ->> 'location_lat',
+        data ->> 'location_lon'
+    ) is not null then data - '{category,owner_id,status}'::text[] end
+    when 'item_updated' then case when coalesce(
+        data #>> '{changes,name}'::text[],
+        data #>> '{changes,description}'::text[],
+        data #>> '{changes,image_urls}'::text[],
+        data #>> '{changes,location_lat}'::text[],
+        data #>> '{changes,location_lon}'::text[],
+        data #>> '{previous_values,name}'::text[],
+        data #>> '{previous_values,description}'::text[],
+        data #>> '{previous_values,image_urls}'::text[],
+        data #>> '{previous_values,location_lat}'::text[],
+        data #>> '{previous_values,location_lon}'::text[]
+    ) is not null then data end
+    when 'item_status_changed' then case when coalesce(
+        data ->> 'reason'
+    ) is not null then data - '{old_status,new_status}'::text[] end
+    when 'item_deleted' then case when coalesce(
+        data ->> 'reason'
+    ) is not null then data end
+    else null
+end;
+comment on function catalog.personal_part is 'What the log leaves out of an event: whole values of data; null for none.';
+
 create or replace function catalog.fold_items(
     p_stream_id integer,
     p_until timestamptz default 'infinity',
@@ -23,31 +83,31 @@ from (
         select stream_id, version, recorded_at, type,
             (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
             case type when 'item_updated' then (data -> 'changes') end as merged
-        from catalog.events
+        from catalog.log
         where stream_id = p_stream_id and recorded_at <= p_until and version <= p_version
         offset 0
     ) as event
 ) as stream
 cross join lateral (
     select version, recorded_at, type, data
-    from catalog.events
-    where events.stream_id = stream.stream_id
-        and events.version = stream.started_at
+    from catalog.events as event
+    where event.stream_id = stream.stream_id
+        and event.version = stream.started_at
     offset 0
 ) as start
 cross join lateral (
     select to_jsonb(stream_id) as id,
         case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
         case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
-        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
         case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
         case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
         case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
         data -> 'owner_id' as owner_id,
-        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
         to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
         catalog.rfc3339(last_recorded_at) as updated_at,
-        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
         last_used as version
 ) as document
 where stream.started_at is not null
@@ -457,11 +517,11 @@ create index if not exists owners_members_by_key
 on catalog.owners_members (key);
 comment on index catalog.owners_members_by_key is 'Adding up the members of some keys.';
 
-create or replace function catalog.step_owners(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+create or replace function catalog.step_owners(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
 declare
     v_document jsonb := p_part || jsonb_build_object('owner_id', p_key);
-    v_event catalog.events;
+    v_event catalog.log;
 begin
     foreach v_event in array p_events loop
         v_document := catalog.step_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
@@ -479,7 +539,7 @@ declare
     v_skipped constant bigint[] := catalog.skipped_events('owners');
     v_streams constant integer[] := array(
         select distinct stream_id
-        from catalog.events
+        from catalog.log
         where position > p_from
             and position <= v_to
     );
@@ -487,7 +547,7 @@ declare
 begin
     with arrived as (
         select stream_id, array_agg(event order by version) as events
-        from catalog.events as event
+        from catalog.log as event
         where position > p_from
             and position <= v_to
             and position <> all (v_skipped)
@@ -621,11 +681,11 @@ create index if not exists categories_members_by_key
 on catalog.categories_members (key);
 comment on index catalog.categories_members_by_key is 'Adding up the members of some keys.';
 
-create or replace function catalog.step_categories(p_key text, p_part jsonb, p_events catalog.events[]) returns jsonb
+create or replace function catalog.step_categories(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
 declare
     v_document jsonb := p_part || jsonb_build_object('category', p_key);
-    v_event catalog.events;
+    v_event catalog.log;
 begin
     foreach v_event in array p_events loop
         v_document := catalog.step_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
@@ -643,7 +703,7 @@ declare
     v_skipped constant bigint[] := catalog.skipped_events('categories');
     v_streams constant integer[] := array(
         select distinct stream_id
-        from catalog.events
+        from catalog.log
         where position > p_from
             and position <= v_to
     );
@@ -651,7 +711,7 @@ declare
 begin
     with arrived as (
         select stream_id, array_agg(event order by version) as events
-        from catalog.events as event
+        from catalog.log as event
         where position > p_from
             and position <= v_to
             and position <> all (v_skipped)
@@ -760,6 +820,13 @@ begin atomic
     select catalog.write_new_items(p_recorded_at);
 end;
 comment on function catalog.project_new_streams is 'Writes every inline document of all new_streams.';
+
+create or replace function catalog.refold_stream(p_stream_id integer) returns void
+language sql volatile
+begin atomic
+    select catalog.refold_items(p_stream_id);
+end;
+comment on function catalog.refold_stream is 'Makes every inline document of a stream, its past too, what the log says.';
 
 select catalog.make_way('items', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
 create or replace view public.items as
@@ -1296,7 +1363,7 @@ from (
         select stream_id, version, recorded_at, type,
             (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
             case type when 'item_updated' then (data -> 'changes') end as merged
-        from catalog.events
+        from catalog.log
         where stream_id between $1 and $2 and position <= $4 and position <> all ($5)
         offset 0
     ) as event
@@ -1304,24 +1371,24 @@ from (
 ) as stream
 cross join lateral (
     select version, recorded_at, type, data
-    from catalog.events
-    where events.stream_id = stream.stream_id
-        and events.version = stream.started_at
+    from catalog.events as event
+    where event.stream_id = stream.stream_id
+        and event.version = stream.started_at
     offset 0
 ) as start
 cross join lateral (
     select to_jsonb(stream_id) as id,
         case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
         case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
-        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
         case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
         case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
         case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
         data -> 'owner_id' as owner_id,
-        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
         to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
         catalog.rfc3339(last_recorded_at) as updated_at,
-        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
         last_used as version
 ) as document
 where stream.started_at is not null
@@ -1355,7 +1422,7 @@ from (
         select stream_id, version, recorded_at, type,
             (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
             case type when 'item_updated' then (data -> 'changes') end as merged
-        from catalog.events
+        from catalog.log
         where stream_id = any ($3) and position <= $4 and position <> all ($5)
         offset 0
     ) as event
@@ -1363,24 +1430,24 @@ from (
 ) as stream
 cross join lateral (
     select version, recorded_at, type, data
-    from catalog.events
-    where events.stream_id = stream.stream_id
-        and events.version = stream.started_at
+    from catalog.events as event
+    where event.stream_id = stream.stream_id
+        and event.version = stream.started_at
     offset 0
 ) as start
 cross join lateral (
     select to_jsonb(stream_id) as id,
         case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
         case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
-        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
         case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
         case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
         case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
         data -> 'owner_id' as owner_id,
-        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
         to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
         catalog.rfc3339(last_recorded_at) as updated_at,
-        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
         last_used as version
 ) as document
 where stream.started_at is not null
@@ -1466,7 +1533,7 @@ from (
         select stream_id, version, recorded_at, type,
             (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
             case type when 'item_updated' then (data -> 'changes') end as merged
-        from catalog.events
+        from catalog.log
         where stream_id between $1 and $2 and position <= $4 and position <> all ($5)
         offset 0
     ) as event
@@ -1474,24 +1541,24 @@ from (
 ) as stream
 cross join lateral (
     select version, recorded_at, type, data
-    from catalog.events
-    where events.stream_id = stream.stream_id
-        and events.version = stream.started_at
+    from catalog.events as event
+    where event.stream_id = stream.stream_id
+        and event.version = stream.started_at
     offset 0
 ) as start
 cross join lateral (
     select to_jsonb(stream_id) as id,
         case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
         case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
-        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
         case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
         case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
         case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
         data -> 'owner_id' as owner_id,
-        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
         to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
         catalog.rfc3339(last_recorded_at) as updated_at,
-        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
         last_used as version
 ) as document
 where stream.started_at is not null
@@ -1525,7 +1592,7 @@ from (
         select stream_id, version, recorded_at, type,
             (type = 'item_created' or type = 'item_updated' or type = 'item_status_changed' or type = 'item_deleted' or type = 'item_restored') as used,
             case type when 'item_updated' then (data -> 'changes') end as merged
-        from catalog.events
+        from catalog.log
         where stream_id = any ($3) and position <= $4 and position <> all ($5)
         offset 0
     ) as event
@@ -1533,24 +1600,24 @@ from (
 ) as stream
 cross join lateral (
     select version, recorded_at, type, data
-    from catalog.events
-    where events.stream_id = stream.stream_id
-        and events.version = stream.started_at
+    from catalog.events as event
+    where event.stream_id = stream.stream_id
+        and event.version = stream.started_at
     offset 0
 ) as start
 cross join lateral (
     select to_jsonb(stream_id) as id,
         case when name__at > started_at then (select (data -> 'changes') -> 'name' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = name__at) else data -> 'name' end as name,
         case when description__at > started_at then (select (data -> 'changes') -> 'description' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = description__at) else data -> 'description' end as description,
-        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
+        case when category__at > started_at then (select (data -> 'changes') -> 'category' from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = category__at) else data -> 'category' end as category,
         case when image_urls__at > started_at then (select (data -> 'changes') -> 'image_urls' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = image_urls__at) else data -> 'image_urls' end as image_urls,
         case when location_lat__at > started_at then (select (data -> 'changes') -> 'location_lat' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lat__at) else data -> 'location_lat' end as location_lat,
         case when location_lon__at > started_at then (select (data -> 'changes') -> 'location_lon' from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = location_lon__at) else data -> 'location_lon' end as location_lon,
         data -> 'owner_id' as owner_id,
-        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
+        case when status__at > started_at then (select case type when 'item_status_changed' then data -> 'new_status' when 'item_deleted' then '"archived"'::jsonb when 'item_restored' then data -> 'status' end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = status__at) else data -> 'status' end as status,
         to_jsonb(catalog.rfc3339(recorded_at)) as created_at,
         catalog.rfc3339(last_recorded_at) as updated_at,
-        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.events as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
+        case when deleted_at__at > started_at then (select case type when 'item_deleted' then to_jsonb(catalog.rfc3339(recorded_at)) when 'item_restored' then 'null'::jsonb end from catalog.log as writer where writer.stream_id = stream.stream_id and writer.version = deleted_at__at) else 'null'::jsonb end as deleted_at,
         last_used as version
 ) as document
 where stream.started_at is not null

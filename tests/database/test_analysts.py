@@ -107,7 +107,7 @@ def write_history(connection: psycopg.Connection) -> None:
         for version, (instant, user_id, event) in enumerate(events, 1):
             data = {key: value for key, value in event.items() if key != "type"}
             connection.execute(
-                "insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)"
+                "insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)"
                 " values (catalog.uuid_v7(%s), %s, %s, %s, %s, %s, %s)",
                 (instant, stream_id, version, event["type"], Jsonb(data), Jsonb({"user_id": user_id}), instant),
             )

@@ -20,6 +20,8 @@ from app.postgres import EmbeddedPostgres, embedded_binaries
 from app.projector import Projector
 from app.verify import verify
 from tests.conftest import binaries_under_test, database_like, running_service
+from tests.laws.test_forgetting import tables_with
+from tests.log import error_of
 
 RELEASES = sorted((Path(__file__).parent / "releases").glob("*.sql"))
 
@@ -81,6 +83,32 @@ def dumped_schema(conninfo: str) -> list[str]:
 
 def _in_order(table: str) -> str:
     return "\n".join(sorted(line.rstrip(",") for line in re.sub(r"CONSTRAINT \w+_not_null ", "", table).splitlines()))
+
+
+def test_the_log_holds_nothing_personal_any_more_and_is_for_ever_again(released: str) -> None:
+    install(released)
+    with psycopg.connect(released, autocommit=True) as connection:
+        assert "personal" in tables_with(connection, "Now cheaper")
+        assert not {"log", "forgotten"} & tables_with(connection, "Now cheaper")
+        left = "select count(*) from catalog.log where data is distinct from catalog.forgotten_form(type, data)"
+        assert connection.execute(left).fetchone() == (0,)
+        for statement in ("update catalog.log set type = type", "delete from catalog.log", "truncate catalog.log"):
+            assert error_of(connection, statement)[0] == "SW003"
+        for (stream,) in connection.execute("select stream_id from catalog.streams").fetchall():
+            connection.execute("select catalog.forget_stream(%s)", (stream,))
+        assert tables_with(connection, "Now cheaper") == set()
+
+
+def test_what_would_not_read_as_before_is_not_migrated(released: str) -> None:
+    """The control of the second migration's own check: here the names would be lost."""
+    right, lossy = "then data - '{category,owner_id,status}'", "then data - '{category,owner_id,status,name}'"
+    migration = known_migrations()[1].sql
+    assert migration.count(right) == 1
+    with psycopg.connect(released) as connection:
+        with pytest.raises(psycopg.errors.RaiseException, match="an event would not read as before"):
+            connection.execute(migration.replace(right, lossy).encode())
+        connection.rollback()
+        assert connection.execute("select to_regclass('catalog.log')").fetchone() == (None,)
 
 
 def test_a_new_database_has_seen_every_migration(conninfo: str) -> None:

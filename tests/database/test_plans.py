@@ -76,7 +76,7 @@ def test_a_version_and_those_around_it_are_found_by_key(filled: psycopg.Connecti
     read = plan(filled, READ_SURROUNDINGS, given)
     assert "Backward using events_by_stream" in read
     assert "Index Cond: ((stream_id = chosen.stream_id) AND (version = near.version))" in read
-    assert "Seq Scan on events" not in read
+    assert "Seq Scan on log" not in read
 
 
 def test_an_item_is_read_by_key(filled: psycopg.Connection) -> None:
@@ -184,7 +184,7 @@ def test_the_lag_counts_up_to_its_limit_and_is_as_old_as_the_first_event(
     connection: psycopg.Connection,
 ) -> None:
     connection.execute(
-        "insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)"
+        "insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)"
         " select gen_random_uuid(), 1, n, 'item_deleted', '{}', '{}',"
         " case n when 1 then now() - interval '1 hour' else now() - interval '2 hours' end"
         " from generate_series(1, 100200) as n"
@@ -222,8 +222,13 @@ def session(request: pytest.FixtureRequest, filled: psycopg.Connection, then: da
         ("select * from item_at(7, now() - interval '1 month')", {"items_pkey", "items_history_pkey"}),
         ("select * from items_as_of(now()) where id = 7", {"items_pkey", "items_history_pkey"}),
         ("select * from item_diff(7, '2026-01-01', now())", {"items_pkey", "items_history_pkey"}),
-        ("select * from item_events where item_id = 7", {"events_by_stream"}),
-        ("select * from audit_trail where recorded_at > now() + interval '1 day'", {"events_by_recorded_at"}),
+        ("select * from item_events where item_id = 7", {"events_by_stream", "personal_pkey"}),
+        ("select item_id, version, user_id from item_events where item_id = 7", {"events_by_stream"}),
+        (
+            "select * from audit_trail where recorded_at > now() + interval '1 day'",
+            {"events_by_recorded_at", "personal_pkey"},
+        ),
+        ("select user_id from audit_trail where recorded_at > now() + interval '1 day'", {"events_by_recorded_at"}),
         (
             "select * from changes_between(now() + interval '1 day', now() + interval '2 days')",
             {"events_by_recorded_at", "items_pkey", "items_history_pkey"},
@@ -240,7 +245,7 @@ def test_what_analysts_ask_for_by_a_field_is_found_by_an_index_now_and_then(
 ) -> None:
     shown = plan(session, query)
     assert indexes_of(session, shown) == indexes
-    assert not re.search("Seq Scan on (items|events)|Function Scan on item", shown)
+    assert not re.search("Seq Scan on (items|log|personal)|Function Scan on item", shown)
 
 
 def test_the_history_is_left_alone_in_the_present(filled: psycopg.Connection) -> None:

@@ -103,7 +103,7 @@ def test_a_migration_that_waits_for_a_long_transaction_keeps_nobody_else_waiting
     connection.execute("set lock_timeout = '2s'")
     with ThreadPoolExecutor(1) as pool:
         with psycopg.connect(conninfo) as importing:
-            importing.execute("lock table catalog.events in row exclusive mode")
+            importing.execute("lock table catalog.log in row exclusive mode")
             migrating = pool.submit(migrate, conninfo, schema_sql() + "\ncomment on schema catalog is 'newer';")
             eventually(lambda: connection.execute(WAITING).fetchone() == (True,), "it waits for the log")
             for _ in range(20):
@@ -112,7 +112,7 @@ def test_a_migration_that_waits_for_a_long_transaction_keeps_nobody_else_waiting
         assert migrating.result()
 
 
-WAITING = "select exists (select from pg_locks where not granted and relation = 'catalog.events'::regclass)"
+WAITING = "select exists (select from pg_locks where not granted and relation = 'catalog.log'::regclass)"
 
 
 def test_a_database_without_a_catalog_is_told_apart_from_one_of_another_release(

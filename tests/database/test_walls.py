@@ -15,30 +15,33 @@ from tests.log import append
 from tests.operators import SPADE
 
 CHANGES = {
-    "update": "update catalog.events set data = '{}'",
-    "delete": "delete from catalog.events",
-    "truncate": "truncate catalog.events",
-    "insert": "insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)"
+    "update": "update catalog.log set data = '{}'",
+    "delete": "delete from catalog.log",
+    "truncate": "truncate catalog.log",
+    "insert": "insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)"
     " values (gen_random_uuid(), 1, 9, 'item_deleted', '{}', '{}', now())",
-    "forge a position": "insert into catalog.events (position, event_id, stream_id, version, type, data, metadata,"
+    "forge a position": "insert into catalog.log (position, event_id, stream_id, version, type, data, metadata,"
     " recorded_at) overriding system value values (1000, gen_random_uuid(), 1, 9, 'item_deleted', '{}', '{}', now())",
-    "copy": "copy catalog.events from stdin",
+    "copy": "copy catalog.log from stdin",
     "set the sequence": "select setval('catalog.events_position_seq', 1)",
     "take from the sequence": "select nextval('catalog.events_position_seq')",
-    "restart the sequence": "alter table catalog.events alter column position restart with 1",
-    "disable the trigger": "alter table catalog.events disable trigger events_are_for_ever",
-    "disable all triggers": "alter table catalog.events disable trigger all",
-    "drop the trigger": "drop trigger events_are_for_ever on catalog.events",
+    "restart the sequence": "alter table catalog.log alter column position restart with 1",
+    "disable the trigger": "alter table catalog.log disable trigger events_are_for_ever",
+    "disable all triggers": "alter table catalog.log disable trigger all",
+    "drop the trigger": "drop trigger events_are_for_ever on catalog.log",
     "replace the trigger's function": "create or replace function catalog.refuse_change() returns trigger"
     " language plpgsql as $$ begin return null; end $$",
     "play the replica": "set session_replication_role = replica",
-    "a trigger of one's own": "create trigger mine before insert on catalog.events"
+    "a trigger of one's own": "create trigger mine before insert on catalog.log"
     " for each row execute function suppress_redundant_updates_trigger()",
-    "a rule of one's own": "create rule mine as on insert to catalog.events do instead nothing",
+    "a rule of one's own": "create rule mine as on insert to catalog.log do instead nothing",
     "a table in the schema": "create table catalog.mine ()",
     "a function in the schema": "create function catalog.mine() returns int language sql return 1",
-    "drop the log": "drop table catalog.events",
-    "rename the log": "alter table catalog.events rename to gone",
+    "drop the log": "drop table catalog.log",
+    "rename the log": "alter table catalog.log rename to gone",
+    "what is personal": "delete from catalog.personal",
+    "forget": "select catalog.forget_stream(1)",
+    "the audit of forgetting": "delete from catalog.forgotten",
     "versions": "update catalog.streams set version = 1",
     "the mark": "update catalog.settled set instant = 'infinity', noted_instant = 'infinity'",
     "documents": "update catalog.items set document = '{}'",
@@ -46,7 +49,7 @@ CHANGES = {
     "a partition": "delete from catalog.items_live",
     "checkpoints": "update catalog.projections set position = 0",
     "kept answers": "delete from catalog.idempotency_keys",
-    "the steps of a rebuild": "update catalog.rebuild_steps set statement = 'delete from catalog.events'",
+    "the steps of a rebuild": "update catalog.rebuild_steps set statement = 'delete from catalog.log'",
     "migrations": "insert into catalog.migrations (number, name) values (99, 'mine')",
     "become the owner": "set role catalog",
 }

@@ -174,7 +174,7 @@ def test_events_without_an_actor_are_read_everywhere(conninfo: str) -> None:
 
 
 RAW = """
-insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)
+insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
 values (catalog.uuid_v7(now()), %s, %s, e'odd\\none', '{}', %s, clock_timestamp())
 """
 

@@ -54,7 +54,7 @@ def old(module_conninfo: str) -> Iterator[OldItem]:
             name = {"name": f"Spade {version}"}
             data = an_item() if version == 1 else {"changes": name, "previous_values": name}
             connection.execute(
-                "insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)"
+                "insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)"
                 " values (gen_random_uuid(), %s, %s, %s, %s, %s, %s)",
                 (
                     *(item_id, version, "item_created" if version == 1 else "item_updated"),

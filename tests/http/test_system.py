@@ -34,7 +34,7 @@ def test_a_service_whose_background_hangs_is_ready_and_says_so(conninfo: str) ->
         assert response.json() == {"status": "ok", "background": "ok", "background_seconds": 0}
         with psycopg.connect(conninfo) as connection:
             connection.execute(
-                "insert into catalog.events (event_id, stream_id, version, type, data, metadata, recorded_at)"
+                "insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)"
                 " values (gen_random_uuid(), 1, 1, 'item_deleted', '{}', '{}', now() - interval '1 hour')"
             )
         response = httpx.get(f"{url}/health")

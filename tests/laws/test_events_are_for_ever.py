@@ -10,13 +10,13 @@ from tests.toys import ToyBuilt
 @pytest.mark.parametrize(
     "statement",
     [
-        "update catalog.events set data = '{}' where position = 1",
-        "update catalog.events set recorded_at = now()",
-        "update catalog.events set type = type where false",
-        "delete from catalog.events where position = 1",
-        "delete from catalog.events where false",
-        "truncate catalog.events",
-        "truncate catalog.events cascade",
+        "update catalog.log set data = '{}' where position = 1",
+        "update catalog.log set recorded_at = now()",
+        "update catalog.log set type = type where false",
+        "delete from catalog.log where position = 1",
+        "delete from catalog.log where false",
+        "truncate catalog.log",
+        "truncate catalog.log cascade",
     ],
 )
 def test_events_cannot_be_changed_or_removed(log: psycopg.Connection, statement: str) -> None:
@@ -31,8 +31,8 @@ def test_events_cannot_be_changed_or_removed(log: psycopg.Connection, statement:
 @pytest.mark.parametrize(
     "statement",
     [
-        "insert into catalog.events select * from catalog.events",
-        "insert into catalog.events (position, event_id, stream_id, version, type, data, metadata, recorded_at)"
+        "insert into catalog.log select * from catalog.events",
+        "insert into catalog.log (position, event_id, stream_id, version, type, data, metadata, recorded_at)"
         " values (1, gen_random_uuid(), 1, 99, 'x', '{}', '{}', now())",
     ],
 )
@@ -57,6 +57,6 @@ def test_what_is_no_event_cannot_be_written_past_the_function_either(
         "recorded_at": "now()",
         column: value,
     }
-    statement = f"insert into catalog.events ({', '.join(values)}) values ({', '.join(values.values())})"
+    statement = f"insert into catalog.log ({', '.join(values)}) values ({', '.join(values.values())})"
     sqlstate, _ = error_of(log, statement)
     assert sqlstate == psycopg.errors.CheckViolation.sqlstate

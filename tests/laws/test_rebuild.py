@@ -416,11 +416,11 @@ def test_a_cancelled_rebuild_leaves_nothing_behind(connection: psycopg.Connectio
 
 
 class WiderOwner(Owner, frozen=True, kw_only=True):
-    by_name: dict[str, int]
+    by_owner: dict[str, int]
 
 
 class WiderOwners(Rollup[WiderOwner, Item]):
-    """The owners of a later release, which also counts names."""
+    """The owners of a later release, which also counts what no member has kept so far."""
 
     name = "owners"
     of = Items
@@ -432,7 +432,7 @@ class WiderOwners(Rollup[WiderOwner, Item]):
         counts(WiderOwner.by_category, by=Item.category),
         earliest(WiderOwner.first_activity_at, Item.created_at),
         latest(WiderOwner.latest_activity_at, Item.updated_at),
-        counts(WiderOwner.by_name, by=Item.name),
+        counts(WiderOwner.by_owner, by=Item.owner_id),
     )
 
 

@@ -1,0 +1,82 @@
+"""`catalog forget OWNER`: what is personal of an owner's items is made unreadable, for good."""
+
+import asyncio
+from time import monotonic
+from uuid import uuid4
+
+import click
+import msgspec
+from psycopg import AsyncConnection
+
+from app import operator_tables as tables
+from app.console import complain, console, exit_when_told, run_until_told
+from app.database import Database
+from app.events import Metadata
+from app.forgetting import Forgetter, Forgotten, Found, look
+from app.item import UserId
+from app.main import item_decider
+from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
+from app.settings import read_settings
+
+
+@click.command("forget")
+@click.argument("owner")
+@click.option("--by", help="Who does it, as log and audit will have it. [you]")
+@click.option("--yes", is_flag=True, help="Do it without being asked.")
+@as_json
+def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None:
+    """Delete the items of OWNER, and make unreadable whatever texts, images and exact places their events hold.
+
+    There is no way back. Run again it goes on where it was stopped; exit 1 if there is nothing of such an owner. Ids
+    stay, and so do backups: see "Limits" in the README.
+    """
+    metadata = Metadata(user_id=_operator(by or os_user()), correlation_id=str(uuid4()))
+    exit_when_told(INTERRUPTED)
+    with current_database() as conninfo:
+        found = asyncio.run(_look(conninfo, owner))
+        if not found.is_over and not yes:
+            click.confirm(f"{_what_there_is(found)} Forget it for good?", abort=True, err=True)
+        try:
+            forgotten = run_until_told(_forget(conninfo, owner, metadata), INTERRUPTED)
+        except SystemExit:
+            complain("interrupted: some items may be forgotten and others not; run it again, and it goes on")
+            raise
+    if as_json:
+        click.echo(tables.as_json(forgotten))
+    else:
+        by = tables.plain(forgotten.forgotten_by or "somebody")
+        done = f"{forgotten.events:,} events of {forgotten.items:,} items, as {by} says"
+        tables.say(f"{tables.plain(owner)} is forgotten: {done}. `catalog rebuild items` writes its files anew, too.")
+
+
+def _operator(name: str) -> str:
+    try:
+        return msgspec.convert(name, UserId)
+    except msgspec.ValidationError as error:
+        raise click.BadParameter(str(error), param_hint="--by") from None
+
+
+def _what_there_is(found: Found) -> str:
+    return (
+        f"{tables.plain(found.owner_id)} has put {found.items:,} items into the catalog; {len(found.left):,} of them"
+        f" are there or hold something personal, in {found.events:,} events."
+    )
+
+
+async def _look(conninfo: str, owner: str) -> Found:
+    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        return await look(connection, item_decider.projection, owner)
+
+
+async def _forget(conninfo: str, owner: str, metadata: Metadata) -> Forgotten:
+    settings = msgspec.structs.replace(read_settings(), catalog_pool_size=1)
+    said_at = monotonic()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal said_at
+        if done == of or monotonic() >= said_at + LINE_EVERY_SECONDS:
+            said_at = monotonic()
+            console.print(f"{done:,} of {of:,} items", markup=False, soft_wrap=True)
+
+    async with Database(conninfo, settings) as database:
+        return await Forgetter(conninfo, database, item_decider).forget(owner, metadata, tell)
