@@ -149,6 +149,12 @@ def held(conninfo: str, item: int) -> Any:
         holding.rollback()
 
 
+HELD = """
+select count(*)
+from pg_locks
+where locktype = 'advisory'
+    and database = (select oid from pg_database where datname = current_database())
+"""
 WAITS = "select exists (select from pg_locks where not granted)"
 
 
@@ -168,7 +174,7 @@ def test_killed_half_way_it_goes_on_when_run_again(
     left = connection.execute("select distinct stream_id from catalog.personal order by 1").fetchall()
     assert left == [(second,), (third,)]
     assert connection.execute(AUDIT).fetchall() == [("alice", os_user(), None, 1, 4)]
-    eventually(lambda: not one(connection, "select count(*) from pg_locks where locktype = 'advisory'"), "it is gone")
+    eventually(lambda: not one(connection, HELD), "it is gone")
     said(conninfo, "forget", "alice", "--yes")
     assert tables_with(connection, SECRET) == set()
     assert connection.execute(AUDIT).fetchall() == [("alice", os_user(), True, 3, 10)]
