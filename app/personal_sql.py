@@ -30,7 +30,7 @@ def personal_functions(events: Iterable[type[Struct]]) -> str:
 
 def _function(name: str, by_event: dict[type[Struct], str], otherwise: str) -> str:
     cases = "".join(f"    when {literal(tag_of(event))} then {value}\n" for event, value in by_event.items())
-    value = f"case type\n{cases}    else {otherwise}\nend" if cases else otherwise
+    value = f"case type\n{cases}    else {otherwise}\nend" if cases else f"{otherwise}::jsonb"
     return f"""\
 create or replace function catalog.{name}(type text, data jsonb) returns jsonb
 language sql immutable parallel safe
