@@ -20,8 +20,9 @@ setup: .venv/installed
 run: setup
 	$(BIN)/catalog serve
 
+# A year of a small town to look at, in a folder of its own; `catalog demo` tells the life of one item instead.
 demo: setup
-	$(BIN)/catalog demo
+	CATALOG_DATA_DIR=.catalog-demo $(BIN)/catalog serve --demo
 
 # PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18.
 test: setup
@@ -61,4 +62,4 @@ lock:
 	$(COMPILE) --constraints requirements.lock --group build -o deploy/build.lock
 
 clean:
-	rm -rf .venv .catalog-data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .catalog-data .catalog-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -12,7 +12,9 @@ import click
 from app.console import Group, console, database_in_use, exit_when_told
 from app.database import check_durable, check_schema
 from app.demo import run_demo
+from app.demo_year import fill
 from app.document_sql import compile_projections
+from app.errors import SetupError
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
 from app.logs import log_as_json
@@ -35,9 +37,12 @@ def main() -> None:
 @main.command()
 @click.option("--host", help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
-def serve(host: str | None, port: int | None) -> None:
-    """Serve the API, migrating an embedded database first."""
+@click.option("--demo", "with_demo", is_flag=True, help="Fill an empty embedded catalogue with a year of a small town.")
+def serve(host: str | None, port: int | None, with_demo: bool) -> None:
+    """Serve the API and the page, migrating an embedded database first."""
     settings = read_settings()
+    if with_demo and (settings.database_url or settings.catalog_env == "production"):
+        raise SetupError("the demo's year is for the embedded database alone: unset DATABASE_URL and CATALOG_ENV")
     check_authentication(settings)
     if settings.catalog_log == "json":
         log_as_json()
@@ -49,12 +54,14 @@ def serve(host: str | None, port: int | None) -> None:
             check_schema(conninfo, schema_sql())
         else:
             install(conninfo)
+        if with_demo and (events := fill(conninfo)):
+            console.print(f"A year of a small town: {events:,} events.")
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         if settings.catalog_log == "json":
             logging.getLogger("catalog").info("serving on %s", address)
         else:
-            console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
+            console.print(f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema")
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
 

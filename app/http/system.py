@@ -12,7 +12,6 @@ from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, Schema
 from litestar.params import FromPath
 from litestar.plugins import OpenAPISchemaPlugin
-from litestar.response import Redirect
 from litestar.typing import FieldDefinition
 from msgspec import Raw, Struct
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -23,6 +22,7 @@ from app.http.actors import TOKEN_SCHEME
 from app.http.answers import encoded
 from app.http.problems import refuses
 from app.metrics import Metrics
+from app.settings import Settings
 from app.states import UNSETTLED
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
@@ -45,6 +45,10 @@ class Readiness(Health, frozen=True, kw_only=True):
     """Behind: an event waits for longer than half a minute to be settled. Nobody leads, or an append lasts so long."""
     background_seconds: float
     """The age of the first event that waits to be settled; 0 when none does."""
+    environment: Literal["development", "production"]
+    """CATALOG_ENV, so that a page can say where it is."""
+    authentication: Literal["off", "jwt"]
+    """CATALOG_AUTH: whether commands, and some reads, ask for a token."""
 
 
 class HealthChecks(Controller):
@@ -52,14 +56,23 @@ class HealthChecks(Controller):
     tags = ("machinery",)
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
-    async def ready(self, database: NamedDependency[Database]) -> Response[Readiness]:
+    async def ready(
+        self, database: NamedDependency[Database], settings: NamedDependency[Settings]
+    ) -> Response[Readiness]:
         """200 also while the background is behind: what it does not keep up is still served as it was."""
         async with database.connection(PROBE_WAITS_SECONDS) as connection:
             row = await (await connection.execute(UNSETTLED)).fetchone()
         assert row is not None, "the mark is always there"
         seconds = float(row[0])
         background: Literal["ok", "behind"] = "behind" if seconds > BEHIND_SECONDS else "ok"
-        return encoded(Readiness(status="ok", background=background, background_seconds=seconds))
+        readiness = Readiness(
+            status="ok",
+            background=background,
+            background_seconds=seconds,
+            environment=settings.catalog_env,
+            authentication=settings.catalog_auth,
+        )
+        return encoded(readiness)
 
     @get("/live", summary="Live: the process answers", responses=refuses())
     async def live(self) -> Response[Health]:
@@ -71,12 +84,6 @@ async def metrics_page(database: NamedDependency[Database], metrics: NamedDepend
     """Also while the database is away: then without what only it knows, and `database_up` is 0."""
     page: Any = await metrics.page(database)
     return Response(page, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-cache"})
-
-
-@get("/", include_in_schema=False)
-async def to_the_page() -> Redirect:
-    """A visitor with a browser is shown what there is to see."""
-    return Redirect("schema")
 
 
 class GivenSchema(Schema):
