@@ -1,0 +1,125 @@
+// One item: its versions on a line, its document then and now, what happened to it, and the way back.
+
+import { Problem, forgetRequests, get, send } from "./api.js";
+import { compared } from "./compare.js";
+import { announce, fill, h, setText } from "./dom.js";
+import { eventList } from "./happened.js";
+import { picture, statusOf } from "./marks.js";
+import { restoreButton } from "./restore.js";
+import { failure, latest, requestsPanel, skeletons } from "./shell.js";
+import { addressOf, change } from "./state.js";
+import { Steps } from "./steps.js";
+import { follow } from "./stream.js";
+import { timeTag } from "./time.js";
+
+const VIEW = "item";
+
+export function openItem(main, state, context) {
+  const view = { state, context, closed: false };
+  view.steps = new Steps((version) => change({ v: version, with: undefined }));
+  view.head = h("header", { class: "item-head" }, skeletons(1, "wide"));
+  view.compare = h("section", { class: "panel", "aria-label": "Document" }, skeletons(1, "wide"));
+  view.events = h("section", { class: "panel", "aria-label": "Events" }, skeletons(1, "wide"));
+  view.requests = requestsPanel(VIEW);
+  view.refresh = latest(() => refresh(view));
+  fill(main, view.head, view.steps.element, h("div", { class: "columns" }, view.compare, view.events), view.requests.element);
+  view.refresh();
+  const quit = follow({ item_id: state.item }, null, { event: () => view.refresh(), state() {} });
+  return {
+    update(fresh) {
+      view.state = fresh;
+      view.refresh();
+    },
+    retry: () => view.refresh(),
+    close() {
+      view.closed = true;
+      quit();
+      forgetRequests(VIEW);
+    },
+  };
+}
+
+const path = (id) => `items/${encodeURIComponent(id)}`;
+
+async function refresh(view) {
+  const { state } = view;
+  try {
+    const [now, past] = await Promise.all([get(path(state.item), {}, { view: VIEW }), pastOf(state.item)]);
+    const shown = await shownOf(state, now.data);
+    const other = await otherOf(state, shown, now.data);
+    if (!view.closed) show(view, { now: now.data, past, shown, other });
+  } catch (error) {
+    if (view.closed || (error.status === 0 && view.steps.count)) return;
+    fill(view.head, failure(error, () => view.refresh(), view.context.signIn));
+    for (const part of [view.compare, view.events]) part.hidden = true;
+    view.steps.show([], 0);
+  } finally {
+    view.requests.refresh();
+  }
+}
+
+/** All its events; or, for those who may not see them, when its versions were, which everybody may. */
+async function pastOf(id) {
+  try {
+    const { data } = await get(`${path(id)}/history`, {}, { view: VIEW });
+    return { events: data.history.map((event) => ({ ...event, at: event.timestamp })) };
+  } catch (error) {
+    if (!(error instanceof Problem && error.needsToken)) throw error;
+    const response = await send(`${path(id)}/history`, { headers: { Accept: "application/link-format" }, view: VIEW });
+    return { events: mementos(await response.text()), refused: error };
+  }
+}
+
+function mementos(links) {
+  const found = links.matchAll(/versions\/(\d+)>; ?rel="[^"]*memento[^"]*"; ?datetime="([^"]*)"/g);
+  return [...found].map(([, version, date]) => ({ version: Number(version), at: new Date(date).toISOString() }));
+}
+
+/** What the address names: a version, an instant, or else now; null if it was not there then. */
+async function shownOf(state, now) {
+  if (state.v && Number(state.v) !== now.version) return (await get(`${path(state.item)}/versions/${state.v}`, {}, { view: VIEW })).data;
+  if (state.v || !state.at) return now;
+  try {
+    return (await get(path(state.item), { as_of: state.at }, { view: VIEW })).data;
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** Beside it stands now; beside now, what was before it; or what one chooses. */
+async function otherOf(state, shown, now) {
+  const wanted = state.with ? Number(state.with) || now.version : shown && shown.version === now.version ? now.version - 1 : now.version;
+  if (wanted === now.version) return now;
+  return wanted < 1 ? null : (await get(`${path(state.item)}/versions/${wanted}`, {}, { view: VIEW })).data;
+}
+
+function show(view, { now, past, shown, other }) {
+  const { state } = view;
+  for (const part of [view.compare, view.events]) part.hidden = false;
+  showHead(view, now, shown);
+  view.steps.show(past.events, shown?.version ?? 0);
+  fill(view.compare, compared({ now, shown, other, versions: past.events.length, at: state.v ? null : state.at }), footOf(view, now, shown));
+  fill(view.events, eventList(past, now, view.context));
+  announce(shown ? `Version ${shown.version} of ${now.version}, ${shown.name}` : "It did not exist then");
+}
+
+function showHead(view, now, shown) {
+  const { state } = view;
+  const item = shown ?? now;
+  document.title = `${item.name} · Swappo`;
+  const title = view.head.querySelector("h1") ?? h("h1", { tabindex: -1 });
+  setText(title, item.name);
+  const back = h("a", { class: "back", "data-here": true, href: addressOf({ at: state.at }) }, state.at ? "← Catalogue at this instant" : "← Catalogue");
+  const owner = h("a", { "data-here": true, href: addressOf({ owner: item.owner_id, at: state.at }) }, item.owner_id);
+  const where = `${item.location_lat.toFixed(3)}, ${item.location_lon.toFixed(3)}`;
+  const facts = h("p", { class: "facts" }, statusOf(item), h("span", {}, item.category), h("span", {}, "of ", owner), h("span", {}, where), h("span", {}, `item ${item.id}`));
+  const since = h("p", { class: "muted" }, "In the catalogue since ", timeTag(now.created_at), now.deleted_at ? [", withdrawn ", timeTag(now.deleted_at)] : "");
+  fill(view.head, back, h("div", { class: "lead" }, picture(item), h("div", {}, title, facts, since)));
+}
+
+function footOf(view, now, shown) {
+  if (!shown || (shown.version === now.version && !shown.deleted_at)) return null;
+  if (shown.deleted_at) return h("p", { class: "muted" }, "It was withdrawn then; a version to restore is one before that.");
+  return restoreButton({ now, shown, context: view.context, done: () => change({ v: undefined, at: undefined, with: undefined }) });
+}
