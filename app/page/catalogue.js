@@ -82,15 +82,14 @@ async function refresh(view, { playing = false } = {}) {
   const { state } = view;
   view.grid.setAttribute("aria-busy", "true");
   try {
-    const parts = [get("items", asked(state), { view: VIEW }), get("stats", { as_of: state.at }, { view: VIEW })];
-    if (state.owner) parts.push(ownerAt(state));
-    const [items, stats, owner] = await Promise.all(parts);
+    const numbers = state.owner ? ownerAt(state) : statsAt(state);
+    const [items, counted] = await Promise.all([get("items", asked(state), { view: VIEW }), numbers]);
     if (view.closed) return;
     view.next = items.next;
     const pages = await furtherPages(view, items);
     showItems(view, pages.flat(), playing);
-    showNumbers(view, stats.data);
-    fill(view.shelf, owner ? shelfOf(owner, state) : []);
+    showNumbers(view, counted);
+    fill(view.shelf, state.owner ? shelfOf(counted, state) : []);
     if (!playing) announce(`${pages.flat().length}${view.next ? " or more" : ""} items ${state.at ? `as of ${inWords(Date.parse(state.at))}` : "now"}`);
   } catch (error) {
     if (!view.closed) showFailure(view, error);
@@ -136,10 +135,16 @@ function nothingHere({ state }) {
   return emptiness("The catalogue is empty", "Items appear here as soon as somebody puts one in: by POST /api/v2/items, or run `catalog serve --demo` for a year of a small town.");
 }
 
-function showNumbers(view, stats) {
-  const pairs = [["on offer", stats.active_items], ["swapped", stats.swapped_items], ["archived", stats.archived_items], ["in all", stats.total_items]];
-  fill(view.numbers, pairs.map(([name, count]) => h("div", {}, h("dd", {}, count.toLocaleString()), h("dt", {}, name))));
-  view.filters.categories(stats.by_category, view.state);
+function showNumbers(view, { total_items, by_status, by_category }) {
+  const pairs = [["on offer", by_status.active], ["swapped", by_status.swapped], ["archived", by_status.archived], ["in all", total_items]];
+  fill(view.numbers, pairs.map(([name, count]) => h("div", {}, h("dd", {}, (count ?? 0).toLocaleString()), h("dt", {}, name))));
+  view.filters.categories(by_category, view.state);
+}
+
+async function statsAt(state) {
+  const { data } = await get("stats", { as_of: state.at }, { view: VIEW });
+  const by_status = { active: data.active_items, swapped: data.swapped_items, archived: data.archived_items };
+  return { ...data, by_status };
 }
 
 function showFailure(view, error) {
@@ -160,19 +165,19 @@ async function ownerAt(state) {
     const { data } = await get(`owners/${encodeURIComponent(state.owner)}`, { as_of: state.at }, { view: VIEW });
     return data;
   } catch (error) {
-    if (error.status === 404 || error.status === 422) return { owner_id: state.owner, total_items: 0, by_category: {} };
+    if (error.status === 404 || error.status === 422) return { total_items: 0, by_status: {}, by_category: {} };
     throw error;
   }
 }
 
 function shelfOf(owner, state) {
-  const kinds = Object.entries(owner.by_category ?? {}).map(([name, count]) => `${count} ${name}`);
+  const kinds = Object.entries(owner.by_category).map(([name, count]) => `${name} ${count}`);
   const last = owner.latest_activity_at;
   return h(
     "div",
     { class: "shelf" },
     h("span", { class: "avatar", "aria-hidden": "true" }, [...state.owner][0].toUpperCase()),
-    h("p", {}, h("strong", {}, `${owner.total_items ?? 0} items`), kinds.length ? ` — ${kinds.join(", ")}` : "", last ? [". Last change ", timeTag(last), "."] : "."),
+    h("p", {}, h("strong", {}, `${owner.total_items} item${owner.total_items === 1 ? "" : "s"}`), kinds.length ? `: ${kinds.join(", ")}` : "", last ? [". Last change ", timeTag(last), "."] : "."),
     h("a", { class: "button quiet", "data-here": true, href: addressOf({ at: state.at }) }, "All owners"),
   );
 }
@@ -191,7 +196,7 @@ function beLive(view) {
   const onState = (state) => {
     if (state === "refused") polling = setInterval(() => isNow() && view.refresh(), ASK_AGAIN);
   };
-  const quit = follow({}, null, { event: again, state: onState });
+  const quit = follow({}, null, { event: again, begins: again, state: onState });
   return () => {
     quit();
     clearTimeout(waiting);

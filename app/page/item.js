@@ -17,14 +17,15 @@ const VIEW = "item";
 export function openItem(main, state, context) {
   const view = { state, context, closed: false };
   view.steps = new Steps((version) => change({ v: version, with: undefined }));
-  view.head = h("header", { class: "item-head" }, skeletons(1, "wide"));
+  view.head = headOf(view);
+  view.notice = h("div", {});
   view.compare = h("section", { class: "panel", "aria-label": "Document" }, skeletons(1, "wide"));
   view.events = h("section", { class: "panel", "aria-label": "Events" }, skeletons(1, "wide"));
   view.requests = requestsPanel(VIEW);
   view.refresh = latest(() => refresh(view));
-  fill(main, view.head, view.steps.element, h("div", { class: "columns" }, view.compare, view.events), view.requests.element);
+  fill(main, view.head, view.notice, view.steps.element, h("div", { class: "columns" }, view.compare, view.events), view.requests.element);
   view.refresh();
-  const quit = follow({ item_id: state.item }, null, { event: () => view.refresh(), state() {} });
+  const quit = follow({ item_id: state.item }, null, { event: () => view.refresh(), begins: () => view.refresh(), state() {} });
   return {
     update(fresh) {
       view.state = fresh;
@@ -50,9 +51,8 @@ async function refresh(view) {
     if (!view.closed) show(view, { now: now.data, past, shown, other });
   } catch (error) {
     if (view.closed || (error.status === 0 && view.steps.count)) return;
-    fill(view.head, failure(error, () => view.refresh(), view.context.signIn));
-    for (const part of [view.compare, view.events]) part.hidden = true;
-    view.steps.show([], 0);
+    fill(view.notice, failure(error, () => view.refresh(), view.context.signIn));
+    setHidden(view, true);
   } finally {
     view.requests.refresh();
   }
@@ -94,9 +94,14 @@ async function otherOf(state, shown, now) {
   return wanted < 1 ? null : (await get(`${path(state.item)}/versions/${wanted}`, {}, { view: VIEW })).data;
 }
 
+function setHidden(view, hidden) {
+  for (const part of [view.compare, view.events, view.steps.element]) part.hidden = hidden;
+}
+
 function show(view, { now, past, shown, other }) {
   const { state } = view;
-  for (const part of [view.compare, view.events]) part.hidden = false;
+  fill(view.notice);
+  setHidden(view, false);
   showHead(view, now, shown);
   view.steps.show(past.events, shown?.version ?? 0);
   fill(view.compare, compared({ now, shown, other, versions: past.events.length, at: state.v ? null : state.at }), footOf(view, now, shown));
@@ -104,18 +109,29 @@ function show(view, { now, past, shown, other }) {
   announce(shown ? `Version ${shown.version} of ${now.version}, ${shown.name}` : "It did not exist then");
 }
 
+/** Once: what is in the page already keeps its focus when the rest comes. */
+function headOf(view) {
+  view.back = h("a", { class: "back", "data-here": true });
+  view.title = h("h1", { tabindex: -1 }, `Item ${view.state.item}`);
+  view.picture = h("div", { class: "frame" });
+  view.facts = h("p", { class: "facts" });
+  view.since = h("p", { class: "muted" });
+  return h("header", { class: "item-head" }, view.back, h("div", { class: "lead" }, view.picture, h("div", {}, view.title, view.facts, view.since)));
+}
+
 function showHead(view, now, shown) {
   const { state } = view;
   const item = shown ?? now;
   document.title = `${item.name} · Swappo`;
-  const title = view.head.querySelector("h1") ?? h("h1", { tabindex: -1 });
-  setText(title, item.name);
-  const back = h("a", { class: "back", "data-here": true, href: addressOf({ at: state.at }) }, state.at ? "← Catalogue at this instant" : "← Catalogue");
+  setText(view.title, item.name);
+  view.back.setAttribute("href", addressOf({ at: state.at }));
+  setText(view.back, state.at ? "← Catalogue at this instant" : "← Catalogue");
+  if (view.pictured !== JSON.stringify(item.image_urls)) fill(view.picture, picture(item));
+  view.pictured = JSON.stringify(item.image_urls);
   const owner = h("a", { "data-here": true, href: addressOf({ owner: item.owner_id, at: state.at }) }, item.owner_id);
   const where = `${item.location_lat.toFixed(3)}, ${item.location_lon.toFixed(3)}`;
-  const facts = h("p", { class: "facts" }, statusOf(item), h("span", {}, item.category), h("span", {}, "of ", owner), h("span", {}, where), h("span", {}, `item ${item.id}`));
-  const since = h("p", { class: "muted" }, "In the catalogue since ", timeTag(now.created_at), now.deleted_at ? [", withdrawn ", timeTag(now.deleted_at)] : "");
-  fill(view.head, back, h("div", { class: "lead" }, picture(item), h("div", {}, title, facts, since)));
+  fill(view.facts, statusOf(item), h("span", {}, item.category), h("span", {}, "of ", owner), h("span", {}, where), h("span", {}, `item ${item.id}`));
+  fill(view.since, "In the catalogue since ", timeTag(now.created_at), now.deleted_at ? [", withdrawn ", timeTag(now.deleted_at)] : "");
 }
 
 function footOf(view, now, shown) {

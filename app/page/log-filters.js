@@ -19,7 +19,7 @@ export function logFilters(changed) {
   const labels = fields.map(([text, field]) => h("label", {}, h("span", {}, text), field));
   const clear = h("a", { class: "button quiet", "data-here": true, href: addressOf({ view: "log" }) }, "Clear");
   return {
-    element: h("form", { class: "filters", role: "search", "aria-label": "Filter the log", onsubmit: (event) => event.preventDefault() }, h("div", { class: "row" }, labels, clear), request),
+    element: h("form", { class: "filters log-filters", role: "search", "aria-label": "Filter the log", onsubmit: (event) => event.preventDefault() }, h("div", { class: "row" }, labels, clear), request),
     show(state) {
       type.value = state.type ?? "";
       subject.value = state.subject ?? "";

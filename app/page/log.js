@@ -193,6 +193,7 @@ function stop(view) {
 
 function say(view, state) {
   setText(view.status, WORDS[state]);
+  view.status.classList.toggle("hidden", state === "live");
   view.status.dataset.state = state;
   view.live.setAttribute("aria-checked", String(Boolean(view.quit)));
   view.requests.refresh();

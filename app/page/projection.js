@@ -18,13 +18,14 @@ export class ProjectionCard {
     this.facts = h("dl", { class: "facts-list" });
     this.chartBox = h("div", { class: "lag", "aria-hidden": "true" });
     this.legend = h("p", { class: "caption" });
+    this.keys = h("p", { class: "caption", "aria-hidden": "true" }, h("span", { class: "key" }), "seconds behind", h("span", { class: "key events" }), "events behind");
     this.progress = h("div", {});
     this.result = h("div", { role: "status" });
     this.trouble = h("div", {});
     this.rebuildButton = h("button", { type: "button", class: "quiet", onclick: () => this.rebuild() }, "Rebuild");
     this.verifyButton = h("button", { type: "button", class: "quiet", onclick: () => this.verify() }, "Verify");
     const head = h("div", { class: "panel-head" }, h("h2", {}, name), this.state);
-    this.element = h("section", { class: "panel projection", "aria-label": `Projection ${name}` }, head, this.trouble, this.chartBox, this.legend, this.facts, this.progress, this.result, h("div", { class: "actions" }, this.verifyButton, this.rebuildButton));
+    this.element = h("section", { class: "panel projection", "aria-label": `Projection ${name}` }, head, this.trouble, this.chartBox, this.keys, this.legend, this.facts, this.progress, this.result, h("div", { class: "actions" }, this.verifyButton, this.rebuildButton));
   }
 
   show(state, lag, head) {
@@ -43,7 +44,7 @@ export class ProjectionCard {
   }
 
   showLag(state, lag, isBackground) {
-    this.chartBox.hidden = !isBackground;
+    this.chartBox.hidden = this.keys.hidden = !isBackground;
     if (isBackground) {
       this.chart ??= lagChart(this.chartBox, WINDOW_SECONDS);
       this.chart.show(lag);

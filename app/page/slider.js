@@ -48,7 +48,7 @@ export class TimeSlider {
     this.ends = Date.parse(data.to);
     this.total = data.total;
     this.chart.show(data);
-    setText(this.caption, `${data.total.toLocaleString()} events since ${dayOf(this.begins)}; higher is livelier.`);
+    setText(this.caption, `${data.total.toLocaleString()} events since ${dayOf(this.begins)}. Bars grow with the square root, so that quiet days are seen.`);
     this.show();
   }
 
