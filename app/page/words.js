@@ -67,12 +67,26 @@ function walk(old, fresh, lengths, width) {
   return found;
 }
 
-/** Neighbours of one kind as one; a blank between two changed words goes with them. */
+/** What is removed in one place as one text, and then what is added there; a blank between two changes goes with them. */
 function joined(parts) {
   const runs = [];
-  for (const [kind, word] of parts) {
-    if (runs.at(-1)?.[0] === kind) runs.at(-1)[1] += word;
-    else runs.push([kind, word]);
-  }
+  let removed = "", added = "";
+  const close = () => {
+    if (removed) runs.push(["removed", removed]);
+    if (added) runs.push(["added", added]);
+    removed = added = "";
+  };
+  parts.forEach(([kind, word], n) => {
+    const isBetween = kind === "same" && !word.trim() && parts[n - 1]?.[0] !== "same" && parts[n + 1]?.[0] !== "same";
+    if (kind === "same" && !(isBetween && removed + added && parts[n + 1])) {
+      close();
+      if (runs.at(-1)?.[0] === "same") runs.at(-1)[1] += word;
+      else runs.push(["same", word]);
+    } else {
+      if (kind !== "added") removed += word;
+      if (kind !== "removed") added += word;
+    }
+  });
+  close();
   return runs;
 }
