@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo test soak check bench snapshot lock clean
+.PHONY: setup run demo chromium test soak check bench snapshot lock clean
 
 setup: .venv/installed
 
@@ -24,8 +24,14 @@ run: setup
 demo: setup
 	CATALOG_DATA_DIR=.catalog-demo $(BIN)/catalog serve --demo
 
+# The page is tested in the system's Chromium, which only root can install; without it those tests say so and are skipped,
+# or fail where CI is set.
+chromium:
+	@command -v chromium chromium-browser google-chrome > /dev/null || [ "$$(id -u)" != 0 ] || \
+		! command -v apt-get > /dev/null || { apt-get update -qq && apt-get install -y -qq chromium > /dev/null; }
+
 # PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18.
-test: setup
+test: setup chromium
 	CATALOG_TEST_PG=$(PG) $(BIN)/pytest
 
 # Minutes of load on the background: killed projectors, rebuilds under fire. Not part of `make test`.

@@ -37,7 +37,7 @@ export function addressOf(path, params = {}) {
 export async function send(path, { method = "GET", params, headers = {}, signal, view } = {}) {
   const address = addressOf(path, params);
   const given = { ...headers };
-  if (view) remember(view, method, address, given);
+  if (view) remember(view, method, address, headers);
   if (token.get()) given.Authorization = `Bearer ${token.get()}`;
   let response;
   try {

@@ -5,7 +5,7 @@ import { ask, h } from "./dom.js";
 
 /** Ask for it; resolves when it was changed. */
 export async function askForToken() {
-  const field = h("textarea", { rows: 4, autocomplete: "off", spellcheck: "false", autocapitalize: "off", "aria-label": "Token" });
+  const field = h("textarea", { rows: 4, autocomplete: "off", spellcheck: "false", autocapitalize: "off" });
   const known = token.get() ? h("p", {}, aboutToken(token.get())) : null;
   const forget = token.get() ? h("p", { class: "muted" }, "Leave it empty to go on without one.") : null;
   const text = "An item’s history is for its owner and for admins, the log and the machinery are for admins. The token stays in this tab, and goes to this service alone.";

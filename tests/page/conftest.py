@@ -1,7 +1,7 @@
 """The page in the system's Chromium, against real services: one that has lived through the demo's year, and others.
 
-Whatever a test does with a page, in the end nothing was refused by its policy, nothing asked of the outside, and no error
-written to the console.
+Whatever a test does with a page, in the end nothing was refused by its policy, nothing asked of the outside, and no
+error written to the console.
 """
 
 import os
@@ -22,7 +22,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 PATIENCE_MILLISECONDS = 10_000
 WATCH = """
 window.violations = [];
-addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective + " " + event.blockedURI));
+addEventListener("securitypolicyviolation", (event) => {
+    window.violations.push(event.violatedDirective + " " + event.blockedURI);
+});
 """
 
 OpenPage = Callable[..., Page]
@@ -63,15 +65,19 @@ def town_api(town: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Opens an address in a tab of its own, in UTC; `may_fail` for a test that takes the service away."""
+    """Opens an address in a tab of its own, in UTC; `may_fail` for a test that takes the service away, `prepare` for
+    what is to be done with the tab before."""
     with closing_all() as opened:
 
-        def opening(address: str, *, may_fail: bool = False, **options: Any) -> Page:
+        def opening(
+            address: str, *, may_fail: bool = False, prepare: Callable[[Page], None] = lambda _: None, **options: Any
+        ) -> Page:
             given = {"timezone_id": "UTC", "locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
             context = browser.new_context(**given)
             context.grant_permissions(["clipboard-read", "clipboard-write"])
             page = context.new_page()
             opened.append(Watched(page, address, may_fail))
+            prepare(page)
             page.goto(address)
             return page
 
@@ -93,15 +99,15 @@ class Watched:
         page.add_init_script(WATCH)
         page.on("request", lambda request: self._asked(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and self._complained(message.text))
+        page.on("console", lambda message: self._said(message.type, message.text))
 
     def _asked(self, url: str) -> None:
         if not url.startswith((self.origin, "blob:", "data:")):
             self.outside.append(url)
 
-    def _complained(self, text: str) -> None:
+    def _said(self, kind: str, text: str) -> None:
         """That an answer was an error, Chromium itself writes down."""
-        if not text.startswith("Failed to load resource"):
+        if kind == "error" and not text.startswith("Failed to load resource"):
             self.errors.append(text)
 
     def check(self) -> None:

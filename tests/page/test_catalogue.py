@@ -102,7 +102,7 @@ def test_the_time_lapse_runs_and_pauses_at_an_instant(town: str, town_api: httpx
     is_at_rest(page)
     page.get_by_label("Speed of the time lapse").select_option("Fast")
     page.get_by_role("button", name="Play a time lapse").click()
-    seen = []
+    seen: list[str] = []
     for _ in range(3):
         page.wait_for_function(
             "(last) => new URLSearchParams(location.search).get('at') > last", arg=seen[-1] if seen else ""

@@ -22,9 +22,9 @@ def positions(page: Page) -> list[int]:
     return [int(position) for position in shown]
 
 
-def in_the_log(api: httpx.Client, **query: object) -> list[int]:
+def in_the_log(api: httpx.Client, **query: str) -> list[int]:
     """The positions of the last 50 events that are so, newest first."""
-    events = api.get("/events", params={"before": 2**63 - 1, "limit": 50, **query}).json()
+    events = api.get("/events", params={"before": str(2**63 - 1), "limit": "50", **query}).json()
     return [int(event["position"]) for event in events]
 
 
