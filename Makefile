@@ -27,8 +27,10 @@ demo: setup
 # The page is tested in the system's Chromium, which only root can install; without it those tests say so and are skipped,
 # or fail where CI is set.
 chromium:
-	@command -v chromium chromium-browser google-chrome > /dev/null || [ "$$(id -u)" != 0 ] || \
-		! command -v apt-get > /dev/null || { apt-get update -qq && apt-get install -y -qq chromium > /dev/null; }
+	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
+		[ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null || exit 0; \
+		echo "Installing Chromium for the tests of the page."; \
+		apt-get update -qq && apt-get install -y -qq chromium > /dev/null
 
 # PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18.
 test: setup chromium

@@ -108,10 +108,11 @@ class Town:
         item, draw = self.items[item_id][-1], self.random
         if item.deleted_at is not None or item.status != "active":
             return
-        sentences = item.description.split(". ")
-        said = [sentence.rstrip(".") + "." for sentence in sentences]
-        said[draw.randrange(len(said))] = draw.choice((*self.kinds[item_id].sentences, *ADDITIONS))
-        description = " ".join([*said, draw.choice(ADDITIONS)][:4])
+        said = [sentence.rstrip(".") + "." for sentence in item.description.split(". ")]
+        new = [one for one in (*self.kinds[item_id].sentences, *ADDITIONS) if one not in said]
+        first, second = draw.sample(new, 2)
+        said[draw.randrange(len(said))] = first
+        description = " ".join([*said, second][:4])
         moved, renamed = draw.random() < 0.15, "," not in item.name and draw.random() < 0.3
         better = UpdateItem(
             description=description,

@@ -190,7 +190,7 @@ function beLive(view) {
     waiting ||= setTimeout(() => {
       waiting = 0;
       if (isNow()) view.refresh();
-      view.slider.load().catch(() => {});
+      view.slider.loadSoon();
     }, QUIET);
   };
   const onState = (state) => {

@@ -8,6 +8,7 @@ import { DAY, HOUR, MINUTE, SECOND, clockOf, dayOf, fromField, learnClock, now, 
 const BUCKETS = 160;
 const INSET = 10;
 const FRAME = 140;
+const LOAD_SELDOM = 5 * SECOND;
 const SPEEDS = [["Slow", 90], ["Steady", 45], ["Fast", 15]];
 
 /** `on.move(instant or null)` is awaited before the next step of a time lapse; null is now. */
@@ -18,6 +19,7 @@ export class TimeSlider {
     this.begins = now() - DAY;
     this.ends = now();
     this.playing = 0;
+    this.loadedAt = 0;
     this.build();
   }
 
@@ -42,6 +44,7 @@ export class TimeSlider {
   /** Ask for the density anew; the right end moves with the clock. */
   async load() {
     const askedAt = Date.now();
+    this.loadedAt = askedAt;
     const { data } = await get("events/density", { buckets: BUCKETS }, { view: "catalogue" });
     learnClock(data.to, askedAt);
     this.begins = Date.parse(data.from);
@@ -50,6 +53,11 @@ export class TimeSlider {
     this.chart.show(data);
     setText(this.caption, `${data.total.toLocaleString()} events since ${dayOf(this.begins)}. Bars grow with the square root, so that quiet days are seen.`);
     this.show();
+  }
+
+  /** The same after something was recorded; not for every event of a busy log. */
+  loadSoon() {
+    if (Date.now() - this.loadedAt > LOAD_SELDOM) this.load().catch(() => {});
   }
 
   /** As the address says: an instant in milliseconds, or null for now. */
