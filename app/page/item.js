@@ -103,9 +103,14 @@ function show(view, { now, past, shown, other }) {
   fill(view.notice);
   setHidden(view, false);
   showHead(view, now, shown);
-  view.steps.show(past.events, shown?.version ?? 0);
-  fill(view.compare, compared({ now, shown, other, versions: past.events.length, at: state.v ? null : state.at }), footOf(view, now, shown));
-  fill(view.events, eventList(past, now, view.context));
+  const at = state.v ? null : state.at;
+  const versions = [now.version, past.events.length, past.refused?.status, past.refused?.message];
+  const pair = [...versions, shown?.version, other?.version, at];
+  if (differs(view, "compare", pair)) {
+    view.steps.show(past.events, shown?.version ?? 0);
+    fill(view.compare, compared({ now, shown, other, versions: past.events.length, at }), footOf(view, now, shown));
+  }
+  if (differs(view, "events", versions)) fill(view.events, eventList(past, now, view.context));
   announce(shown ? `Version ${shown.version} of ${now.version}, ${shown.name}` : "It did not exist then");
 }
 
@@ -117,6 +122,14 @@ function headOf(view) {
   view.facts = h("p", { class: "facts" });
   view.since = h("p", { class: "muted" });
   return h("header", { class: "item-head" }, view.back, h("div", { class: "lead" }, view.picture, h("div", {}, view.title, view.facts, view.since)));
+}
+
+/** What is as it was shown stays: opened events stay open, and the focus where it is. */
+function differs(view, part, key) {
+  view.known ??= {};
+  const before = view.known[part];
+  view.known[part] = JSON.stringify(key);
+  return before !== view.known[part];
 }
 
 function showHead(view, now, shown) {
