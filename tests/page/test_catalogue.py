@@ -233,3 +233,14 @@ def test_pictures_are_shown_where_the_policy_lets_them_and_drawn_where_not(
     expect(page.locator(".card")).to_have_count(3)
     expect(page.locator(".card img")).to_have_count(1)
     expect(page.locator(".card .drawing")).to_have_count(3)
+
+
+def test_what_the_service_refuses_is_said_in_its_own_words(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    refused = town_api.get("/items", params={"as_of": "2999-01-01T00:00:00Z"}).json()["detail"]
+    page = open_page(f"{town}/?at=2999-01-01T00:00:00Z")
+    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(refused)
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    page.get_by_role("button", name="Now").click()
+    expect(page.locator(".card")).to_have_count(24)
