@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo test soak check bench snapshot lock clean
+.PHONY: setup run demo chromium test soak check bench snapshot lock clean
 
 setup: .venv/installed
 
@@ -20,11 +20,20 @@ setup: .venv/installed
 run: setup
 	$(BIN)/catalog serve
 
+# A year of a small town to look at, in a folder of its own; `catalog demo` tells the life of one item instead.
 demo: setup
-	$(BIN)/catalog demo
+	CATALOG_DATA_DIR=.catalog-demo $(BIN)/catalog serve --demo
+
+# The page is tested in the system's Chromium, which only root can install; without it those tests say so and are skipped,
+# or fail where CI is set.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
+		[ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null || exit 0; \
+		echo "Installing Chromium for the tests of the page."; \
+		apt-get update -qq && apt-get install -y -qq chromium > /dev/null
 
 # PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18.
-test: setup
+test: setup chromium
 	CATALOG_TEST_PG=$(PG) $(BIN)/pytest
 
 # Minutes of load on the background: killed projectors, rebuilds under fire. Not part of `make test`.
@@ -61,4 +70,4 @@ lock:
 	$(COMPILE) --constraints requirements.lock --group build -o deploy/build.lock
 
 clean:
-	rm -rf .venv .catalog-data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .catalog-data .catalog-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ from app.backup_cli import backup_command, restore_command
 from app.console import Group, console, database_in_use, exit_when_told
 from app.database import as_service
 from app.demo import run_demo
+from app.demo_year import fill
 from app.errors import SetupError
 from app.forget_cli import forget_command
 from app.http.server import listen, serve_until_told
@@ -42,8 +43,9 @@ def main() -> None:
 @main.command()
 @click.option("--host", help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
-def serve(host: str | None, port: int | None) -> None:
-    """Serve the API, migrating an embedded database first."""
+@click.option("--demo", "with_demo", is_flag=True, help="Fill an empty embedded catalogue with a year of a small town.")
+def serve(host: str | None, port: int | None, with_demo: bool) -> None:
+    """Serve the API and the page, migrating an embedded database first."""
     if os.environ.get("CATALOG_LOG") == "json":
         log_as_json()
     settings = read_settings()
@@ -51,21 +53,25 @@ def serve(host: str | None, port: int | None) -> None:
     check_authentication(settings)
     if settings.database_replica_url and not settings.database_url:
         raise SetupError("DATABASE_REPLICA_URL is of no use without DATABASE_URL: it is a replica of that server")
+    if with_demo and (settings.database_url or settings.catalog_env == "production"):
+        raise SetupError("the demo's year is for the embedded database alone: unset DATABASE_URL and CATALOG_ENV")
     exit_when_told()
     try:
-        _serve(settings, host, port)
+        _serve(settings, host, port, with_demo)
     finally:
         logger.info("stopped")
 
 
-def _serve(settings: Settings, host: str | None, port: int | None) -> None:
+def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bool) -> None:
     with database_in_use(settings, supervised=True) as database:
         conninfo = _made_ready(database, settings)
+        if with_demo and (events := fill(database)):
+            console.print(f"A year of a small town: {events:,} events.")
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         logger.info("serving on %s", address)
         if settings.catalog_log == "text":
-            console.print(f"Swappo Catalog on {address} — API at /api/v2, its page at /schema")
+            console.print(f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema")
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
 

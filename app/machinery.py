@@ -19,7 +19,7 @@ from app.rebuild import rebuild
 from app.rebuild_sql import AnyReadModel
 from app.states import State, States, read_states
 from app.tasks import end, in_a_thread
-from app.verify import Verified, verify
+from app.verify import Told, Verified, verify
 
 logger = logging.getLogger("catalog")
 
@@ -87,11 +87,11 @@ class Machinery:
         self._wake()
         return await self.state(name)
 
-    async def verify(self, name: str) -> Verified:
-        """Raises NotFound, and Unavailable if the database is away."""
+    async def verify(self, name: str, tell: Told = lambda *_: None) -> Verified:
+        """`tell` hears, in another thread, how far it is. Raises NotFound, and Unavailable if the database is away."""
         started = time.perf_counter()
         try:
-            verified = await in_a_thread(verify(self._conninfo, self.read_model(name)))
+            verified = await in_a_thread(verify(self._conninfo, self.read_model(name), tell))
         except psycopg.OperationalError as error:
             raise Unavailable("The database went away while verifying. Try again.") from error
         self._replayed("verify", time.perf_counter() - started)

@@ -24,17 +24,19 @@ from app.http.access import knowing_requests
 from app.http.answers import ItemDocument
 from app.http.changes import Changes
 from app.http.commands import ItemCommands
+from app.http.density import EventDensity
 from app.http.diff import ItemDiff
 from app.http.events import EventLog
 from app.http.history import ItemHistory
 from app.http.imports import ItemImport
 from app.http.items import ItemQueries, StatsQueries
 from app.http.owners import OwnerDocument, OwnerQueries
+from app.http.page import page, page_part
 from app.http.past import Past
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.projections import ProjectionMachinery
 from app.http.requests import check_request
-from app.http.system import HealthChecks, StructSchemas, metrics_page, openapi_config, page_file, to_the_page
+from app.http.system import HealthChecks, StructSchemas, metrics_page, openapi_config, page_file
 from app.importing import Importer
 from app.item import Command, Item, decide
 from app.machinery import Machinery
@@ -120,13 +122,13 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         path="/api/v2",
         route_handlers=[
             *(ItemCommands, ItemQueries, ItemHistory, ItemDiff, StatsQueries, OwnerQueries),
-            *(Changes, EventLog, ProjectionMachinery),
+            *(Changes, EventLog, EventDensity, ProjectionMachinery),
             Router(path="", route_handlers=[ItemImport], request_max_body_size=settings.catalog_import_limit_mib * MIB),
         ],
         before_request=check_request,
     )
     app = Litestar(
-        route_handlers=[api, to_the_page, HealthChecks, metrics_page, page_file],
+        route_handlers=[api, page, page_part, HealthChecks, metrics_page, page_file],
         dependencies={
             "handler": _always(handler),
             "importer": _always(importer),

@@ -1,4 +1,4 @@
-"""The event store: appending to a stream, reading one, reading the settled log; each one statement.
+"""The event store: appending to a stream, reading one, reading the settled log, counting it; each one statement.
 
 Thin over the SQL: `append_to_stream` and `lock_stream` in schema.sql do the work.
 """
@@ -172,9 +172,10 @@ left join lateral (
     select position, event_id, version, recorded_at, metadata, type, data, stream_id
     from catalog.events
     where events.position > %(after)s
+        and events.position < %(before)s
         and events.position <= settled.position
         {conditions}
-    order by events.position
+    order by events.position {order}
     limit %(limit)s
 ) as entry on true
 """
@@ -196,21 +197,83 @@ class Page(Struct, frozen=True):
     """Whether more is settled already."""
 
 
+class Sought(Struct, frozen=True, kw_only=True):
+    """Which events of the log are asked for; None is any."""
+
+    type: str | None = None
+    stream_id: int | None = None
+    user_id: str | None = None
+    correlation_id: str | None = None
+    since: datetime | None = None
+    """Recorded then or later."""
+    until: datetime | None = None
+    """Recorded before that."""
+
+
+EVERY_EVENT = Sought()
+CONDITIONS = {
+    "type": sql.SQL("and events.type = %(type)s"),
+    "stream_id": sql.SQL("and events.stream_id = %(stream_id)s::integer"),
+    "user_id": sql.SQL("and events.metadata ->> 'user_id' = %(user_id)s"),
+    "correlation_id": sql.SQL("and events.metadata ->> 'correlation_id' = %(correlation_id)s"),
+    "since": sql.SQL("and events.recorded_at >= %(since)s"),
+    "until": sql.SQL("and events.recorded_at < %(until)s"),
+}
+BEHIND_ALL = 2**63 - 1
+
+
 async def read_settled(
-    connection: AsyncConnection, after: int, limit: int, type: str | None = None, stream_id: int | None = None
+    connection: AsyncConnection, after: int, limit: int, sought: Sought = EVERY_EVENT, before: int | None = None
 ) -> Page:
-    """At most `limit` settled events behind a position, of a type and a stream if these are given.
+    """At most `limit` of the settled events that are sought, in order behind a position; or, the newest first, those
+    before one.
 
     The mark and the events are of one snapshot, so that nothing up to `upto` can come later.
     """
-    conditions = [sql.SQL("and events.type = %(type)s")] if type is not None else []
-    conditions += [sql.SQL("and events.stream_id = %(stream_id)s::integer")] if stream_id is not None else []
-    query = sql.SQL(SETTLED).format(conditions=sql.SQL(" ").join(conditions))
-    given = {"after": after, "limit": limit + 1, "type": type, "stream_id": stream_id}
+    wanted = {name: value for name, value in msgspec.structs.asdict(sought).items() if value is not None}
+    query = sql.SQL(SETTLED).format(
+        conditions=sql.SQL(" ").join(CONDITIONS[name] for name in wanted),
+        order=sql.SQL("asc" if before is None else "desc"),
+    )
+    given = {"after": after, "before": BEHIND_ALL if before is None else before, "limit": limit + 1, **wanted}
     rows = await (await connection.execute(query, given)).fetchall()
     found = [LogEntry(*row[1:]) for row in rows if row[1] is not None]
     events, more = found[:limit], len(found) > limit
     return Page(events, events[-1].position if more else max(after, rows[0][0]), more)
+
+
+DENSITY = """
+select recorded_at_bucket, count(*)
+from (
+    select least(
+        floor(date_part('epoch', recorded_at - %(since)s) / %(bucket_seconds)s)::integer,
+        %(buckets)s::integer - 1
+    ) as recorded_at_bucket
+    from catalog.events
+    where recorded_at >= %(since)s
+        and recorded_at <= %(until)s
+) as event
+group by recorded_at_bucket
+"""
+FIRST_INSTANT = "select min(recorded_at) from catalog.events"
+
+
+async def read_first_instant(connection: AsyncConnection) -> datetime | None:
+    """When the first event of all was recorded; None for a log without events."""
+    row = await (await connection.execute(FIRST_INSTANT)).fetchone()
+    return row[0] if row else None
+
+
+async def read_density(
+    connection: AsyncConnection, since: datetime, until: datetime, buckets: int
+) -> tuple[float, list[int]]:
+    """How many seconds a bucket has, and how many events were recorded in each of so many between two instants."""
+    bucket_seconds = max((until - since).total_seconds() / buckets, 1e-6)
+    given = {"since": since, "until": until, "buckets": buckets, "bucket_seconds": bucket_seconds}
+    counts = [0] * buckets
+    for bucket, count in await (await connection.execute(DENSITY, given)).fetchall():
+        counts[bucket] = count
+    return bucket_seconds, counts
 
 
 async def read_mark(connection: AsyncConnection) -> int:

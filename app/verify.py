@@ -6,7 +6,7 @@ What stands beside the documents is compared as well: their place in time, those
 stream counts as in a rollup. What searches find them by is compared with what Postgres itself makes of the log.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import groupby, zip_longest
@@ -64,7 +64,11 @@ class Verified(Struct, frozen=True, kw_only=True):
     differing: list[Difference]
 
 
-async def verify(conninfo: str, read_model: AnyReadModel) -> Verified:
+Told = Callable[[int, int], None]
+"""Hears of how many streams have been compared, of how many."""
+
+
+async def verify(conninfo: str, read_model: AnyReadModel, tell: Told = lambda *_: None) -> Verified:
     """Compare every document of a read model with an independent fold; readers and writers are not disturbed."""
     async with await AsyncConnection.connect(conninfo) as connection:
         read_json_as_bytes(connection)
@@ -73,9 +77,15 @@ async def verify(conninfo: str, read_model: AnyReadModel) -> Verified:
         await connection.execute("set timezone to 'UTC'; set client_connection_check_interval = '1s'")
         await _keep(connection, read_model)
         compare = _compare_rollup if issubclass(read_model, Rollup) else _compare_documents
-        checked, differing = 0, []
+        each_stream = "member" if issubclass(read_model, Rollup) else "document"
+        (all_streams,) = await (await connection.execute("select count(*) from catalog.streams")).fetchone() or (0,)
+        checked, streams, differing = 0, 0, []
         async for key, what, stored, folded in compare(connection, read_model):  # type: ignore[arg-type]
             checked += what == "document"
+            if what == each_stream:
+                streams += 1
+                if streams % SLICE_STREAMS == 0:
+                    tell(min(streams, all_streams), all_streams)
             if stored != folded:
                 differing.append(Difference(id=key, of=what, stored=Raw(stored), folded=Raw(folded)))
         return Verified(projection=read_model.name, checked=checked, differing=differing)

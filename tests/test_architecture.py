@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled"},
     {"app.personal"},
-    {"app.settings", "app.events", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
+    {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
     {"app.index_checks", "app.personal_checks"},
@@ -47,10 +47,10 @@ LEVELS = [
     {"app.http.listings"},
     {
         *("app.http.commands", "app.http.items", "app.http.history", "app.http.system"),
-        *("app.http.diff", "app.http.events", "app.http.projections"),
+        *("app.http.diff", "app.http.events", "app.http.projections", "app.http.density", "app.http.page"),
     },
     {"app.http.owners", "app.http.changes", "app.http.imports"},
-    {"app.main", "app.demo"},
+    {"app.main", "app.demo", "app.demo_year"},
     {"app.operator_facts"},
     {"app.operator_tables"},
     {"app.operator_cli"},

@@ -103,6 +103,8 @@ def test_the_wheel_that_the_image_builds_has_everything_and_works_far_from_a_che
     names = zipfile.ZipFile(wheel).namelist()
     assert "app/schema.sql" in names
     assert "app/http/swagger_ui/swagger-ui-bundle.js" in names
+    assert {"app/page/index.html", "app/page/vendor/uplot.js", "app/page/pictures/kite.svg"} <= set(names)
+    assert "app/page/screenshot.png" not in names, "the README's picture"
     assert "projections/items.py" in names
     assert not [name for name in names if name.startswith(("tests", "bench", "deploy"))]
 

@@ -15,13 +15,14 @@ from app.feed import Feed
 from app.http.actors import BEARER, admins_only
 from app.http.cloud_events import BATCH, CloudEvent, cloud_event
 from app.http.event_stream import EVENT_STREAM, EventStream
+from app.http.instants import parse_instant
 from app.http.links import next_page
 from app.http.problems import refused_parameter, refuses
 from app.http.requests import LARGEST_ID
 from app.item import NO_CONTROL_CHARACTERS
 from app.reads import Reads
 from app.settings import Settings
-from app.store import Page, check_handed_out, read_mark, read_settled
+from app.store import Page, Sought, check_handed_out, read_mark, read_settled
 
 TYPES = tuple(TagTable(Event).types)
 LARGEST_POSITION = 2**63 - 1
@@ -42,6 +43,23 @@ EventType = Annotated[
     QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description=f"Only these: {', '.join(TYPES)}."),
 ]
 ItemId = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
+Before = Annotated[
+    int | None,
+    QueryParameter(
+        ge=1,
+        le=LARGEST_POSITION,
+        description="The other way round: the newest first, of those before this position. Not with `after`.",
+    ),
+]
+By = Annotated[
+    str | None, QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Only what this user did.")
+]
+Correlation = Annotated[
+    str | None,
+    QueryParameter(max_length=128, pattern=NO_CONTROL_CHARACTERS, description="Only what belongs to this request."),
+]
+From = Annotated[str | None, QueryParameter(name="from", description="Recorded at this instant or later.")]
+To = Annotated[str | None, QueryParameter(name="to", description="Recorded before this instant.")]
 LastEventId = Annotated[
     str | None,
     HeaderParameter(name="Last-Event-ID", description="The last event that was seen; goes before `after`."),
@@ -63,20 +81,29 @@ class EventLog(Controller):
         reads: NamedDependency[Reads],
         settings: NamedDependency[Settings],
         after: After = 0,
+        before: Before = None,
         limit: PageLimit = 100,
         type: EventType = None,
         item_id: ItemId = None,
+        user_id: By = None,
+        correlation_id: Correlation = None,
+        since: From = None,
+        until: To = None,
     ) -> Response[list[CloudEvent]]:
         """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is."""
-        _check_type(type)
+        if after and before is not None:
+            raise refused_parameter("before", "Give after or before, not both.")
+        sought = _sought(type, item_id, user_id, correlation_id, since, until)
         async with reads.connection() as connection:
-            page = await read_settled(connection, after, limit, type, item_id)
+            page = await read_settled(connection, after, limit, sought, before)
         if not page.events:
             async with database.connection() as connection:
                 await check_handed_out(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:
-            headers |= next_page(request, settings, after=page.upto, limit=limit, type=type, item_id=item_id)
+            further = {"after" if before is None else "before": page.upto, "limit": limit}
+            asked = {"type": type, "item_id": item_id, "user_id": user_id, "correlation_id": correlation_id}
+            headers |= next_page(request, settings, **further, **asked, **{"from": since, "to": until})
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
         return Response(body, media_type=BATCH, headers=headers)
 
@@ -88,16 +115,18 @@ class EventLog(Controller):
         after: StreamAfter = None,
         type: EventType = None,
         item_id: ItemId = None,
+        user_id: By = None,
+        correlation_id: Correlation = None,
         last_event_id: LastEventId = None,
     ) -> Response[CloudEvent]:
         """Each settled event once and in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
         It goes on behind `Last-Event-ID`, else behind `after`; with neither it begins now, and says where that is by
         an id without an event."""
-        _check_type(type)
+        sought = _sought(type, item_id, user_id, correlation_id)
 
         async def read(position: int) -> Page:
             async with database.connection() as connection:
-                return await read_settled(connection, position, STREAMED_AT_ONCE, type, item_id)
+                return await read_settled(connection, position, STREAMED_AT_ONCE, sought)
 
         begins = _position(last_event_id) if last_event_id else after
         async with database.connection() as connection:
@@ -107,10 +136,26 @@ class EventLog(Controller):
         return EventStream(feed, read, begins, says_where=False)
 
 
-def _check_type(type: str | None) -> None:
-    """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
+def _sought(
+    type: str | None,
+    item_id: int | None,
+    user_id: str | None,
+    correlation_id: str | None,
+    since: str | None = None,
+    until: str | None = None,
+) -> Sought:
+    """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer, and Malformed for what
+    is no instant of the past."""
     if type is not None and type not in TYPES:
         raise refused_parameter("type", f"There is no event of this type; there are {', '.join(TYPES)}.")
+    return Sought(
+        type=type,
+        stream_id=item_id,
+        user_id=user_id,
+        correlation_id=correlation_id,
+        since=None if since is None else parse_instant(since),
+        until=None if until is None else parse_instant(until),
+    )
 
 
 def _position(last_event_id: str) -> int:

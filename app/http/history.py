@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from app.database import Database
 from app.documents import Document, Documents
@@ -58,6 +59,13 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     user: str
     changes: Raw
     """The event's data, in its type's present shape."""
+    version: int
+    """Its place among the item's events."""
+    event_id: UUID
+    correlation_id: str | UnsetType = UNSET
+    """The request it belongs to."""
+    causation_id: str | UnsetType = UNSET
+    """What led to it."""
 
 
 class History(Struct, frozen=True, kw_only=True):
@@ -234,12 +242,17 @@ async def _item_and_events(documents: Documents, item_id: int) -> tuple[Document
 
 
 def _history_entry(event: StoredEvent) -> HistoryEntry:
+    metadata = metadata_from(event.metadata)
     return HistoryEntry(
         sequence=event.position,
         type=event.type,
         timestamp=event.recorded_at,
-        user=_actor(event),
+        user=metadata.user_id or NOBODY_KNOWN,
         changes=Raw(event.data),
+        version=event.version,
+        event_id=event.event_id,
+        correlation_id=metadata.correlation_id or UNSET,
+        causation_id=metadata.causation_id or UNSET,
     )
 
 

@@ -42,6 +42,11 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every failing field of an invalid input."""
 
 
+def problem_of(error: CatalogError) -> bytes:
+    """A refusal as a problem, where its status cannot be told any more because the answer has begun."""
+    return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts).content
+
+
 class ProblemResponse(Response[bytes]):
     """A problem as a response; never cached."""
 

@@ -1,24 +1,34 @@
 """The read models' machinery over HTTP: how each is, rebuild, verify, resume."""
 
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import PathParameter, QueryParameter
+from litestar.response import Stream
 from msgspec import Struct
 
+from app.errors import CatalogError
 from app.http.actors import BEARER, DEMO_USER, acting, admins_only
 from app.http.answers import encoded
 from app.http.links import address_of
-from app.http.problems import refuses
+from app.http.problems import problem_of, refuses
 from app.http.requests import UserId
 from app.item import NO_CONTROL_CHARACTERS
 from app.machinery import Machinery
 from app.settings import Settings
 from app.states import State, States
-from app.verify import Difference
+from app.tasks import end
+from app.verify import Difference, Verified
 
 DIFFERENCES_AT_MOST = 100
+NDJSON = "application/x-ndjson"
 
 Name = Annotated[str, PathParameter(max_length=63, pattern=NO_CONTROL_CHARACTERS, description="Such as `owners`.")]
 Skip = Annotated[bool, QueryParameter(description="Go on past the event that stopped it; kept with `user_id`.")]
@@ -41,6 +51,25 @@ class Verification(Struct, frozen=True, kw_only=True):
     differing_count: int
     differing: list[Difference]
     """At most 100 of them."""
+
+
+class Comparing(Struct, frozen=True, kw_only=True):
+    """How far a verification is."""
+
+    streams: int
+    of: int
+    seconds: float
+
+
+@dataclass
+class OrProgress(Operation):
+    """In OpenAPI: an answer that also comes after lines of progress."""
+
+    def __post_init__(self) -> None:
+        answer = (self.responses or {})["200"]
+        assert isinstance(answer, OpenAPIResponse)
+        assert answer.content is not None
+        answer.content[NDJSON] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
 
 
 class ProjectionMachinery(Controller):
@@ -78,18 +107,23 @@ class ProjectionMachinery(Controller):
         response.status_code = 202
         return response
 
-    @post("/{name:str}/verify", status_code=200, summary="Compare with the log", responses=refuses(401, 403, 404))
-    async def verify(self, name: Name, machinery: NamedDependency[Machinery]) -> Response[Verification]:
-        """Reads everything: minutes for millions of events. Nobody is disturbed."""
-        verified = await machinery.verify(name)
-        return encoded(
-            Verification(
-                projection=name,
-                checked=verified.checked,
-                differing_count=len(verified.differing),
-                differing=verified.differing[:DIFFERENCES_AT_MOST],
-            )
-        )
+    @post(
+        "/{name:str}/verify",
+        status_code=200,
+        summary="Compare with the log",
+        responses=refuses(401, 403, 404),
+        operation_class=OrProgress,
+    )
+    async def verify(
+        self, request: Request[Any, Any, Any], name: Name, machinery: NamedDependency[Machinery]
+    ) -> Response[Verification]:
+        """Reads everything: minutes for millions of events. Nobody is disturbed. With `Accept: application/x-ndjson`
+        lines tell how far it is, `{streams, of, seconds}`; the last one is the answer, or the problem."""
+        if NDJSON in ",".join(request.headers.getall("Accept", [])):
+            machinery.read_model(name)
+            lines: Any = Stream(_progress(machinery, name), media_type=NDJSON, headers={"Cache-Control": "no-store"})
+            return lines  # type: ignore[no-any-return]
+        return encoded(_verification(await machinery.verify(name)))
 
     @post("/{name:str}/resume", status_code=200, summary="Let it go on", responses=refuses(401, 403, 404, 409))
     async def resume(
@@ -102,3 +136,34 @@ class ProjectionMachinery(Controller):
     ) -> Response[State]:
         """A stopped projection tries its event again, or goes on past it, which is kept in `skipped`."""
         return encoded(await machinery.resume(name, acting(request, user_id).subject if skip else None))
+
+
+def _verification(verified: Verified) -> Verification:
+    return Verification(
+        projection=verified.projection,
+        checked=verified.checked,
+        differing_count=len(verified.differing),
+        differing=verified.differing[:DIFFERENCES_AT_MOST],
+    )
+
+
+async def _progress(machinery: Machinery, name: str) -> AsyncIterator[bytes]:
+    """Lines as the verification gets on, in its thread; it ends with whoever reads them."""
+    loop, began = asyncio.get_running_loop(), time.monotonic()
+    lines: asyncio.Queue[Struct | None] = asyncio.Queue()
+
+    def tell(streams: int, of: int) -> None:
+        seconds = round(time.monotonic() - began, 3)
+        loop.call_soon_threadsafe(lines.put_nowait, Comparing(streams=streams, of=of, seconds=seconds))
+
+    verifying = asyncio.create_task(machinery.verify(name, tell))
+    verifying.add_done_callback(lambda _: lines.put_nowait(None))
+    try:
+        while (line := await lines.get()) is not None:
+            yield msgspec.json.encode(line) + b"\n"
+        try:
+            yield msgspec.json.encode(_verification(verifying.result())) + b"\n"
+        except CatalogError as error:
+            yield problem_of(error) + b"\n"
+    finally:
+        await end(verifying)

@@ -12,7 +12,6 @@ from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, Schema
 from litestar.params import FromPath
 from litestar.plugins import OpenAPISchemaPlugin
-from litestar.response import Redirect
 from litestar.typing import FieldDefinition
 from msgspec import Raw, Struct
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -24,6 +23,7 @@ from app.http.answers import encoded
 from app.http.problems import refuses
 from app.metrics import Metrics
 from app.replica import Replica
+from app.settings import Settings
 from app.states import UNSETTLED
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
@@ -48,6 +48,10 @@ class Readiness(Health, frozen=True, kw_only=True, omit_defaults=True):
     """The age of the first event that waits to be settled; 0 when none does."""
     replica: Literal["ok", "behind", "away"] | None = None
     """Whether reads go to it; unless it is ok, they go to the primary. Absent where there is none."""
+    environment: Literal["development", "production"]
+    """CATALOG_ENV, so that a page can say where it is."""
+    authentication: Literal["off", "jwt"]
+    """CATALOG_AUTH: whether commands, and some reads, ask for a token."""
 
 
 class HealthChecks(Controller):
@@ -56,7 +60,10 @@ class HealthChecks(Controller):
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
     async def ready(
-        self, database: NamedDependency[Database], replica: NamedDependency[Replica | None]
+        self,
+        database: NamedDependency[Database],
+        replica: NamedDependency[Replica | None],
+        settings: NamedDependency[Settings],
     ) -> Response[Readiness]:
         """200 also while the background is behind: what it does not keep up is still served as it was. And without the
         replica, whose work the primary does."""
@@ -65,8 +72,15 @@ class HealthChecks(Controller):
         assert row is not None, "the mark is always there"
         seconds = float(row[0])
         background: Literal["ok", "behind"] = "behind" if seconds > BEHIND_SECONDS else "ok"
-        of_replica = replica.state if replica else None
-        return encoded(Readiness(status="ok", background=background, background_seconds=seconds, replica=of_replica))
+        readiness = Readiness(
+            status="ok",
+            background=background,
+            background_seconds=seconds,
+            environment=settings.catalog_env,
+            authentication=settings.catalog_auth,
+            replica=replica.state if replica else None,
+        )
+        return encoded(readiness)
 
     @get("/live", summary="Live: the process answers", responses=refuses())
     async def live(self) -> Response[Health]:
@@ -78,12 +92,6 @@ async def metrics_page(database: NamedDependency[Database], metrics: NamedDepend
     """Also while the database is away: then without what only it knows, and `database_up` is 0."""
     page: Any = await metrics.page(database)
     return Response(page, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-cache"})
-
-
-@get("/", include_in_schema=False)
-async def to_the_page() -> Redirect:
-    """A visitor with a browser is shown what there is to see."""
-    return Redirect("schema")
 
 
 class GivenSchema(Schema):

@@ -28,6 +28,7 @@ PUBLIC = [
     ("GET", f"/owners/{OWNER}?min_position={{position}}"),
     ("GET", "/stats"),
     ("GET", "/changes?from={then}"),
+    ("GET", "/events/density"),
 ]
 OWNERS = [
     ("PUT", "/items/{id}"),

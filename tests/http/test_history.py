@@ -45,7 +45,9 @@ def test_the_history_tells_every_event_with_its_data(story: Story) -> None:
     assert history.keys() == {"current", "history", "event_count", "created_at", "last_modified_at"}
     assert history["current"] == story.states[-1]
     assert history["event_count"] == len(history["history"]) == 6
-    assert all(entry.keys() == {"sequence", "type", "timestamp", "user", "changes"} for entry in history["history"])
+    known = {"sequence", "type", "timestamp", "user", "changes", "version", "event_id", "correlation_id"}
+    assert all(entry.keys() == known for entry in history["history"])
+    assert [entry["version"] for entry in history["history"]] == [1, 2, 3, 4, 5, 6]
     assert [entry["type"] for entry in history["history"]] == TAGS
     assert [entry["user"] for entry in history["history"]] == ["ann", "bob", "cat", "dan", "dan", "eve"]
     assert [entry["changes"] for entry in history["history"]] == [

@@ -23,6 +23,7 @@ OPERATIONS = {
         ("post", "/items/{item_id}/rebuild"),
         ("get", "/owners/{owner_id}"),
         ("get", "/events"),
+        ("get", "/events/density"),
         ("get", "/events/stream"),
     ),
     *(("get", "/projections"), ("get", "/projections/{name}"), ("post", "/projections/{name}/rebuild")),

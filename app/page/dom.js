@@ -1,0 +1,90 @@
+// Elements without a framework: data becomes text nodes and attributes, never markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element: `on…` are listeners, `style` sets properties one by one, true is an attribute without a value. */
+export function h(tag, props, ...children) {
+  return filled(document.createElement(tag), props, children);
+}
+
+export function svg(tag, props, ...children) {
+  return filled(document.createElementNS(SVG, tag), props, children);
+}
+
+function filled(element, props, children) {
+  for (const [name, value] of Object.entries(props ?? {})) setOne(element, name, value);
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+function setOne(element, name, value) {
+  if (value === null || value === undefined || value === false) return;
+  if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  else if (name === "style") for (const [key, one] of Object.entries(value)) element.style.setProperty(key, one);
+  else if (name === "value") element.value = value;
+  else element.setAttribute(name, value === true ? "" : value);
+}
+
+/** Replace the children, unless they are the same nodes in the same order: then nothing flickers. */
+export function fill(element, ...children) {
+  const wanted = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  const same = wanted.length === element.childNodes.length && wanted.every((one, n) => one === element.childNodes[n]);
+  if (!same) element.replaceChildren(...wanted);
+}
+
+/** Only if it differs, so that screen readers and selections are left alone. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+let said = 0;
+
+/** Let screen readers know, politely, and of quick successions only the last. */
+export function announce(text) {
+  clearTimeout(said);
+  said = setTimeout(() => setText(document.getElementById("announcer"), text), 400);
+}
+
+export function copyButton(text, label = "Copy") {
+  const button = h("button", { type: "button", class: "quiet small", onclick: copy }, label);
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(text());
+      setText(button, "Copied");
+    } catch {
+      setText(button, "Select the text and copy it");
+    }
+    setTimeout(() => setText(button, label), 1600);
+  }
+  return button;
+}
+
+/** A modal question. Resolves with true if it is confirmed; `refuse` may keep it open with a reason. */
+export function ask({ title, body, action, danger = false, confirm = async () => null }) {
+  return new Promise((resolve) => {
+    const problem = h("p", { class: "problem", role: "alert", hidden: true });
+    const doIt = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
+    const cancel = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel");
+    const form = h("form", { onsubmit: submit }, h("h2", { id: "question" }, title), body, problem);
+    form.append(h("div", { class: "actions" }, cancel, doIt));
+    const dialog = h("dialog", { "aria-labelledby": "question", onclose: () => end(false) }, form);
+    let ended = false;
+    async function submit(event) {
+      event.preventDefault();
+      doIt.disabled = true;
+      const refused = await confirm();
+      doIt.disabled = false;
+      problem.hidden = !refused;
+      setText(problem, refused ?? "");
+      if (!refused) end(true);
+    }
+    function end(answer) {
+      if (ended) return;
+      ended = true;
+      dialog.remove();
+      resolve(answer);
+    }
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

@@ -1,0 +1,81 @@
+// What happened to an item: its events, with who and why, to open and to take away.
+
+import { get } from "./api.js";
+import { h } from "./dom.js";
+import { kindOf, mark } from "./marks.js";
+import { addressOf } from "./state.js";
+import { timeTag } from "./time.js";
+
+const COLUMNS = ["sequence", "version", "event_type", "timestamp", "user_id", "old_status", "new_status", "reason", "changes", "previous_values"];
+const AT_ONCE = 100;
+
+export function eventList({ events, refused }, item, context) {
+  const title = h("h2", {}, "What happened");
+  if (refused) {
+    const signIn = h("button", { type: "button", class: "primary", onclick: context.signIn }, "Enter a token");
+    const why = refused.status === 403 ? "Your token is neither the owner’s nor an admin’s." : "Who did what is for the owner and for admins.";
+    return [h("div", { class: "panel-head" }, title), h("p", { class: "muted" }, `${why} The versions themselves are for everybody.`), signIn];
+  }
+  const newest = [...events].reverse();
+  const list = h("ol", { class: "events" }, newest.slice(0, AT_ONCE).map((event) => eventRow(event, item)));
+  const rest = newest.slice(AT_ONCE);
+  const more = h("button", { type: "button", class: "more", onclick: () => { list.append(...rest.map((event) => eventRow(event, item))); more.remove(); } }, `Show ${rest.length} older ones`);
+  return [h("div", { class: "panel-head" }, title, downloads(item)), list, rest.length ? more : null];
+}
+
+function eventRow(event, item) {
+  const facts = [["event", event.event_id], ["version", String(event.version)], ["position", link(String(event.sequence), { view: "log", event: event.sequence })]];
+  facts.push(["request", event.correlation_id && link(event.correlation_id, { view: "log", request: event.correlation_id })]);
+  facts.push(["caused by", event.causation_id && causeOf(event.causation_id)]);
+  const summary = h("summary", {}, mark(event.type), h("span", { class: "what" }, h("strong", {}, kindOf(event.type).name), " ", sentenceOf(event.type, event.changes)), h("span", { class: "who" }, event.user, " · ", timeTag(event.timestamp)));
+  const step = h("a", { class: "small", "data-here": true, href: addressOf({ item: item.id, v: event.version }) }, "Show this version");
+  return h("li", {}, h("details", {}, summary, factList(facts), dataOf(event.changes), step));
+}
+
+const link = (text, state) => h("a", { "data-here": true, href: addressOf(state) }, text);
+
+/** A UUIDv7 has its millisecond in it, by which the log finds the event; what is none came from outside. */
+export function causeOf(id) {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(id)) return id;
+  const at = Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
+  return link(id, { view: "log", from: new Date(at).toISOString(), to: new Date(at + 1).toISOString() });
+}
+
+export function factList(facts) {
+  const known = facts.filter(([, value]) => value);
+  return h("dl", { class: "facts-list" }, known.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+export const dataOf = (data) => h("pre", { tabindex: 0, "aria-label": "Data of the event" }, JSON.stringify(data, null, 2));
+
+export function sentenceOf(type, data) {
+  if (type === "item_created") return data.name;
+  if (type === "item_updated") return Object.keys(data.changes ?? {}).join(", ");
+  if (type === "item_status_changed") return `${data.old_status} → ${data.new_status}${data.reason ? `, ${data.reason}` : ""}`;
+  if (type === "item_restored") return `as ${data.status}`;
+  return data.reason ?? "";
+}
+
+function downloads(item) {
+  const save = async (kind) => {
+    const { data } = await get(`items/${item.id}/audit-trail`, {}, { view: "item" });
+    const text = kind === "csv" ? asCsv(data.audit_trail) : JSON.stringify(data, null, 2);
+    const url = URL.createObjectURL(new Blob([text], { type: kind === "csv" ? "text/csv" : "application/json" }));
+    h("a", { href: url, download: `item-${item.id}-audit-trail.${kind}` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  };
+  const button = (kind) => h("button", { type: "button", class: "quiet small", onclick: () => save(kind), "aria-label": `Download the audit trail as ${kind.toUpperCase()}` }, kind.toUpperCase());
+  return h("span", { class: "downloads" }, h("span", { class: "muted", "aria-hidden": "true" }, "Audit trail"), button("csv"), button("json"));
+}
+
+function asCsv(entries) {
+  return [COLUMNS, ...entries.map((entry) => COLUMNS.map((name) => entry[name]))].map((row) => row.map(csvCell).join(",")).join("\r\n");
+}
+
+/** Quoted; what a spreadsheet would take for a formula is text. */
+function csvCell(value) {
+  if (value === null || value === undefined) return "";
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const safe = /^[=+\-@\t]/.test(text) && typeof value === "string" ? `'${text}` : text;
+  return `"${safe.replaceAll('"', '""')}"`;
+}

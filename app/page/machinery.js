@@ -1,0 +1,96 @@
+// The machinery: how each projection is, over the last minutes; rebuild and verify with progress; the settled mark.
+
+import { forgetRequests, get } from "./api.js";
+import { fill, h } from "./dom.js";
+import { ProjectionCard } from "./projection.js";
+import { failure, requestsPanel, skeletons } from "./shell.js";
+import { timeTag } from "./time.js";
+
+const LOOK = 1000;
+const LOOK_CLOSELY = 200;
+const WINDOW_SECONDS = 300;
+const VIEW = "machinery";
+const samples = new Map();
+
+export function openMachinery(main, state, context) {
+  const view = { cards: new Map(), context, timer: 0, closed: false };
+  view.mark = h("dl", { class: "numbers mark-numbers" });
+  view.notice = h("div", {});
+  view.cardsBox = h("div", { class: "projections" }, skeletons(3, "wide"));
+  view.requests = requestsPanel(VIEW);
+  const head = h("div", { class: "above" }, h("h1", { tabindex: -1 }, "The machinery"), view.mark);
+  fill(main, head, h("p", { class: "muted" }, "What is read is folded from the log by projections. Each can be built anew while everybody goes on reading and writing, and compared with the log, event by event."), view.notice, view.cardsBox, view.requests.element);
+  document.title = "The machinery · Swappo";
+  look(view);
+  return {
+    update() {},
+    retry: () => look(view),
+    close() {
+      view.closed = true;
+      clearTimeout(view.timer);
+      view.cards.forEach((card) => card.close());
+      forgetRequests(VIEW);
+    },
+  };
+}
+
+/** Again and again, more closely while something is being rebuilt; not while nobody looks. */
+async function look(view) {
+  clearTimeout(view.timer);
+  let pause = LOOK;
+  try {
+    if (!document.hidden) {
+      const { data } = await get("projections", {}, { view: VIEW });
+      if (view.closed) return;
+      show(view, data);
+      if (data.projections.some((each) => each.rebuild)) pause = LOOK_CLOSELY;
+    }
+  } catch (error) {
+    if (view.closed) return;
+    if (error.status !== 0 || !view.cards.size) return showFailure(view, error);
+  }
+  view.requests.refresh();
+  if (!view.closed) view.timer = setTimeout(() => look(view), pause);
+}
+
+function showFailure(view, error) {
+  view.cards.forEach((card) => card.close());
+  view.cards.clear();
+  fill(view.cardsBox);
+  fill(view.mark);
+  fill(view.notice, failure(error, () => look(view), view.context.signIn));
+}
+
+function show(view, states) {
+  fill(view.notice);
+  showMark(view, states);
+  for (const state of states.projections) {
+    if (!view.cards.has(state.name)) view.cards.set(state.name, new ProjectionCard(state.name, { ...view.context, lookNow: () => look(view) }));
+    view.cards.get(state.name).show(state, remembered(state), states.head);
+  }
+  fill(view.cardsBox, states.projections.map((state) => view.cards.get(state.name).element));
+}
+
+function showMark(view, states) {
+  const behind = states.head - states.settled_position;
+  const settled = states.settled_instant;
+  const parts = [
+    ["newest event", states.head.toLocaleString()],
+    ["settled up to", behind > 0 ? `${states.settled_position.toLocaleString()}, ${behind} open` : "all of it"],
+    ["settled at", settled ? timeTag(settled, { style: "exact" }) : "never yet"],
+    ["leader", states.has_leader ? "at work" : "nobody"],
+  ];
+  fill(view.mark, parts.map(([name, value]) => h("div", { class: name === "leader" && !states.has_leader ? "alarm" : null }, h("dd", {}, value), h("dt", {}, name))));
+}
+
+/** The lag of the last minutes, for as long as the page has been looking. */
+function remembered(state) {
+  const [times, seconds, events] = samples.get(state.name) ?? [[], [], []];
+  const now = Date.now() / 1000;
+  times.push(now);
+  seconds.push(state.lag_seconds);
+  events.push(state.lag_events);
+  while (times[0] < now - WINDOW_SECONDS) [times, seconds, events].forEach((each) => each.shift());
+  samples.set(state.name, [times, seconds, events]);
+  return [times, seconds, events];
+}

@@ -1,0 +1,105 @@
+// The page: which view is open, and what stands around it.
+
+import { API, onConnection, send, token } from "./api.js";
+import { openCatalogue } from "./catalogue.js";
+import { fill, h, setText } from "./dom.js";
+import { openItem } from "./item.js";
+import { openLog } from "./log.js";
+import { openMachinery } from "./machinery.js";
+import { addressOf, followLinks, here, onChange } from "./state.js";
+import { askForToken } from "./token.js";
+import { clockOf } from "./time.js";
+
+const VIEWS = { catalogue: openCatalogue, item: openItem, log: openLog, machinery: openMachinery };
+const LOOK_AGAIN = 2000;
+const byId = (id) => document.getElementById(id);
+const service = { environment: "development", authentication: "off" };
+const context = { signIn, authentication: () => service.authentication };
+let open = null;
+let shown = null;
+
+function show(state) {
+  const name = state.view in VIEWS ? state.view : "catalogue";
+  const key = name === "item" ? `item ${state.item}` : name;
+  showNavigation(name, state);
+  if (open && shown === key) return open.update(state);
+  open?.close();
+  const isFirst = shown === null;
+  shown = key;
+  const main = byId("main");
+  open = VIEWS[name](main, state, context);
+  if (!isFirst) {
+    scrollTo(0, 0);
+    (main.querySelector("h1") ?? main).focus({ preventScroll: true });
+  }
+  return null;
+}
+
+function showNavigation(name, state) {
+  for (const link of document.querySelectorAll("nav[aria-label=Views] a")) {
+    const is = link.dataset.view === name || (link.dataset.view === "catalogue" && name === "item");
+    if (is) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    if (link.dataset.view === "catalogue") link.setAttribute("href", addressOf({ at: state.at }));
+  }
+}
+
+async function signIn() {
+  if (!(await askForToken())) return;
+  showToken();
+  reopen();
+}
+
+function reopen() {
+  open?.close();
+  open = shown = null;
+  show(here());
+}
+
+function showToken() {
+  const button = byId("token");
+  button.hidden = service.authentication === "off";
+  setText(button, token.get() ? "Token in use" : "Enter a token");
+}
+
+/** Where it is and what it asks for; again and again while it does not answer. */
+async function learnService() {
+  try {
+    const response = await send("/health");
+    Object.assign(service, await response.json());
+    byId("production").hidden = service.environment !== "production";
+    showToken();
+  } catch (error) {
+    if (error.status !== 0) setTimeout(learnService, LOOK_AGAIN);
+  }
+}
+
+function showConnection(online) {
+  const banner = byId("offline");
+  banner.hidden = online;
+  document.body.classList.toggle("away", !online);
+  if (online) {
+    open?.retry?.();
+  } else {
+    fill(banner, h("strong", {}, "The catalogue cannot be reached. "), `What you see is as of ${clockOf(Date.now())}; it goes on by itself.`);
+    lookAgain();
+  }
+}
+
+function lookAgain() {
+  setTimeout(async () => {
+    try {
+      await send("/health");
+    } catch (error) {
+      if (error.status === 0) lookAgain();
+    }
+  }, LOOK_AGAIN);
+}
+
+byId("token").addEventListener("click", signIn);
+byId("api").setAttribute("href", new URL("../../schema", API).href);
+onConnection(showConnection);
+onChange(show);
+followLinks();
+learnService();
+show(here());

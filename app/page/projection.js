@@ -1,0 +1,164 @@
+// One projection: its place in the log, its lag, and what can be done with it.
+
+import { Problem, get, lines, send } from "./api.js";
+import { lagChart } from "./charts.js";
+import { announce, ask, fill, h, setText } from "./dom.js";
+import { addressOf } from "./state.js";
+import { seconds, timeTag } from "./time.js";
+
+const WINDOW_SECONDS = 300;
+const PHASES = { folding: "Folding the log", indexing: "Making the indexes", swapping: "Waiting for a quiet moment to swap" };
+const MOST_SHOWN = 20;
+
+export class ProjectionCard {
+  constructor(name, context) {
+    this.name = name;
+    this.context = context;
+    this.state = h("span", { class: "status" });
+    this.facts = h("dl", { class: "facts-list" });
+    this.chartBox = h("div", { class: "lag", "aria-hidden": "true" });
+    this.legend = h("p", { class: "caption" });
+    this.keys = h("p", { class: "caption", "aria-hidden": "true" }, h("span", { class: "key" }), "seconds behind", h("span", { class: "key events" }), "events behind");
+    this.progress = h("div", {});
+    this.result = h("div", { role: "status" });
+    this.trouble = h("div", {});
+    this.rebuildButton = h("button", { type: "button", class: "quiet", onclick: () => this.rebuild() }, "Rebuild");
+    this.verifyButton = h("button", { type: "button", class: "quiet", onclick: () => this.verify() }, "Verify");
+    const head = h("div", { class: "panel-head" }, h("h2", {}, name), this.state);
+    this.element = h("section", { class: "panel projection", "aria-label": `Projection ${name}` }, head, this.trouble, this.chartBox, this.keys, this.legend, this.facts, this.progress, this.result, h("div", { class: "actions" }, this.verifyButton, this.rebuildButton));
+  }
+
+  show(state, lag, head) {
+    const isBackground = state.lifecycle === "async";
+    this.showLag(state, lag, isBackground);
+    this.showState(state);
+    this.showTrouble(state);
+    const share = head ? Math.floor((state.position / head) * 100) : 100;
+    const facts = [["position", `${state.position.toLocaleString()} of ${head.toLocaleString()}${share < 100 ? ` (${share} %)` : ""}`]];
+    facts.push(["version", String(state.version)], ["last rebuild", lastOf(state.last_rebuild)]);
+    if (state.skipped.length) facts.push(["skipped", state.skipped.map((each) => `${each.position ?? "?"} by ${each.by}`).join(", ")]);
+    const text = JSON.stringify([state.position, head, state.version, state.last_rebuild, state.skipped]);
+    if (this.told !== text) fill(this.facts, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    this.told = text;
+    this.showRebuild(state);
+  }
+
+  showLag(state, lag, isBackground) {
+    this.chartBox.hidden = this.keys.hidden = !isBackground;
+    if (isBackground) {
+      this.chart ??= lagChart(this.chartBox, WINDOW_SECONDS);
+      this.chart.show(lag);
+    }
+    const minutes = Math.max(1, Math.round((lag[0].at(-1) - lag[0][0]) / 60));
+    const most = Math.max(...lag[1]);
+    const waiting = state.lag_events > 100000 ? "more than 100,000" : state.lag_events.toLocaleString();
+    setText(this.legend, isBackground ? `Behind by ${seconds(state.lag_seconds)} and ${waiting} events; at most ${seconds(most)} in the last ${minutes === 1 ? "minute" : `${minutes} minutes`}.` : "Written together with the events: never behind.");
+  }
+
+  showState(state) {
+    const word = state.rebuild ? "rebuilding" : state.state;
+    setText(this.state, word);
+    this.state.className = `status ${{ running: "active", stopped: "deleted", rebuilding: "swapped" }[word] ?? ""}`;
+    this.rebuildButton.disabled = Boolean(state.rebuild);
+  }
+
+  showTrouble(state) {
+    if (state.state !== "stopped") return fill(this.trouble);
+    if (this.trouble.dataset.position === String(state.error_position) && this.trouble.childNodes.length) return null;
+    this.trouble.dataset.position = state.error_position;
+    const event = h("a", { "data-here": true, href: addressOf({ view: "log", event: state.error_position }) }, `event ${state.error_position}`);
+    const again = h("button", { type: "button", class: "quiet", onclick: () => this.resume(false) }, "Try again");
+    const skip = h("button", { type: "button", class: "quiet", onclick: () => this.resume(true) }, "Skip this event");
+    return fill(this.trouble, h("div", { class: "problem", role: "alert" }, h("p", {}, "Stopped by ", event, `: ${state.error}`), again, skip));
+  }
+
+  /** How far a rebuild is, how fast, and how long it will still take. */
+  showRebuild(state) {
+    const rebuild = state.rebuild;
+    if (!rebuild) {
+      if (this.wasRebuilding) announce(`${this.name}: ${state.last_rebuild?.error ?? "rebuilt"}`);
+      this.wasRebuilding = false;
+      return fill(this.progress);
+    }
+    this.wasRebuilding = true;
+    const rate = rebuild.seconds > 0 ? rebuild.done / rebuild.seconds : 0;
+    const left = rebuild.phase === "folding" && rate > 0 ? (rebuild.events - rebuild.done) / rate : null;
+    return this.showProgress(PHASES[rebuild.phase] ?? rebuild.phase, rebuild.done, rebuild.events, "events", rate, left, rebuild.seconds);
+  }
+
+  showProgress(what, done, all, things, rate, left, passed) {
+    if (!this.bar?.isConnected) {
+      this.bar = h("progress", { "aria-label": `Progress of ${this.name}` });
+      this.words = h("p", { class: "caption" });
+      fill(this.progress, this.bar, this.words);
+    }
+    this.bar.max = Math.max(1, all);
+    this.bar.value = done;
+    const speed = rate > 0 ? ` · ${Math.round(rate).toLocaleString()} ${things}/s` : "";
+    const rest = left === null ? "" : ` · ${seconds(left)} left`;
+    setText(this.words, `${what}: ${done.toLocaleString()} of ${all.toLocaleString()} ${things} · ${seconds(passed)}${speed}${rest}`);
+  }
+
+  async rebuild() {
+    const body = h("p", {}, `All documents of ${this.name} are folded from the log anew, beside those that serve, and then put in their place. Nobody misses one meanwhile.`);
+    const confirm = () => this.attempt(() => send(`projections/${this.name}/rebuild`, { method: "POST", view: "machinery" }));
+    if (await ask({ title: `Rebuild ${this.name}?`, body, action: "Rebuild", confirm })) this.context.lookNow();
+  }
+
+  async verify() {
+    this.verifyButton.disabled = true;
+    fill(this.result);
+    const began = performance.now();
+    try {
+      const { data } = await get("stats");
+      this.showProgress("Comparing with the log", 0, data.total_items, "items", 0, null, 0);
+      const response = await send(`projections/${this.name}/verify`, { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "machinery" });
+      for await (const line of lines(response)) this.verified(line, (performance.now() - began) / 1000);
+    } catch (error) {
+      fill(this.result, h("p", { class: "problem" }, error.message));
+    } finally {
+      this.verifyButton.disabled = false;
+      if (!this.wasRebuilding) fill(this.progress);
+    }
+  }
+
+  verified(line, passed) {
+    if (line.of !== undefined) {
+      const rate = line.seconds > 0 ? line.streams / line.seconds : 0;
+      this.showProgress("Comparing with the log", line.streams, line.of, "items", rate, rate ? (line.of - line.streams) / rate : null, line.seconds);
+    } else if (line.detail) {
+      throw new Problem(line.status, line.detail);
+    } else {
+      const good = `✓ All ${line.checked.toLocaleString()} documents are what the log says (${seconds(passed)}).`;
+      const bad = `✗ ${line.differing_count.toLocaleString()} of ${line.checked.toLocaleString()} differ from the log:`;
+      const differing = line.differing.slice(0, MOST_SHOWN).map((each) => h("li", {}, `${each.of} of ${each.id}`));
+      fill(this.result, h("p", { class: line.differing_count ? "problem" : "good" }, line.differing_count ? bad : good), line.differing_count ? h("ul", {}, differing) : null);
+    }
+  }
+
+  async resume(skip) {
+    const text = skip ? "The event is left out of this projection for good; that it was you is kept." : "The event is tried again.";
+    const confirm = () => this.attempt(() => send(`projections/${this.name}/resume`, { method: "POST", params: { skip: skip || undefined }, view: "machinery" }));
+    if (await ask({ title: `Let ${this.name} go on?`, body: h("p", {}, text), action: skip ? "Skip" : "Try again", danger: skip, confirm })) this.context.lookNow();
+  }
+
+  /** What was refused, for the question that stays open; null if it was done. */
+  async attempt(work) {
+    try {
+      await work();
+      return null;
+    } catch (error) {
+      return error.message;
+    }
+  }
+
+  close() {
+    this.chart?.close();
+  }
+}
+
+function lastOf(last) {
+  if (!last) return "never";
+  if (last.error) return [timeTag(last.ended_at), `: ${last.error}`];
+  return [timeTag(last.ended_at), `, ${(last.events ?? 0).toLocaleString()} events in ${seconds(last.seconds ?? 0)}, swapped in ${seconds((last.swap_milliseconds ?? 0) / 1000)}`];
+}

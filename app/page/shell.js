@@ -1,0 +1,56 @@
+// What all views share: how they load, fail and wait, and the requests behind them.
+
+import { Problem, requestsOf } from "./api.js";
+import { copyButton, fill, h } from "./dom.js";
+
+/** Under a view: what it asked, for a terminal. `more` are further lines, such as that of a stream. */
+export function requestsPanel(view, more = () => []) {
+  const list = h("ol", { class: "requests" });
+  const panel = h("details", { class: "behind", ontoggle: show }, h("summary", {}, "The requests behind this view"), list);
+  function show() {
+    if (!panel.open) return;
+    const wanted = [...requestsOf(view), ...more()];
+    if (list.dataset.shown === wanted.join("\n")) return;
+    list.dataset.shown = wanted.join("\n");
+    fill(list, wanted.map((line) => h("li", {}, h("code", { tabindex: 0 }, line), copyButton(() => line))));
+  }
+  return { element: panel, refresh: show };
+}
+
+/** What went wrong, for people; with a way on. */
+export function failure(error, again, signIn) {
+  const isRefused = error instanceof Problem && error.needsToken;
+  const title = isRefused ? "This needs a token" : error.status === 404 ? "There is nothing here" : "That did not work";
+  const action = isRefused
+    ? h("button", { type: "button", class: "primary", onclick: signIn }, "Enter a token")
+    : h("button", { type: "button", class: "primary", onclick: again }, "Try again");
+  return h("div", { class: "empty", role: "alert" }, h("h2", {}, title), h("p", {}, error.message), error.status === 404 ? null : action);
+}
+
+export function emptiness(title, text, ...more) {
+  return h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text), more);
+}
+
+/** Grey shapes where something is to come. */
+export function skeletons(count, kind = "card") {
+  return Array.from({ length: count }, () => h("div", { class: `skeleton ${kind}`, "aria-hidden": "true" }));
+}
+
+/** Only the last of many calls counts, and never two at once: `work` hears by its signal that it is out of date. */
+export function latest(work) {
+  let running = null;
+  let wanted = null;
+  async function run() {
+    while (wanted) {
+      const given = wanted;
+      wanted = null;
+      await work(...given);
+    }
+    running = null;
+  }
+  return (...given) => {
+    wanted = given;
+    running ??= run();
+    return running;
+  };
+}

@@ -1,0 +1,88 @@
+"""`GET /events/density`: events counted over time, without a gap or an overlap between the spans."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import httpx
+import psycopg
+import pytest
+
+from app.demo_year import fill
+from app.postgres import EmbeddedPostgres
+from app.store import DENSITY
+from tests.conftest import database_like, running_service
+from tests.http.shapes import assert_fields_refused, assert_problem
+from tests.items import created
+
+
+@pytest.fixture(scope="module")
+def town_conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    with database_like(server, template) as conninfo:
+        fill(conninfo)
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def town(town_conninfo: str) -> Iterator[httpx.Client]:
+    """The demo's year."""
+    with (
+        running_service({"DATABASE_URL": town_conninfo}) as (url, _),
+        httpx.Client(base_url=f"{url}/api/v2") as client,
+    ):
+        yield client
+
+
+def test_every_event_is_counted_in_its_span(town: httpx.Client, town_conninfo: str) -> None:
+    with psycopg.connect(town_conninfo) as connection:
+        recorded = [at for (at,) in connection.execute("select recorded_at from catalog.events")]
+    density = town.get("/events/density", params={"buckets": 37}).json()
+    begins = datetime.fromisoformat(density["from"])
+    width = timedelta(seconds=density["bucket_seconds"])
+    assert begins == min(recorded)
+    assert density["total"] == sum(density["counts"]) == len(recorded)
+    counted = [0] * 37
+    for at in recorded:
+        counted[min(36, int((at - begins) / width))] += 1
+    assert density["counts"] == counted
+
+
+def test_spans_beside_each_other_add_up(town: httpx.Client) -> None:
+    whole = town.get("/events/density", params={"buckets": 12}).json()
+    middle = (datetime.fromisoformat(whole["from"]) + timedelta(days=100)).isoformat()
+    first = town.get("/events/density", params={"from": whole["from"], "to": middle, "buckets": 5}).json()
+    second = town.get("/events/density", params={"from": middle, "to": whole["to"], "buckets": 1}).json()
+    assert first["total"] + second["total"] == whole["total"]
+
+
+def test_between_two_settled_instants_it_is_for_ever(town: httpx.Client) -> None:
+    whole = town.get("/events/density")
+    assert whole.headers["Cache-Control"] == "no-store"
+    ends = {"from": whole.json()["from"], "to": whole.json()["to"]}
+    assert town.get("/events/density", params=ends).headers["Cache-Control"].endswith("immutable")
+
+
+def test_a_log_without_events_has_a_density_too(server: EmbeddedPostgres, template: str) -> None:
+    with (
+        database_like(server, template) as conninfo,
+        running_service({"DATABASE_URL": conninfo}) as (url, _),
+        httpx.Client(base_url=f"{url}/api/v2") as client,
+    ):
+        density = client.get("/events/density", params={"buckets": 3}).json()
+        assert (density["counts"], density["total"]) == ([0, 0, 0], 0)
+        created(client)
+        assert client.get("/events/density", params={"buckets": 3}).json()["total"] == 1
+
+
+def test_what_is_no_span_is_refused(api: httpx.Client) -> None:
+    assert_problem(api.get("/events/density", params={"from": "yesterday"}), 400)
+    assert_fields_refused(api.get("/events/density", params={"buckets": 0}), "/buckets")
+    assert_fields_refused(api.get("/events/density", params={"from": "2026-02-01", "to": "2026-01-01"}), "/to")
+
+
+def test_it_is_counted_from_the_index_alone(town_conninfo: str) -> None:
+    """… so that neither data nor metadata is read."""
+    with psycopg.connect(town_conninfo) as connection:
+        connection.execute("set enable_seqscan = off")
+        given = {"since": datetime(2020, 1, 1), "until": datetime(2100, 1, 1), "buckets": 10, "bucket_seconds": 1e8}
+        plan = "\n".join(line for (line,) in connection.execute("explain " + DENSITY, given).fetchall())
+    assert "Index Only Scan using events_by_recorded_at" in plan

@@ -1,0 +1,126 @@
+"""The page in the system's Chromium, against real services: one that has lived through the demo's year, and others.
+
+Whatever a test does with a page, in the end nothing was refused by its policy, nothing asked of the outside, and no
+error written to the console.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from app.demo_year import fill
+from app.postgres import EmbeddedPostgres
+from tests.conftest import database_like, running_service
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE_MILLISECONDS = 10_000
+WATCH = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) => {
+    window.violations.push(event.violatedDirective + " " + event.blockedURI);
+});
+"""
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Ends before other tests begin: while it lives, its event loop counts as running."""
+    if CHROMIUM is None:
+        missing = "the page is tested in Chromium: `apt-get install chromium`, as `make test` does for root"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="package")
+def town_conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    with database_like(server, template) as conninfo:
+        assert fill(conninfo) > 2_000
+        yield conninfo
+
+
+@pytest.fixture(scope="package")
+def town(town_conninfo: str) -> Iterator[str]:
+    """The address of a service over the demo's year, which the tests share."""
+    with running_service({"DATABASE_URL": town_conninfo}) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def town_api(town: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{town}/api/v2", timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens an address in a tab of its own, in UTC; `may_fail` for a test that takes the service away, `prepare` for
+    what is to be done with the tab before."""
+    with closing_all() as opened:
+
+        def opening(
+            address: str, *, may_fail: bool = False, prepare: Callable[[Page], None] = lambda _: None, **options: Any
+        ) -> Page:
+            given = {"timezone_id": "UTC", "locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
+            context = browser.new_context(**given)
+            context.grant_permissions(["clipboard-read", "clipboard-write"])
+            page = context.new_page()
+            opened.append(Watched(page, address, may_fail))
+            prepare(page)
+            page.goto(address)
+            return page
+
+        yield opening
+        for watched in opened:
+            watched.check()
+
+
+class Watched:
+    """A page, and what it should not have done."""
+
+    def __init__(self, page: Page, address: str, may_fail: bool) -> None:
+        self.page = page
+        self.may_fail = may_fail
+        self.origin = "/".join(address.split("/")[:3])
+        self.outside: list[str] = []
+        self.errors: list[str] = []
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
+        page.add_init_script(WATCH)
+        page.on("request", lambda request: self._asked(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self._said(message.type, message.text))
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.origin, "blob:", "data:")):
+            self.outside.append(url)
+
+    def _said(self, kind: str, text: str) -> None:
+        """That an answer was an error, Chromium itself writes down."""
+        if kind == "error" and not text.startswith("Failed to load resource"):
+            self.errors.append(text)
+
+    def check(self) -> None:
+        assert self.outside == []
+        assert self.may_fail or self.errors == []
+        assert self.page.evaluate("window.violations") == []
+
+
+@contextmanager
+def closing_all() -> Iterator[list[Watched]]:
+    opened: list[Watched] = []
+    try:
+        yield opened
+    finally:
+        for watched in opened:
+            watched.page.context.close()

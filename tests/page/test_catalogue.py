@@ -1,0 +1,246 @@
+"""The catalogue at any instant: what the page shows is what the API answers."""
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from app.postgres import EmbeddedPostgres
+from tests.conftest import database_like, running_service
+from tests.items import an_item, some_name
+from tests.page.conftest import OpenPage
+
+SPRING = "2026-03-01T12:00:00Z"
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".card h2").all_inner_texts()
+
+
+def numbers(page: Page) -> dict[str, int]:
+    pairs = zip(
+        page.locator(".numbers dt").all_inner_texts(), page.locator(".numbers dd").all_inner_texts(), strict=True
+    )
+    return {name: int(count.replace(",", "")) for name, count in pairs}
+
+
+def said(page: Page) -> dict[str, str]:
+    """What the address says."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def is_at_rest(page: Page) -> None:
+    expect(page.locator(".card, .empty").first).to_be_visible()
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+
+
+def middle(api: httpx.Client) -> str:
+    """An instant in the middle of the log."""
+    density = api.get("/events/density", params={"buckets": 2}).json()
+    first, last = (datetime.fromisoformat(density[end]) for end in ("from", "to"))
+    return (first + (last - first) / 2).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def shows_what_the_api_answers(page: Page, api: httpx.Client, **query: str) -> None:
+    is_at_rest(page)
+    answer = api.get("/items", params={"limit": "24", **query}).json()
+    expect(page.locator(".card h2")).to_have_text([item["name"] for item in answer])
+
+
+def test_slid_to_an_instant_it_shows_the_apis_answer_for_it(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    page = open_page(f"{town}/")
+    is_at_rest(page)
+    before = names(page)
+    slider = page.get_by_role("slider", name="Instant shown")
+    box = slider.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 60)
+    page.mouse.down()
+    for share in (0.8, 0.6, 0.4):
+        page.mouse.move(box["x"] + box["width"] * share, box["y"] + 60)
+    page.mouse.up()
+    page.wait_for_url("**/?at=*")
+    at = said(page)["at"]
+    shows_what_the_api_answers(page, town_api, as_of=at)
+    stats = town_api.get("/stats", params={"as_of": at}).json()
+    assert numbers(page) == {
+        "on offer": stats["active_items"],
+        "swapped": stats["swapped_items"],
+        "archived": stats["archived_items"],
+        "in all": stats["total_items"],
+    }
+    assert names(page) != before
+    chip = page.get_by_role("button", name="garden")
+    expect(chip).to_contain_text(str(stats["by_category"]["garden"]))
+
+
+def test_the_keys_move_by_days_and_to_the_ends(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    at = middle(town_api)
+    page = open_page(f"{town}/?at={at}")
+    slider = page.get_by_role("slider", name="Instant shown")
+    is_at_rest(page)
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert (datetime.fromisoformat(said(page)["at"]) - datetime.fromisoformat(at)).days == 1
+    page.keyboard.press("PageDown")
+    assert (datetime.fromisoformat(said(page)["at"]) - datetime.fromisoformat(at)).days == -6
+    page.keyboard.press("Home")
+    first = town_api.get("/events/density").json()["from"]
+    assert said(page)["at"] == first[:19] + "Z"
+    page.keyboard.press("End")
+    assert "at" not in said(page)
+    expect(page.locator(".when")).to_have_text("Nowlive")
+
+
+def test_the_time_lapse_runs_and_pauses_at_an_instant(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/")
+    is_at_rest(page)
+    page.get_by_label("Speed of the time lapse").select_option("Fast")
+    page.get_by_role("button", name="Play a time lapse").click()
+    seen: list[str] = []
+    for _ in range(3):
+        page.wait_for_function(
+            "(last) => new URLSearchParams(location.search).get('at') > last", arg=seen[-1] if seen else ""
+        )
+        seen.append(said(page)["at"])
+    page.get_by_role("button", name="Pause the time lapse").click()
+    assert seen == sorted(set(seen))
+    shows_what_the_api_answers(page, town_api, as_of=said(page)["at"])
+
+
+def test_now_is_live(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/")
+    is_at_rest(page)
+    name = some_name("A brand new thing")
+    town_api.post("/items", json=an_item(name=name))
+    expect(page.locator(".card h2").first).to_have_text(name)
+    past = open_page(f"{town}/?at={SPRING}")
+    is_at_rest(past)
+    assert name not in names(past)
+
+
+def test_every_state_is_a_permalink(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?at={middle(town_api)}")
+    is_at_rest(page)
+    page.get_by_label("Status").select_option("Swapped")
+    page.get_by_label("Order").select_option("By name")
+    page.get_by_role("button", name="toys").click()
+    page.get_by_role("searchbox").fill("train")
+    page.wait_for_url("**q=train*")
+    query = {"as_of": said(page)["at"], "status": "swapped", "sort": "name", "category": "toys", "search": "train"}
+    shows_what_the_api_answers(page, town_api, **query)
+    assert len(names(page)) > 3
+    again = open_page(page.url)
+    shows_what_the_api_answers(again, town_api, **query)
+    expect(again.get_by_role("searchbox")).to_have_value("train")
+    again.locator(".card h2 a").first.click()
+    expect(again.locator("main h1")).to_be_focused()
+    again.go_back()
+    shows_what_the_api_answers(again, town_api, **query)
+
+
+def test_near_a_place_come_the_nearest_first(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/")
+    is_at_rest(page)
+    page.get_by_text("Owner and place").click()
+    page.get_by_label("Near (latitude, longitude)").fill("51.33, 12.34")
+    page.get_by_label("Within km").fill("1")
+    page.get_by_label("Within km").press("Enter")
+    page.wait_for_url("**km=1*")
+    shows_what_the_api_answers(page, town_api, near="51.33,12.34", within_km="1", sort="nearest")
+    expect(page.locator(".distance").first).to_contain_text("km away")
+
+
+def test_more_follows_as_of_the_same_instant(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?at={middle(town_api)}")
+    is_at_rest(page)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".card")).to_have_count(48)
+    answer = town_api.get("/items", params={"limit": 48, "as_of": said(page)["at"]}).json()
+    assert names(page) == [item["name"] for item in answer]
+
+
+def test_an_owners_shelf_is_that_of_the_instant(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    at = middle(town_api)
+    page = open_page(f"{town}/?at={at}")
+    is_at_rest(page)
+    owner = page.locator(".card .owner").first.inner_text()
+    page.locator(".card .owner").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{owner}’s shelf")
+    then = town_api.get(f"/owners/{owner}", params={"as_of": at}).json()
+    expect(page.locator(".shelf strong")).to_have_text(f"{then['total_items']} items")
+    shelf = town_api.get(f"/items/owner/{owner}", params={"as_of": at}).json()
+    expect(page.locator(".card h2")).to_have_text([item["name"] for item in shelf])
+
+
+def test_nothing_found_says_so(town: str, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?q=xyzzy")
+    expect(page.get_by_role("heading", name="Nothing like that")).to_be_visible()
+    page.get_by_role("link", name="Show everything").click()
+    expect(page.locator(".card")).to_have_count(24)
+
+
+def test_an_empty_catalogue_says_how_to_fill_it(server: EmbeddedPostgres, template: str, open_page: OpenPage) -> None:
+    with database_like(server, template) as conninfo, running_service({"DATABASE_URL": conninfo}) as (url, _):
+        page = open_page(f"{url}/")
+        expect(page.get_by_role("heading", name="The catalogue is empty")).to_be_visible()
+        page.get_by_role("link", name="Log", exact=True).click()
+        expect(page.get_by_role("heading", name="The log is empty")).to_be_visible()
+        with httpx.Client(base_url=f"{url}/api/v2") as api:
+            api.post("/items", json=an_item(name="The first thing"))
+        expect(page.get_by_text("Created The first thing")).to_be_visible()
+        page.get_by_role("link", name="Catalogue", exact=True).click()
+        expect(page.get_by_role("link", name="The first thing")).to_be_visible()
+
+
+def test_the_request_behind_a_view_gives_what_the_view_shows(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    page = open_page(f"{town}/?at={middle(town_api)}&category=toys")
+    is_at_rest(page)
+    page.get_by_text("The requests behind this view").click()
+    line = page.locator(".requests code").filter(has_text="/items?")
+    command = line.inner_text()
+    ran = subprocess.run(["bash", "-c", f"{command} -s"], capture_output=True, check=True)
+    assert [item["name"] for item in json.loads(ran.stdout)] == names(page)
+    page.locator(".requests li").filter(has_text="/items?").get_by_role("button", name="Copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == command
+
+
+def test_instants_are_local_with_utc_on_hover(town: str, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?at={SPRING}", timezone_id="Asia/Kathmandu")
+    expect(page.locator(".when")).to_have_text("Sun, 1 March 202617:45")
+    expect(page.locator(".clock")).to_have_attribute("title", "2026-03-01 12:00:00 UTC")
+    tag = page.locator(".card time").first
+    expect(tag).to_have_attribute("title", (tag.get_attribute("datetime") or "")[:19].replace("T", " ") + " UTC")
+
+
+def test_pictures_are_shown_where_the_policy_lets_them_and_drawn_where_not(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    owner = some_name("painter")
+    elsewhere = an_item(owner_id=owner, image_urls=["https://images.example/spade.jpg"])
+    missing = an_item(owner_id=owner, image_urls=["page/pictures/none.svg"])
+    ours = an_item(owner_id=owner, image_urls=["https://images.example/a.jpg", "page/pictures/spade.svg"])
+    for item in (elsewhere, missing, ours):
+        assert town_api.post("/items", json=item).status_code == 201
+    page = open_page(f"{town}/?owner={owner}")
+    expect(page.locator(".card")).to_have_count(3)
+    expect(page.locator(".card img")).to_have_count(1)
+    expect(page.locator(".card .drawing")).to_have_count(3)
+
+
+def test_what_the_service_refuses_is_said_in_its_own_words(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    refused = town_api.get("/items", params={"as_of": "2999-01-01T00:00:00Z"}).json()["detail"]
+    page = open_page(f"{town}/?at=2999-01-01T00:00:00Z")
+    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(refused)
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    page.get_by_role("button", name="Now").click()
+    expect(page.locator(".card")).to_have_count(24)

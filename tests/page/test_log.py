@@ -1,0 +1,182 @@
+"""The log as the page shows it: every event once and in order, whatever the connection does."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from app.postgres import EmbeddedPostgres
+from tests.conftest import database_like, free_port, running_service, wait_until_healthy
+from tests.items import an_item, created, some_name
+from tests.page.conftest import OpenPage
+
+
+def positions(page: Page) -> list[int]:
+    shown = page.locator(".events.log li").evaluate_all("(rows) => rows.map((row) => row.dataset.position)")
+    return [int(position) for position in shown]
+
+
+def in_the_log(api: httpx.Client, **query: str) -> list[int]:
+    """The positions of the last 50 events that are so, newest first."""
+    events = api.get("/events", params={"before": str(2**63 - 1), "limit": "50", **query}).json()
+    return [int(event["position"]) for event in events]
+
+
+def is_live(page: Page) -> None:
+    expect(page.get_by_role("status").first).to_have_text("Live")
+    expect(page.locator(".events.log li[data-position], .empty").first).to_be_visible()
+
+
+def test_events_arrive_while_another_client_writes(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?view=log")
+    is_live(page)
+    category = some_name("live")
+    for n in range(40):
+        created(town_api, category=category, name=f"Thing {n}")
+    expect(page.locator(".events.log li").first).to_contain_text("Thing 39")
+    shown = positions(page)
+    assert shown[:50] == in_the_log(town_api)
+    assert len(shown) == len(set(shown)) >= 90, "the 50 that were there, and those that came"
+
+
+def test_paused_it_stands_still_and_goes_on_without_a_gap(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    page = open_page(f"{town}/?view=log")
+    is_live(page)
+    switch = page.get_by_role("switch", name="Live")
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "false")
+    before = positions(page)
+    for n in range(3):
+        created(town_api, name=f"Paused {n}")
+    page.get_by_role("button", name="Newer").click()
+    expect(page.locator(".events.log li").first).to_contain_text("Paused 2")
+    created(town_api, name="While it stood still")
+    assert positions(page)[3:] == before
+    switch.click()
+    expect(page.locator(".events.log li").first).to_contain_text("While it stood still")
+    assert positions(page)[:50] == in_the_log(town_api)
+
+
+def test_older_ones_follow_to_the_beginning(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?view=log&user=Olga")
+    is_live(page)
+    older = page.get_by_role("button", name="Older")
+    while older.is_visible():
+        count = page.locator(".events.log li").count()
+        older.click()
+        expect(page.locator(".events.log li").nth(count)).to_be_visible()
+    all_of_olga = town_api.get("/events", params={"user_id": "Olga", "limit": 1000}).json()
+    assert positions(page) == [int(event["position"]) for event in reversed(all_of_olga)]
+
+
+def test_it_is_filtered_by_kind_item_actor_and_time(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?view=log")
+    is_live(page)
+    page.get_by_label("Kind").select_option("Deleted")
+    page.wait_for_url("**type=item_deleted*")
+    is_live(page)
+    assert positions(page) == in_the_log(town_api, type="item_deleted")
+    page.get_by_label("From").fill("2026-03-01T00:00:00")
+    page.get_by_label("Until").fill("2026-06-01T00:00:00")
+    page.wait_for_url("**to=2026-06-01*")
+    expect(page.get_by_role("status").first).to_have_text("A span of the past")
+    span = {"from": "2026-03-01T00:00:00Z", "to": "2026-06-01T00:00:00Z"}
+    expected = in_the_log(town_api, type="item_deleted", **span)
+    expect(page.locator(".events.log li[data-position]")).to_have_count(len(expected))
+    assert positions(page) == expected
+    page.get_by_role("link", name="Clear").click()
+    item = created(town_api)
+    created(town_api)
+    page.get_by_label("Item").fill(str(item["id"]))
+    page.get_by_label("Item").press("Enter")
+    page.wait_for_url(f"**subject={item['id']}*")
+    is_live(page)
+    town_api.put(f"/items/{item['id']}", params={"user_id": "zoe"}, json={"name": "Seen live"})
+    created(town_api)
+    expect(page.locator(".events.log li")).to_have_count(2)
+    page.get_by_label("Actor").fill("zoe")
+    page.get_by_label("Actor").press("Enter")
+    expect(page.locator(".events.log li")).to_have_count(1)
+
+
+def test_an_event_has_a_permalink_among_its_neighbours(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    (event,) = town_api.get("/events", params={"after": 999, "limit": 1}).json()
+    page = open_page(f"{town}/?view=log&event={event['position']}")
+    meant = page.locator(".meant")
+    expect(meant.locator("dl")).to_contain_text(event["id"])
+    around = positions(page)
+    assert event["position"] in map(str, around)
+    assert around == sorted(around, reverse=True)
+    page.get_by_role("link", name="Permalink").first.click()
+    expect(meant).to_be_visible()
+    newer = page.get_by_role("button", name="Newer")
+    newer.click()
+    expect(page.locator(".events.log li")).to_have_count(len(around) + 50)
+    shown = positions(page)
+    assert shown == sorted(set(shown), reverse=True)
+
+
+@contextmanager
+def service_at(port: int, conninfo: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A service at an address that the page knows already."""
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
+    with subprocess.Popen(command, env={**inherited, "DATABASE_URL": conninfo}) as process:
+        try:
+            wait_until_healthy(f"http://127.0.0.1:{port}", process)
+            yield process
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def test_after_a_reconnect_nothing_is_missing_and_nothing_twice(
+    server: EmbeddedPostgres, template: str, open_page: OpenPage
+) -> None:
+    """The service that the page knows is killed, another one takes commands meanwhile, and the first comes back."""
+    port = free_port()
+    with database_like(server, template) as conninfo, running_service({"DATABASE_URL": conninfo}) as (other, _):
+        api = httpx.Client(base_url=f"{other}/api/v2", timeout=30)
+        with service_at(port, conninfo):
+            page = open_page(f"http://127.0.0.1:{port}/?view=log", may_fail=True)
+            is_live(page)
+            for n in range(10):
+                created(api, name=f"Before {n}")
+            expect(page.locator(".events.log li")).to_have_count(10)
+        expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
+        for n in range(120):
+            created(api, name=f"Meanwhile {n}")
+        with service_at(port, conninfo):
+            expect(page.get_by_role("status").first).to_have_text("Live", timeout=20_000)
+            created(api, name="Afterwards")
+            expect(page.locator(".events.log li")).to_have_count(131)
+            expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_have_count(0)
+        events = api.get("/events", params={"limit": 1000}).json()
+        assert positions(page) == [int(event["position"]) for event in reversed(events)]
+        api.close()
+
+
+def test_while_the_service_is_away_the_page_says_so_and_goes_on_by_itself(
+    server: EmbeddedPostgres, template: str, open_page: OpenPage
+) -> None:
+    port = free_port()
+    with database_like(server, template) as conninfo:
+        with service_at(port, conninfo):
+            httpx.post(f"http://127.0.0.1:{port}/api/v2/items", json=an_item(name="Still to be seen"))
+            views = ("", "?view=machinery", "?item=1")
+            pages = [open_page(f"http://127.0.0.1:{port}/{view}", may_fail=True) for view in views]
+            for page in pages:
+                expect(page.locator(".card, .projection, [data-field=name]").first).to_be_visible()
+        for page in pages:
+            expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
+            expect(page.locator(".card, .projection, [data-field=name]").first).to_be_visible()
+        with service_at(port, conninfo):
+            for page in pages:
+                banner = page.get_by_role("alert").filter(has_text="cannot be reached")
+                expect(banner).to_have_count(0, timeout=20_000)

@@ -1,0 +1,111 @@
+"""The machinery as the page shows it: where each projection is, what it is at, and what one can do about it."""
+
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from app.demo_year import fill
+from app.postgres import EmbeddedPostgres
+from tests.conftest import database_like, running_service
+from tests.items import created
+from tests.page.conftest import OpenPage
+
+
+@pytest.fixture(scope="module")
+def own_conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    with database_like(server, template) as conninfo:
+        fill(conninfo)
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def own(own_conninfo: str) -> Iterator[str]:
+    """The address of a service whose machinery may be disturbed."""
+    with running_service({"DATABASE_URL": own_conninfo}) as (url, _):
+        yield url
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=f"Projection {name}")
+
+
+def test_it_shows_positions_lag_and_the_settled_mark(own: str, open_page: OpenPage) -> None:
+    page = open_page(f"{own}/?view=machinery")
+    expect(page.locator(".numbers")).to_contain_text("at work")
+    with httpx.Client(base_url=f"{own}/api/v2") as api:
+        created(api)
+        head = api.get("/projections").json()["head"]
+    for name in ("items", "owners", "categories"):
+        expect(card(page, name)).to_contain_text(f"{head:,} of {head:,}")
+        expect(card(page, name)).to_contain_text("running")
+    expect(page.locator(".numbers")).to_contain_text("all of it")
+    expect(card(page, "owners")).to_contain_text("Behind by 0 ms and 0 events; at most")
+    expect(card(page, "owners").locator("canvas")).to_be_visible()
+    expect(card(page, "items")).to_contain_text("never behind")
+
+
+def test_a_rebuild_shows_its_phase_its_progress_and_its_end(own: str, own_conninfo: str, open_page: OpenPage) -> None:
+    """Somebody reads the table in a long transaction, for whose end the swap waits."""
+    page = open_page(f"{own}/?view=machinery")
+    owners = card(page, "owners")
+    with psycopg.connect(own_conninfo) as reader:
+        reader.execute("lock table catalog.owners in access share mode")
+        owners.get_by_role("button", name="Rebuild").click()
+        page.get_by_role("dialog").get_by_role("button", name="Rebuild").click()
+        expect(owners).to_contain_text("Waiting for a quiet moment to swap")
+        bar = owners.get_by_role("progressbar", name="Progress of owners")
+        done, most = (int(bar.get_attribute(name) or 0) for name in ("value", "max"))
+        assert done == most > 3_000
+        expect(owners).to_contain_text("events/s")
+        expect(owners.get_by_role("button", name="Rebuild")).to_be_disabled()
+        expect(owners).to_contain_text("rebuilding")
+    expect(bar).to_have_count(0)
+    expect(owners).to_contain_text("swapped in")
+    state = httpx.get(f"{own}/api/v2/projections/owners").json()
+    assert state["last_rebuild"]["events"] == most
+
+
+def test_a_verification_shows_its_progress_and_what_differs(own: str, own_conninfo: str, open_page: OpenPage) -> None:
+    page = open_page(f"{own}/?view=machinery")
+    items = card(page, "items")
+    page.evaluate(
+        """() => {
+            window.told = [];
+            const note = () => document.querySelectorAll("progress").forEach((bar) => window.told.push(bar.value));
+            new MutationObserver(note).observe(document.body, {subtree: true, childList: true, characterData: true});
+        }"""
+    )
+    items.get_by_role("button", name="Verify").click()
+    expect(items.locator(".good")).to_contain_text("documents are what the log says")
+    assert {500, 1000} <= set(page.evaluate("window.told")), "it told how far it was"
+    with psycopg.connect(own_conninfo, autocommit=True) as connection:
+        changed = 'update catalog.items set document = document || \'{"name": "forged"}\' where id = 7'
+        connection.execute(changed)
+        items.get_by_role("button", name="Verify").click()
+        expect(items.locator(".problem")).to_contain_text("1 of")
+        expect(items.get_by_role("listitem")).to_have_text("document of 7")
+        httpx.post(f"{own}/api/v2/items/7/rebuild").raise_for_status()
+
+
+def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
+    own: str, own_conninfo: str, open_page: OpenPage
+) -> None:
+    with psycopg.connect(own_conninfo, autocommit=True) as connection:
+        connection.execute(
+            "update catalog.projections set state = 'stopped', error = 'it does not fit', error_position = 17"
+            " where name = 'categories'"
+        )
+    page = open_page(f"{own}/?view=machinery")
+    categories = card(page, "categories")
+    expect(categories.get_by_role("alert")).to_have_text("Stopped by event 17: it does not fitTry againSkip this event")
+    with httpx.Client(base_url=f"{own}/api/v2") as api:
+        created(api)
+    expect(categories).to_contain_text("and 1 events")
+    categories.get_by_role("button", name="Try again").click()
+    page.get_by_role("dialog").get_by_role("button", name="Try again").click()
+    expect(categories.locator(".status")).to_have_text("running")
+    expect(categories.get_by_role("alert")).to_have_count(0)
+    expect(categories).to_contain_text("and 0 events")
