@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo chromium test soak check bench snapshot lock clean
+.PHONY: setup run demo town chromium test soak check bench snapshot lock clean
 
 setup: .venv/installed
 
@@ -20,8 +20,12 @@ setup: .venv/installed
 run: setup
 	$(BIN)/catalog serve
 
-# A year of a small town to look at, in a folder of its own; `catalog demo` tells the life of one item instead.
+# The life of one item, told and checked in seconds, amid a year of a small town.
 demo: setup
+	$(BIN)/catalog demo
+
+# That year to look at in the browser, in a folder of its own.
+town: setup
 	CATALOG_DATA_DIR=.catalog-demo $(BIN)/catalog serve --demo
 
 # The page is tested in the system's Chromium, which only root can install; without it those tests say so and are skipped,

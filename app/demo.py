@@ -71,6 +71,7 @@ class Story:
             self.console.print(Text(f"  ✗ {wrong}", "bold red"), soft_wrap=True)
             return False
         self.console.print(Panel(f"Every answer was right: {self.checks} checks held.", style="bold green"))
+        self.console.print("To walk through a year of a small town in the browser: `catalog serve --demo`, `make town`.")
         return True
 
     def create(self) -> None:
@@ -272,12 +273,12 @@ def plain(value: Any) -> str:
 
 @contextmanager
 def own_service() -> Iterator[str]:
-    """`catalog serve` in a process and a temporary folder of its own, both gone at the end, whatever ends it."""
+    """`catalog serve --demo` in a process and a temporary folder of its own, both gone at the end, whatever ends it."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"http://127.0.0.1:{(port := probe.getsockname()[1])}"
-    command = [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "app.cli", "serve", "--demo", "--host", "127.0.0.1", "--port", str(port)]
     with TemporaryDirectory(prefix="catalog-demo-") as folder, TemporaryFile() as log:
         own = {"DATABASE_URL": "", "CATALOG_POSTGRES_PORT": "", "CATALOG_PUBLIC_URL": "", "CATALOG_DATA_DIR": folder}
         service = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdout=log, stderr=log, process_group=0)
