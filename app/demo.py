@@ -71,7 +71,7 @@ class Story:
             self.console.print(Text(f"  ✗ {wrong}", "bold red"), soft_wrap=True)
             return False
         self.console.print(Panel(f"Every answer was right: {self.checks} checks held.", style="bold green"))
-        self.console.print("To walk through a year of a small town in the browser: `catalog serve --demo`, `make town`.")
+        self.console.print("To walk through that year in the browser: `catalog serve --demo`, `make town`.")
         return True
 
     def create(self) -> None:
