@@ -857,7 +857,10 @@ begin atomic
         rebuild = null,
         changed_at = clock_timestamp(),
         last_rebuild = p_done || jsonb_build_object('ended_at', catalog.rfc3339(clock_timestamp())),
-        position = case when background then greatest(projections.position, p_position) else projections.position end
+        position = case
+            when background then least(p_position, (select settled.position from catalog.settled))
+            else projections.position
+        end
     where projections.name = p_name;
 end;
 comment on function catalog.record_rebuild is
@@ -961,6 +964,14 @@ comment on column catalog.projection_lag.name is 'The projection.';
 comment on column catalog.projection_lag.position is 'Its checkpoint.';
 comment on column catalog.projection_lag.lag_events is 'How many events it has still to apply, at most 100,001: more than 100,000.';
 comment on column catalog.projection_lag.lag_seconds is 'The age of the first of them; 0 when there is none.';
+
+create or replace view public.settled as
+select position, instant
+from catalog.settled;
+comment on view public.settled is 'The high-water mark: up to here nothing can be added to the log any more.';
+grant select on public.settled to catalog_reader;
+comment on column public.settled.position is 'Every position up to this one is committed or will never be.';
+comment on column public.settled.instant is 'No event will be recorded at or before this instant any more: the past until then stays.';
 
 create or replace view public.projection_lag as
 select name, position, lag_events, lag_seconds

@@ -81,6 +81,8 @@ def _made_ready(conninfo: str, settings: Settings) -> str:
     if settings.catalog_env == "production":
         check_durable(conninfo)
     if not settings.database_url:
+        if settings.catalog_env == "production":
+            logger.warning("CATALOG_ENV=production without DATABASE_URL: this is an embedded database")
         if install(conninfo):
             logger.info("the schema has been installed")
         return as_service(conninfo)

@@ -51,6 +51,7 @@ WAIT_INTERVAL_SECONDS = 0.1
 
 SESSION = """
 select set_config('timezone', 'UTC', false),
+    set_config('jit', 'off', false),
     set_config('statement_timeout', %s, false),
     set_config('lock_timeout', %s, false),
     set_config('idle_in_transaction_session_timeout', %s, false)

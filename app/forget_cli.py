@@ -11,10 +11,12 @@ from psycopg import AsyncConnection
 from app import operator_tables as tables
 from app.console import complain, console, exit_when_told, run_until_told
 from app.database import Database
+from app.errors import SetupError
 from app.events import Metadata
 from app.forgetting import Forgetter, Forgotten, Found, look
 from app.item import UserId
 from app.main import item_decider
+from app.migrating import may_change_events
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
 from app.settings import read_settings
 
@@ -33,6 +35,8 @@ def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None
     metadata = Metadata(user_id=_operator(by or os_user()), correlation_id=str(uuid4()))
     exit_when_told(INTERRUPTED)
     with current_database() as conninfo:
+        if not may_change_events(conninfo):
+            raise SetupError("only the owner of the schema may forget somebody: run it with the role that migrates")
         found = asyncio.run(_look(conninfo, owner))
         if not found.is_over and not yes:
             click.confirm(f"{_what_there_is(found)} Forget it for good?", abort=True, err=True)

@@ -1,6 +1,7 @@
 """The composition root: the only module that knows both the service and its read models."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -78,6 +79,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     Whoever sets `stopping` ends the open event streams; a server that waits for its connections must, before it does.
     """
     tracing = start_tracing()
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each attempt to connect again
     cursor = tracing.cursor if tracing else AsyncCursor
     database = Database(conninfo, settings, cursor)
     feed = Feed(database, stopping or asyncio.Event())

@@ -60,8 +60,8 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
 
 def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None]) -> bool:
     with psycopg.connect(conninfo, client_encoding="utf8") as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         connection.execute(MIGRATION_SESSION)
+        connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         _check_encoding(connection)
         installed = installed_checksum(connection)
         if installed == checksum(sql) and _has_walls(connection):
@@ -116,6 +116,10 @@ def check_schema(conninfo: str, sql: str) -> None:
     try:
         with psycopg.connect(conninfo) as connection:
             found = installed_checksum(connection)
+    except errors.InsufficientPrivilege as error:
+        raise SetupError(
+            f"this role may not use the catalog, give it one in catalog_service: {_first_line(error)}"
+        ) from error
     except psycopg.Error as error:
         raise SetupError(f"the database cannot be reached: {_first_line(error)}") from error
     if found is None:

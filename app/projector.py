@@ -41,6 +41,7 @@ REST_SECONDS = (0.01, 0.05)
 
 SESSION = """
 set timezone to 'UTC';
+set jit = off;
 set plan_cache_mode = 'force_generic_plan';
 set enable_seqscan = off;
 set client_connection_check_interval = '1s';
@@ -53,7 +54,7 @@ set tcp_keepalives_count = 3
 """A leader that was killed, or whose machine was, does not keep the lock for long; neither does one that is silent
 though it should look for something new every second. A batch that takes too long is tried again as a smaller one.
 Batches go by index, however many streams they touch, and though the tables were small when it was planned; to plan each
-anew would take longer than most of them take.
+anew would take longer than most of them take. Such plans cost so much on paper that jit would compile each of them.
 """
 
 

@@ -40,6 +40,7 @@ CALM_LOOKS = 10
 
 SESSION = """
 set timezone to 'UTC';
+set jit = off;
 set client_connection_check_interval = '1s';
 set idle_in_transaction_session_timeout = '10s';
 set work_mem = '32MB';

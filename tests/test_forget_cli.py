@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from app.database import as_service
 from app.leftovers import lock_key
 from app.operator_cli import os_user
 from tests.laws.test_forgetting import rows_of, tables_with
@@ -107,6 +108,16 @@ def test_it_says_what_it_will_do_and_asks_first(connection: psycopg.Connection, 
     assert rows_of(connection, "log") == before
     assert "personal" in tables_with(connection, SECRET)
     assert rows_of(connection, "forgotten") == []
+
+
+def test_the_service_may_not_forget_and_is_told_so_before_it_is_asked(
+    connection: psycopg.Connection, conninfo: str
+) -> None:
+    some_items(connection, "alice", SECRET)
+    refused = catalog("forget", "alice", DATABASE_URL=as_service(conninfo))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "only the owner of the schema may forget somebody" in refused.stderr
+    assert tables_with(connection, SECRET) != set()
 
 
 def test_of_an_owner_nobody_knows_nothing_is_done_and_nothing_recorded(

@@ -141,6 +141,29 @@ def test_the_old_keys_serve_while_the_issuer_is_away(issuer: Issuer) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+def test_whatever_the_issuer_answers_its_next_answer_is_heard(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "NEW_KEY_WAITS_SECONDS", 0.2)
+    right, odd = issuer.keys, [{**public_key("ES256", "ES256"), "kid": ["x"]}]
+
+    async def mend(known: Authenticator) -> Actor:
+        with pytest.raises(Unavailable):
+            await known.actor_of(f"Bearer {signed('ES256', 'ES256')}")
+        issuer.keys = right
+        return await known.actor_of(f"Bearer {signed('ES256', 'ES256')}")
+
+    issuer.keys = odd
+    assert with_keys(issuer, mend) == Actor("alice")
+
+
+@pytest.mark.parametrize("subject", [" ", tokens.ADMIN])
+def test_nobody_is_called_like_nobody_or_like_the_admin_token(subject: str) -> None:
+    claims = {"sub": subject, "exp": int(time.time()) + 600, "type": "access"}
+    known = Authenticator(Settings(catalog_auth="jwt", catalog_jwt_secrets=LONG))
+    with pytest.raises(Unauthenticated, match="names nobody"):
+        asyncio.run(known.actor_of(f"Bearer {jwt.encode(claims, LONG, 'HS256')}"))
+
+
+@pytest.mark.usefixtures("impatient")
 def test_before_the_first_keys_nobody_is_told_that_their_token_is_bad(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,9 @@
 -- The log is locked meanwhile, half a minute or so for a million events. Its pages hold the old rows until it is
 -- vacuumed, which `catalog forget` does as well; `vacuum full catalog.log` gives the space back.
 
+-- Appends under way come to their end, and the next ones wait before they look at the table.
+select pg_advisory_xact_lock(catalog.append_gate());
+
 alter table catalog.events rename to log;
 
 do $$

@@ -183,6 +183,14 @@ def test_the_mark_never_passes_what_was_noted(service_login: psycopg.Connection)
     assert service_login.execute("select position, instant::text from catalog.settled").fetchone() == before
 
 
+def test_a_checkpoint_never_passes_the_mark(service_login: psycopg.Connection) -> None:
+    """From behind it a projection would never come back."""
+    with service_login.transaction(force_rollback=True):
+        service_login.execute("select catalog.record_rebuild('owners', 1, 'mine', 9223372036854775807, '{}')")
+        query = "select projections.position <= settled.position from catalog.projections, catalog.settled"
+        assert service_login.execute(f"{query} where name = 'owners'").fetchone() == (True,)
+
+
 def test_what_runs_as_the_owner_looks_names_up_in_the_system_first(service_login: psycopg.Connection) -> None:
     paths = service_login.execute(
         "select proname, proconfig from pg_proc where prosecdef and pronamespace = 'catalog'::regnamespace order by 1"
