@@ -1,5 +1,6 @@
 """How lively the log was: events counted over time, and nothing of what they hold, so that anybody may see it."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from app.http.past import Past, PointInTime
 from app.http.problems import refused_parameter, refuses
 from app.store import read_density, read_first_instant
 
+ONE_AT_A_TIME = asyncio.Semaphore(1)
+"""Whoever asks, and it may be anybody, for a count of the whole log holds one of the few connections at most."""
 MOST_BUCKETS = 1000
 AT_LEAST = timedelta(seconds=1)
 """How long the span is until now of a log that has just begun, or not yet."""
@@ -53,7 +56,7 @@ class EventDensity(Controller):
         last = await past.at(until) if until else await past.now()
         first = (await past.at(since)) if since else None
         assert last.instant is not None
-        async with database.connection() as connection:
+        async with ONE_AT_A_TIME, database.connection() as connection:
             begins = first.instant if first else await read_first_instant(connection)
             if begins is None or (first is None and begins > last.instant - AT_LEAST):
                 begins = last.instant - AT_LEAST
