@@ -30,7 +30,8 @@ def cors() -> Object:
 
 
 def test_the_gateway_lets_through_every_header_that_the_code_names() -> None:
-    named = {name for path in (ROOT / "app" / "http").glob("*.py") for name in HEADER.findall(path.read_text())}
+    files = {*(ROOT / "app" / "http").glob("*.py")} - {ROOT / "app" / "http" / "page.py"}  # it asks its own origin
+    named = {name for path in files for name in HEADER.findall(path.read_text())}
     assert {"ETag", "If-Match", "X-As-Of", "Authorization", "Last-Event-ID"} <= named
     let_through = {*cors()["headers"], *cors()["exposed_headers"]}
     assert named - SEEN_BY_ALL - NOBODY_NEEDS <= let_through
