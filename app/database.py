@@ -5,12 +5,10 @@ Messages on the wire: taking a connection from the pool costs none while its soc
 
 import asyncio
 import logging
-import os
 import select
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from math import ceil
 from typing import Any, TypeVar
 
@@ -22,7 +20,7 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from app.errors import Unavailable
-from app.pooled import PooledConnection, Unconfirmed
+from app.pooled import WAIT_INTERVAL_SECONDS, PooledConnection, Unconfirmed, hang_up
 from app.settings import Settings
 
 logger = logging.getLogger("catalog")
@@ -46,8 +44,6 @@ ANSWERS_WITHIN_SECONDS = 60.0
 """The background gives a statement up that takes longer, and the connection with it."""
 ANSWERS_AT_LAST_WITHIN_SECONDS = 3600.0
 """The same for those statements of a rebuild that fold or index."""
-WAIT_INTERVAL_SECONDS = 0.1
-"""How often psycopg looks up while it waits, so that Ctrl-C is noticed; its own default."""
 
 SESSION = """
 select set_config('timezone', 'UTC', false),
@@ -179,10 +175,9 @@ class WatchedConnection(AsyncConnection):
             alarm.cancel()
 
     def _hang_up(self, seconds: float) -> None:
-        """Whoever waits sees the connection end; cancelling would wait for the server once more."""
+        """Cancelling would wait for the server once more."""
         logger.warning("the database has not answered for %s seconds: hanging up", seconds)
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as connected:
-            connected.shutdown(socket.SHUT_RDWR)
+        hang_up(self)
 
 
 def read_json_as_bytes(connection: AsyncConnection | psycopg.Connection) -> None:

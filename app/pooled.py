@@ -24,7 +24,7 @@ T = TypeVar("T")
 CANCELLED_WITHIN_SECONDS = 2.0
 """A server that does not answer to that either is hung up on."""
 WAIT_INTERVAL_SECONDS = 0.1
-"""psycopg's own default."""
+"""How often psycopg looks up while it waits, so that Ctrl-C is noticed; its own default."""
 WAITS_FOR_A_REPLICA = "SyncRepWaitForLSN"
 """Where in Postgres the warning is from: its text is in the server's language, its code that of any warning."""
 
@@ -76,7 +76,11 @@ class PooledConnection(AsyncConnection):
             await self.cancel_safe(timeout=CANCELLED_WITHIN_SECONDS)
 
     def _hang_up(self) -> None:
-        """Whoever waits sees the connection end."""
         logger.warning("the database does not answer: hanging up")
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as connected:
-            connected.shutdown(socket.SHUT_RDWR)
+        hang_up(self)
+
+
+def hang_up(connection: AsyncConnection) -> None:
+    """Whoever waits sees the connection end; the server is not asked."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as connected:
+        connected.shutdown(socket.SHUT_RDWR)
