@@ -12,6 +12,7 @@ from app.errors import SetupError
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.001, le=3600)]
+IMAGE_SOURCE = r"[a-z]+:(//(\*\.)?[a-z0-9.-]+(:[0-9]+)?)?"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,9 +52,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_PROJECTOR: whether this service may lead the background work, or leaves it to `catalog project`."""
     catalog_import_limit_mib: Annotated[int, Meta(ge=1, le=65536)] = 256
     """CATALOG_IMPORT_LIMIT_MIB: how much one import may hold; it is kept in a temporary file (TMPDIR) meanwhile."""
-    catalog_page_images: Annotated[str, Meta(pattern="^[A-Za-z0-9:/.*_ -]*$")] = ""
-    """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside the service itself: sources of a content
-    security policy, such as https://images.example, or https: for everywhere, separated by spaces."""
+    catalog_page_images: Annotated[str, Meta(pattern=rf"^({IMAGE_SOURCE}( {IMAGE_SOURCE})*)?$")] = ""
+    """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside the service itself, separated by spaces:
+    origins (https://images.example), those of all subdomains (https://*.images.example), or schemes (https:)."""
     catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services."""
     catalog_pool_timeout_seconds: Seconds = 5.0

@@ -3,8 +3,9 @@
 const ROOT = new URL("./", document.baseURI);
 export const API = new URL("api/v2/", ROOT);
 const TOKEN = "catalog-token";
+const PATIENCE = 20000;
 const watchers = new Set();
-const asked = new Map();
+const views = new Map();
 let online = true;
 
 /** A refusal, as the service words it (RFC 9457); status 0: it could not be reached. */
@@ -33,20 +34,18 @@ export function addressOf(path, params = {}) {
   return address;
 }
 
-/** The response of a request below /api/v2, or of the service where the path begins with a slash. */
-export async function send(path, { method = "GET", params, headers = {}, signal, view } = {}) {
+/**
+ * The response of a request below /api/v2, or of the service where the path begins with a slash. `view` is who asks: it
+ * can show what it asked, and what it only reads ends with it. Raises Problem; what was called off, an AbortError.
+ */
+export async function send(path, { method = "GET", params, headers = {}, signal, view, patience = PATIENCE } = {}) {
   const address = addressOf(path, params);
   const given = { ...headers };
   if (view) remember(view, method, address, headers);
   if (token.get()) given.Authorization = `Bearer ${token.get()}`;
-  let response;
-  try {
-    response = await fetch(address, { method, headers: given, signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    tell(false);
-    throw new Problem(0, "The catalogue cannot be reached just now.");
-  }
+  const ends = [signal];
+  if (method === "GET") ends.push(view && known(view).leaving.signal, patience && AbortSignal.timeout(patience));
+  const response = await fetch(address, { method, headers: given, signal: AbortSignal.any(ends.filter(Boolean)) }).catch(failed);
   tell(true);
   if (!response.ok) throw await problemOf(response);
   return response;
@@ -55,7 +54,15 @@ export async function send(path, { method = "GET", params, headers = {}, signal,
 /** Its JSON, and what its headers say. */
 export async function get(path, params, options = {}) {
   const response = await send(path, { ...options, params });
-  return { data: await response.json(), headers: response.headers, next: nextOf(response) };
+  return { data: await response.json().catch(failed), headers: response.headers, next: nextOf(response) };
+}
+
+/** Nothing has come of a request: it was called off, it took too long, or nobody is there. */
+function failed(error) {
+  if (error.name === "AbortError") throw error;
+  if (error.name === "TimeoutError") throw new Problem(504, `The catalogue did not answer within ${PATIENCE / 1000} seconds.`);
+  tell(false);
+  throw new Problem(0, "The catalogue cannot be reached just now.");
 }
 
 async function problemOf(response) {
@@ -95,19 +102,30 @@ export function onConnection(watcher) {
 
 addEventListener("offline", () => tell(false));
 
+function known(view) {
+  if (!views.has(view)) views.set(view, { requests: new Map(), leaving: new AbortController() });
+  return views.get(view);
+}
+
 function remember(view, method, address, headers) {
-  const requests = asked.get(view) ?? new Map();
-  requests.set(`${method} ${address.pathname}`, { method, address, headers });
-  asked.set(view, requests);
+  known(view).requests.set(`${method} ${address} ${headers.Accept ?? ""}`, { method, address, headers });
 }
 
-/** What a view has asked last, of each route, as curl has it; the token only by name. */
+/** What a view is showing it asks for from here on; its commands stay among the requests. */
+export function askAnew(view) {
+  const { requests } = known(view);
+  for (const [key, { method }] of requests) if (method === "GET") requests.delete(key);
+}
+
+/** The requests behind a view, as curl has them; the token only by name. */
 export function requestsOf(view) {
-  return [...(asked.get(view) ?? new Map()).values()].map(curlOf);
+  return [...known(view).requests.values()].map(curlOf);
 }
 
-export function forgetRequests(view) {
-  asked.delete(view);
+/** The view is gone, and with it what it was reading. */
+export function leave(view) {
+  known(view).leaving.abort();
+  views.delete(view);
 }
 
 export function curlOf({ method = "GET", address, headers = {} }) {

@@ -1,22 +1,24 @@
 // The catalogue at any instant: its items, its numbers, an owner's shelf.
 
-import { forgetRequests, get } from "./api.js";
+import { askAnew, get, leave } from "./api.js";
 import { cardOf } from "./cards.js";
 import { announce, fill, h, setText } from "./dom.js";
 import { filterBar } from "./filters.js";
 import { emptiness, failure, latest, requestsPanel, skeletons } from "./shell.js";
 import { TimeSlider, instantOf } from "./slider.js";
-import { addressOf, change } from "./state.js";
-import { follow } from "./stream.js";
+import { addressOf, change, note } from "./state.js";
+import { keepUp } from "./stream.js";
 import { inWords, timeTag } from "./time.js";
 
 const PAGE = 24;
-const QUIET = 400;
+const LONGEST_PAGE = 100;
+const MOST = 480;
 const ASK_AGAIN = 5000;
+const AWAY = [0, 503, 504];
 const VIEW = "catalogue";
 
 export function openCatalogue(main, state, { signIn }) {
-  const view = { state, cards: new Map(), next: null, closed: false };
+  const view = { state, cards: new Map(), next: null, reached: null, closed: false };
   const slider = new TimeSlider({ move: (at, how) => moved(view, at, how) });
   view.slider = slider;
   view.filters = filterBar((changes) => change({ ...changes, shown: undefined }));
@@ -26,24 +28,28 @@ export function openCatalogue(main, state, { signIn }) {
   view.grid = h("ul", { class: "grid", "aria-label": "Items" });
   view.notice = h("div", {});
   view.more = h("button", { type: "button", class: "more", onclick: () => showMore(view) }, "Show more");
-  view.requests = requestsPanel(VIEW);
+  view.requests = requestsPanel(VIEW, () => slider.requests());
   view.signIn = signIn;
-  view.refresh = latest((options) => refresh(view, options));
+  view.refresh = latest((signal, options) => refresh(view, signal, options));
   const top = h("div", { class: "above" }, view.heading, view.numbers);
   main.replaceChildren(slider.element, top, view.shelf, view.filters.element, view.grid, view.notice, view.more, view.requests.element);
   view.more.hidden = true;
   fill(view.grid, skeletons(8));
   slider.load().catch(() => {}).then(() => slider.set(instantIn(view.state)));
   update(view, state);
-  const quit = beLive(view);
+  const quit = keepUp({}, (position) => recorded(view, position));
   return {
     update: (fresh) => update(view, fresh),
-    retry: () => Promise.all([view.refresh(), slider.load()]),
+    retry() {
+      view.refresh();
+      slider.load().catch(() => {});
+    },
     close() {
       view.closed = true;
       quit();
+      clearTimeout(view.later);
       slider.close();
-      forgetRequests(VIEW);
+      leave(VIEW);
     },
   };
 }
@@ -63,52 +69,65 @@ function update(view, state) {
 async function moved(view, at, { playing = false } = {}) {
   const instant = instantOf(at);
   if (playing) {
-    view.state = { ...view.state, at: instant };
-    history.replaceState(null, "", addressOf(view.state));
+    view.state = note({ at: instant, shown: undefined });
     return view.refresh({ playing });
   }
   change({ at: instant, shown: undefined }, { replace: true });
   return null;
 }
 
-function asked(state) {
+/** Now is live. */
+function recorded(view, position) {
+  view.reached = position;
+  if (!view.state.at && !view.slider.playing && !document.hidden) view.refresh();
+  view.slider.loadSoon();
+}
+
+function asked({ state, reached }) {
   const filters = { search: state.q, category: state.category, owner_id: state.owner, near: state.near };
   const status = state.status ?? (state.owner ? "any" : "active");
   const within = state.near ? state.km : undefined;
-  return { ...filters, within_km: within, status, sort: state.sort, as_of: state.at, limit: PAGE };
+  return { ...filters, within_km: within, status, sort: state.sort, ...momentOf({ state, reached }) };
 }
 
-async function refresh(view, { playing = false } = {}) {
+/** Which instant; or the present, with all that the page has heard of. */
+const momentOf = ({ state, reached }) => (state.at ? { as_of: state.at } : { min_position: reached });
+
+async function refresh(view, signal, { playing = false } = {}) {
   const { state } = view;
   view.grid.setAttribute("aria-busy", "true");
+  clearTimeout(view.later);
+  askAnew(VIEW);
+  const options = { view: VIEW, signal };
   try {
-    const numbers = state.owner ? ownerAt(state) : statsAt(state);
-    const [items, counted] = await Promise.all([get("items", asked(state), { view: VIEW }), numbers]);
+    const [items, counted] = await Promise.all([itemsOf(view, options), state.owner ? ownerOf(view, options) : statsOf(view, options)]);
     if (view.closed) return;
-    view.next = items.next;
-    const pages = await furtherPages(view, items);
-    showItems(view, pages.flat(), playing);
+    showItems(view, items, playing);
     showNumbers(view, counted);
     fill(view.shelf, state.owner ? shelfOf(counted, state) : []);
-    if (!playing) announce(`${pages.flat().length}${view.next ? " or more" : ""} items ${state.at ? `as of ${inWords(Date.parse(state.at))}` : "now"}`);
+    if (!playing) announce(`${items.length}${view.next ? " or more" : ""} items ${state.at ? `as of ${inWords(Date.parse(state.at))}` : "now"}`);
   } catch (error) {
-    if (!view.closed) showFailure(view, error);
+    if (!view.closed && error.name !== "AbortError") showFailure(view, error);
   } finally {
     view.grid.removeAttribute("aria-busy");
     view.requests.refresh();
   }
 }
 
-/** As many pages as the address has. */
-async function furtherPages(view, first) {
-  const pages = [first.data];
-  const wanted = Number(view.state.shown) || PAGE;
-  while (view.next && pages.length * PAGE < wanted) {
-    const page = await get("items", view.next, { view: VIEW });
-    pages.push(page.data);
-    view.next = page.next;
+const wantedOf = (state) => Math.min(MOST, Math.max(PAGE, Math.floor(Number(state.shown)) || 0));
+
+/** As many as the address has; `view.next` are the parameters of what follows them. */
+async function itemsOf(view, options) {
+  const wanted = wantedOf(view.state);
+  const items = [];
+  let params = asked(view);
+  while (params && items.length < wanted) {
+    const page = await get("items", { ...params, limit: Math.min(LONGEST_PAGE, wanted - items.length) }, options);
+    items.push(...page.data);
+    params = page.next;
   }
-  return pages;
+  view.next = params;
+  return items;
 }
 
 function showItems(view, items, playing) {
@@ -121,8 +140,9 @@ function showItems(view, items, playing) {
   }
   view.cards = cards;
   fill(view.grid, [...cards.values()].map((card) => card.element));
-  fill(view.notice, items.length ? [] : nothingHere(view));
-  view.more.hidden = !view.next;
+  const isFull = view.next && items.length >= MOST;
+  fill(view.notice, items.length ? isFull && h("p", { class: "muted" }, `These are the first ${MOST}. A search, a category or another order shows others.`) : nothingHere(view));
+  view.more.hidden = !view.next || isFull;
 }
 
 function nothingHere({ state }) {
@@ -141,32 +161,45 @@ function showNumbers(view, { total_items, by_status, by_category }) {
   view.filters.categories(by_category, view.state);
 }
 
-async function statsAt(state) {
-  const { data } = await get("stats", { as_of: state.at }, { view: VIEW });
+async function statsOf(view, options) {
+  const { data } = await get("stats", momentOf(view), options);
   const by_status = { active: data.active_items, swapped: data.swapped_items, archived: data.archived_items };
   return { ...data, by_status };
 }
 
+/** What is away for a moment takes nothing away that is shown already, and is asked again. */
 function showFailure(view, error) {
-  if (error.status === 0 && view.cards.size) return;
+  if (AWAY.includes(error.status) && view.cards.size) {
+    if (error.status) askLater(view);
+    return;
+  }
   view.cards.clear();
   fill(view.grid, []);
   view.more.hidden = true;
   fill(view.notice, failure(error, () => view.refresh(), view.signIn));
 }
 
-function showMore(view) {
-  change({ shown: (Number(view.state.shown) || PAGE) + PAGE }, { replace: true });
+function askLater(view) {
+  view.later = setTimeout(() => view.refresh(), ASK_AGAIN);
 }
 
-/** Their numbers as the background has them; none for an owner whom nobody knew yet. */
-async function ownerAt(state) {
+function showMore(view) {
+  change({ shown: wantedOf(view.state) + PAGE }, { replace: true });
+}
+
+/**
+ * Their numbers as the background has them; none for an owner whom nobody knew yet. If it does not keep up, what it has
+ * serves meanwhile.
+ */
+async function ownerOf(view, options) {
+  const of = (moment) => get(`owners/${encodeURIComponent(view.state.owner)}`, moment, options);
   try {
-    const { data } = await get(`owners/${encodeURIComponent(state.owner)}`, { as_of: state.at }, { view: VIEW });
-    return data;
+    return (await of(momentOf(view))).data;
   } catch (error) {
     if (error.status === 404 || error.status === 422) return { total_items: 0, by_status: {}, by_category: {} };
-    throw error;
+    if (error.status !== 503 || view.state.at || !view.reached) throw error;
+    askLater(view);
+    return (await of({})).data;
   }
 }
 
@@ -180,26 +213,4 @@ function shelfOf(owner, state) {
     h("p", {}, h("strong", {}, `${owner.total_items} item${owner.total_items === 1 ? "" : "s"}`), kinds.length ? `: ${kinds.join(", ")}` : "", last ? [". Last change ", timeTag(last), "."] : "."),
     h("a", { class: "button quiet", "data-here": true, href: addressOf({ at: state.at }) }, "All owners"),
   );
-}
-
-/** Now is live: by the log where one may read it, else by asking every few seconds. */
-function beLive(view) {
-  let waiting = 0, polling = 0;
-  const isNow = () => !view.state.at && !view.slider.playing && !document.hidden;
-  const again = () => {
-    waiting ||= setTimeout(() => {
-      waiting = 0;
-      if (isNow()) view.refresh();
-      view.slider.loadSoon();
-    }, QUIET);
-  };
-  const onState = (state) => {
-    if (state === "refused") polling = setInterval(() => isNow() && view.refresh(), ASK_AGAIN);
-  };
-  const quit = follow({}, null, { event: again, begins: again, state: onState });
-  return () => {
-    quit();
-    clearTimeout(waiting);
-    clearInterval(polling);
-  };
 }

@@ -59,7 +59,10 @@ export function copyButton(text, label = "Copy") {
   return button;
 }
 
-/** A modal question. Resolves with true if it is confirmed; `refuse` may keep it open with a reason. */
+/**
+ * A modal question. Resolves with true if it is confirmed; `confirm` answers with the reason to keep it open. While that
+ * is under way nothing closes it, as what comes of it is to be seen. The focus goes back to where it was.
+ */
 export function ask({ title, body, action, danger = false, confirm = async () => null }) {
   return new Promise((resolve) => {
     const problem = h("p", { class: "problem", role: "alert", hidden: true });
@@ -67,22 +70,22 @@ export function ask({ title, body, action, danger = false, confirm = async () =>
     const cancel = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel");
     const form = h("form", { onsubmit: submit }, h("h2", { id: "question" }, title), body, problem);
     form.append(h("div", { class: "actions" }, cancel, doIt));
-    const dialog = h("dialog", { "aria-labelledby": "question", onclose: () => end(false) }, form);
-    let ended = false;
+    const dialog = h("dialog", { "aria-labelledby": "question", onclose: closed }, form);
+    let answer = false;
     async function submit(event) {
       event.preventDefault();
-      doIt.disabled = true;
+      doIt.disabled = cancel.disabled = true;
       const refused = await confirm();
-      doIt.disabled = false;
+      doIt.disabled = cancel.disabled = false;
       problem.hidden = !refused;
       setText(problem, refused ?? "");
-      if (!refused) end(true);
+      answer = !refused;
+      if (answer) dialog.close();
     }
-    function end(answer) {
-      if (ended) return;
-      ended = true;
+    function closed() {
+      if (doIt.disabled) return dialog.showModal();
       dialog.remove();
-      resolve(answer);
+      return resolve(answer);
     }
     document.body.append(dialog);
     dialog.showModal();

@@ -1,12 +1,13 @@
 // What happened to an item: its events, with who and why, to open and to take away.
 
 import { get } from "./api.js";
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 import { kindOf, mark } from "./marks.js";
 import { addressOf } from "./state.js";
 import { timeTag } from "./time.js";
 
 const COLUMNS = ["sequence", "version", "event_type", "timestamp", "user_id", "old_status", "new_status", "reason", "changes", "previous_values"];
+const KINDS = { csv: "text/csv", json: "application/json" };
 const AT_ONCE = 100;
 
 export function eventList({ events, refused }, item, context) {
@@ -57,15 +58,25 @@ export function sentenceOf(type, data) {
 }
 
 function downloads(item) {
+  const problem = h("span", { class: "problem", role: "alert", hidden: true });
   const save = async (kind) => {
-    const { data } = await get(`items/${item.id}/audit-trail`, {}, { view: "item" });
-    const text = kind === "csv" ? asCsv(data.audit_trail) : JSON.stringify(data, null, 2);
-    const url = URL.createObjectURL(new Blob([text], { type: kind === "csv" ? "text/csv" : "application/json" }));
-    h("a", { href: url, download: `item-${item.id}-audit-trail.${kind}` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10000);
+    problem.hidden = true;
+    try {
+      const { data } = await get(`items/${item.id}/audit-trail`, {}, { view: "item" });
+      saveAs(`item-${item.id}-audit-trail.${kind}`, kind === "csv" ? asCsv(data.audit_trail) : JSON.stringify(data, null, 2), KINDS[kind]);
+    } catch (error) {
+      problem.hidden = false;
+      setText(problem, error.message);
+    }
   };
   const button = (kind) => h("button", { type: "button", class: "quiet small", onclick: () => save(kind), "aria-label": `Download the audit trail as ${kind.toUpperCase()}` }, kind.toUpperCase());
-  return h("span", { class: "downloads" }, h("span", { class: "muted", "aria-hidden": "true" }, "Audit trail"), button("csv"), button("json"));
+  return h("span", { class: "downloads" }, h("span", { class: "muted", "aria-hidden": "true" }, "Audit trail"), button("csv"), button("json"), problem);
+}
+
+function saveAs(name, text, type) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
 function asCsv(entries) {

@@ -1,6 +1,6 @@
 // One item: its versions on a line, its document then and now, what happened to it, and the way back.
 
-import { Problem, forgetRequests, get, send } from "./api.js";
+import { Problem, askAnew, get, leave, send } from "./api.js";
 import { compared } from "./compare.js";
 import { announce, fill, h, setText } from "./dom.js";
 import { eventList } from "./happened.js";
@@ -9,23 +9,28 @@ import { restoreButton } from "./restore.js";
 import { failure, latest, requestsPanel, skeletons } from "./shell.js";
 import { addressOf, change } from "./state.js";
 import { Steps } from "./steps.js";
-import { follow } from "./stream.js";
+import { keepUp } from "./stream.js";
 import { timeTag } from "./time.js";
 
 const VIEW = "item";
+const ASK_AGAIN = 2000;
+const AWAY = [0, 503, 504];
 
 export function openItem(main, state, context) {
-  const view = { state, context, closed: false };
+  const view = { state, context, reached: null, closed: false };
   view.steps = new Steps((version) => change({ v: version, with: undefined }));
   view.head = headOf(view);
   view.notice = h("div", {});
   view.compare = h("section", { class: "panel", "aria-label": "Document" }, skeletons(1, "wide"));
   view.events = h("section", { class: "panel", "aria-label": "Events" }, skeletons(1, "wide"));
   view.requests = requestsPanel(VIEW);
-  view.refresh = latest(() => refresh(view));
+  view.refresh = latest((signal) => refresh(view, signal));
   fill(main, view.head, view.notice, view.steps.element, h("div", { class: "columns" }, view.compare, view.events), view.requests.element);
   view.refresh();
-  const quit = follow({ item_id: state.item }, null, { event: () => view.refresh(), begins: () => view.refresh(), state() {} });
+  const quit = keepUp({ item_id: state.item }, (position) => {
+    view.reached = position;
+    view.refresh();
+  });
   return {
     update(fresh) {
       view.state = fresh;
@@ -35,37 +40,55 @@ export function openItem(main, state, context) {
     close() {
       view.closed = true;
       quit();
-      forgetRequests(VIEW);
+      clearTimeout(view.later);
+      leave(VIEW);
     },
   };
 }
 
-const path = (id) => `items/${encodeURIComponent(id)}`;
+const path = (id, ...parts) => ["items", id, ...parts].map(encodeURIComponent).join("/");
 
-async function refresh(view) {
+async function refresh(view, signal) {
   const { state } = view;
+  const options = { view: VIEW, signal };
+  clearTimeout(view.later);
+  askAnew(VIEW);
   try {
-    const [now, past] = await Promise.all([get(path(state.item), {}, { view: VIEW }), pastOf(state.item)]);
-    const shown = await shownOf(state, now.data);
-    const other = await otherOf(state, shown, now.data);
-    if (!view.closed) show(view, { now: now.data, past, shown, other });
+    const [now, past] = await Promise.all([get(path(state.item), { min_position: view.reached }, options), pastOf(state.item, options)]);
+    const shown = await shownOf(state, now.data, options);
+    const other = await otherOf(state, shown, now.data, options);
+    if (view.closed) return;
+    show(view, { now: now.data, past, shown, other });
+    if (past.events.length < now.data.version) askLater(view);
   } catch (error) {
-    if (view.closed || (error.status === 0 && view.steps.count)) return;
-    fill(view.notice, failure(error, () => view.refresh(), view.context.signIn));
-    setHidden(view, true);
+    if (!view.closed && error.name !== "AbortError") showFailure(view, error);
   } finally {
     view.requests.refresh();
   }
 }
 
+function askLater(view) {
+  view.later = setTimeout(() => view.refresh(), ASK_AGAIN);
+}
+
+/** What is away for a moment takes nothing away that is shown already, and is asked again. */
+function showFailure(view, error) {
+  if (AWAY.includes(error.status) && view.steps.count) {
+    if (error.status) askLater(view);
+    return;
+  }
+  fill(view.notice, failure(error, () => view.refresh(), view.context.signIn));
+  setHidden(view, true);
+}
+
 /** All its events; or, for those who may not see them, when its versions were, which everybody may. */
-async function pastOf(id) {
+async function pastOf(id, options) {
   try {
-    const { data } = await get(`${path(id)}/history`, {}, { view: VIEW });
+    const { data } = await get(path(id, "history"), {}, options);
     return { events: data.history.map((event) => ({ ...event, at: event.timestamp })) };
   } catch (error) {
     if (!(error instanceof Problem && error.needsToken)) throw error;
-    const response = await send(`${path(id)}/history`, { headers: { Accept: "application/link-format" }, view: VIEW });
+    const response = await send(path(id, "history"), { headers: { Accept: "application/link-format" }, ...options });
     return { events: mementos(await response.text()), refused: error };
   }
 }
@@ -76,11 +99,11 @@ function mementos(links) {
 }
 
 /** What the address names: a version, an instant, or else now; null if it was not there then. */
-async function shownOf(state, now) {
-  if (state.v && Number(state.v) !== now.version) return (await get(`${path(state.item)}/versions/${state.v}`, {}, { view: VIEW })).data;
+async function shownOf(state, now, options) {
+  if (state.v && Number(state.v) !== now.version) return versionOf(state, state.v, options);
   if (state.v || !state.at) return now;
   try {
-    return (await get(path(state.item), { as_of: state.at }, { view: VIEW })).data;
+    return (await get(path(state.item), { as_of: state.at }, options)).data;
   } catch (error) {
     if (error.status === 404) return null;
     throw error;
@@ -88,11 +111,13 @@ async function shownOf(state, now) {
 }
 
 /** Beside it stands now; beside now, what was before it; or what one chooses. */
-async function otherOf(state, shown, now) {
+async function otherOf(state, shown, now, options) {
   const wanted = state.with ? Number(state.with) || now.version : shown && shown.version === now.version ? now.version - 1 : now.version;
   if (wanted === now.version) return now;
-  return wanted < 1 ? null : (await get(`${path(state.item)}/versions/${wanted}`, {}, { view: VIEW })).data;
+  return wanted < 1 ? null : versionOf(state, wanted, options);
 }
+
+const versionOf = async (state, version, options) => (await get(path(state.item, "versions", version), {}, options)).data;
 
 function setHidden(view, hidden) {
   for (const part of [view.compare, view.events, view.steps.element]) part.hidden = hidden;

@@ -1,30 +1,33 @@
 // The log: live while one wants, backwards as far as it goes. Each event once, in order, the newest on top.
 
-import { forgetRequests, get } from "./api.js";
+import { askAnew, get, leave } from "./api.js";
 import { announce, fill, h, setText } from "./dom.js";
 import { logFilters } from "./log-filters.js";
 import { entryOf } from "./entry.js";
 import { emptiness, failure, requestsPanel, skeletons } from "./shell.js";
-import { addressOf, change } from "./state.js";
+import { addressOf, change, note } from "./state.js";
 import { curlOfStream, follow } from "./stream.js";
 
 const PAGE = 50;
-const AT_MOST = 500;
+const LONGEST_PAGE = 1000;
+const KEPT = 500;
+const BEHIND_ALL = "9223372036854775807";
 const VIEW = "log";
 const WORDS = { connecting: "Connecting …", live: "Live", waiting: "Connection lost; trying again …", paused: "Paused", ended: "A span of the past" };
 
 export function openLog(main, state, context) {
-  const view = { state, context, newest: null, oldest: null, quit: null, closed: false, turn: 0, fresh: 0 };
-  view.filters = logFilters((changes) => change({ ...changes, event: undefined }));
+  const view = { state, context, quit: null, turn: 0 };
+  view.filters = logFilters((changes) => change({ ...changes, event: undefined, shown: undefined }));
   view.status = h("span", { class: "state", role: "status" });
   view.live = h("button", { type: "button", class: "pill", role: "switch", onclick: () => toggle(view) }, h("span", { class: "dot", "aria-hidden": "true" }), "Live");
   view.newer = h("button", { type: "button", class: "more", onclick: () => loadNewer(view) }, "Newer");
   view.older = h("button", { type: "button", class: "more", onclick: () => loadOlder(view) }, "Older");
   view.list = h("ol", { class: "events log", "aria-label": "Events, the newest first" });
+  view.above = h("div", {});
   view.notice = h("div", {});
   view.requests = requestsPanel(VIEW, () => (view.quit ? [curlOfStream(filtersOf(view.state))] : []));
   const head = h("div", { class: "above" }, h("h1", { tabindex: -1 }, "The log"), h("div", { class: "controls" }, view.status, view.live));
-  fill(main, head, view.filters.element, view.newer, view.list, view.notice, view.older, view.requests.element);
+  fill(main, head, view.filters.element, view.newer, view.above, view.list, view.notice, view.older, view.requests.element);
   document.title = "The log · Swappo";
   begin(view);
   return {
@@ -33,101 +36,126 @@ export function openLog(main, state, context) {
       begin(view);
     },
     retry() {
-      if (!view.quit && !view.list.children.length) begin(view);
+      if (view.failed) begin(view);
     },
     close() {
-      view.closed = true;
+      view.turn += 1;
       stop(view);
-      forgetRequests(VIEW);
+      leave(VIEW);
     },
   };
 }
 
 const filtersOf = ({ type, subject, user, request }) => ({ type, item_id: subject, user_id: user, correlation_id: request });
 const spanOf = ({ from, to }) => ({ from, to });
+const behind = (position) => String(BigInt(position) + 1n);
 
-/** From the address: a span that has ended or one event is shown as it is, everything else is live. */
-async function begin(view) {
+/** As the address says: one event among its neighbours, what was up to where somebody paused, a span that has ended; everything else is live. */
+function begin(view) {
   stop(view);
-  const turn = ++view.turn;
+  const { state } = view;
+  view.turn += 1;
   view.newest = view.oldest = null;
-  view.filters.show(view.state);
+  view.kept = KEPT;
+  view.fresh = 0;
+  view.failed = false;
+  view.filters.show(state);
+  askAnew(VIEW);
   fill(view.list, skeletons(6, "row"));
   fill(view.notice);
+  fill(view.above);
   view.newer.hidden = view.older.hidden = true;
-  view.live.disabled = Boolean(view.state.to);
-  if (view.state.event) await attempt(view, () => around(view, turn));
-  else if (view.state.to) await attempt(view, () => page(view, turn, null, "ended"));
-  else goLive(view, turn);
+  view.live.disabled = true;
+  if (state.event) attempt(view, () => around(view, state.event));
+  else if (state.upto) attempt(view, () => page(view, state.upto, "paused"));
+  else if (state.to) attempt(view, () => page(view, null, "ended"));
+  else goLive(view);
 }
 
+/** What is asked and then shown, unless the view has gone elsewhere meanwhile; a failure ends what was live. */
 async function attempt(view, work) {
+  const turn = view.turn;
   try {
-    await work();
+    const show = await work();
+    if (turn === view.turn) show();
   } catch (error) {
-    if (view.closed) return;
-    fill(view.list);
-    fill(view.notice, failure(error, () => begin(view), view.context.signIn));
-    setText(view.status, "");
+    if (turn === view.turn) fail(view, error);
   } finally {
     view.requests.refresh();
   }
 }
 
+function fail(view, error) {
+  stop(view);
+  view.turn += 1;
+  view.failed = true;
+  view.live.disabled = true;
+  fill(view.list);
+  fill(view.notice, failure(error, () => begin(view), view.context.signIn));
+  setText(view.status, "");
+}
+
 const ask = (view, params) => get("events", { ...filtersOf(view.state), ...spanOf(view.state), limit: PAGE, ...params }, { view: VIEW });
 
-/** The newest ones up to a position, or of all. */
-async function page(view, turn, upto, state) {
-  const { data, next } = await ask(view, { before: upto === null ? "9223372036854775807" : String(BigInt(upto) + 1n) });
-  if (turn !== view.turn) return;
-  fill(view.list, data.map((event) => entryOf(event, view.state)));
-  learn(view, data, Boolean(next), upto);
-  say(view, state);
+/** The newest ones up to a position, or of all; as many as the address has. */
+async function page(view, upto, state) {
+  const limit = Math.min(LONGEST_PAGE, Math.max(PAGE, Number(view.state.shown) || 0));
+  const { data, next } = await ask(view, { before: upto === null ? BEHIND_ALL : behind(upto), limit });
+  return () => {
+    show(view, data, Boolean(next), upto);
+    view.newer.hidden = state !== "paused";
+    say(view, state);
+  };
 }
 
 /** One event, open, between its neighbours. */
-async function around(view, turn) {
-  const { event } = view.state;
-  const [older, newer] = await Promise.all([ask(view, { before: String(BigInt(event) + 1n) }), ask(view, { after: event, limit: 10 })]);
-  if (turn !== view.turn) return;
-  const all = [...newer.data.reverse(), ...older.data];
-  fill(view.list, all.map((each) => entryOf(each, view.state)));
-  learn(view, all, Boolean(older.next), event);
-  view.newer.hidden = !newer.next;
-  say(view, "paused");
-  view.list.querySelector("details[open]")?.scrollIntoView({ block: "center" });
-}
-
-/** The stream says where it begins; what is before that comes as a page, so that nothing is missed or shown twice. */
-function goLive(view, turn) {
-  const known = view.newest;
-  const begins = (position) => {
-    if (turn !== view.turn || view.newest !== null) return;
-    view.newest = position;
-    attempt(view, () => page(view, turn, position, "live"));
+async function around(view, event) {
+  const [older, newer] = await Promise.all([ask(view, { before: behind(event) }), ask(view, { after: event, limit: 10 })]);
+  return () => {
+    show(view, [...newer.data.reverse(), ...older.data], Boolean(older.next), event);
+    view.newer.hidden = !newer.next;
+    say(view, "paused");
+    view.list.querySelector("details[open]")?.scrollIntoView({ block: "center" });
   };
-  view.quit = follow(filtersOf(view.state), known, {
-    event: (event) => turn === view.turn && arrived(view, event),
-    begins,
-    state: (state, problem) => turn === view.turn && heard(view, state, problem),
-  });
-  view.newer.hidden = true;
 }
 
-function heard(view, state, problem) {
-  if (state !== "refused") return say(view, state);
-  view.quit = null;
-  say(view, "paused");
-  fill(view.list);
-  fill(view.notice, failure(problem, () => begin(view), view.context.signIn));
+/** The stream says where it begins; what is up to there comes as a page, and what arrives before that waits for it. */
+function goLive(view) {
+  const turn = view.turn;
+  let early = [];
+  const isOpen = () => turn === view.turn;
+  async function first(position) {
+    const filled = await page(view, position, "live");
+    return () => {
+      filled();
+      early.forEach((event) => arrived(view, event));
+      early = null;
+    };
+  }
+  view.quit = follow(filtersOf(view.state), {
+    begins(position) {
+      if (!isOpen()) return null;
+      if (view.newest !== null) return begin(view);
+      view.newest = position;
+      return attempt(view, () => first(position));
+    },
+    event(event) {
+      if (!isOpen()) return null;
+      return early ? early.push(event) : arrived(view, event);
+    },
+    state(state, problem) {
+      if (!isOpen()) return null;
+      return state === "refused" ? fail(view, problem) : say(view, state);
+    },
+  });
 }
 
 function arrived(view, event) {
-  if (view.state.from && event.time < view.state.from) return;
+  if (Date.parse(event.time) < Date.parse(view.state.from)) return;
   fill(view.notice);
   view.newest = event.position;
   view.list.prepend(entryOf(event, view.state, true));
-  while (view.list.children.length > AT_MOST) dropOldest(view);
+  while (view.list.children.length > view.kept && !view.older.disabled) dropOldest(view);
   view.fresh += 1;
   announce(`${view.fresh} new event${view.fresh === 1 ? "" : "s"}`);
 }
@@ -138,52 +166,68 @@ function dropOldest(view) {
   view.older.hidden = false;
 }
 
-function learn(view, events, hasOlder, upto) {
-  view.oldest = events.at(-1)?.position ?? view.oldest;
-  view.newest = events[0]?.position ?? view.newest;
-  if (upto !== null && (view.newest === null || BigInt(upto) > BigInt(view.newest))) view.newest = String(upto);
+/** `upto` is how far the log was read, whether or not there was anything to show. */
+function show(view, events, hasOlder, upto) {
+  fill(view.list, events.map((event) => entryOf(event, view.state)));
+  view.oldest = events.at(-1)?.position ?? null;
+  view.newest = events[0]?.position ?? upto ?? "0";
+  if (upto !== null && BigInt(upto) > BigInt(view.newest)) view.newest = upto;
   view.older.hidden = !hasOlder;
+  view.live.disabled = Boolean(view.state.to);
   if (events.length) return;
   const filtered = Object.values({ ...filtersOf(view.state), ...spanOf(view.state) }).some(Boolean);
   const all = h("a", { class: "button", "data-here": true, href: addressOf({ view: "log" }) }, "Show all events");
   fill(view.notice, filtered ? emptiness("No such event", "Nothing that was recorded is so.", all) : emptiness("The log is empty", "The first command will show up here."));
 }
 
-async function loadOlder(view) {
-  const turn = view.turn;
-  await attempt(view, async () => {
-    const { data, next } = await ask(view, { before: view.oldest });
-    if (turn !== view.turn) return;
+/** Whoever has asked for older ones keeps them, however many arrive. */
+function loadOlder(view) {
+  return more(view, view.older, view.notice, { before: view.oldest }, ({ data, next }) => {
     view.list.append(...data.map((event) => entryOf(event, view.state)));
     view.oldest = data.at(-1)?.position ?? view.oldest;
     view.older.hidden = !next;
+    view.kept += data.length;
+    if (!view.state.event) view.state = note({ shown: view.list.children.length });
   });
 }
 
-async function loadNewer(view) {
-  const turn = view.turn;
-  await attempt(view, async () => {
-    const { data, next } = await ask(view, { after: view.newest });
-    if (turn !== view.turn) return;
+function loadNewer(view) {
+  return more(view, view.newer, view.above, { after: view.newest }, ({ data, next }) => {
+    if (data.length) fill(view.notice);
     view.list.prepend(...data.reverse().map((event) => entryOf(event, view.state)));
     view.newest = data[0]?.position ?? view.newest;
-    view.newer.hidden = !next;
+    view.newer.hidden = !next && Boolean(view.state.event);
+    if (!view.state.event) view.state = note({ upto: view.newest, shown: view.list.children.length });
     announce(data.length ? `${data.length} newer events` : "There are no newer ones");
   });
 }
 
-/** Paused, the log itself keeps what comes; going on begins behind the newest that is shown. */
-function toggle(view) {
-  if (view.quit) {
-    stop(view);
-    say(view, "paused");
-    view.newer.hidden = false;
-  } else if (view.newest === null) {
-    begin(view);
-  } else {
-    view.fresh = 0;
-    goLive(view, view.turn);
+/** One page at a time by a button, which can be pressed again if it failed; what is shown stays. */
+async function more(view, button, place, params, add) {
+  const turn = view.turn;
+  const hadFocus = button === document.activeElement;
+  button.disabled = true;
+  fill(place);
+  try {
+    const answer = await ask(view, params);
+    if (turn === view.turn) add(answer);
+  } catch (error) {
+    if (turn === view.turn) fill(place, h("p", { class: "problem", role: "alert" }, error.message));
+  } finally {
+    button.disabled = false;
+    if (hadFocus) button.focus();
+    view.requests.refresh();
   }
+}
+
+/** Paused, the log itself keeps what comes, and the address where one paused; going on shows the newest. */
+function toggle(view) {
+  if (!view.quit) return change({ event: undefined, upto: undefined, shown: undefined });
+  stop(view);
+  view.turn += 1;
+  view.state = note({ upto: view.newest });
+  view.newer.hidden = false;
+  return say(view, "paused");
 }
 
 function stop(view) {

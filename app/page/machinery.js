@@ -1,19 +1,20 @@
 // The machinery: how each projection is, over the last minutes; rebuild and verify with progress; the settled mark.
 
-import { forgetRequests, get } from "./api.js";
+import { Problem, askAnew, get, leave } from "./api.js";
 import { fill, h } from "./dom.js";
 import { ProjectionCard } from "./projection.js";
 import { failure, requestsPanel, skeletons } from "./shell.js";
 import { timeTag } from "./time.js";
 
 const LOOK = 1000;
+const LOOK_SELDOM = 5000;
 const LOOK_CLOSELY = 200;
 const WINDOW_SECONDS = 300;
 const VIEW = "machinery";
 const samples = new Map();
 
 export function openMachinery(main, state, context) {
-  const view = { cards: new Map(), context, timer: 0, closed: false };
+  const view = { cards: new Map(), context, timer: 0, turn: 0 };
   view.mark = h("dl", { class: "numbers mark-numbers" });
   view.notice = h("div", {});
   view.cardsBox = h("div", { class: "projections" }, skeletons(3, "wide"));
@@ -26,10 +27,10 @@ export function openMachinery(main, state, context) {
     update() {},
     retry: () => look(view),
     close() {
-      view.closed = true;
+      view.turn += 1;
       clearTimeout(view.timer);
       view.cards.forEach((card) => card.close());
-      forgetRequests(VIEW);
+      leave(VIEW);
     },
   };
 }
@@ -37,28 +38,38 @@ export function openMachinery(main, state, context) {
 /** Again and again, more closely while something is being rebuilt; not while nobody looks. */
 async function look(view) {
   clearTimeout(view.timer);
+  const turn = ++view.turn;
   let pause = LOOK;
   try {
     if (!document.hidden) {
+      askAnew(VIEW);
       const { data } = await get("projections", {}, { view: VIEW });
-      if (view.closed) return;
+      if (turn !== view.turn) return;
       show(view, data);
       if (data.projections.some((each) => each.rebuild)) pause = LOOK_CLOSELY;
     }
   } catch (error) {
-    if (view.closed) return;
-    if (error.status !== 0 || !view.cards.size) return showFailure(view, error);
+    if (turn !== view.turn || !showFailure(view, error)) return;
+    pause = LOOK_SELDOM;
+  } finally {
+    view.requests.refresh();
   }
-  view.requests.refresh();
-  if (!view.closed) view.timer = setTimeout(() => look(view), pause);
+  if (turn === view.turn) view.timer = setTimeout(() => look(view), pause);
 }
 
+/** What is shown stays while it cannot be asked; what was refused is the visitor's to ask again. Whether to go on asking. */
 function showFailure(view, error) {
+  const passes = !(error instanceof Problem && error.needsToken);
+  if (passes && view.cards.size) {
+    fill(view.notice, error.status === 0 ? null : h("p", { class: "problem", role: "alert" }, error.message));
+    return true;
+  }
   view.cards.forEach((card) => card.close());
   view.cards.clear();
   fill(view.cardsBox);
   fill(view.mark);
   fill(view.notice, failure(error, () => look(view), view.context.signIn));
+  return passes;
 }
 
 function show(view, states) {

@@ -19,9 +19,11 @@ let open = null;
 let shown = null;
 
 function show(state) {
-  const name = state.view in VIEWS ? state.view : "catalogue";
+  const isKnown = Object.hasOwn(VIEWS, state.view) && (state.view !== "item" || state.item);
+  const name = isKnown ? state.view : "catalogue";
   const key = name === "item" ? `item ${state.item}` : name;
   showNavigation(name, state);
+  document.querySelector("dialog[open]")?.close();
   if (open && shown === key) return open.update(state);
   open?.close();
   const isFirst = shown === null;
@@ -62,7 +64,7 @@ function showToken() {
   setText(button, token.get() ? "Token in use" : "Enter a token");
 }
 
-/** Where it is and what it asks for; again and again while it does not answer. */
+/** Where it is and what it asks for; again while it is not well, and when it can be reached again. */
 async function learnService() {
   try {
     const response = await send("/health");
@@ -79,6 +81,7 @@ function showConnection(online) {
   banner.hidden = online;
   document.body.classList.toggle("away", !online);
   if (online) {
+    learnService();
     open?.retry?.();
   } else {
     fill(banner, h("strong", {}, "The catalogue cannot be reached. "), `What you see is as of ${clockOf(Date.now())}; it goes on by itself.`);
@@ -91,7 +94,7 @@ function lookAgain() {
     try {
       await send("/health");
     } catch (error) {
-      if (error.status === 0) lookAgain();
+      if (error.status === 0 || error.status === 504) lookAgain();
     }
   }, LOOK_AGAIN);
 }
@@ -99,6 +102,7 @@ function lookAgain() {
 byId("token").addEventListener("click", signIn);
 byId("api").setAttribute("href", new URL("../../schema", API).href);
 onConnection(showConnection);
+document.addEventListener("visibilitychange", () => document.hidden || open?.retry?.());
 onChange(show);
 followLinks();
 learnService();

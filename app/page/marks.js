@@ -1,5 +1,6 @@
 // What things look like: kinds of events by shape and colour, statuses, and drawings where there is no picture.
 
+import { API } from "./api.js";
 import { h, svg } from "./dom.js";
 
 export const KINDS = {
@@ -47,7 +48,7 @@ function hash(text) {
 
 const ALLOWED = document.querySelector("meta[name=image-sources]").content.split(" ").filter(Boolean);
 
-/** Whether the page's policy lets it load an image, so that it does not try what would be refused. */
+/** Whether the page's policy lets it load an image, so that it does not try what would be refused; the API is none. */
 function mayLoad(address) {
   let url;
   try {
@@ -55,13 +56,14 @@ function mayLoad(address) {
   } catch {
     return false;
   }
-  if (url.origin === location.origin) return true;
-  return ALLOWED.some((source) => source === url.protocol || source === url.origin || matchesHost(source, url));
+  if (url.origin === location.origin) return !url.pathname.startsWith(API.pathname);
+  return ALLOWED.some((source) => allows(source, url));
 }
 
-function matchesHost(source, url) {
-  const [, scheme, host] = /^(?:([a-z]+:)\/\/)?(\*\.[^/:]+)$/.exec(source) ?? [];
-  return Boolean(host) && (scheme ?? location.protocol) === url.protocol && url.hostname.endsWith(host.slice(1));
+/** A source is a scheme, an origin, or the origins of all subdomains, as CATALOG_PAGE_IMAGES has them. */
+function allows(source, url) {
+  const [scheme, domain] = source.split("//*");
+  return source === url.protocol || source === url.origin || (scheme === url.protocol && domain !== undefined && url.host.endsWith(domain));
 }
 
 /** The item's first picture if the page may have it and it comes; else a drawing. */

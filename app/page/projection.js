@@ -3,6 +3,7 @@
 import { Problem, get, lines, send } from "./api.js";
 import { lagChart } from "./charts.js";
 import { announce, ask, fill, h, setText } from "./dom.js";
+import { Progress } from "./progress.js";
 import { addressOf } from "./state.js";
 import { seconds, timeTag } from "./time.js";
 
@@ -19,13 +20,14 @@ export class ProjectionCard {
     this.chartBox = h("div", { class: "lag", "aria-hidden": "true" });
     this.legend = h("p", { class: "caption" });
     this.keys = h("p", { class: "caption", "aria-hidden": "true" }, h("span", { class: "key" }), "seconds behind", h("span", { class: "key events" }), "events behind");
-    this.progress = h("div", {});
+    this.rebuilding = new Progress(`Progress of ${name}`);
+    this.verifying = new Progress(`Verification of ${name}`);
     this.result = h("div", { role: "status" });
     this.trouble = h("div", {});
     this.rebuildButton = h("button", { type: "button", class: "quiet", onclick: () => this.rebuild() }, "Rebuild");
     this.verifyButton = h("button", { type: "button", class: "quiet", onclick: () => this.verify() }, "Verify");
     const head = h("div", { class: "panel-head" }, h("h2", {}, name), this.state);
-    this.element = h("section", { class: "panel projection", "aria-label": `Projection ${name}` }, head, this.trouble, this.chartBox, this.keys, this.legend, this.facts, this.progress, this.result, h("div", { class: "actions" }, this.verifyButton, this.rebuildButton));
+    this.element = h("section", { class: "panel projection", "aria-label": `Projection ${name}` }, head, this.trouble, this.chartBox, this.keys, this.legend, this.facts, this.rebuilding.element, this.verifying.element, this.result, h("div", { class: "actions" }, this.verifyButton, this.rebuildButton));
   }
 
   show(state, lag, head) {
@@ -52,7 +54,7 @@ export class ProjectionCard {
     const minutes = Math.max(1, Math.round((lag[0].at(-1) - lag[0][0]) / 60));
     const most = Math.max(...lag[1]);
     const waiting = state.lag_events > 100000 ? "more than 100,000" : state.lag_events.toLocaleString();
-    setText(this.legend, isBackground ? `Behind by ${seconds(state.lag_seconds)} and ${waiting} events; at most ${seconds(most)} in the last ${minutes === 1 ? "minute" : `${minutes} minutes`}.` : "Written together with the events: never behind.");
+    setText(this.legend, isBackground ? `Behind by ${seconds(state.lag_seconds)} and ${waiting} ${state.lag_events === 1 ? "event" : "events"}; at most ${seconds(most)} in the last ${minutes === 1 ? "minute" : `${minutes} minutes`}.` : "Written together with the events: never behind.");
   }
 
   showState(state) {
@@ -72,31 +74,16 @@ export class ProjectionCard {
     return fill(this.trouble, h("div", { class: "problem", role: "alert" }, h("p", {}, "Stopped by ", event, `: ${state.error}`), again, skip));
   }
 
-  /** How far a rebuild is, how fast, and how long it will still take. */
   showRebuild(state) {
     const rebuild = state.rebuild;
-    if (!rebuild) {
-      if (this.wasRebuilding) announce(`${this.name}: ${state.last_rebuild?.error ?? "rebuilt"}`);
-      this.wasRebuilding = false;
-      return fill(this.progress);
+    if (rebuild) {
+      const what = PHASES[rebuild.phase] ?? rebuild.phase;
+      this.rebuilding.show({ what, done: rebuild.done, all: rebuild.events, things: "events", passed: rebuild.seconds, goesOn: rebuild.phase === "folding" });
+    } else if (this.wasRebuilding) {
+      announce(`${this.name}: ${state.last_rebuild?.error ?? "rebuilt"}`);
+      this.rebuilding.end();
     }
-    this.wasRebuilding = true;
-    const rate = rebuild.seconds > 0 ? rebuild.done / rebuild.seconds : 0;
-    const left = rebuild.phase === "folding" && rate > 0 ? (rebuild.events - rebuild.done) / rate : null;
-    return this.showProgress(PHASES[rebuild.phase] ?? rebuild.phase, rebuild.done, rebuild.events, "events", rate, left, rebuild.seconds);
-  }
-
-  showProgress(what, done, all, things, rate, left, passed) {
-    if (!this.bar?.isConnected) {
-      this.bar = h("progress", { "aria-label": `Progress of ${this.name}` });
-      this.words = h("p", { class: "caption" });
-      fill(this.progress, this.bar, this.words);
-    }
-    this.bar.max = Math.max(1, all);
-    this.bar.value = done;
-    const speed = rate > 0 ? ` · ${Math.round(rate).toLocaleString()} ${things}/s` : "";
-    const rest = left === null ? "" : ` · ${seconds(left)} left`;
-    setText(this.words, `${what}: ${done.toLocaleString()} of ${all.toLocaleString()} ${things} · ${seconds(passed)}${speed}${rest}`);
+    this.wasRebuilding = Boolean(rebuild);
   }
 
   async rebuild() {
@@ -111,21 +98,24 @@ export class ProjectionCard {
     const began = performance.now();
     try {
       const { data } = await get("stats");
-      this.showProgress("Comparing with the log", 0, data.total_items, "items", 0, null, 0);
+      this.showVerified(0, data.total_items, 0);
       const response = await send(`projections/${this.name}/verify`, { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "machinery" });
       for await (const line of lines(response)) this.verified(line, (performance.now() - began) / 1000);
     } catch (error) {
       fill(this.result, h("p", { class: "problem" }, error.message));
     } finally {
       this.verifyButton.disabled = false;
-      if (!this.wasRebuilding) fill(this.progress);
+      this.verifying.end();
     }
+  }
+
+  showVerified(done, all, passed) {
+    this.verifying.show({ what: "Comparing with the log", done, all, things: "items", passed });
   }
 
   verified(line, passed) {
     if (line.of !== undefined) {
-      const rate = line.seconds > 0 ? line.streams / line.seconds : 0;
-      this.showProgress("Comparing with the log", line.streams, line.of, "items", rate, rate ? (line.of - line.streams) / rate : null, line.seconds);
+      this.showVerified(line.streams, line.of, line.seconds);
     } else if (line.detail) {
       throw new Problem(line.status, line.detail);
     } else {

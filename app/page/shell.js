@@ -3,6 +3,8 @@
 import { Problem, requestsOf } from "./api.js";
 import { copyButton, fill, h } from "./dom.js";
 
+const PATIENCE = 1000;
+
 /** Under a view: what it asked, for a terminal. `more` are further lines, such as that of a stream. */
 export function requestsPanel(view, more = () => []) {
   const list = h("ol", { class: "requests" });
@@ -36,20 +38,29 @@ export function skeletons(count, kind = "card") {
   return Array.from({ length: count }, () => h("div", { class: `skeleton ${kind}`, "aria-hidden": "true" }));
 }
 
-/** Only the last of many calls counts, and never two at once: `work` hears by its signal that it is out of date. */
+/**
+ * Never two at once: of the calls that come while `work` is at it, the last is next, so that a slider shows what it
+ * passes. Work that keeps another waiting for too long is called off, by the signal that it is given first.
+ */
 export function latest(work) {
   let running = null;
   let wanted = null;
+  let aborter = null;
   async function run() {
-    while (wanted) {
-      const given = wanted;
-      wanted = null;
-      await work(...given);
+    try {
+      while (wanted) {
+        const given = wanted;
+        wanted = null;
+        aborter = new AbortController();
+        await work(aborter.signal, ...given);
+      }
+    } finally {
+      running = null;
     }
-    running = null;
   }
   return (...given) => {
     wanted = given;
+    if (running) setTimeout((held) => held.abort(), PATIENCE, aborter);
     running ??= run();
     return running;
   };

@@ -1,10 +1,11 @@
 // The time machine's handle: a slider over the density of events. Its right end is now, and now is live.
 
-import { get } from "./api.js";
+import { get, leave, requestsOf } from "./api.js";
 import { densityChart } from "./charts.js";
 import { h, setText } from "./dom.js";
 import { DAY, HOUR, MINUTE, SECOND, clockOf, dayOf, fromField, learnClock, now, span, toField, toInstant, utc } from "./time.js";
 
+const VIEW = "time";
 const BUCKETS = 160;
 const INSET = 10;
 const FRAME = 140;
@@ -18,7 +19,7 @@ export class TimeSlider {
     this.at = null;
     this.begins = now() - DAY;
     this.ends = now();
-    this.playing = 0;
+    this.playing = null;
     this.loadedAt = 0;
     this.build();
   }
@@ -45,7 +46,7 @@ export class TimeSlider {
   async load() {
     const askedAt = Date.now();
     this.loadedAt = askedAt;
-    const { data } = await get("events/density", { buckets: BUCKETS }, { view: "catalogue" });
+    const { data } = await get("events/density", { buckets: BUCKETS }, { view: VIEW });
     learnClock(data.to, askedAt);
     this.begins = Date.parse(data.from);
     this.ends = Date.parse(data.to);
@@ -119,23 +120,23 @@ export class TimeSlider {
   toggle() {
     if (this.playing) return this.pause();
     if (this.at === null || this.ends - this.at < this.step()) this.set(this.begins);
-    this.playing += 1;
+    this.playing = Symbol("a run of the time lapse");
     this.showPlaying();
-    this.run();
+    this.run(this.playing);
   }
 
   pause() {
-    this.playing = 0;
+    this.playing = null;
     this.showPlaying();
   }
 
   /** Frame after frame: each as far as the speed has it, and none before the last one is there to see. */
-  async run() {
+  async run(run) {
     let last = performance.now();
-    while (this.playing) {
+    while (this.playing === run) {
       await this.on.move(this.at, { playing: true });
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, FRAME - (performance.now() - last))));
-      if (!this.playing) return;
+      if (this.playing !== run) return;
       const passed = performance.now() - last;
       last = performance.now();
       const at = this.at + ((this.ends - this.begins) * passed) / (Number(this.speed.value) * 1000);
@@ -154,6 +155,11 @@ export class TimeSlider {
     this.pause();
     clearInterval(this.refresh);
     this.chart.close();
+    leave(VIEW);
+  }
+
+  requests() {
+    return requestsOf(VIEW);
   }
 }
 

@@ -22,12 +22,12 @@ export class Steps {
     this.version = version;
     const first = Math.max(0, Math.min(events.length - AT_ONCE, Math.max(version, 1) - AT_ONCE / 2));
     const seen = events.slice(first, first + AT_ONCE);
+    const hadFocus = this.list.contains(document.activeElement);
     fill(this.list, seen.map((event, n) => this.step(event, seen[n - 1] ?? events[first - 1])));
     this.before.disabled = version <= 1;
     this.after.disabled = version >= this.count;
     const chosen = this.list.querySelector("[aria-current]");
-    if (this.hadFocus) chosen?.focus();
-    this.hadFocus = false;
+    if (hadFocus) chosen?.focus();
     if (chosen) this.list.scrollLeft = chosen.parentElement.offsetLeft - this.list.clientWidth / 2 + 40;
   }
 
@@ -50,9 +50,7 @@ export class Steps {
   }
 
   go(version) {
-    if (version < 1 || version > this.count) return;
-    this.hadFocus = this.list.contains(document.activeElement);
-    this.choose(version);
+    if (version >= 1 && version <= this.count) this.choose(version);
   }
 
   keyed(event) {

@@ -5,13 +5,18 @@ import { Problem, addressOf, send, token } from "./api.js";
 
 const PAUSES = [500, 1000, 2000, 5000, 10000];
 const SILENT_FOR = 40000;
+const QUIET = 400;
+const ASK_AGAIN = 5000;
+const LOG_IS_ANOTHER = 409;
+const TOO_MANY = 429;
 
 /**
- * Follow the log from `after`, or from now on. `on.event` gets each CloudEvent once and in order, `on.begins` the
- * position behind which it begins, `on.state` one of connecting, live, waiting, refused. Answers with a way to stop.
+ * Follow the log from now on. `on.event` gets each CloudEvent once and in order, `on.begins` the
+ * position behind which it begins, which is once, or again where the log has become another, `on.state` one of
+ * connecting, live, waiting, refused (for good, and why). Answers with a way to stop.
  */
-export function follow(params, after, on) {
-  const follower = { params, on, last: after, stopped: false, failures: 0, aborter: null, timer: 0 };
+export function follow(params, on) {
+  const follower = { params, on, last: null, stopped: false, failures: 0, aborter: null, timer: 0 };
   const wake = () => {
     if (follower.timer) reconnect(follower);
   };
@@ -38,17 +43,22 @@ async function connect(follower) {
   try {
     const headers = { Accept: "text/event-stream" };
     if (follower.last !== null) headers["Last-Event-ID"] = follower.last;
-    const response = await send("events/stream", { params: follower.params, headers, signal: follower.aborter.signal });
+    const response = await send("events/stream", { params: follower.params, headers, signal: follower.aborter.signal, patience: 0 });
     on.state("live");
     await read(response.body, follower);
   } catch (error) {
     if (follower.stopped) return;
-    if (error instanceof Problem && error.needsToken) return on.state("refused", error);
-    if (error instanceof Problem && error.status === 409) follower.last = null;
+    if (isForGood(error)) return on.state("refused", error);
+    if (error.status === LOG_IS_ANOTHER) follower.last = null;
   }
   if (follower.stopped) return;
   on.state("waiting");
   follower.timer = setTimeout(() => reconnect(follower), PAUSES[Math.min(follower.failures++, PAUSES.length - 1)]);
+}
+
+/** Asking the same again would be refused again. */
+function isForGood(error) {
+  return error instanceof Problem && error.status >= 400 && error.status < 500 && ![LOG_IS_ANOTHER, TOO_MANY].includes(error.status);
 }
 
 async function read(body, follower) {
@@ -76,9 +86,41 @@ function take(block, follower) {
   const fields = Object.fromEntries(block.split("\n").map((line) => /^([a-z]*): ?(.*)$/s.exec(line)?.slice(1) ?? ["", ""]));
   if (fields.id === undefined) return;
   const isNew = follower.last === null || BigInt(fields.id) > BigInt(follower.last);
-  if (fields.data && isNew) follower.on.event(JSON.parse(fields.data));
-  if (!fields.data) follower.on.begins?.(fields.id);
   if (isNew) follower.last = fields.id;
+  if (!fields.data) follower.on.begins(fields.id);
+  else if (isNew) follower.on.event(JSON.parse(fields.data));
+}
+
+/**
+ * Call `again`, soon but not for every event of a busy log, when something was recorded: with the position that is to be
+ * read at least. Who may not read the log asks from time to time, with null. Answers with a way to stop.
+ */
+export function keepUp(params, again) {
+  let waiting = 0, polling = 0, position = null;
+  function soon() {
+    waiting ||= setTimeout(() => {
+      waiting = 0;
+      again(position);
+    }, QUIET);
+  }
+  const quit = follow(params, {
+    event(event) {
+      position = event.position;
+      soon();
+    },
+    begins(from) {
+      position = from === "0" ? null : from;
+      soon();
+    },
+    state(state) {
+      if (state === "refused") polling = setInterval(() => document.hidden || again(null), ASK_AGAIN);
+    },
+  });
+  return () => {
+    quit();
+    clearTimeout(waiting);
+    clearInterval(polling);
+  };
 }
 
 /** As curl has it. */

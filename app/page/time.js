@@ -20,6 +20,17 @@ export function learnClock(serversNow, askedAt) {
 /** Milliseconds as the API takes them, to the second. */
 export const toInstant = (milliseconds) => new Date(Math.floor(milliseconds / 1000) * 1000).toISOString().replace(".000", "");
 
+const INSTANT = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d(?:\.\d+)?)([Zz]|[+\- ]\d\d:\d\d)?)?$/;
+
+/**
+ * An instant as the API takes it, written so that a browser takes it for the same: without an offset it is UTC, a date
+ * is its first moment, a space before an offset was a `+`. What is no instant stays, for the API to refuse.
+ */
+export function normal(text) {
+  const [, date, time = "00:00:00", offset = "Z"] = INSTANT.exec(text) ?? [];
+  return date ? `${date}T${time}${offset.replace(" ", "+").toUpperCase()}` : text;
+}
+
 export const utc = (instant) => `${new Date(instant).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
 export function timeTag(instant, { style = "full" } = {}) {
@@ -59,8 +70,9 @@ export function seconds(count) {
   return count < 7200 ? `${Math.round(count / 60)} min` : `${Math.round(count / 3600)} h`;
 }
 
-/** What an input of type datetime-local holds and gives. */
+/** What an input of type datetime-local holds and gives; nothing for what is no instant. */
 export function toField(milliseconds) {
+  if (!Number.isFinite(milliseconds)) return "";
   const local = new Date(milliseconds - new Date(milliseconds).getTimezoneOffset() * MINUTE);
   return local.toISOString().slice(0, 19);
 }

@@ -3,7 +3,7 @@
 const ORDER = ["name", "description", "category", "status", "image_urls", "location_lat", "location_lon", "owner_id"];
 const AFTERWARDS = ["created_at", "updated_at", "deleted_at", "version"];
 export const BOOKKEEPING = new Set(["version", "updated_at"]);
-const TOO_MANY = 4_000_000;
+const TOO_MANY = 30_000_000;
 
 /** [{field, before, after, kind}] of two documents, either of which may be null. */
 export function fieldsOf(before, after) {
@@ -36,11 +36,11 @@ export function wordsOf(before, after) {
 const split = (text) => text.match(/\s+|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu) ?? [];
 const same = (word) => ["same", word];
 
-/** The longest common subsequence, by the usual table; what is too long for that is replaced as a whole. */
+/** The longest common subsequence, by the usual table; what is longer than any text of an item is replaced as a whole. */
 function aligned(old, fresh) {
   if (old.length * fresh.length > TOO_MANY) return [...old.map((w) => ["removed", w]), ...fresh.map((w) => ["added", w])];
   const width = fresh.length + 1;
-  const lengths = new Uint32Array((old.length + 1) * width);
+  const lengths = new Uint16Array((old.length + 1) * width);
   for (let i = old.length - 1; i >= 0; i--) {
     for (let j = fresh.length - 1; j >= 0; j--) {
       const here = i * width + j;

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from app.postgres import EmbeddedPostgres
@@ -220,6 +221,87 @@ def test_instants_are_local_with_utc_on_hover(town: str, open_page: OpenPage) ->
     expect(tag).to_have_attribute("title", (tag.get_attribute("datetime") or "")[:19].replace("T", " ") + " UTC")
 
 
+@pytest.mark.parametrize("said", ["2026-03-01T12:00:00", "2026-03-01T14:00:00+02:00", "2026-03-01 12:00:00.000000Z"])
+def test_an_instant_is_the_apis_wherever_one_is(
+    town: str, town_api: httpx.Client, open_page: OpenPage, said: str
+) -> None:
+    """Without an offset it is UTC; a plus that nobody encoded is one."""
+    page = open_page(f"{town}/?at={said}", timezone_id="America/St_Johns")
+    shows_what_the_api_answers(page, town_api, as_of=SPRING)
+    expect(page.locator(".clock")).to_have_attribute("title", "2026-03-01 12:00:00 UTC")
+    page.locator(".card h2 a").first.click()
+    expect(page.get_by_role("heading", level=2).first).to_have_text("As it was on 1 Mar 2026, 08:30")
+
+
+def test_what_is_no_instant_is_refused_in_the_services_words(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    refused = town_api.get("/items", params={"as_of": "yesterday"}).json()["detail"]
+    for view in ("?at=yesterday", "?view=log&to=yesterday", "?item=3&at=yesterday"):
+        page = open_page(f"{town}/{view}")
+        expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(refused)
+
+
+def test_a_tab_that_was_hidden_shows_what_came_meanwhile(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    hide = "(hidden) => Object.defineProperty(document, 'hidden', {value: hidden, configurable: true})"
+    page = open_page(f"{town}/")
+    is_at_rest(page)
+    page.evaluate(hide, True)
+    other = open_page(f"{town}/")
+    is_at_rest(other)
+    name = some_name("Seen late")
+    town_api.post("/items", json=an_item(name=name))
+    expect(other.locator(".card h2").first).to_have_text(name)
+    assert name not in names(page), "nobody looks"
+    page.evaluate(hide, False)
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".card h2").first).to_have_text(name)
+
+
+def test_who_asks_for_all_gets_many_by_few_requests(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    asked: list[str] = []
+
+    def note(page: Page) -> None:
+        page.on("request", lambda request: asked.append(request.url) if "/items?" in request.url else None)
+
+    page = open_page(f"{town}/?status=any&shown=100000&at={middle(town_api)}", prepare=note)
+    expect(page.locator(".card")).to_have_count(480)
+    expect(page.get_by_text("These are the first 480.")).to_be_visible()
+    expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+    assert len(asked) == 5
+    expect(page.locator(".requests li")).to_have_count(0)
+    page.get_by_text("The requests behind this view").click()
+    expect(page.locator(".requests code").filter(has_text="/items?")).to_have_count(5)
+    page.goto(f"{town}/?at={middle(town_api)}&category=toys")
+    is_at_rest(page)
+    page.get_by_text("The requests behind this view").click()
+    page.get_by_role("button", name="All").click()
+    is_at_rest(page)
+    expect(page.locator(".requests code").filter(has_text="/items?")).to_have_count(1)
+    expect(page.locator(".requests code").filter(has_text="category=toys")).to_have_count(0)
+
+
+def test_an_address_that_names_no_view_is_the_catalogue(town: str, open_page: OpenPage) -> None:
+    for address in ("?view=constructor", "?view=item", "?view=&__proto__=1"):
+        page = open_page(f"{town}/{address}")
+        expect(page.locator(".card")).to_have_count(24)
+
+
+def test_the_link_to_the_content_asks_for_nothing(town: str, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?category=garden&at={SPRING}")
+    is_at_rest(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.get_by_label("Status").select_option("Swapped")
+    is_at_rest(page)
+    assert [url for url in asked if "/items?" in url and "status=active" in url] == []
+
+
 def test_pictures_are_shown_where_the_policy_lets_them_and_drawn_where_not(
     town: str, town_api: httpx.Client, open_page: OpenPage
 ) -> None:
@@ -227,12 +309,13 @@ def test_pictures_are_shown_where_the_policy_lets_them_and_drawn_where_not(
     elsewhere = an_item(owner_id=owner, image_urls=["https://images.example/spade.jpg"])
     missing = an_item(owner_id=owner, image_urls=["page/pictures/none.svg"])
     ours = an_item(owner_id=owner, image_urls=["https://images.example/a.jpg", "page/pictures/spade.svg"])
-    for item in (elsewhere, missing, ours):
+    api = an_item(owner_id=owner, image_urls=["api/v2/items/1"])
+    for item in (elsewhere, missing, ours, api):
         assert town_api.post("/items", json=item).status_code == 201
     page = open_page(f"{town}/?owner={owner}")
-    expect(page.locator(".card")).to_have_count(3)
+    expect(page.locator(".card")).to_have_count(4)
     expect(page.locator(".card img")).to_have_count(1)
-    expect(page.locator(".card .drawing")).to_have_count(3)
+    expect(page.locator(".card .drawing")).to_have_count(4)
 
 
 def test_what_the_service_refuses_is_said_in_its_own_words(

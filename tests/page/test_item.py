@@ -74,6 +74,17 @@ def test_texts_differ_by_words_and_fields_say_how(town: str, open_page: OpenPage
     expect(page.locator("[data-field=deleted_at] .sign")).to_have_text("− removed")
 
 
+def test_long_texts_differ_by_words_too(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    """Of the longest there are, in the most words, nothing of which stays in its place."""
+    before = "".join(f"{n % 10} " for n in range(2500))
+    item = created(town_api, description=before)
+    town_api.put(f"/items/{item['id']}", json={"description": f"x {before[2:-2]}y "}).raise_for_status()
+    page = open_page(f"{town}/?item={item['id']}")
+    expect(page.locator("[data-field=description] .sign")).to_have_text("± changed")
+    assert page.locator("[data-field=description] del").all_inner_texts() == ["0", "9"]
+    assert page.locator("[data-field=description] ins").all_inner_texts() == ["x", "y"]
+
+
 def test_its_document_at_an_instant_is_beside_now(
     town: str, town_api: httpx.Client, open_page: OpenPage, item: dict[str, Any]
 ) -> None:

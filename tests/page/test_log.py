@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from app.postgres import EmbeddedPostgres
 from tests.conftest import database_like, free_port, running_service, wait_until_healthy
+from tests.http.streams import until
 from tests.items import an_item, created, some_name
 from tests.page.conftest import OpenPage
 
@@ -25,6 +26,16 @@ def in_the_log(api: httpx.Client, **query: str) -> list[int]:
     """The positions of the last 50 events that are so, newest first."""
     events = api.get("/events", params={"before": str(2**63 - 1), "limit": "50", **query}).json()
     return [int(event["position"]) for event in events]
+
+
+def until_settled(api: httpx.Client, name: str) -> None:
+    """Until the newest event of the log is of the thing with this name."""
+
+    def is_newest() -> bool:
+        (newest,) = api.get("/events", params={"before": str(2**63 - 1), "limit": 1}).json()
+        return bool(newest["data"].get("name") == name)
+
+    until(is_newest, f"{name} was not settled")
 
 
 def is_live(page: Page) -> None:
@@ -55,13 +66,99 @@ def test_paused_it_stands_still_and_goes_on_without_a_gap(
     before = positions(page)
     for n in range(3):
         created(town_api, name=f"Paused {n}")
+    until_settled(town_api, "Paused 2")
     page.get_by_role("button", name="Newer").click()
     expect(page.locator(".events.log li").first).to_contain_text("Paused 2")
     created(town_api, name="While it stood still")
     assert positions(page)[3:] == before
     switch.click()
     expect(page.locator(".events.log li").first).to_contain_text("While it stood still")
+    expect(page.get_by_role("status").first).to_have_text("Live")
     assert positions(page)[:50] == in_the_log(town_api)
+
+
+HOLD_THE_FIRST_PAGE = """
+const answered = fetch;
+let heard;
+const early = new Promise((resolve) => { heard = resolve; });
+window.fetch = async (address, options) => {
+    if (String(address).includes("before=")) {
+        const response = await answered(address, options);
+        window.holds = true;
+        await early;
+        return response;
+    }
+    const response = await answered(address, options);
+    if (!String(address).includes("events/stream")) return response;
+    const [seen, given] = response.body.tee();
+    const told = new Response(seen.pipeThrough(new TransformStream({
+        transform(chunk, out) {
+            out.enqueue(chunk);
+            if (new TextDecoder().decode(chunk).includes("Early bird")) setTimeout(heard);
+        },
+    })));
+    told.text().catch(() => {});
+    return new Response(given, response);
+};
+"""
+
+
+def test_what_arrives_before_the_first_page_is_shown_after_it(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    """The page has asked for what was, and has its answer only after the stream has brought what came then."""
+    page = open_page(f"{town}/?view=log", prepare=lambda page: page.add_init_script(HOLD_THE_FIRST_PAGE))
+    page.wait_for_function("() => window.holds")
+    created(town_api, name="Early bird")
+    expect(page.locator(".events.log li").first).to_contain_text("Early bird")
+    created(town_api, name="Later bird")
+    expect(page.locator(".events.log li").first).to_contain_text("Later bird")
+    assert positions(page)[:50] == in_the_log(town_api)
+    assert len(positions(page)) == 52
+
+
+def test_where_one_paused_and_how_far_one_went_is_in_the_address(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    page = open_page(f"{town}/?view=log")
+    is_live(page)
+    page.get_by_role("switch", name="Live").click()
+    older = page.get_by_role("button", name="Older")
+    older.dblclick()
+    expect(page.locator(".events.log li")).not_to_have_count(50)
+    expect(older).to_be_enabled()
+    created(town_api, name="After the pause")
+    until_settled(town_api, "After the pause")
+    again = open_page(page.url)
+    expect(again.get_by_role("status").first).to_have_text("Paused")
+    expect(again.locator(".events.log li")).to_have_count(len(positions(page)))
+    shown = positions(again)
+    assert shown == positions(page) == sorted(set(shown), reverse=True)
+    again.get_by_role("button", name="Newer").click()
+    expect(again.locator(".events.log li").first).to_contain_text("After the pause")
+    again.get_by_role("switch", name="Live").click()
+    is_live(again)
+    assert again.url == f"{town}/?view=log"
+
+
+def test_what_no_stream_can_be_of_is_refused_in_the_services_words(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    refused = town_api.get("/events/stream", params={"item_id": "abc"}).json()["detail"]
+    page = open_page(f"{town}/?view=log&subject=abc")
+    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(refused)
+    expect(page.locator(".skeleton")).to_have_count(0)
+
+
+def test_a_span_is_of_the_same_instants_wherever_one_is(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    """As everywhere in the API, an instant without an offset is UTC, and a space before an offset was a plus."""
+    query = "from=2026-03-01&to=2026-03-08T02:00:00+02:00"
+    page = open_page(f"{town}/?view=log&{query}", timezone_id="Asia/Kathmandu")
+    expect(page.get_by_role("status").first).to_have_text("A span of the past")
+    span = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-08T00:00:00Z"}
+    assert positions(page) == in_the_log(town_api, **span)
+    expect(page.get_by_label("From")).to_have_value("2026-03-01T05:45")
+    expect(page.get_by_label("Until")).to_have_value("2026-03-08T05:45")
 
 
 def test_older_ones_follow_to_the_beginning(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:

@@ -103,9 +103,26 @@ def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
     expect(categories.get_by_role("alert")).to_have_text("Stopped by event 17: it does not fitTry againSkip this event")
     with httpx.Client(base_url=f"{own}/api/v2") as api:
         created(api)
-    expect(categories).to_contain_text("and 1 events")
+    expect(categories).to_contain_text("and 1 event;")
     categories.get_by_role("button", name="Try again").click()
     page.get_by_role("dialog").get_by_role("button", name="Try again").click()
     expect(categories.locator(".status")).to_have_text("running")
     expect(categories.get_by_role("alert")).to_have_count(0)
-    expect(categories).to_contain_text("and 0 events")
+    expect(categories).to_contain_text("and 0 events;")
+
+
+def test_progress_says_how_fast_it_is_and_how_long_it_will_take(own: str, open_page: OpenPage) -> None:
+    """The page's own part, with the numbers of a rebuild that takes longer than one of a small log."""
+    page = open_page(f"{own}/?view=machinery")
+    told = """async (given) => {
+        const { Progress } = await import("./page/progress.js");
+        const progress = new Progress("Progress");
+        progress.show({ what: "Folding the log", all: 2_000_000, things: "events", ...given });
+        return progress.element.textContent;
+    }"""
+    assert page.evaluate(told, {"done": 500_000, "passed": 30}) == (
+        "Folding the log: 500,000 of 2,000,000 events · 30 s · 16,667 events/s · 90 s left"
+    )
+    assert page.evaluate(told, {"done": 0, "passed": 0}) == "Folding the log: 0 of 2,000,000 events · 0 ms"
+    indexing = {"what": "Making the indexes", "done": 2_000_000, "passed": 300, "goesOn": False}
+    assert page.evaluate(told, indexing) == "Making the indexes: 2,000,000 of 2,000,000 events · 5 min · 6,667 events/s"
