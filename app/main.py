@@ -40,6 +40,7 @@ from app.http.requests import check_request
 from app.http.system import HealthChecks, StructSchemas, metrics_page, openapi_config, page_file
 from app.importing import Importer
 from app.item import Command, Item, decide
+from app.lag import LagWatch
 from app.machinery import Machinery
 from app.metrics import Metrics
 from app.migrating import checksum, migrate
@@ -91,6 +92,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     release = checksum(schema_sql())
     projector = Projector(conninfo, PROJECTIONS, release)
     machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake, release)
+    lag = LagWatch(database)
 
     def after_append(events: tuple[Struct, ...]) -> None:
         after_import(Counter(tag_of(type(event)) for event in events))
@@ -113,6 +115,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
                 await stack.enter_async_context(replica)
                 await stack.enter_async_context(running(replica.run()))
             await stack.enter_async_context(running(feed.run()))
+            await stack.enter_async_context(running(lag.run()))
             if authenticator and authenticator.public_keys:
                 await stack.enter_async_context(running(authenticator.public_keys.run()))
             if settings.catalog_projector == "embedded":
@@ -141,6 +144,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
             "replica": _always(replica),
             "database": _always(database),
             "feed": _always(feed),
+            "lag": _always(lag),
             "machinery": _always(machinery),
             "metrics": _always(metrics),
             "settings": _always(settings),

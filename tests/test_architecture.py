@@ -34,7 +34,7 @@ LEVELS = [
     {"app.rebuild", "app.forgetting"},
     {"app.projector"},
     {"app.states"},
-    {"app.machinery", "app.metrics"},
+    {"app.machinery", "app.metrics", "app.lag"},
     {
         *("app.http.answers", "app.http.instants", "app.http.problems"),
         *("app.http.links", "app.http.cloud_events", "app.http.server", "app.http.actors", "app.http.access"),

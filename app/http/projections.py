@@ -21,6 +21,7 @@ from app.http.links import address_of
 from app.http.problems import problem_of, refuses
 from app.http.requests import UserId
 from app.item import NO_CONTROL_CHARACTERS
+from app.lag import LOOK_SECONDS, Lag, LagWatch
 from app.machinery import Machinery
 from app.settings import Settings
 from app.states import State, States
@@ -32,6 +33,15 @@ NDJSON = "application/x-ndjson"
 
 Name = Annotated[str, PathParameter(max_length=63, pattern=NO_CONTROL_CHARACTERS, description="Such as `owners`.")]
 Skip = Annotated[bool, QueryParameter(description="Go on past the event that stopped it; kept with `user_id`.")]
+
+
+class LagOverTime(Struct, frozen=True, kw_only=True):
+    """How far a projection was behind over the last five minutes."""
+
+    projection: str
+    every_seconds: float = LOOK_SECONDS
+    lag: list[Lag]
+    """The oldest first, as the service that answers saw it; none of one that is written together with the events."""
 
 
 class RebuildBegun(Struct, frozen=True, kw_only=True):
@@ -85,6 +95,12 @@ class ProjectionMachinery(Controller):
     @get("/{name:str}", summary="How one projection is", responses=refuses(401, 403, 404))
     async def projection(self, name: Name, machinery: NamedDependency[Machinery]) -> Response[State]:
         return encoded(await machinery.state(name))
+
+    @get("/{name:str}/lag", summary="How far it was behind, of late", responses=refuses(401, 403, 404))
+    async def lag_of(
+        self, name: Name, machinery: NamedDependency[Machinery], lag: NamedDependency[LagWatch]
+    ) -> Response[LagOverTime]:
+        return encoded(LagOverTime(projection=machinery.read_model(name).name, lag=lag.of(name)))
 
     @post(
         "/{name:str}/rebuild",

@@ -76,7 +76,10 @@ function show(view, states) {
   fill(view.notice);
   showMark(view, states);
   for (const state of states.projections) {
-    if (!view.cards.has(state.name)) view.cards.set(state.name, new ProjectionCard(state.name, { ...view.context, lookNow: () => look(view) }));
+    if (!view.cards.has(state.name)) {
+      view.cards.set(state.name, new ProjectionCard(state.name, { ...view.context, lookNow: () => look(view) }));
+      if (state.lifecycle === "async" && !samples.has(state.name)) recall(state.name);
+    }
     view.cards.get(state.name).show(state, remembered(state), states.head);
   }
   fill(view.cardsBox, states.projections.map((state) => view.cards.get(state.name).element));
@@ -94,14 +97,23 @@ function showMark(view, states) {
   fill(view.mark, parts.map(([name, value]) => h("div", { class: name === "leader" && !states.has_leader ? "alarm" : null }, h("dd", {}, value), h("dt", {}, name))));
 }
 
-/** The lag of the last minutes, for as long as the page has been looking. */
+/** What the service saw before anybody looked here, by our clock. Without it the chart begins now. */
+async function recall(name) {
+  const answer = await get(`projections/${name}/lag`, {}, { view: VIEW }).catch(() => null);
+  if (!answer) return;
+  const { data, headers } = answer;
+  const ahead = Date.now() - Date.parse(headers.get("Date"));
+  const known = samples.get(name);
+  const before = data.lag.map(({ at, lag_seconds, lag_events }) => [(Date.parse(at) + ahead) / 1000, lag_seconds, lag_events]);
+  known.unshift(...before.filter(([at]) => at < known[0][0]));
+}
+
+/** The lag of the last minutes, as the charts have it: times, seconds behind, events behind. */
 function remembered(state) {
-  const [times, seconds, events] = samples.get(state.name) ?? [[], [], []];
+  const known = samples.get(state.name) ?? [];
   const now = Date.now() / 1000;
-  times.push(now);
-  seconds.push(state.lag_seconds);
-  events.push(state.lag_events);
-  while (times[0] < now - WINDOW_SECONDS) [times, seconds, events].forEach((each) => each.shift());
-  samples.set(state.name, [times, seconds, events]);
-  return [times, seconds, events];
+  known.push([now, state.lag_seconds, state.lag_events]);
+  while (known[0][0] < now - WINDOW_SECONDS) known.shift();
+  samples.set(state.name, known);
+  return [0, 1, 2].map((part) => known.map((sample) => sample[part]));
 }

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -96,6 +97,23 @@ def test_without_a_projector_the_lag_grows_by_the_clock(conninfo: str) -> None:
         assert (first["lag_events"], first["position"]) == (2, 0)
         assert state(client, "items")["lag_events"] == 0
         until(lambda: state(client, "owners")["lag_seconds"] > first["lag_seconds"] + 0.1, "the lag did not grow")
+
+
+def test_how_far_behind_it_was_of_late_is_kept_for_those_who_come_later(conninfo: str) -> None:
+    """The first look is when the service begins."""
+    event = Jsonb([{"type": "item_created", **an_item()}])
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        query = "select catalog.append_to_stream(null, null, %s, %s), clock_timestamp()"
+        _, recorded = connection.execute(query, (event, Jsonb({"user_id": "tester"}))).fetchone() or (None, None)
+    environment = {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off"}
+    with running_service(environment) as (url, _), httpx.Client(base_url=f"{url}/api/v2/projections") as client:
+        first, *_ = until(lambda: client.get("/owners/lag").json()["lag"], "the lag was not seen")
+        assert INSTANT.fullmatch(first["at"])
+        since = datetime.fromisoformat(first["at"]) - recorded
+        assert first["lag_seconds"] == pytest.approx(since.total_seconds(), abs=0.5)
+        assert first["lag_events"] == 1
+        of_items = client.get("/items/lag").json()
+        assert of_items == {"projection": "items", "every_seconds": 5.0, "lag": []}, "it is never behind"
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
@@ -266,7 +284,7 @@ def test_what_is_not_stopped_cannot_be_resumed(api: httpx.Client, name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", ""), ("POST", "/rebuild"), ("POST", "/verify"), ("POST", "/resume")]
+    ("method", "path"), [("GET", ""), ("GET", "/lag"), ("POST", "/rebuild"), ("POST", "/verify"), ("POST", "/resume")]
 )
 @pytest.mark.parametrize("name", ["nope", "ITEMS", "items_next", "%27"])
 def test_an_unknown_projection_is_not_found(api: httpx.Client, method: str, path: str, name: str) -> None:

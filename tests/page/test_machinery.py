@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from app.demo_year import fill
 from app.postgres import EmbeddedPostgres
 from tests.conftest import database_like, running_service
+from tests.http.streams import until
 from tests.items import created
 from tests.page.conftest import OpenPage
 
@@ -45,6 +46,26 @@ def test_it_shows_positions_lag_and_the_settled_mark(own: str, open_page: OpenPa
     expect(card(page, "owners")).to_contain_text("Behind by 0 ms and 0 events; at most")
     expect(card(page, "owners").locator("canvas")).to_be_visible()
     expect(card(page, "items")).to_contain_text("never behind")
+
+
+def test_it_knows_how_it_was_before_anybody_looked(
+    server: EmbeddedPostgres, template: str, open_page: OpenPage
+) -> None:
+    """The background was away for a while, which the service saw, and has caught up when the page is opened."""
+    with database_like(server, template) as conninfo:
+        with running_service({"DATABASE_URL": conninfo}) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as api:
+            created(api)
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute("update catalog.projections set position = 0 where background")
+        alone = {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off"}
+        with running_service(alone) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as api:
+            until(lambda: api.get("/projections/owners/lag").json()["lag"], "the lag was not seen")
+            with running_service({"DATABASE_URL": conninfo}):
+                until(lambda: api.get("/projections/owners").json()["lag_events"] == 0, "it did not catch up")
+                page = open_page(f"{url}/?view=machinery")
+                legend = card(page, "owners").get_by_text("Behind by 0 ms and 0 events; at most")
+                expect(legend).to_be_visible()
+                expect(legend).not_to_contain_text("at most 0 ms")
 
 
 def test_a_rebuild_shows_its_phase_its_progress_and_its_end(own: str, own_conninfo: str, open_page: OpenPage) -> None:

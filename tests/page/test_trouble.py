@@ -21,7 +21,10 @@ def failing_once(pattern: str) -> Callable[[Page], None]:
             failed.append(route.request.url)
             route.abort()
 
-    return lambda page: page.route(pattern, fail)
+    def prepare(page: Page) -> None:
+        page.route(pattern, fail)
+
+    return prepare
 
 
 def test_a_first_page_of_the_log_that_fails_comes_by_itself(town: str, open_page: OpenPage) -> None:
