@@ -11,10 +11,9 @@ const LOOK_SELDOM = 5000;
 const LOOK_CLOSELY = 200;
 const WINDOW_SECONDS = 300;
 const VIEW = "machinery";
-const samples = new Map();
 
 export function openMachinery(main, state, context) {
-  const view = { cards: new Map(), context, timer: 0, turn: 0 };
+  const view = { cards: new Map(), samples: new Map(), context, timer: 0, turn: 0 };
   view.mark = h("dl", { class: "numbers mark-numbers" });
   view.notice = h("div", {});
   view.cardsBox = h("div", { class: "projections" }, skeletons(3, "wide"));
@@ -78,9 +77,9 @@ function show(view, states) {
   for (const state of states.projections) {
     if (!view.cards.has(state.name)) {
       view.cards.set(state.name, new ProjectionCard(state.name, { ...view.context, lookNow: () => look(view) }));
-      if (state.lifecycle === "async" && !samples.has(state.name)) recall(state.name);
+      if (state.lifecycle === "async") recall(view, state.name);
     }
-    view.cards.get(state.name).show(state, remembered(state), states.head);
+    view.cards.get(state.name).show(state, remembered(view, state), states.head);
   }
   fill(view.cardsBox, states.projections.map((state) => view.cards.get(state.name).element));
 }
@@ -98,7 +97,7 @@ function showMark(view, states) {
 }
 
 /** What the service saw before anybody looked here, by our clock. Without it the chart begins now. */
-async function recall(name) {
+async function recall({ samples }, name) {
   const answer = await get(`projections/${name}/lag`, {}, { view: VIEW }).catch(() => null);
   if (!answer) return;
   const { data, headers } = answer;
@@ -109,7 +108,7 @@ async function recall(name) {
 }
 
 /** The lag of the last minutes, as the charts have it: times, seconds behind, events behind. */
-function remembered(state) {
+function remembered({ samples }, state) {
   const known = samples.get(state.name) ?? [];
   const now = Date.now() / 1000;
   known.push([now, state.lag_seconds, state.lag_events]);
