@@ -15,8 +15,8 @@ from app.errors import Unavailable
 
 logger = logging.getLogger("catalog")
 
-LOOK_SECONDS = 5.0
-KEPT = 60
+LOOK_SECONDS = 2.0
+KEPT = 150
 
 
 class Lag(Struct, frozen=True, kw_only=True):
@@ -41,15 +41,15 @@ class LagWatch:
         return list(self._seen.get(name, ()))
 
     async def run(self) -> None:
-        """Look again and again, whatever goes wrong: only cancelling ends it."""
+        """Look again and again, whatever goes wrong: only cancelling ends it. What is caught up at once is not lag."""
         while True:
+            await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self._look()
             except Unavailable:
                 pass
             except Exception:
                 logger.exception("looking for the lag failed")
-            await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self) -> None:
         async with self._database.connection() as connection:

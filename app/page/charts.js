@@ -2,6 +2,8 @@
 
 /* global uPlot */
 
+import { seconds } from "./time.js";
+
 const probe = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Redraw when the colours change or the space does; answers with a way to stop. */
@@ -91,7 +93,7 @@ export function lagChart(element, windowSeconds) {
   }
   const atLeast = (least) => (_, low, high) => [0, Math.max(least, high ?? 0)];
   function options() {
-    const seconds = axis(3, { scale: "s", size: 46, space: 28, grid: { show: true, stroke: probe("--line"), width: 1 }, values: (_, ticks) => ticks.map((one) => `${one} s`) });
+    const behind = axis(3, { scale: "s", size: 58, space: 28, grid: { show: true, stroke: probe("--line"), width: 1 }, values: (_, ticks) => ticks.map(seconds) });
     const events = axis(1, { scale: "n", size: 40, space: 28, values: (_, ticks) => ticks.map((one) => (Number.isInteger(one) ? one : "")) });
     const range = () => {
       const last = samples[0].at(-1) ?? Date.now() / 1000;
@@ -103,7 +105,7 @@ export function lagChart(element, windowSeconds) {
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: true, range }, s: { range: atLeast(1) }, n: { range: atLeast(10) } },
-      axes: [axis(2, { size: 26, space: 50, incrs: [60, 120, 300], values: (_, ticks) => ticks.map((at) => label(at, 1, 9999)) }), seconds, events],
+      axes: [axis(2, { size: 26, space: 50, incrs: [60, 120, 300], values: (_, ticks) => ticks.map((at) => label(at, 1, 9999)) }), behind, events],
       series: [
         {},
         { scale: "s", stroke: probe("--accent"), fill: probe("--accent-soft"), width: 2, points: { show: false } },

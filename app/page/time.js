@@ -67,7 +67,8 @@ export function span(milliseconds) {
 export function seconds(count) {
   if (count < 1) return `${Math.round(count * 1000)} ms`;
   if (count < 120) return `${count.toFixed(count < 10 ? 1 : 0)} s`;
-  return count < 7200 ? `${Math.round(count / 60)} min` : `${Math.round(count / 3600)} h`;
+  if (count < 7200) return `${Math.round(count / 60)} min`;
+  return count < 172800 ? `${Math.round(count / 3600)} h` : `${Math.round(count / 86400)} days`;
 }
 
 /** What an input of type datetime-local holds and gives; nothing for what is no instant. */
