@@ -60,6 +60,7 @@ bench: setup
 	$(BIN)/python -m bench.as_of
 	$(BIN)/python -m bench.lag
 	$(BIN)/python -m bench.mixed
+	$(BIN)/python -m bench.page
 	$(BIN)/python -m bench.results
 
 # After a changed rule: its SQL as the tests have reviewed it.

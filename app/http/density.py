@@ -47,7 +47,7 @@ class Densities:
         self._reads = reads
         self._past = past
         self._one_at_a_time = asyncio.Lock()
-        """Anybody may ask for a count of the whole log: all of them together hold one of the few connections at most."""
+        """Whoever counts the whole log, and anybody may: together they hold one of the few connections at most."""
         self._kept: dict[int, tuple[float, Density]] = {}
         """By how many buckets: until when by our clock, and what. The oldest first."""
 
