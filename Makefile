@@ -49,7 +49,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Some twenty minutes; with SCALE=small under two, with SCALE=large a log of five million events too.
+# Some twenty-five minutes; with SCALE=small under three, with SCALE=large a log of five million events too.
 bench: setup
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.rebuild
