@@ -49,7 +49,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Some twenty minutes; with SCALE=small under two, with SCALE=large a log of five million events too.
+# Some twenty-five minutes; with SCALE=small under three, with SCALE=large a log of five million events too.
 bench: setup
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.rebuild
@@ -60,6 +60,7 @@ bench: setup
 	$(BIN)/python -m bench.as_of
 	$(BIN)/python -m bench.lag
 	$(BIN)/python -m bench.mixed
+	$(BIN)/python -m bench.page
 	$(BIN)/python -m bench.results
 
 # After a changed rule: its SQL as the tests have reviewed it.

@@ -25,7 +25,7 @@ from app.http.access import knowing_requests
 from app.http.answers import ItemDocument
 from app.http.changes import Changes
 from app.http.commands import ItemCommands
-from app.http.density import EventDensity
+from app.http.density import Densities, EventDensity
 from app.http.diff import ItemDiff
 from app.http.events import EventLog
 from app.http.history import ItemHistory
@@ -89,6 +89,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     )
     metrics = Metrics(get_args(Event), followers=lambda: feed.listeners, replica=replica)
     reads = Reads(database, replica, metrics.answered_by)
+    past = Past(reads, database)
     release = checksum(schema_sql())
     projector = Projector(conninfo, PROJECTIONS, release)
     machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake, release)
@@ -139,7 +140,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
             "importer": _always(importer),
             "documents": _always(Documents(reads, Items, metrics.replayed)),
             "owners": _always(RollupDocuments(reads, Owners)),
-            "past": _always(Past(reads, database)),
+            "past": _always(past),
+            "densities": _always(Densities(reads, past)),
             "reads": _always(reads),
             "replica": _always(replica),
             "database": _always(database),

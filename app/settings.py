@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,6 +12,7 @@ from app.errors import SetupError
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.001, le=3600)]
+IMAGE_SOURCES = "origins (https://images.example, https://*.images.example) or schemes (https:), separated by spaces"
 IMAGE_SOURCE = r"[a-z]+:(//(\*\.)?[a-z0-9.-]+(:[0-9]+)?)?"
 
 
@@ -52,9 +53,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_PROJECTOR: whether this service may lead the background work, or leaves it to `catalog project`."""
     catalog_import_limit_mib: Annotated[int, Meta(ge=1, le=65536)] = 256
     """CATALOG_IMPORT_LIMIT_MIB: how much one import may hold; it is kept in a temporary file (TMPDIR) meanwhile."""
-    catalog_page_images: Annotated[str, Meta(pattern=rf"^({IMAGE_SOURCE}( {IMAGE_SOURCE})*)?$")] = ""
-    """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside the service itself, separated by spaces:
-    origins (https://images.example), those of all subdomains (https://*.images.example), or schemes (https:)."""
+    catalog_page_images: Annotated[
+        str, Meta(pattern=rf"^({IMAGE_SOURCE}( {IMAGE_SOURCE})*)?$", description=IMAGE_SOURCES)
+    ] = ""
+    """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside the service itself."""
     catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services."""
     catalog_pool_timeout_seconds: Seconds = 5.0
@@ -85,7 +87,17 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at `$.")
-        variable = where.rstrip("`").upper()
+        name = where.rstrip("`")
+        variable, wanted = name.upper(), _wanted(name)
         raise SetupError(
-            f"{variable}={environment[variable]!r} cannot be used: {reason[0].lower()}{reason[1:]}"
+            f"{variable}={environment[variable]!r} cannot be used: {wanted or f'{reason[0].lower()}{reason[1:]}'}"
         ) from None
+
+
+def _wanted(name: str) -> str:
+    """What a setting may be, where that says more than what is wrong."""
+    kind = get_type_hints(Settings, include_extras=True)[name]
+    if get_origin(kind) is Literal:
+        return f"it is one of {', '.join(get_args(kind))}"
+    metas = [part for part in get_args(kind) if isinstance(part, Meta)]
+    return "".join(f"it is {meta.description}" for meta in metas if meta.description)

@@ -65,6 +65,10 @@ def _shown_after(read_model: str) -> Callable[[Rows], float]:
     return lambda rows: 1000 * the_row(rows, "lag", "Answered, and then shown, at 50%", read_model).p99_seconds
 
 
+def _there_after(way: str) -> Callable[[Rows], float]:
+    return lambda rows: the_row(rows, "page", "A first visit", way).median_seconds
+
+
 SATURATED = "16 connections, at saturation"
 AIMS = (
     Aim("rebuild of documents, × the floor", 1.5, ratio("rebuild", "A log of", "items, their documents alone")),
@@ -131,5 +135,15 @@ AIMS = (
         200,
         lambda rows: the_row(rows, "rebuild", "Memory", "items as they serve").peak_mib["service"],
         unit=" MiB",
+    ),
+    *(
+        Aim(f"{what} on somebody's first visit to the page", 1, _there_after(way), unit=" s")
+        for what, way in (("items and numbers", "catalogue, now"), ("the log's density", "the log's density"))
+    ),
+    Aim(
+        "the page's own files, as sent",
+        250,
+        lambda rows: int(the_row(rows, "page", "A first visit", "catalogue, now").sizes["page_bytes"]) / 1000,
+        unit=" kB",
     ),
 )

@@ -16,7 +16,7 @@ from bench.aims import AIMS, Rows
 from bench.rows import FOLDER, Row, folder, read, shown, shown_ms, table_of
 
 HERE = Path(__file__).parent
-BENCHES = ("replay", "rebuild", "append", "import_", "history", "http", "as_of", "lag", "mixed")
+BENCHES = ("replay", "rebuild", "append", "import_", "history", "http", "as_of", "lag", "mixed", "page")
 """Every question, in the order in which RESULTS.md answers them; those that have no lines are left out."""
 WIDE = ("as_of",)
 """Here a question has so many ways that each is a column."""

@@ -1,6 +1,7 @@
 """How lively the log was: events counted over time, and nothing of what they hold, so that anybody may see it."""
 
 import asyncio
+import time
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -9,15 +10,15 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from app.database import Database
 from app.http.answers import encoded
 from app.http.past import Past, PointInTime
 from app.http.problems import refused_parameter, refuses
+from app.reads import Reads
 from app.store import read_density, read_first_instant
 
-ONE_AT_A_TIME = asyncio.Semaphore(1)
-"""Whoever asks, and it may be anybody, for a count of the whole log holds one of the few connections at most."""
 MOST_BUCKETS = 1000
+KEPT_SECONDS = 2.0
+KEPT_AT_MOST = 8
 AT_LEAST = timedelta(seconds=1)
 """How long the span is until now of a log that has just begun, or not yet."""
 
@@ -39,6 +40,59 @@ class Density(Struct, frozen=True, kw_only=True, rename={"since": "from", "until
     total: int
 
 
+class Densities:
+    """Counts the log: one count at a time, and that of all until now shared by everybody who asks within a moment."""
+
+    def __init__(self, reads: Reads, past: Past) -> None:
+        self._reads = reads
+        self._past = past
+        self._one_at_a_time = asyncio.Lock()
+        """Whoever counts the whole log, and anybody may: together they hold one of the few connections at most."""
+        self._kept: dict[int, tuple[float, Density]] = {}
+        """By how many buckets: until when by our clock, and what. The oldest first."""
+
+    async def until_now(self, buckets: int) -> Density:
+        """From the first event until now, which may be a moment ago: `until` says when it was.
+
+        Every open page asks for this, and all of them again after something was recorded.
+        """
+        if kept := self._fresh(buckets):
+            return kept
+        async with self._one_at_a_time:
+            # Those who waited meanwhile have what the first of them had counted.
+            return self._fresh(buckets) or await self._counted_anew(buckets)
+
+    async def between(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
+        """None: from the first event. Raises InvalidInput if it ends before it begins."""
+        async with self._one_at_a_time:
+            return await self._counted(begins, ends, buckets)
+
+    def _fresh(self, buckets: int) -> Density | None:
+        kept_until, density = self._kept.get(buckets, (0.0, None))
+        return density if time.monotonic() < kept_until else None
+
+    async def _counted_anew(self, buckets: int) -> Density:
+        """Kept from when it is there: else those who waited for a long count would each begin another one."""
+        now = (await self._past.now()).instant
+        assert now is not None
+        density = await self._counted(None, now, buckets)
+        self._kept.pop(buckets, None)
+        self._kept[buckets] = time.monotonic() + KEPT_SECONDS, density
+        if len(self._kept) > KEPT_AT_MOST:
+            del self._kept[next(iter(self._kept))]
+        return density
+
+    async def _counted(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
+        async with self._reads.connection() as connection:
+            since = begins or await read_first_instant(connection)
+            if since is None or (begins is None and since > ends - AT_LEAST):
+                since = ends - AT_LEAST
+            if since > ends:
+                raise refused_parameter("to", "This is before `from`.")
+            bucket_seconds, counts = await read_density(connection, since, ends, buckets)
+        return Density(since=since, until=ends, bucket_seconds=bucket_seconds, counts=counts, total=sum(counts))
+
+
 class EventDensity(Controller):
     path = "/events/density"
     tags = ("the log",)
@@ -46,25 +100,24 @@ class EventDensity(Controller):
     @get(summary="How many events there were, over time", responses=refuses())
     async def density(
         self,
-        database: NamedDependency[Database],
+        densities: NamedDependency[Densities],
         past: NamedDependency[Past],
         since: From = None,
         until: To = None,
         buckets: Buckets = 100,
     ) -> Response[Density]:
-        """Counts alone; the events themselves are for admins. Between two settled instants it is for ever."""
-        last = await past.at(until) if until else await past.now()
-        first = (await past.at(since)) if since else None
-        assert last.instant is not None
-        async with ONE_AT_A_TIME, database.connection() as connection:
-            begins = first.instant if first else await read_first_instant(connection)
-            if begins is None or (first is None and begins > last.instant - AT_LEAST):
-                begins = last.instant - AT_LEAST
-            if begins > last.instant:
-                raise refused_parameter("to", "This is before `from`.")
-            bucket_seconds, counts = await read_density(connection, begins, last.instant, buckets)
-        fixed = first is not None and first.settled and until is not None and last.settled
-        answer = Density(
-            since=begins, until=last.instant, bucket_seconds=bucket_seconds, counts=counts, total=sum(counts)
-        )
-        return encoded(answer, PointInTime(last.instant, fixed).headers)
+        """Counts alone; the events themselves are for admins. Between two settled instants it is for ever.
+
+        With neither `from` nor `to` it may be that of two seconds ago; on a replica it is up to what is settled there.
+        `to` is the instant that it was counted for, so never ahead of the service's clock: who takes it for that clock,
+        as the page does, will not ask for the future.
+        """
+        if not since and not until:
+            density, fixed = await densities.until_now(buckets), False
+        else:
+            last = await past.at(until) if until else await past.now()
+            first = (await past.at(since)) if since else None
+            assert last.instant is not None
+            density = await densities.between(first.instant if first else None, last.instant, buckets)
+            fixed = first is not None and first.settled and until is not None and last.settled
+        return encoded(density, PointInTime(density.until, fixed).headers)

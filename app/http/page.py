@@ -39,6 +39,7 @@ HEADERS = {
     "Vary": "Accept-Encoding",
 }
 IMAGE_SOURCES = b'name="image-sources" content=""'
+PRELOADS = b"<!-- modules -->"
 PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
 
@@ -70,12 +71,21 @@ def _page_file(name: str, content: bytes, policy: str) -> PageFile:
 FILES = {name: _page_file(name, content, PICTURES_POLICY) for name, content in _files(FOLDER) if name != "index.html"}
 
 
+MODULES = sorted(name for name in FILES if name.endswith(".js") and "/" not in name)
+
+
 @cache
 def index(images: str) -> PageFile:
-    """The page itself, which knows what its policy lets it load, so that it does not try anything else."""
+    """The page itself, which knows what its policy lets it load, so that it does not try anything else.
+
+    Its modules are named, so that a browser need not read one to learn of the next.
+    """
     content = (FOLDER / "index.html").read_bytes()
-    assert content.count(IMAGE_SOURCES) == 1, "the place for CATALOG_PAGE_IMAGES"
+    assert content.count(IMAGE_SOURCES) == content.count(PRELOADS) == 1, "the places for what is put in"
     content = content.replace(IMAGE_SOURCES, f'name="image-sources" content="{escape(images)}"'.encode())
+    content = content.replace(
+        PRELOADS, "".join(f'<link rel="modulepreload" href="page/{n}">' for n in MODULES).encode()
+    )
     return _page_file("index.html", content, POLICY.format(images=f"'self' {images}".rstrip()))
 
 

@@ -1,18 +1,24 @@
 """`GET /events/density`: events counted over time, without a gap or an overlap between the spans."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
 from app.demo_year import fill
+from app.http.density import KEPT_AT_MOST
 from app.postgres import EmbeddedPostgres
 from app.store import DENSITY
 from tests.conftest import database_like, running_service
 from tests.http.shapes import assert_fields_refused, assert_problem
 from tests.items import created
+from tests.soak.load import until
+
+VISITORS = 16
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +67,58 @@ def test_between_two_settled_instants_it_is_for_ever(town: httpx.Client) -> None
     assert town.get("/events/density", params=ends).headers["Cache-Control"].endswith("immutable")
 
 
-def test_a_log_without_events_has_a_density_too(server: EmbeddedPostgres, template: str) -> None:
+@pytest.fixture
+def empty(server: EmbeddedPostgres, template: str) -> Iterator[httpx.Client]:
+    """A service over a log without events."""
     with (
         database_like(server, template) as conninfo,
         running_service({"DATABASE_URL": conninfo}) as (url, _),
         httpx.Client(base_url=f"{url}/api/v2") as client,
     ):
-        density = client.get("/events/density", params={"buckets": 3}).json()
-        assert (density["counts"], density["total"]) == ([0, 0, 0], 0)
-        created(client)
-        assert client.get("/events/density", params={"buckets": 3}).json()["total"] == 1
+        yield client
+
+
+def test_a_log_without_events_has_a_density_too(empty: httpx.Client) -> None:
+    density = empty.get("/events/density", params={"buckets": 3}).json()
+    assert (density["counts"], density["total"]) == ([0, 0, 0], 0)
+    created(empty)
+    assert empty.get("/events/density", params={"buckets": 4}).json()["total"] == 1
+
+
+def test_many_who_ask_for_all_until_now_share_one_count(town: httpx.Client) -> None:
+    with ThreadPoolExecutor(VISITORS) as pool:
+        asked = [pool.submit(town.get, "/events/density", params={"buckets": 160}) for _ in range(VISITORS)]
+        answers = [each.result().raise_for_status() for each in asked]
+    (ends,) = {answer.json()["to"] for answer in answers}
+    assert {answer.headers["X-As-Of"] for answer in answers} == {ends}
+    assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
+    assert town.get("/events/density", params={"to": ends, "buckets": 160}).json() == answers[0].json()
+
+
+def test_what_was_recorded_since_is_counted_a_moment_later(empty: httpx.Client) -> None:
+    """What is kept says until when it was counted, so that it stays true."""
+
+    def density() -> dict[str, Any]:
+        answer: dict[str, Any] = empty.get("/events/density").raise_for_status().json()
+        return answer
+
+    kept, item = density(), created(empty)
+    until(lambda: density() != kept)
+    assert (kept["total"], density()["total"]) == (0, 1)
+    assert kept["to"] < item["created_at"] < density()["to"]
+
+
+def test_each_number_of_spans_is_kept_by_itself_and_only_the_last_few(town: httpx.Client) -> None:
+    def ends(buckets: int) -> str:
+        density = town.get("/events/density", params={"buckets": buckets}).json()
+        assert len(density["counts"]) == buckets
+        return str(density["to"])
+
+    before = ends(1)
+    assert ends(2) != before == ends(1)
+    for buckets in range(2, KEPT_AT_MOST + 2):
+        ends(buckets)
+    assert ends(1) != before
 
 
 def test_what_is_no_span_is_refused(api: httpx.Client) -> None:

@@ -181,6 +181,20 @@ def test_as_of_any_instant_both_answer_alike(served: Served) -> None:
                 assert ours.headers.get("Cache-Control") == theirs.headers.get("Cache-Control")
 
 
+def test_events_are_counted_on_the_replica_up_to_what_is_settled_there(served: Served) -> None:
+    """And up to an instant that it has not come to, on the primary."""
+    api, replica = served.api, served.pair.replica
+    settled(served, created(api))
+    with served.pair.nothing_replayed():
+        known = asked(replica, "select count(*) from catalog.events")
+        created(api)
+        density = api.get("/events/density").json()
+        assert datetime.fromisoformat(density["to"]) == asked(replica, "select instant from catalog.settled")
+        assert density["total"] == known
+        later = api.get("/events/density", params={"to": datetime.now(UTC).isoformat()}).json()
+        assert later["total"] == density["total"] + 1
+
+
 def test_pages_of_the_present_follow_each_other_as_of_what_the_replica_knew(served: Served) -> None:
     api, of_mine = served.api, "/items?category=paged&limit=2&sort=updated"
     items = [created(api, name=f"{number}", category="paged") for number in range(5)]

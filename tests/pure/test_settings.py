@@ -1,5 +1,6 @@
 """Settings come from the environment; a wrong one is named in one sentence."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,20 @@ def test_every_setting_can_be_given() -> None:
 @pytest.mark.parametrize("value", ["abc", "-1", "0", "1e999"])
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     with pytest.raises(SetupError, match=f"^{name}='{value}' cannot be used: "):
+        read_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("CATALOG_ENV", "prod", "it is one of development, production"),
+        ("CATALOG_PAGE_IMAGES", "images.example", "it is origins (https://images.example, https://*.images.example)"),
+        ("CATALOG_PAGE_IMAGES", "https://images.example/a", "it is origins"),
+        ("CATALOG_PAGE_IMAGES", "*", "it is origins"),
+    ],
+)
+def test_what_a_setting_may_be_is_said(name: str, value: str, wanted: str) -> None:
+    with pytest.raises(SetupError, match=re.escape(f"{name}={value!r} cannot be used: {wanted}")):
         read_settings({name: value})
 
 
