@@ -50,10 +50,7 @@ class PageFile(Struct, frozen=True):
     gzipped: bytes
     kind: str
     policy: str
-
-    @property
-    def etag(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()[:16]
+    etag: str
 
 
 def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]:
@@ -65,7 +62,8 @@ def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]
 
 
 def _page_file(name: str, content: bytes, policy: str) -> PageFile:
-    return PageFile(content, gzip.compress(content, mtime=0), KINDS[name.rpartition(".")[2]], policy)
+    etag = hashlib.sha256(content).hexdigest()[:16]
+    return PageFile(content, gzip.compress(content, mtime=0), KINDS[name.rpartition(".")[2]], policy, etag)
 
 
 FILES = {name: _page_file(name, content, PICTURES_POLICY) for name, content in _files(FOLDER) if name != "index.html"}

@@ -2,8 +2,9 @@
 
 const ROOT = new URL("./", document.baseURI);
 export const API = new URL("api/v2/", ROOT);
+export const OWN = new URL("page/", ROOT);
 const TOKEN = "catalog-token";
-const PATIENCE = 20000;
+const PATIENCE_SECONDS = 20;
 const watchers = new Set();
 const views = new Map();
 let online = true;
@@ -37,15 +38,15 @@ export function addressOf(path, params = {}) {
 /**
  * The response of a request below /api/v2, or of the service where the path begins with a slash. `view` is who asks: it
  * can show what it asked, and what it only reads ends with it. Raises Problem; what was called off, an AbortError.
+ * `patience` is in seconds, 0 without end.
  */
-export async function send(path, { method = "GET", params, headers = {}, signal, view, patience = PATIENCE } = {}) {
+export async function send(path, { method = "GET", params, headers = {}, signal, view, patience = PATIENCE_SECONDS } = {}) {
   const address = addressOf(path, params);
   const given = { ...headers };
   if (view) remember(view, method, address, headers);
   if (token.get()) given.Authorization = `Bearer ${token.get()}`;
-  const ends = [signal];
-  if (method === "GET") ends.push(view && known(view).leaving.signal, patience && AbortSignal.timeout(patience));
-  const response = await fetch(address, { method, headers: given, signal: AbortSignal.any(ends.filter(Boolean)) }).catch(failed);
+  const ends = [signal, view && method === "GET" && known(view).leaving.signal, patience && AbortSignal.timeout(patience * 1000)];
+  const response = await fetch(address, { method, headers: given, signal: AbortSignal.any(ends.filter(Boolean)) }).catch((error) => failed(error, method));
   tell(true);
   if (!response.ok) throw await problemOf(response);
   return response;
@@ -54,15 +55,17 @@ export async function send(path, { method = "GET", params, headers = {}, signal,
 /** Its JSON, and what its headers say. */
 export async function get(path, params, options = {}) {
   const response = await send(path, { ...options, params });
-  return { data: await response.json().catch(failed), headers: response.headers, next: nextOf(response) };
+  const data = await response.json().catch((error) => failed(error, "GET"));
+  return { data, headers: response.headers, next: nextOf(response) };
 }
 
 /** Nothing has come of a request: it was called off, it took too long, or nobody is there. */
-function failed(error) {
+function failed(error, method) {
   if (error.name === "AbortError") throw error;
-  if (error.name === "TimeoutError") throw new Problem(504, `The catalogue did not answer within ${PATIENCE / 1000} seconds.`);
+  const unknown = method === "GET" ? "" : " Whether this was done is not known: look, before you do it again.";
+  if (error.name === "TimeoutError") throw new Problem(504, `The catalogue did not answer within ${PATIENCE_SECONDS} seconds.${unknown}`);
   tell(false);
-  throw new Problem(0, "The catalogue cannot be reached just now.");
+  throw new Problem(0, `The catalogue cannot be reached just now.${unknown}`);
 }
 
 async function problemOf(response) {

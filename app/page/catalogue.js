@@ -4,7 +4,7 @@ import { askAnew, get, leave } from "./api.js";
 import { cardOf } from "./cards.js";
 import { announce, fill, h, setText } from "./dom.js";
 import { filterBar } from "./filters.js";
-import { emptiness, failure, latest, requestsPanel, skeletons } from "./shell.js";
+import { emptiness, isAway, latest, requestsPanel, showFailure, skeletons } from "./shell.js";
 import { TimeSlider, instantOf } from "./slider.js";
 import { addressOf, change, note } from "./state.js";
 import { keepUp } from "./stream.js";
@@ -14,7 +14,6 @@ const PAGE = 24;
 const LONGEST_PAGE = 100;
 const MOST = 480;
 const ASK_AGAIN = 5000;
-const AWAY = [0, 503, 504];
 const VIEW = "catalogue";
 
 export function openCatalogue(main, state, { signIn }) {
@@ -35,19 +34,21 @@ export function openCatalogue(main, state, { signIn }) {
   main.replaceChildren(slider.element, top, view.shelf, view.filters.element, view.grid, view.notice, view.more, view.requests.element);
   view.more.hidden = true;
   fill(view.grid, skeletons(8));
-  slider.load().catch(() => {}).then(() => slider.set(instantIn(view.state)));
-  update(view, state);
+  slider.load();
+  const ready = update(view, state);
   const quit = keepUp({}, (position) => recorded(view, position));
   return {
+    ready,
     update: (fresh) => update(view, fresh),
     retry() {
       view.refresh();
-      slider.load().catch(() => {});
+      slider.load();
     },
     close() {
       view.closed = true;
       quit();
       clearTimeout(view.later);
+      view.filters.close();
       slider.close();
       leave(VIEW);
     },
@@ -79,7 +80,7 @@ async function moved(view, at, { playing = false } = {}) {
 /** Now is live. */
 function recorded(view, position) {
   view.reached = position;
-  if (!view.state.at && !view.slider.playing && !document.hidden) view.refresh();
+  if (!view.state.at && !view.slider.playing && !document.hidden) view.refresh.calmly();
   view.slider.loadSoon();
 }
 
@@ -102,12 +103,13 @@ async function refresh(view, signal, { playing = false } = {}) {
   try {
     const [items, counted] = await Promise.all([itemsOf(view, options), state.owner ? ownerOf(view, options) : statsOf(view, options)]);
     if (view.closed) return;
+    view.shown = questionOf(state);
     showItems(view, items, playing);
     showNumbers(view, counted);
     fill(view.shelf, state.owner ? shelfOf(counted, state) : []);
     if (!playing) announce(`${items.length}${view.next ? " or more" : ""} items ${state.at ? `as of ${inWords(Date.parse(state.at))}` : "now"}`);
   } catch (error) {
-    if (!view.closed && error.name !== "AbortError") showFailure(view, error);
+    if (!view.closed && error.name !== "AbortError") failed(view, error);
   } finally {
     view.grid.removeAttribute("aria-busy");
     view.requests.refresh();
@@ -142,7 +144,9 @@ function showItems(view, items, playing) {
   fill(view.grid, [...cards.values()].map((card) => card.element));
   const isFull = view.next && items.length >= MOST;
   fill(view.notice, items.length ? isFull && h("p", { class: "muted" }, `These are the first ${MOST}. A search, a category or another order shows others.`) : nothingHere(view));
+  const hadFocus = document.activeElement === view.more;
   view.more.hidden = !view.next || isFull;
+  if (hadFocus && view.more.hidden) view.grid.querySelector(".card:last-child h2 a")?.focus();
 }
 
 function nothingHere({ state }) {
@@ -167,16 +171,23 @@ async function statsOf(view, options) {
   return { ...data, by_status };
 }
 
-/** What is away for a moment takes nothing away that is shown already, and is asked again. */
-function showFailure(view, error) {
-  if (AWAY.includes(error.status) && view.cards.size) {
+/** What a state asks for; how many of it is no other question. */
+const questionOf = (state) => addressOf({ ...state, shown: undefined });
+
+/** Nothing stands under an instant or a filter that it is not of. */
+function failed(view, error) {
+  if (view.slider.playing) view.slider.pause();
+  if (isAway(error) && view.shown === questionOf(view.state)) {
     if (error.status) askLater(view);
     return;
   }
+  view.shown = null;
   view.cards.clear();
   fill(view.grid, []);
+  fill(view.numbers, []);
+  fill(view.shelf, []);
   view.more.hidden = true;
-  fill(view.notice, failure(error, () => view.refresh(), view.signIn));
+  showFailure(view.notice, error, () => view.refresh(), view.signIn);
 }
 
 function askLater(view) {

@@ -25,11 +25,26 @@ function setOne(element, name, value) {
   else element.setAttribute(name, value === true ? "" : value);
 }
 
-/** Replace the children, unless they are the same nodes in the same order: then nothing flickers. */
+/**
+ * Replace the children, unless they are the same nodes in the same order: then nothing flickers. What had the focus and
+ * is there again, by its kind and name, has it again; else the heading of the view has it, rather than nothing.
+ */
 export function fill(element, ...children) {
   const wanted = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
   const same = wanted.length === element.childNodes.length && wanted.every((one, n) => one === element.childNodes[n]);
-  if (!same) element.replaceChildren(...wanted);
+  if (same) return;
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  element.replaceChildren(...wanted);
+  if (!focused || focused === document.activeElement) return;
+  const again = focused.isConnected ? focused : [...element.querySelectorAll(focused.tagName)].find((one) => nameOf(one) === nameOf(focused));
+  (again ?? document.querySelector("main h1"))?.focus({ preventScroll: true });
+}
+
+const nameOf = (element) => element.getAttribute("aria-label") ?? element.textContent;
+
+/** Fields of time and others lose what is being typed when they are set, even to what they have. */
+export function setValue(field, value) {
+  if (field.value !== value) field.value = value;
 }
 
 /** Only if it differs, so that screen readers and selections are left alone. */
@@ -70,8 +85,9 @@ export function ask({ title, body, action, danger = false, confirm = async () =>
     const cancel = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel");
     const form = h("form", { onsubmit: submit }, h("h2", { id: "question" }, title), body, problem);
     form.append(h("div", { class: "actions" }, cancel, doIt));
-    const dialog = h("dialog", { "aria-labelledby": "question", onclose: closed }, form);
+    const dialog = h("dialog", { "aria-labelledby": "question", onclose: closed, onleave: left }, form);
     let answer = false;
+    let isLeft = false;
     async function submit(event) {
       event.preventDefault();
       doIt.disabled = cancel.disabled = true;
@@ -79,15 +95,24 @@ export function ask({ title, body, action, danger = false, confirm = async () =>
       doIt.disabled = cancel.disabled = false;
       problem.hidden = !refused;
       setText(problem, refused ?? "");
-      answer = !refused;
+      answer = !refused && !isLeft;
       if (answer) dialog.close();
     }
+    function left() {
+      isLeft = true;
+      dialog.close();
+    }
     function closed() {
-      if (doIt.disabled) return dialog.showModal();
+      if (doIt.disabled && !isLeft) return dialog.showModal();
       dialog.remove();
       return resolve(answer);
     }
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+/** One has gone elsewhere: whatever was asked is not answered, and what was under way goes on alone. */
+export function leaveQuestion() {
+  document.querySelector("dialog")?.dispatchEvent(new Event("leave"));
 }

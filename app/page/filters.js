@@ -1,6 +1,6 @@
 // The catalogue's filters, search and order, as the API has them.
 
-import { fill, h } from "./dom.js";
+import { fill, h, setText, setValue } from "./dom.js";
 
 const STATUSES = [["active", "On offer"], ["swapped", "Swapped"], ["archived", "Archived"], ["any", "Everything"]];
 const ORDERS = [["newest", "Newest first"], ["updated", "Last changed"], ["name", "By name"], ["nearest", "Nearest"]];
@@ -10,7 +10,10 @@ export function filterBar(changed) {
   let waiting = 0;
   const later = (changes) => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => changed(changes), PAUSE);
+    waiting = setTimeout(() => {
+      waiting = 0;
+      changed(changes);
+    }, PAUSE);
   };
   const search = h("input", { type: "search", placeholder: "Search names and descriptions", "aria-label": "Search", maxlength: 200, oninput: () => later({ q: search.value }) });
   const status = choice("Status", STATUSES, (value) => changed({ status: value }));
@@ -25,7 +28,7 @@ export function filterBar(changed) {
   return {
     element,
     show(state) {
-      setValue(search, state.q ?? "");
+      if (!waiting) setValue(search, state.q ?? "");
       setValue(owner, state.owner ?? "");
       setValue(place, state.near ?? "");
       setValue(km, state.km ?? "");
@@ -34,6 +37,8 @@ export function filterBar(changed) {
       order.querySelector("[value=nearest]").disabled = !state.near;
       if (state.owner || state.near) further.open = true;
     },
+    close: () => clearTimeout(waiting),
+    /** `counts` are of all items; they are shown where the list is of all, too. */
     categories(counts, state) {
       const names = new Set([...Object.keys(counts).sort(), ...(state.category ? [state.category] : [])]);
       const known = new Map([...chips.children].map((chip) => [chip.dataset.name, chip]));
@@ -56,11 +61,8 @@ function newChip(name, changed) {
 function chipOf(chip, name, counts, state) {
   chip.setAttribute("aria-pressed", String((state.category ?? "") === name));
   const count = name ? counts[name] ?? 0 : Object.values(counts).reduce((sum, one) => sum + one, 0);
-  chip.lastChild.textContent = count.toLocaleString();
+  setText(chip.lastChild, isOfAll(state) ? count.toLocaleString() : "");
   return chip;
 }
 
-/** Not while somebody types into it. */
-function setValue(field, value) {
-  if (document.activeElement !== field && field.value !== value) field.value = value;
-}
+const isOfAll = ({ status, owner, q, near }) => (status ?? (owner ? "any" : "active")) === "any" && !q && !near;

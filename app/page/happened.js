@@ -6,7 +6,7 @@ import { kindOf, mark } from "./marks.js";
 import { addressOf } from "./state.js";
 import { timeTag } from "./time.js";
 
-const COLUMNS = ["sequence", "version", "event_type", "timestamp", "user_id", "old_status", "new_status", "reason", "changes", "previous_values"];
+const COLUMNS = ["sequence", "version", "event_type", "timestamp", "user_id", "status", "old_status", "new_status", "reason", "changes", "previous_values"];
 const KINDS = { csv: "text/csv", json: "application/json" };
 const AT_ONCE = 100;
 

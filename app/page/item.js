@@ -6,7 +6,7 @@ import { announce, fill, h, setText } from "./dom.js";
 import { eventList } from "./happened.js";
 import { picture, statusOf } from "./marks.js";
 import { restoreButton } from "./restore.js";
-import { failure, latest, requestsPanel, skeletons } from "./shell.js";
+import { isAway, latest, requestsPanel, showFailure, skeletons } from "./shell.js";
 import { addressOf, change } from "./state.js";
 import { Steps } from "./steps.js";
 import { keepUp } from "./stream.js";
@@ -14,7 +14,7 @@ import { timeTag } from "./time.js";
 
 const VIEW = "item";
 const ASK_AGAIN = 2000;
-const AWAY = [0, 503, 504];
+const NOT_THERE = [404, 422];
 
 export function openItem(main, state, context) {
   const view = { state, context, reached: null, closed: false };
@@ -29,7 +29,7 @@ export function openItem(main, state, context) {
   view.refresh();
   const quit = keepUp({ item_id: state.item }, (position) => {
     view.reached = position;
-    view.refresh();
+    if (!view.isNowhere) view.refresh.calmly();
   });
   return {
     update(fresh) {
@@ -58,10 +58,12 @@ async function refresh(view, signal) {
     const shown = await shownOf(state, now.data, options);
     const other = await otherOf(state, shown, now.data, options);
     if (view.closed) return;
+    view.shown = addressOf(state);
+    view.isNowhere = false;
     show(view, { now: now.data, past, shown, other });
     if (past.events.length < now.data.version) askLater(view);
   } catch (error) {
-    if (!view.closed && error.name !== "AbortError") showFailure(view, error);
+    if (!view.closed && error.name !== "AbortError") failed(view, error);
   } finally {
     view.requests.refresh();
   }
@@ -71,13 +73,15 @@ function askLater(view) {
   view.later = setTimeout(() => view.refresh(), ASK_AGAIN);
 }
 
-/** What is away for a moment takes nothing away that is shown already, and is asked again. */
-function showFailure(view, error) {
-  if (AWAY.includes(error.status) && view.steps.count) {
+/** Nothing stands under a version or an instant that it is not of. */
+function failed(view, error) {
+  if (isAway(error) && view.shown === addressOf(view.state)) {
     if (error.status) askLater(view);
     return;
   }
-  fill(view.notice, failure(error, () => view.refresh(), view.context.signIn));
+  view.shown = null;
+  view.isNowhere = NOT_THERE.includes(error.status);
+  showFailure(view.notice, error, () => view.refresh(), view.context.signIn);
   setHidden(view, true);
 }
 
@@ -175,5 +179,5 @@ function showHead(view, now, shown) {
 function footOf(view, now, shown) {
   if (!shown || (shown.version === now.version && !shown.deleted_at)) return null;
   if (shown.deleted_at) return h("p", { class: "muted" }, "It was withdrawn then; a version to restore is one before that.");
-  return restoreButton({ now, shown, context: view.context, done: () => change({ v: undefined, at: undefined, with: undefined }) });
+  return restoreButton({ now, shown, context: view.context, done: () => view.closed || change({ v: undefined, at: undefined, with: undefined }) });
 }

@@ -5,7 +5,7 @@ import { KINDS } from "./marks.js";
 import { addressOf } from "./state.js";
 import { fromField, now, toField, toInstant } from "./time.js";
 
-const NAMES = { type: "type", subject: "item", user: "actor", request: "request", from: "from", to: "to" };
+const NAMES = ["type", "subject", "user", "request", "from", "to"];
 
 export function logFilters(changed) {
   const kinds = [["", "Every kind"], ...Object.entries(KINDS).map(([type, kind]) => [type, kind.name])];
@@ -15,7 +15,7 @@ export function logFilters(changed) {
   const from = instantField((value) => changed({ from: value }));
   const to = instantField((value) => changed({ to: value }));
   const request = h("p", { class: "muted filter-note", hidden: true });
-  const fields = [["Kind", type], ["Item", subject], ["Actor", user], ["From", from], ["Until", to]];
+  const fields = [["Kind", type], ["Item", subject], ["Actor", user], ["From", from], ["Before", to]];
   const labels = fields.map(([text, field]) => h("label", {}, h("span", {}, text), field));
   const clear = h("a", { class: "button quiet", "data-here": true, href: addressOf({ view: "log" }) }, "Clear");
   return {
@@ -24,18 +24,23 @@ export function logFilters(changed) {
       type.value = state.type ?? "";
       subject.value = state.subject ?? "";
       user.value = state.user ?? "";
-      from.value = state.from ? toField(Date.parse(state.from)) : "";
-      to.value = state.to ? toField(Date.parse(state.to)) : "";
+      setInstant(from, Date.parse(state.from));
+      setInstant(to, Date.parse(state.to));
       request.hidden = !state.request;
       request.textContent = state.request ? `Only what belongs to the request ${state.request}.` : "";
-      clear.hidden = !Object.keys(NAMES).some((name) => state[name]);
+      clear.hidden = !NAMES.some((name) => state[name]);
     },
   };
 }
 
+/** What says the same already is left alone, since somebody may be typing into it. */
+function setInstant(field, at) {
+  if (toField(fromField(field.value)) !== toField(at)) field.value = toField(at);
+}
+
 /** Local time in the field, UTC in the address; the future is now. */
 function instantField(changed) {
-  const field = h("input", { type: "datetime-local", step: 1, onchange: () => changed(valueOf()) });
+  const field = h("input", { type: "datetime-local", step: 1, onchange: () => field.validity.badInput || changed(valueOf()) });
   const valueOf = () => {
     const at = fromField(field.value);
     return Number.isFinite(at) ? toInstant(Math.min(at, now())) : undefined;

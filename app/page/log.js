@@ -1,10 +1,10 @@
 // The log: live while one wants, backwards as far as it goes. Each event once, in order, the newest on top.
 
-import { askAnew, get, leave } from "./api.js";
+import { Problem, askAnew, get, leave } from "./api.js";
 import { announce, fill, h, setText } from "./dom.js";
 import { logFilters } from "./log-filters.js";
 import { entryOf } from "./entry.js";
-import { emptiness, failure, requestsPanel, skeletons } from "./shell.js";
+import { emptiness, requestsPanel, showFailure, skeletons } from "./shell.js";
 import { addressOf, change, note } from "./state.js";
 import { curlOfStream, follow } from "./stream.js";
 
@@ -48,7 +48,11 @@ export function openLog(main, state, context) {
 
 const filtersOf = ({ type, subject, user, request }) => ({ type, item_id: subject, user_id: user, correlation_id: request });
 const spanOf = ({ from, to }) => ({ from, to });
-const behind = (position) => String(BigInt(position) + 1n);
+
+function behind(position) {
+  if (!/^\d+$/.test(position)) throw new Problem(422, `“${position}” is no position in the log.`);
+  return String(BigInt(position) + 1n);
+}
 
 /** As the address says: one event among its neighbours, what was up to where somebody paused, a span that has ended; everything else is live. */
 function begin(view) {
@@ -91,7 +95,7 @@ function fail(view, error) {
   view.failed = true;
   view.live.disabled = true;
   fill(view.list);
-  fill(view.notice, failure(error, () => begin(view), view.context.signIn));
+  showFailure(view.notice, error, () => begin(view), view.context.signIn);
   setText(view.status, "");
 }
 
@@ -102,6 +106,7 @@ async function page(view, upto, state) {
   const limit = Math.min(LONGEST_PAGE, Math.max(PAGE, Number(view.state.shown) || 0));
   const { data, next } = await ask(view, { before: upto === null ? BEHIND_ALL : behind(upto), limit });
   return () => {
+    view.kept = Math.max(KEPT, limit);
     show(view, data, Boolean(next), upto);
     view.newer.hidden = state !== "paused";
     say(view, state);
@@ -224,7 +229,6 @@ async function more(view, button, place, params, add) {
 function toggle(view) {
   if (!view.quit) return change({ event: undefined, upto: undefined, shown: undefined });
   stop(view);
-  view.turn += 1;
   view.state = note({ upto: view.newest });
   view.newer.hidden = false;
   return say(view, "paused");

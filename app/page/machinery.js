@@ -1,20 +1,20 @@
 // The machinery: how each projection is, over the last minutes; rebuild and verify with progress; the settled mark.
 
 import { Problem, askAnew, get, leave } from "./api.js";
-import { fill, h } from "./dom.js";
-import { ProjectionCard } from "./projection.js";
-import { failure, requestsPanel, skeletons } from "./shell.js";
-import { timeTag } from "./time.js";
+import { fill, h, setText } from "./dom.js";
+import { ProjectionCard, WINDOW_SECONDS } from "./projection.js";
+import { requestsPanel, showFailure, skeletons } from "./shell.js";
+import { setTime } from "./time.js";
 
 const LOOK = 1000;
 const LOOK_SELDOM = 5000;
 const LOOK_CLOSELY = 200;
-const WINDOW_SECONDS = 300;
 const VIEW = "machinery";
 
 export function openMachinery(main, state, context) {
   const view = { cards: new Map(), samples: new Map(), context, timer: 0, turn: 0 };
-  view.mark = h("dl", { class: "numbers mark-numbers" });
+  view.mark = h("dl", { class: "numbers mark-numbers", hidden: true });
+  view.marks = marksOf(view.mark);
   view.notice = h("div", {});
   view.cardsBox = h("div", { class: "projections" }, skeletons(3, "wide"));
   view.requests = requestsPanel(VIEW);
@@ -24,7 +24,10 @@ export function openMachinery(main, state, context) {
   look(view);
   return {
     update() {},
-    retry: () => look(view),
+    retry() {
+      look(view);
+      view.samples.forEach((_, name) => recall(view, name));
+    },
     close() {
       view.turn += 1;
       clearTimeout(view.timer);
@@ -48,7 +51,7 @@ async function look(view) {
       if (data.projections.some((each) => each.rebuild)) pause = LOOK_CLOSELY;
     }
   } catch (error) {
-    if (turn !== view.turn || !showFailure(view, error)) return;
+    if (turn !== view.turn || !failed(view, error)) return;
     pause = LOOK_SELDOM;
   } finally {
     view.requests.refresh();
@@ -57,17 +60,17 @@ async function look(view) {
 }
 
 /** What is shown stays while it cannot be asked; what was refused is the visitor's to ask again. Whether to go on asking. */
-function showFailure(view, error) {
+function failed(view, error) {
   const passes = !(error instanceof Problem && error.needsToken);
   if (passes && view.cards.size) {
-    fill(view.notice, error.status === 0 ? null : h("p", { class: "problem", role: "alert" }, error.message));
+    if (error.status && view.notice.textContent !== error.message) fill(view.notice, h("p", { class: "problem", role: "alert" }, error.message));
     return true;
   }
   view.cards.forEach((card) => card.close());
   view.cards.clear();
   fill(view.cardsBox);
-  fill(view.mark);
-  fill(view.notice, failure(error, () => look(view), view.context.signIn));
+  view.mark.hidden = true;
+  showFailure(view.notice, error, () => look(view), view.context.signIn);
   return passes;
 }
 
@@ -84,27 +87,36 @@ function show(view, states) {
   fill(view.cardsBox, states.projections.map((state) => view.cards.get(state.name).element));
 }
 
-function showMark(view, states) {
-  const behind = states.head - states.settled_position;
-  const settled = states.settled_instant;
-  const parts = [
-    ["newest event", states.head.toLocaleString()],
-    ["settled up to", behind > 0 ? `${states.settled_position.toLocaleString()}, ${behind} open` : "all of it"],
-    ["settled at", settled ? timeTag(settled, { style: "exact" }) : "never yet"],
-    ["leader", states.has_leader ? "at work" : "nobody"],
-  ];
-  fill(view.mark, parts.map(([name, value]) => h("div", { class: name === "leader" && !states.has_leader ? "alarm" : null }, h("dd", {}, value), h("dt", {}, name))));
+/** The settled mark and who moves it: what stays the same is left alone, so that one can rest on it. */
+function marksOf(list) {
+  const names = { head: "newest event", settled: "settled up to", at: "settled at", leader: "leader" };
+  const marks = Object.fromEntries(Object.keys(names).map((key) => [key, h("dd", {})]));
+  fill(list, Object.entries(names).map(([key, name]) => h("div", {}, marks[key], h("dt", {}, name))));
+  marks.time = h("time", {});
+  fill(marks.at, marks.time);
+  return marks;
 }
 
-/** What the service saw before anybody looked here, by our clock. Without it the chart begins now. */
+function showMark({ mark, marks }, states) {
+  const behind = states.head - states.settled_position;
+  mark.hidden = false;
+  setText(marks.head, states.head.toLocaleString());
+  setText(marks.settled, behind > 0 ? `${states.settled_position.toLocaleString()}, ${behind} open` : "all of it");
+  if (states.settled_instant) setTime(marks.time, states.settled_instant, "exact");
+  else setText(marks.time, "never yet");
+  setText(marks.leader, states.has_leader ? "at work" : "nobody");
+  marks.leader.parentElement.classList.toggle("alarm", !states.has_leader);
+}
+
+/** What the service saw when nobody looked here, by our clock; without it the chart has what was seen here. */
 async function recall({ samples }, name) {
   const answer = await get(`projections/${name}/lag`, {}, { view: VIEW }).catch(() => null);
-  if (!answer) return;
+  if (!answer?.data.lag.length) return;
   const { data, headers } = answer;
   const ahead = Date.now() - Date.parse(headers.get("Date"));
-  const known = samples.get(name);
-  const before = data.lag.map(({ at, lag_seconds, lag_events }) => [(Date.parse(at) + ahead) / 1000, lag_seconds, lag_events]);
-  known.unshift(...before.filter(([at]) => at < known[0][0]));
+  const seen = data.lag.map(({ at, lag_seconds, lag_events }) => [(Date.parse(at) + ahead) / 1000, lag_seconds, lag_events]);
+  const ours = samples.get(name);
+  samples.set(name, [...ours.filter(([at]) => at < seen[0][0]), ...seen, ...ours.filter(([at]) => at > seen.at(-1)[0])]);
 }
 
 /** The lag of the last minutes, as the charts have it: times, seconds behind, events behind. */

@@ -2,7 +2,7 @@
 
 import { API, onConnection, send, token } from "./api.js";
 import { openCatalogue } from "./catalogue.js";
-import { fill, h, setText } from "./dom.js";
+import { fill, h, leaveQuestion, setText } from "./dom.js";
 import { openItem } from "./item.js";
 import { openLog } from "./log.js";
 import { openMachinery } from "./machinery.js";
@@ -17,19 +17,22 @@ const service = { environment: "development", authentication: "off" };
 const context = { signIn, authentication: () => service.authentication };
 let open = null;
 let shown = null;
+let learning = 0;
 
-function show(state) {
+function show(state, { isShown = false, scrolled } = {}) {
   const isKnown = Object.hasOwn(VIEWS, state.view) && (state.view !== "item" || state.item);
   const name = isKnown ? state.view : "catalogue";
   const key = name === "item" ? `item ${state.item}` : name;
   showNavigation(name, state);
-  document.querySelector("dialog[open]")?.close();
+  if (isShown) return null;
+  leaveQuestion();
   if (open && shown === key) return open.update(state);
   open?.close();
   const isFirst = shown === null;
   shown = key;
   const main = byId("main");
   open = VIEWS[name](main, state, context);
+  if (scrolled) open.ready?.then(() => scrollTo(0, scrolled));
   if (!isFirst) {
     scrollTo(0, 0);
     (main.querySelector("h1") ?? main).focus({ preventScroll: true });
@@ -66,13 +69,14 @@ function showToken() {
 
 /** Where it is and what it asks for; again while it is not well, and when it can be reached again. */
 async function learnService() {
+  clearTimeout(learning);
   try {
     const response = await send("/health");
     Object.assign(service, await response.json());
     byId("production").hidden = service.environment !== "production";
     showToken();
   } catch (error) {
-    if (error.status !== 0) setTimeout(learnService, LOOK_AGAIN);
+    if (error.status !== 0) learning = setTimeout(learnService, LOOK_AGAIN);
   }
 }
 
@@ -106,4 +110,4 @@ document.addEventListener("visibilitychange", () => document.hidden || open?.ret
 onChange(show);
 followLinks();
 learnService();
-show(here());
+show(here(), { scrolled: history.state?.scrolled });

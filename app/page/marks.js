@@ -1,6 +1,6 @@
 // What things look like: kinds of events by shape and colour, statuses, and drawings where there is no picture.
 
-import { API } from "./api.js";
+import { OWN } from "./api.js";
 import { h, svg } from "./dom.js";
 
 export const KINDS = {
@@ -48,7 +48,10 @@ function hash(text) {
 
 const ALLOWED = document.querySelector("meta[name=image-sources]").content.split(" ").filter(Boolean);
 
-/** Whether the page's policy lets it load an image, so that it does not try what would be refused; the API is none. */
+/**
+ * Whether the page's policy lets it load an image, so that it does not try what would be refused. Of its own origin only
+ * its own pictures: who writes the address of one must not have others send requests elsewhere in their name.
+ */
 function mayLoad(address) {
   let url;
   try {
@@ -56,8 +59,7 @@ function mayLoad(address) {
   } catch {
     return false;
   }
-  if (url.origin === location.origin) return !url.pathname.startsWith(API.pathname);
-  return ALLOWED.some((source) => allows(source, url));
+  return url.href.startsWith(OWN.href) || ALLOWED.some((source) => allows(source, url));
 }
 
 /** A source is a scheme, an origin, or the origins of all subdomains, as CATALOG_PAGE_IMAGES has them. */

@@ -1,13 +1,14 @@
 // One projection: its place in the log, its lag, and what can be done with it.
 
-import { Problem, get, lines, send } from "./api.js";
+import { actorField } from "./actor.js";
+import { Problem, lines, send } from "./api.js";
 import { lagChart } from "./charts.js";
 import { announce, ask, fill, h, setText } from "./dom.js";
 import { Progress } from "./progress.js";
 import { addressOf } from "./state.js";
 import { seconds, timeTag } from "./time.js";
 
-const WINDOW_SECONDS = 300;
+export const WINDOW_SECONDS = 300;
 const PHASES = { folding: "Folding the log", indexing: "Making the indexes", swapping: "Waiting for a quiet moment to swap" };
 const MOST_SHOWN = 20;
 
@@ -15,6 +16,7 @@ export class ProjectionCard {
   constructor(name, context) {
     this.name = name;
     this.context = context;
+    this.ends = new AbortController();
     this.state = h("span", { class: "status" });
     this.facts = h("dl", { class: "facts-list" });
     this.chartBox = h("div", { class: "lag", "aria-hidden": "true" });
@@ -94,31 +96,30 @@ export class ProjectionCard {
 
   async verify() {
     this.verifyButton.disabled = true;
-    fill(this.result);
+    fill(this.result, h("p", { class: "muted" }, "Comparing with the log …"));
     const began = performance.now();
+    this.isVerified = false;
     try {
-      const { data } = await get("stats");
-      this.showVerified(0, data.total_items, 0);
-      const response = await send(`projections/${this.name}/verify`, { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "machinery" });
+      const asked = { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "machinery", signal: this.ends.signal, patience: 0 };
+      const response = await send(`projections/${this.name}/verify`, asked);
       for await (const line of lines(response)) this.verified(line, (performance.now() - began) / 1000);
+      if (!this.isVerified) throw new Problem(0, "It was broken off before it had compared everything.");
     } catch (error) {
-      fill(this.result, h("p", { class: "problem" }, error.message));
+      fill(this.result, h("p", { class: "problem" }, error instanceof Problem ? error.message : "It was broken off."));
     } finally {
       this.verifyButton.disabled = false;
       this.verifying.end();
     }
   }
 
-  showVerified(done, all, passed) {
-    this.verifying.show({ what: "Comparing with the log", done, all, things: "items", passed });
-  }
-
   verified(line, passed) {
     if (line.of !== undefined) {
-      this.showVerified(line.streams, line.of, line.seconds);
+      fill(this.result);
+      this.verifying.show({ what: "Comparing with the log", done: line.streams, all: line.of, things: "items", passed: line.seconds });
     } else if (line.detail) {
       throw new Problem(line.status, line.detail);
     } else {
+      this.isVerified = true;
       const good = `✓ All ${line.checked.toLocaleString()} documents are what the log says (${seconds(passed)}).`;
       const bad = `✗ ${line.differing_count.toLocaleString()} of ${line.checked.toLocaleString()} differ from the log:`;
       const differing = line.differing.slice(0, MOST_SHOWN).map((each) => h("li", {}, `${each.of} of ${each.id}`));
@@ -128,8 +129,10 @@ export class ProjectionCard {
 
   async resume(skip) {
     const text = skip ? "The event is left out of this projection for good; that it was you is kept." : "The event is tried again.";
-    const confirm = () => this.attempt(() => send(`projections/${this.name}/resume`, { method: "POST", params: { skip: skip || undefined }, view: "machinery" }));
-    if (await ask({ title: `Let ${this.name} go on?`, body: h("p", {}, text), action: skip ? "Skip" : "Try again", danger: skip, confirm })) this.context.lookNow();
+    const actor = skip ? actorField(this.context) : null;
+    const params = () => (skip ? { skip, ...actor.params() } : {});
+    const confirm = () => this.attempt(() => send(`projections/${this.name}/resume`, { method: "POST", params: params(), view: "machinery" }));
+    if (await ask({ title: `Let ${this.name} go on?`, body: h("div", {}, h("p", {}, text), actor?.element ?? ""), action: skip ? "Skip" : "Try again", danger: skip, confirm })) this.context.lookNow();
   }
 
   /** What was refused, for the question that stays open; null if it was done. */
@@ -143,6 +146,7 @@ export class ProjectionCard {
   }
 
   close() {
+    this.ends.abort();
     this.chart?.close();
   }
 }

@@ -1,10 +1,9 @@
 // Back to how it was: shown before it is done, and refused if somebody was faster.
 
+import { actorField } from "./actor.js";
 import { send } from "./api.js";
 import { ask, h } from "./dom.js";
 import { BOOKKEEPING, fieldsOf, wordsOf } from "./words.js";
-
-const ACTOR = "catalog-actor";
 
 export function restoreButton({ now, shown, context, done }) {
   const changes = fieldsOf(now, shown).filter((each) => each.kind !== "same" && !BOOKKEEPING.has(each.field));
@@ -15,11 +14,10 @@ export function restoreButton({ now, shown, context, done }) {
 }
 
 function confirmed({ now, shown, context, changes }) {
-  const actor = h("input", { type: "text", value: localStorage.getItem(ACTOR) ?? "demo-user", maxlength: 100, required: true });
-  const who = context.authentication() === "off" ? h("label", {}, h("span", {}, "Acting as"), actor) : null;
+  const actor = actorField(context);
   const list = h("ul", { class: "would" }, changes.map(lineOf));
-  const body = h("div", {}, h("p", {}, `“${now.name}” is at version ${now.version}. This would change:`), list, who);
-  return ask({ title: `Restore version ${shown.version}?`, body, action: "Restore", confirm: () => restore({ now, shown, who, actor }) });
+  const body = h("div", {}, h("p", {}, `“${now.name}” is at version ${now.version}. This would change:`), list, actor.element);
+  return ask({ title: `Restore version ${shown.version}?`, body, action: "Restore", confirm: () => restore({ now, shown, actor }) });
 }
 
 function lineOf({ field, before, after }) {
@@ -31,12 +29,8 @@ function lineOf({ field, before, after }) {
 const show = (value) => (value === null ? "nothing" : Array.isArray(value) ? value.join(", ") : String(value));
 
 /** Only if it still is as it was shown: `If-Match`. Answers with what was refused, if it was. */
-async function restore({ now, shown, who, actor }) {
-  const params = { version: shown.version };
-  if (who) {
-    params.user_id = actor.value;
-    localStorage.setItem(ACTOR, actor.value);
-  }
+async function restore({ now, shown, actor }) {
+  const params = { version: shown.version, ...actor.params() };
   try {
     await send(`items/${now.id}/restore`, { method: "POST", params, headers: { "If-Match": `"${now.version}"` }, view: "item" });
     return null;

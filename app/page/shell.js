@@ -19,8 +19,16 @@ export function requestsPanel(view, more = () => []) {
   return { element: panel, refresh: show };
 }
 
-/** What went wrong, for people; with a way on. */
-export function failure(error, again, signIn) {
+/** What is away for a moment: what is shown already stays, and it is asked again. */
+export const isAway = (error) => [0, 503, 504].includes(error.status);
+
+/** What went wrong, for people; with a way on. Said once, however often it happens. */
+export function showFailure(place, error, again, signIn) {
+  const before = place.querySelector("[role=alert] p");
+  if (before?.textContent !== error.message) fill(place, failure(error, again, signIn));
+}
+
+function failure(error, again, signIn) {
   const isRefused = error instanceof Problem && error.needsToken;
   const title = isRefused ? "This needs a token" : error.status === 404 ? "There is nothing here" : "That did not work";
   const action = isRefused
@@ -40,7 +48,8 @@ export function skeletons(count, kind = "card") {
 
 /**
  * Never two at once: of the calls that come while `work` is at it, the last is next, so that a slider shows what it
- * passes. Work that keeps another waiting for too long is called off, by the signal that it is given first.
+ * passes. Work that keeps a visitor waiting for too long is called off, by the signal that it is given first; what comes
+ * by itself, `calmly`, waits for its end.
  */
 export function latest(work) {
   let running = null;
@@ -58,10 +67,14 @@ export function latest(work) {
       running = null;
     }
   }
-  return (...given) => {
+  function calmly(...given) {
     wanted = given;
-    if (running) setTimeout((held) => held.abort(), PATIENCE, aborter);
     running ??= run();
     return running;
-  };
+  }
+  function ask(...given) {
+    if (running) setTimeout((held) => held.abort(), PATIENCE, aborter);
+    return calmly(...given);
+  }
+  return Object.assign(ask, { calmly });
 }

@@ -2,8 +2,8 @@
 
 import { get, leave, requestsOf } from "./api.js";
 import { densityChart } from "./charts.js";
-import { h, setText } from "./dom.js";
-import { DAY, HOUR, MINUTE, SECOND, clockOf, dayOf, fromField, learnClock, now, span, toField, toInstant, utc } from "./time.js";
+import { h, setText, setValue } from "./dom.js";
+import { DAY, HOUR, MINUTE, SECOND, clockOf, dayOf, fromField, learnClock, now, toField, toInstant, utc } from "./time.js";
 
 const VIEW = "time";
 const BUCKETS = 160;
@@ -20,6 +20,7 @@ export class TimeSlider {
     this.begins = now() - DAY;
     this.ends = now();
     this.playing = null;
+    this.isLoaded = false;
     this.loadedAt = 0;
     this.build();
   }
@@ -38,15 +39,26 @@ export class TimeSlider {
     const head = h("div", { class: "instant" }, h("p", { class: "when" }, this.day, this.clock), h("div", { class: "controls" }, this.play, this.speed, this.field, this.nowButton));
     this.element = h("section", { class: "hero", "aria-label": "Time" }, head, h("div", { class: "track" }, this.canvas, this.veil, this.range), this.caption);
     this.chart = densityChart(this.canvas, INSET);
-    this.refresh = setInterval(() => this.load().catch(() => {}), 30 * SECOND);
+    this.refresh = setInterval(() => document.hidden || this.load(), 30 * SECOND);
+    this.range.disabled = this.play.disabled = true;
     this.showPlaying();
   }
 
-  /** Ask for the density anew; the right end moves with the clock. */
+  /** Ask for the density anew; the right end moves with the clock. Until it is there, nobody knows where the past begins. */
   async load() {
     const askedAt = Date.now();
     this.loadedAt = askedAt;
-    const { data } = await get("events/density", { buckets: BUCKETS }, { view: VIEW });
+    try {
+      const { data } = await get("events/density", { buckets: BUCKETS }, { view: VIEW });
+      this.loaded(data, askedAt);
+    } catch (error) {
+      if (!this.isLoaded && error.name !== "AbortError") setText(this.caption, `How many events there were cannot be had just now: ${error.message}`);
+    }
+  }
+
+  loaded(data, askedAt) {
+    this.isLoaded = true;
+    this.range.disabled = this.play.disabled = false;
     learnClock(data.to, askedAt);
     this.begins = Date.parse(data.from);
     this.ends = Date.parse(data.to);
@@ -58,7 +70,7 @@ export class TimeSlider {
 
   /** The same after something was recorded; not for every event of a busy log. */
   loadSoon() {
-    if (Date.now() - this.loadedAt > LOAD_SELDOM) this.load().catch(() => {});
+    if (Date.now() - this.loadedAt > LOAD_SELDOM) this.load();
   }
 
   /** As the address says: an instant in milliseconds, or null for now. */
@@ -80,13 +92,13 @@ export class TimeSlider {
     this.range.setAttribute("aria-valuetext", this.at === null ? "Now, live" : `${dayOf(at)}, ${clockOf(at)}`);
     this.element.classList.toggle("live", this.at === null);
     this.nowButton.setAttribute("aria-pressed", String(this.at === null));
-    if (document.activeElement !== this.field) this.field.value = toField(at);
-    this.field.max = toField(now());
+    if (document.activeElement !== this.field) setValue(this.field, toField(at));
   }
 
   /** Go there; the right end is now. */
   move(at) {
-    const known = at === null || at >= this.ends ? null : Math.max(at, this.begins);
+    const first = this.isLoaded ? this.first() : at;
+    const known = at === null || at >= now() ? null : Math.max(at, first);
     if (this.playing) this.pause();
     this.set(known);
     return this.on.move(known);
@@ -105,11 +117,16 @@ export class TimeSlider {
   /** A day by an arrow where the log is long, an hour or less where it is short; a week or so by page. */
   keyed(event) {
     const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -7, PageUp: 7 };
-    if (event.key === "Home") this.move(this.begins);
+    if (event.key === "Home") this.move(this.first());
     else if (event.key === "End") this.move(null);
     else if (steps[event.key]) this.move((this.at ?? this.ends) + steps[event.key] * this.step());
     else return;
     event.preventDefault();
+  }
+
+  /** The first whole second at which there was something. */
+  first() {
+    return Math.ceil(this.begins / SECOND) * SECOND;
   }
 
   step() {
@@ -119,7 +136,7 @@ export class TimeSlider {
 
   toggle() {
     if (this.playing) return this.pause();
-    if (this.at === null || this.ends - this.at < this.step()) this.set(this.begins);
+    if (this.at === null || this.ends - this.at < this.step()) this.set(this.first());
     this.playing = Symbol("a run of the time lapse");
     this.showPlaying();
     this.run(this.playing);
@@ -164,4 +181,3 @@ export class TimeSlider {
 }
 
 export const instantOf = (at) => (at === null ? undefined : toInstant(at));
-export const agoOf = (at) => `${span(now() - at)} ago`;

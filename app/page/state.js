@@ -3,20 +3,25 @@
 import { normal } from "./time.js";
 
 const INSTANTS = ["at", "from", "to"];
+const SELDOM = 400;
 const listeners = new Set();
-let told = location.search;
+let state = said(location.search);
+let written = 0;
+let waiting = 0;
 
-/** The present state: what the address says, all texts, instants as browsers read them; `view` is catalogue unless it says otherwise. */
-export function here() {
-  const said = Object.fromEntries(new URLSearchParams(location.search));
-  for (const name of INSTANTS) if (said[name]) said[name] = normal(said[name]);
-  const view = said.item ? "item" : said.view ?? "catalogue";
-  return { ...said, view };
+/** What a query says, all texts, instants as browsers read them; `view` is catalogue unless it says otherwise. */
+function said(query) {
+  const found = Object.fromEntries(new URLSearchParams(query));
+  for (const name of INSTANTS) if (found[name]) found[name] = normal(found[name]);
+  return { ...found, view: found.item ? "item" : found.view ?? "catalogue" };
 }
 
+/** The present state. */
+export const here = () => state;
+
 /** The address of a state; null, empty and the defaults are left out. */
-export function addressOf(state) {
-  const kept = Object.entries(state).filter(([name, value]) => isSaid(name, value));
+export function addressOf(given) {
+  const kept = Object.entries(given).filter(([name, value]) => isSaid(name, value));
   const query = new URLSearchParams(kept.map(([name, value]) => [name, String(value)])).toString();
   return query ? `?${query}` : "./";
 }
@@ -26,44 +31,82 @@ function isSaid(name, value) {
   return !(name === "view" && (value === "catalogue" || value === "item"));
 }
 
-/** Go there, as following a link does. */
-export function go(state, { replace = false } = {}) {
-  const address = addressOf(state);
-  if (address === (location.search || "./")) return;
-  history[replace ? "replaceState" : "pushState"](null, "", address);
-  tell();
+/** Stay, with this changed; by `replace` without a step to go back. */
+export function change(changes, { replace = false } = {}) {
+  const before = addressOf(state);
+  const wanted = stateOf({ ...state, ...changes });
+  if (addressOf(wanted) === before) return;
+  if (replace) {
+    state = wanted;
+    writeSoon();
+    tell({});
+  } else {
+    lead(wanted);
+  }
 }
 
-/** Stay, with this changed. */
-export function change(changes, options) {
-  go({ ...here(), ...changes }, options);
-}
-
-/** The address follows what is shown already: nobody is told. Answers with the state. */
+/** The address follows what is shown already: those who show it are only told so. Answers with the state. */
 export function note(changes) {
-  history.replaceState(null, "", addressOf({ ...here(), ...changes }));
-  told = location.search;
-  return here();
+  state = stateOf({ ...state, ...changes });
+  writeSoon();
+  tell({ isShown: true });
+  return state;
 }
 
-function tell() {
-  told = location.search;
-  listeners.forEach((listener) => listener(here()));
+const stateOf = (given) => Object.fromEntries(Object.entries(given).filter(([name, value]) => name === "view" || isSaid(name, value)));
+
+/** A step that can be gone back, to where one was on the page. */
+function lead(wanted) {
+  leave();
+  state = wanted;
+  history.pushState(null, "", addressOf(state));
+  tell({});
 }
 
+/** Browsers take few changes of an address in a short time, and a slider makes many: the last one counts. */
+function writeSoon() {
+  if (Date.now() - written > SELDOM) write();
+  else waiting ||= setTimeout(write, SELDOM);
+}
+
+function write() {
+  clearTimeout(waiting);
+  waiting = 0;
+  written = Date.now();
+  if (addressOf(state) !== addressOf(said(location.search))) history.replaceState(null, "", addressOf(state));
+}
+
+function leave() {
+  write();
+  history.replaceState({ scrolled: scrollY }, "");
+}
+
+function tell(how) {
+  listeners.forEach((listener) => listener(state, how));
+}
+
+/** Hear of each new state, and with it whether it `isShown` already, and how far one had `scrolled` when one was there. */
 export function onChange(listener) {
   listeners.add(listener);
 }
 
 /** Links of the page lead on without loading it anew; those within it (to the content) lead nowhere else. */
 export function followLinks() {
-  addEventListener("popstate", () => location.search !== told && tell());
+  history.scrollRestoration = "manual";
+  addEventListener("pagehide", leave);
+  addEventListener("popstate", (event) => {
+    clearTimeout(waiting);
+    waiting = 0;
+    if (addressOf(said(location.search)) === addressOf(state)) return;
+    state = said(location.search);
+    tell({ scrolled: event.state?.scrolled });
+  });
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-here]");
     if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    const address = link.getAttribute("href");
-    if (address !== (location.search || "./")) history.pushState(null, "", address);
-    tell();
+    const wanted = said(new URL(link.href).search);
+    if (addressOf(wanted) === addressOf(state)) tell({});
+    else lead(wanted);
   });
 }

@@ -50,7 +50,9 @@ export class Steps {
   }
 
   go(version) {
-    if (version >= 1 && version <= this.count) this.choose(version);
+    if (version < 1 || version > this.count) return;
+    this.version = version;
+    this.choose(version);
   }
 
   keyed(event) {

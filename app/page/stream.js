@@ -13,27 +13,32 @@ const TOO_MANY = 429;
 /**
  * Follow the log from now on. `on.event` gets each CloudEvent once and in order, `on.begins` the
  * position behind which it begins, which is once, or again where the log has become another, `on.state` one of
- * connecting, live, waiting, refused (for good, and why). Answers with a way to stop.
+ * connecting, live, waiting, refused (for good, and why). What is not to `resume` begins anew after a lost connection.
+ * Answers with a way to stop.
  */
-export function follow(params, on) {
-  const follower = { params, on, last: null, stopped: false, failures: 0, aborter: null, timer: 0 };
+export function follow(params, on, { resume = true } = {}) {
+  const follower = { params, on, resume, last: null, stopped: false, failures: 0, aborter: null, timer: 0, alarm: 0 };
   const wake = () => {
     if (follower.timer) reconnect(follower);
   };
+  const look = () => (document.hidden ? follower.aborter?.abort() : wake());
   addEventListener("online", wake);
-  connect(follower);
+  document.addEventListener("visibilitychange", look);
+  reconnect(follower);
   return () => {
     follower.stopped = true;
     removeEventListener("online", wake);
+    document.removeEventListener("visibilitychange", look);
     clearTimeout(follower.timer);
     follower.aborter?.abort();
   };
 }
 
+/** Not while nobody looks: a browser has six connections for all its tabs here, and hidden ones would hold them. */
 function reconnect(follower) {
   clearTimeout(follower.timer);
-  follower.timer = 0;
-  connect(follower);
+  follower.timer = document.hidden ? setTimeout(() => reconnect(follower), PAUSES.at(-1)) : 0;
+  if (!document.hidden) connect(follower);
 }
 
 async function connect(follower) {
@@ -42,7 +47,8 @@ async function connect(follower) {
   follower.aborter = new AbortController();
   try {
     const headers = { Accept: "text/event-stream" };
-    if (follower.last !== null) headers["Last-Event-ID"] = follower.last;
+    stillThere(follower);
+    if (follower.resume && follower.last !== null) headers["Last-Event-ID"] = follower.last;
     const response = await send("events/stream", { params: follower.params, headers, signal: follower.aborter.signal, patience: 0 });
     on.state("live");
     await read(response.body, follower);
@@ -50,6 +56,8 @@ async function connect(follower) {
     if (follower.stopped) return;
     if (isForGood(error)) return on.state("refused", error);
     if (error.status === LOG_IS_ANOTHER) follower.last = null;
+  } finally {
+    clearTimeout(follower.alarm);
   }
   if (follower.stopped) return;
   on.state("waiting");
@@ -64,21 +72,21 @@ function isForGood(error) {
 async function read(body, follower) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  let alarm = 0;
-  try {
-    for (;;) {
-      clearTimeout(alarm);
-      alarm = setTimeout(() => follower.aborter.abort(), SILENT_FOR);
-      const { value, done } = await reader.read();
-      if (done) return;
-      follower.failures = 0;
-      const blocks = (rest + value).split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) take(block, follower);
-    }
-  } finally {
-    clearTimeout(alarm);
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    stillThere(follower);
+    follower.failures = 0;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) take(block, follower);
   }
+}
+
+/** The service says something from time to time; if not, nobody is at the other end any more. */
+function stillThere(follower) {
+  clearTimeout(follower.alarm);
+  follower.alarm = setTimeout(() => follower.aborter.abort(), SILENT_FOR);
 }
 
 /** One block of the stream: an id and an event, or an id alone, which says where it begins; comments are neither. */
@@ -103,7 +111,7 @@ export function keepUp(params, again) {
       again(position);
     }, QUIET);
   }
-  const quit = follow(params, {
+  const on = {
     event(event) {
       position = event.position;
       soon();
@@ -115,7 +123,8 @@ export function keepUp(params, again) {
     state(state) {
       if (state === "refused") polling = setInterval(() => document.hidden || again(null), ASK_AGAIN);
     },
-  });
+  };
+  const quit = follow(params, on, { resume: false });
   return () => {
     quit();
     clearTimeout(waiting);

@@ -1,13 +1,12 @@
 // Instants as people read them: local, with UTC on hover; and as the API does.
 
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 
 export const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "long", year: "numeric" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 let ahead = 0;
 
 /** The service's clock, as far as we know: what is the future for it is refused. */
@@ -31,22 +30,27 @@ export function normal(text) {
   return date ? `${date}T${time}${offset.replace(" ", "+").toUpperCase()}` : text;
 }
 
-export const utc = (instant) => `${new Date(instant).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+/** Of an instant of the API, to the microsecond. */
+const utcOf = (instant) => (instant.endsWith("Z") ? `${instant.slice(0, -1).replace("T", " ")} UTC` : utc(Date.parse(instant)));
+
+/** Of milliseconds, to the second. */
+export const utc = (milliseconds) => utcOf(toInstant(milliseconds));
 
 export function timeTag(instant, { style = "full" } = {}) {
-  const text = (style === "exact" ? exact : full).format(new Date(instant));
-  return h("time", { datetime: instant, title: utc(instant) }, style === "ago" ? ago(instant) : text);
+  const time = h("time", {});
+  setTime(time, instant, style);
+  return time;
+}
+
+export function setTime(element, instant, style = "full") {
+  element.setAttribute("datetime", instant);
+  element.title = utcOf(instant);
+  setText(element, (style === "exact" ? exact : full).format(new Date(instant)));
 }
 
 export const dayOf = (milliseconds) => day.format(milliseconds);
 export const clockOf = (milliseconds) => clock.format(milliseconds);
 export const inWords = (milliseconds) => full.format(milliseconds);
-
-export function ago(instant) {
-  const passed = Date.parse(instant) - now();
-  const [unit, length] = unitOf(Math.abs(passed));
-  return relative.format(Math.trunc(passed / length), unit);
-}
 
 function unitOf(milliseconds) {
   if (milliseconds < MINUTE) return ["second", SECOND];

@@ -32,12 +32,14 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Ends before other tests begin: while it lives, its event loop counts as running."""
+    """As people have it. Ends before other tests begin: while it lives, its event loop counts as running."""
     if CHROMIUM is None:
         pytest.skip("the page is tested in Chromium: `apt-get install chromium`, as `make test` does for root")
     arguments = ["--no-sandbox"] if os.getuid() == 0 else []
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=arguments, ignore_default_args=["--disable-ipc-flooding-protection"]
+        )
         yield started
         started.close()
 

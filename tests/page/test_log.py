@@ -127,6 +127,7 @@ def test_where_one_paused_and_how_far_one_went_is_in_the_address(
     older.dblclick()
     expect(page.locator(".events.log li")).not_to_have_count(50)
     expect(older).to_be_enabled()
+    page.wait_for_url("**shown=100*")
     created(town_api, name="After the pause")
     until_settled(town_api, "After the pause")
     again = open_page(page.url)
@@ -150,6 +151,22 @@ def test_what_no_stream_can_be_of_is_refused_in_the_services_words(
     expect(page.locator(".skeleton")).to_have_count(0)
 
 
+def test_what_is_no_position_is_refused_in_words(town: str, open_page: OpenPage) -> None:
+    for name, said in (("event", "abc"), ("upto", "1.5")):
+        page = open_page(f"{town}/?view=log&{name}={said}")
+        expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(
+            f"“{said}” is no position in the log."
+        )
+
+
+def test_who_asked_for_many_keeps_them_when_more_arrive(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?view=log&shown=600")
+    expect(page.locator(".events.log li[data-position]")).to_have_count(600)
+    created(town_api, name="One more")
+    expect(page.locator(".events.log li").first).to_contain_text("One more")
+    expect(page.locator(".events.log li")).to_have_count(600)
+
+
 def test_a_span_is_of_the_same_instants_wherever_one_is(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
     """As everywhere in the API, an instant without an offset is UTC, and a space before an offset was a plus."""
     query = "from=2026-03-01&to=2026-03-08T02:00:00+02:00"
@@ -158,7 +175,7 @@ def test_a_span_is_of_the_same_instants_wherever_one_is(town: str, town_api: htt
     span = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-08T00:00:00Z"}
     assert positions(page) == in_the_log(town_api, **span)
     expect(page.get_by_label("From")).to_have_value("2026-03-01T05:45")
-    expect(page.get_by_label("Until")).to_have_value("2026-03-08T05:45")
+    expect(page.get_by_label("Before")).to_have_value("2026-03-08T05:45")
 
 
 def test_older_ones_follow_to_the_beginning(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
@@ -181,7 +198,7 @@ def test_it_is_filtered_by_kind_item_actor_and_time(town: str, town_api: httpx.C
     is_live(page)
     assert positions(page) == in_the_log(town_api, type="item_deleted")
     page.get_by_label("From").fill("2026-03-01T00:00:00")
-    page.get_by_label("Until").fill("2026-06-01T00:00:00")
+    page.get_by_label("Before").fill("2026-06-01T00:00:00")
     page.wait_for_url("**to=2026-06-01*")
     expect(page.get_by_role("status").first).to_have_text("A span of the past")
     span = {"from": "2026-03-01T00:00:00Z", "to": "2026-06-01T00:00:00Z"}

@@ -119,12 +119,21 @@ def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
             "update catalog.projections set state = 'stopped', error = 'it does not fit', error_position = 17"
             " where name = 'categories'"
         )
-    page = open_page(f"{own}/?view=machinery")
+    page = open_page(f"{own}/?view=machinery", may_fail=True)
     categories = card(page, "categories")
     expect(categories.get_by_role("alert")).to_have_text("Stopped by event 17: it does not fitTry againSkip this event")
     with httpx.Client(base_url=f"{own}/api/v2") as api:
         created(api)
     expect(categories).to_contain_text("and 1 event;")
+    categories.get_by_role("button", name="Skip this event").click()
+    page.get_by_role("dialog").get_by_label("Acting as").fill("carol")
+    page.route("**/resume?*", lambda route: route.abort())
+    with page.expect_request("**/resume?*") as skipped:
+        page.get_by_role("dialog").get_by_role("button", name="Skip").click()
+    assert skipped.value.url.endswith("?skip=true&user_id=carol")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Whether this was done is not known")
+    page.keyboard.press("Escape")
+    page.unroute("**/resume?*")
     categories.get_by_role("button", name="Try again").click()
     page.get_by_role("dialog").get_by_role("button", name="Try again").click()
     expect(categories.locator(".status")).to_have_text("running")

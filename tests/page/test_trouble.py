@@ -107,3 +107,115 @@ def test_a_question_gives_the_focus_back_and_stays_while_it_is_answered(
     held[0].continue_()
     expect(dialog).to_have_count(0)
     expect(page.locator("[aria-current=step]")).to_contain_text("v3")
+
+
+def test_one_can_leave_a_question_and_what_comes_of_it_changes_nothing_here(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    item = created(town_api)
+    town_api.put(f"/items/{item['id']}", json={"name": "Renamed"})
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = open_page(f"{town}/?at=2026-03-01T12:00:00Z", prepare=lambda page: page.route("**/restore?*", hold))
+    expect(page.locator(".card")).to_have_count(24)
+    page.evaluate("(address) => { document.querySelector('.brand').href = address; }", f"?item={item['id']}&v=1")
+    page.locator(".brand").click()
+    page.get_by_role("button", name="Restore version 1").click()
+    with page.expect_request("**/restore?*"):
+        page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".card")).to_have_count(24)
+    with page.expect_response("**/restore?*"):
+        held[0].continue_()
+    assert page.url == f"{town}/?at=2026-03-01T12:00:00Z"
+
+
+def test_nothing_stands_under_an_instant_that_it_is_not_of(town: str, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?at=2026-10-01T12:00:00Z", may_fail=True)
+    expect(page.locator(".card")).to_have_count(24)
+    page.route("**/items?*", lambda route: route.abort())
+    page.get_by_role("slider").press("PageDown")
+    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_be_visible()
+    expect(page.locator(".card")).to_have_count(0)
+    page.unroute("**/items?*")
+    expect(page.locator(".card")).to_have_count(24)
+
+
+def test_a_time_lapse_ends_where_the_service_does(town: str, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?at=2026-03-01T12:00:00Z", may_fail=True)
+    expect(page.locator(".card")).to_have_count(24)
+    page.route("**/items?*", lambda route: route.abort())
+    page.get_by_role("button", name="Play a time lapse").click()
+    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_be_visible()
+    expect(page.get_by_role("button", name="Play a time lapse")).to_be_visible()
+
+
+def test_without_the_density_one_goes_to_an_instant_all_the_same(town: str, open_page: OpenPage) -> None:
+    def prepare(page: Page) -> None:
+        page.route("**/events/density*", lambda route: route.abort())
+
+    page = open_page(f"{town}/", may_fail=True, prepare=prepare)
+    expect(page.get_by_text("How many events there were cannot be had just now")).to_be_visible()
+    expect(page.get_by_role("slider")).to_be_disabled()
+    expect(page.get_by_role("button", name="Play a time lapse")).to_be_disabled()
+    page.get_by_label("Go to an instant").fill("2026-03-01T12:00:00")
+    page.wait_for_url("**at=2026-03-01T12*")
+    expect(page.locator(".when")).to_contain_text("1 March 2026")
+
+
+def test_a_verification_ends_with_its_view(town: str, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?view=machinery", prepare=lambda page: page.route("**/verify", lambda _: None))
+    page.get_by_role("button", name="Verify").first.click()
+    expect(page.get_by_text("Comparing with the log …")).to_be_visible()
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/verify")):
+        page.get_by_role("link", name="Log", exact=True).click()
+
+
+def test_hidden_tabs_leave_the_connections_to_the_others(
+    town: str, town_api: httpx.Client, open_page: OpenPage
+) -> None:
+    """A browser has six for one service, and a tab that follows the log holds one of them."""
+    page = open_page(f"{town}/?view=log")
+    hide = """(hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    tabs = [page]
+    for _ in range(6):
+        expect(tabs[-1].locator(".events.log li[data-position]")).not_to_have_count(0)
+        tabs[-1].evaluate(hide, True)
+        tabs.append(page.context.new_page())
+        tabs[-1].goto(f"{town}/?view=log")
+    expect(tabs[-1].locator(".events.log li[data-position]")).not_to_have_count(0)
+    for n in range(3):
+        created(town_api, name=f"While hidden {n}")
+    page.evaluate(hide, False)
+    rows = page.locator(".events.log li")
+    expect(rows.first).to_contain_text("While hidden 2")
+    expect(rows.nth(2)).to_contain_text("While hidden 0")
+
+
+def test_what_comes_by_itself_waits_for_what_is_under_way(town: str, open_page: OpenPage) -> None:
+    """The page's own part: work that takes longer than a visitor would wait, and wishes that do not end."""
+    page = open_page(f"{town}/")
+    told = """async (how) => {
+        const { latest } = await import("./page/shell.js");
+        const ended = [];
+        const work = (signal) => new Promise((resolve) => {
+            const end = (word) => { ended.push(word); resolve(); };
+            const timer = setTimeout(() => end("done"), 1500);
+            signal.addEventListener("abort", () => { clearTimeout(timer); end("called off"); });
+        });
+        const wish = latest(work);
+        const all = wish();
+        const again = setInterval(how === "calmly" ? wish.calmly : wish, 200);
+        while (!ended.length) await new Promise(requestAnimationFrame);
+        clearInterval(again);
+        return ended[0];
+    }"""
+    assert page.evaluate(told, "calmly") == "done"
+    assert page.evaluate(told, "by a visitor") == "called off"
