@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { KINDS } from "./marks.js";
 import { addressOf } from "./state.js";
-import { fromField, now, toField, toInstant } from "./time.js";
+import { LAST_YEAR, fromField, now, toField, toInstant } from "./time.js";
 
 const NAMES = ["type", "subject", "user", "request", "from", "to"];
 
@@ -40,7 +40,7 @@ function setInstant(field, at) {
 
 /** Local time in the field, UTC in the address; the future is now. */
 function instantField(changed) {
-  const field = h("input", { type: "datetime-local", step: 1, onchange: () => field.validity.badInput || changed(valueOf()) });
+  const field = h("input", { type: "datetime-local", step: 1, max: LAST_YEAR, onchange: () => field.validity.badInput || changed(valueOf()) });
   const valueOf = () => {
     const at = fromField(field.value);
     return Number.isFinite(at) ? toInstant(Math.min(at, now())) : undefined;

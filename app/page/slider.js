@@ -3,7 +3,7 @@
 import { get, leave, requestsOf } from "./api.js";
 import { densityChart } from "./charts.js";
 import { h, setText, setValue } from "./dom.js";
-import { DAY, HOUR, MINUTE, SECOND, clockOf, dayOf, fromField, learnClock, now, toField, toInstant, utc } from "./time.js";
+import { DAY, HOUR, LAST_YEAR, MINUTE, SECOND, clockOf, dayOf, fromField, learnClock, now, toField, toInstant, utc } from "./time.js";
 
 const VIEW = "time";
 const BUCKETS = 160;
@@ -30,7 +30,7 @@ export class TimeSlider {
     this.clock = h("span", { class: "clock" });
     this.play = h("button", { type: "button", class: "round primary", onclick: () => this.toggle() });
     this.speed = h("select", { "aria-label": "Speed of the time lapse" }, SPEEDS.map(([name, s]) => h("option", { value: s, selected: name === "Steady" }, name)));
-    this.field = h("input", { type: "datetime-local", step: 1, "aria-label": "Go to an instant", onchange: () => this.typed() });
+    this.field = h("input", { type: "datetime-local", step: 1, max: LAST_YEAR, "aria-label": "Go to an instant", onchange: () => this.typed() });
     this.nowButton = h("button", { type: "button", class: "pill", onclick: () => this.move(null) }, h("span", { class: "dot", "aria-hidden": "true" }), "Now");
     this.range = h("input", { type: "range", class: "time", "aria-label": "Instant shown", step: 1, oninput: () => this.dragged(), onkeydown: (event) => this.keyed(event) });
     this.canvas = h("div", { class: "density", "aria-hidden": "true" });

@@ -75,6 +75,9 @@ export function seconds(count) {
   return count < 172800 ? `${Math.round(count / 3600)} h` : `${Math.round(count / 86400)} days`;
 }
 
+/** The latest that an input of type datetime-local takes: a year has four digits then, and what is typed goes on to the hour. */
+export const LAST_YEAR = "9999-12-31T23:59:59";
+
 /** What an input of type datetime-local holds and gives; nothing for what is no instant. */
 export function toField(milliseconds) {
   if (!Number.isFinite(milliseconds)) return "";

@@ -64,8 +64,11 @@ def test_the_page_fits_a_narrow_phone(town: str, open_page: OpenPage) -> None:
     for name, address in VIEWS.items():
         page.goto(f"{town}/{address}")
         is_there(page)
-        widths = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
-        assert widths[0] <= widths[1], f"{name} is wider than the phone"
+        wider = page.evaluate(
+            """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
+                .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.className)"""
+        )
+        assert wider == [], f"{name} is wider than the phone"
 
 
 def test_dark_is_dark(town: str, open_page: OpenPage) -> None:

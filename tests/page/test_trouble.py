@@ -150,8 +150,10 @@ def test_a_time_lapse_ends_where_the_service_does(town: str, open_page: OpenPage
     expect(page.locator(".card")).to_have_count(24)
     page.route("**/items?*", lambda route: route.abort())
     page.get_by_role("button", name="Play a time lapse").click()
-    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
     expect(page.get_by_role("button", name="Play a time lapse")).to_be_visible()
+    expect(page.locator(".when")).to_contain_text("1 March 2026")
+    expect(page.locator(".card")).to_have_count(24)
 
 
 def test_without_the_density_one_goes_to_an_instant_all_the_same(town: str, open_page: OpenPage) -> None:
