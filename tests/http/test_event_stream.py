@@ -234,8 +234,8 @@ def test_a_client_that_takes_nothing_is_cut_off_costs_no_memory_and_loses_nothin
 ) -> None:
     url, process = impatient
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        long = ItemCreated(**an_item(description="d" * 50_000))
-        for _ in range(20):
+        long = ItemCreated(**an_item(description="d" * 5000))
+        for _ in range(200):
             append(connection, None, [long] * 20)
         last = newest(conninfo)
     until(lambda: httpx.get(f"{url}/api/v2/projections").json()["settled_position"] >= last, "the log was not settled")
