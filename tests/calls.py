@@ -1,6 +1,7 @@
 """`catalog …` as a process of its own, forked off one that has imported everything: that takes half a second, once.
 
-What is run is the same; only the console script itself, and what is told by signals or in a terminal, is started anew.
+What is run is the same, services too. The console script itself, and what has a pipe, a terminal or a program of its
+own, is started anew.
 """
 
 import atexit
@@ -36,15 +37,20 @@ class Call:
         self._answers, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(_caller(), [call], [0, out, err, theirs.fileno()])
-        self.pid = int.from_bytes(self._answers.recv(4, socket.MSG_WAITALL))
+        self.pid = self._answer()
 
     def wait(self, timeout: float | None = None) -> int:
         """The status it ends with. Raises TimeoutError."""
         if self.returncode is None:
             self._answers.settimeout(timeout)
-            self.returncode = int.from_bytes(self._answers.recv(4, socket.MSG_WAITALL), signed=True)
+            self.returncode = self._answer()
             self._answers.close()
         return self.returncode
+
+    def _answer(self) -> int:
+        answer = self._answers.recv(4, socket.MSG_WAITALL)
+        assert len(answer) == 4, "whoever calls for us is gone"
+        return int.from_bytes(answer, signed=True)
 
     def poll(self) -> int | None:
         with suppress(BlockingIOError):
@@ -95,6 +101,7 @@ def _caller() -> socket.socket:
 def _become_a_call(calls: socket.socket) -> None:
     """Returns in a new process for each call that comes, as what was called; its parent tells how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         call, given, _, _ = socket.recv_fds(calls, LONGEST_CALL, 4)
         if not call:
@@ -107,13 +114,14 @@ def _become_a_call(calls: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     *standard, answers = given
     if pid := os.fork():
-        os.write(answers, pid.to_bytes(4))
+        os.write(answers, pid.to_bytes(4, signed=True))
         _, status = os.waitpid(pid, 0)
         os.write(answers, os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
         os._exit(0)
     for number, descriptor in enumerate(standard):
         os.dup2(descriptor, number)
     os.closerange(3, 256)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments, environment = json.loads(call)
     os.environ.clear()
     os.environ.update(environment)

@@ -240,7 +240,7 @@ def test_readers_with_prepared_statements_and_verifications_do_not_notice_swaps(
 
 
 def test_rebuilds_among_writers_lose_nothing(connection: psycopg.Connection) -> None:
-    """Each is looked at by itself, since the next one would heal what it has lost; few, since the log grows meanwhile."""
+    """Each is looked at by itself, since the next would heal what it has lost; few, since the log grows meanwhile."""
     conninfo, start, ended = connection.info.dsn, Barrier(5), Event()
     with ThreadPoolExecutor(4) as pool:
         writers = [pool.submit(write_directly, conninfo, n, start, lambda _: ended.is_set()) for n in range(4)]
