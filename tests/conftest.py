@@ -26,11 +26,14 @@ from app.migrating import migrate
 from app.postgres import EmbeddedPostgres
 from app.schema_sql import schema_of
 from projections.items import Items
+from tests.calls import Call, inherited
 from tests.toys import Sightings, Toys
 
 EMBEDDED_MAJOR = "18"
 STARTS_WITHIN_SECONDS = 30
 numbers = itertools.count(1)
+Process = Call | subprocess.Popen[bytes]
+"""A service's."""
 
 
 def binaries_under_test() -> Path | None:
@@ -127,11 +130,6 @@ def free_port() -> int:
         return port
 
 
-def inherited() -> dict[str, str]:
-    """Our environment without what is meant for a service of another's."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
-
-
 def with_a_services_rights(environment: dict[str, str]) -> dict[str, str]:
     """The same, with a database given as the service is to use it."""
     url = environment.get("DATABASE_URL")
@@ -139,20 +137,21 @@ def with_a_services_rights(environment: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def running_service(
-    environment: dict[str, str], program: tuple[str, ...] = ("-m", "app.cli")
-) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """`catalog serve` in a process of its own: its address, and the process, which is ended at the end."""
+def running_service(environment: dict[str, str], program: str = "") -> Iterator[tuple[str, Process]]:
+    """`catalog serve`, or a program that ends in it, in a process of its own: its address, and the process, which is
+    ended at the end."""
     port = free_port()
-    command = [sys.executable, *program, "serve", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(command, env={**inherited(), **with_a_services_rights(environment)}) as process:
-        try:
-            wait_until_healthy(url, process)
-            yield url, process
-        finally:
-            process.terminate()
-            process.wait(timeout=STARTS_WITHIN_SECONDS)
+    arguments, given = ["serve", "--port", str(port)], {**inherited(), **with_a_services_rights(environment)}
+    process: Process = (
+        subprocess.Popen([sys.executable, "-c", program, *arguments], env=given) if program else Call(arguments, given)
+    )
+    try:
+        wait_until_healthy(url, process)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(timeout=STARTS_WITHIN_SECONDS)
 
 
 class Restartable:
@@ -161,14 +160,13 @@ class Restartable:
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = {**inherited(), **with_a_services_rights(environment)}
         self._port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Call | None = None
         self.url = f"http://127.0.0.1:{self._port}"
         self.client = httpx.Client(base_url=f"{self.url}/api/v2", timeout=30)
 
     def ensure_running(self) -> None:
         if self._process is None:
-            command = [sys.executable, "-m", "app.cli", "serve", "--port", str(self._port)]
-            self._process = subprocess.Popen(command, env=self._environment)
+            self._process = Call(["serve", "--port", str(self._port)], self._environment)
             wait_until_healthy(self.url, self._process)
 
     def end(self, told: signal.Signals = signal.SIGTERM) -> None:
@@ -190,7 +188,7 @@ class Restartable:
         self.end()
 
 
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+def wait_until_healthy(url: str, process: Process | subprocess.Popen[str]) -> None:
     """By one client, without certificates: to read those takes longer than a start."""
     deadline = time.monotonic() + STARTS_WITHIN_SECONDS
     with httpx.Client(verify=False, timeout=5) as client:

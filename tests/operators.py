@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from psycopg import AsyncConnection
 from app.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemUpdated
 from app.projector import catch_up
 from app.settled import settle
-from tests.test_cli import DONE_WITHIN_SECONDS, catalog
+from tests.calls import DONE_WITHIN_SECONDS, catalog, inherited
 
 SPADE = ItemCreated(
     name="Garden [red]spade",
@@ -48,9 +47,8 @@ class Ownerless(Struct, frozen=True, kw_only=True, tag="item_created"):
 @contextmanager
 def running(*arguments: str, conninfo: str, **pipes: Any) -> Iterator[subprocess.Popen[str]]:
     """`catalog …` in the background, ended at the end."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
     command = [sys.executable, "-m", "app.cli", *arguments]
-    with subprocess.Popen(command, env={**inherited, "DATABASE_URL": conninfo}, text=True, **pipes) as process:
+    with subprocess.Popen(command, env={**inherited(), "DATABASE_URL": conninfo}, text=True, **pipes) as process:
         try:
             yield process
         finally:

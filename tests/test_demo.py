@@ -17,6 +17,7 @@ from threading import Thread
 import httpx
 import pytest
 
+from tests.calls import catalog
 from tests.conftest import free_port
 
 PASSED_ON = ("Content-Type", "If-Match", "If-None-Match")
@@ -24,14 +25,7 @@ ENDS_WITHIN_SECONDS = 60
 
 
 def demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", "demo", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=ENDS_WITHIN_SECONDS,
-        check=False,
-    )
+    return catalog("demo", *arguments, **environment)
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from psycopg.types.json import Jsonb
 from app.database import as_service
 from app.leftovers import lock_key
 from app.operator_cli import os_user
+from tests.calls import DONE_WITHIN_SECONDS, catalog
 from tests.laws.test_forgetting import rows_of, tables_with
 from tests.log import append
 from tests.operators import answer, eventually, one, running, said, settle_now
-from tests.test_cli import DONE_WITHIN_SECONDS, catalog
 
 SECRET, BOBS = "geheimnis", "nachbarin"
 

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from app.operator_cli import os_user
+from tests.calls import DONE_WITHIN_SECONDS, catalog
 from tests.items import an_item
 from tests.operators import answer, one, running, said
-from tests.test_cli import DONE_WITHIN_SECONDS, catalog
 
 HEADER = "owner_id,name,description,category,image_urls,location_lat,location_lon,status\n"
 DOCUMENTS = "select document from catalog.items order by id"

@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.calls import DONE_WITHIN_SECONDS, catalog
 from tests.conftest import running_service
 from tests.log import append
 from tests.operators import (
@@ -22,7 +23,6 @@ from tests.operators import (
     said,
     settle_now,
 )
-from tests.test_cli import DONE_WITHIN_SECONDS, catalog
 
 
 def test_lag_is_that_of_the_log_and_of_each_projection(connection: psycopg.Connection) -> None:

@@ -1,9 +1,6 @@
 """A backup, restored into a fresh server, is the same catalog: the same past, the same documents, and it goes on."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -15,14 +12,9 @@ from app.backup import program
 from app.errors import SetupError
 from app.main import install
 from app.postgres import EmbeddedPostgres
+from tests.calls import catalog
 from tests.conftest import binaries_under_test, running_service
 from tests.crash.clients import Clients, writing
-
-
-def catalog(conninfo: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
-    environment = {**os.environ, "DATABASE_URL": conninfo}
-    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
 
 
 def test_a_restored_backup_is_verified_and_goes_on(tmp_path: Path) -> None:
@@ -35,14 +27,14 @@ def test_a_restored_backup_is_verified_and_goes_on(tmp_path: Path) -> None:
         install(server.conninfo)
         with running_service({"DATABASE_URL": server.conninfo}) as (url, _), writing(url) as clients:
             before = told(clients)
-            backup = catalog(server.conninfo, "backup", dump)
+            backup = catalog("backup", str(dump), DATABASE_URL=server.conninfo)
             assert backup.returncode == 0, backup.stderr
         assert dump.stat().st_mode & 0o777 == 0o600
-        restored = catalog(other.conninfo, "restore", dump)
+        restored = catalog("restore", str(dump), DATABASE_URL=other.conninfo)
         assert restored.returncode == 0, restored.stderr
         held = re.compile("[0-9,]+ events up to position [0-9]+")
         assert held.findall(restored.stderr) == held.findall(backup.stderr) != []
-        again = catalog(other.conninfo, "restore", dump)
+        again = catalog("restore", str(dump), DATABASE_URL=other.conninfo)
         assert (again.returncode, "not empty" in again.stderr) == (1, True)
         with running_service({"DATABASE_URL": other.conninfo}) as (url, _):
             with httpx.Client(base_url=f"{url}/api/v2", timeout=60) as api:
@@ -65,19 +57,19 @@ def told(clients: Clients) -> dict[int, list[str]]:
 def test_a_backup_that_fails_leaves_the_one_before_and_nothing_else(conninfo: str, tmp_path: Path) -> None:
     """What pg_dump may not read it does not leave out."""
     dump = tmp_path / "catalog.dump"
-    assert catalog(conninfo, "backup", dump).returncode == 0
+    assert catalog("backup", str(dump), DATABASE_URL=conninfo).returncode == 0
     before = dump.read_bytes()
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("create role sees_little login; grant usage on schema catalog to sees_little")
         connection.execute("grant select on catalog.events, catalog.installed to sees_little")
         try:
-            failed = catalog(make_conninfo(conninfo, user="sees_little"), "backup", dump)
+            failed = catalog("backup", str(dump), DATABASE_URL=make_conninfo(conninfo, user="sees_little"))
         finally:
             connection.execute("drop owned by sees_little; drop role sees_little")
     assert (failed.returncode, "pg_dump failed" in failed.stderr) == (1, True)
     assert dump.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["catalog.dump"]
-    nowhere = catalog(conninfo, "backup", tmp_path / "nowhere" / "catalog.dump")
+    nowhere = catalog("backup", str(tmp_path / "nowhere" / "catalog.dump"), DATABASE_URL=conninfo)
     assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (1, True)
 
 

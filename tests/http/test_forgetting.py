@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.calls import catalog
 from tests.items import created, some_name
-from tests.test_cli import catalog
 
 SECRET = "geheimnis"
 FORGOTTEN = {"name": "(forgotten)", "description": "(forgotten)", "image_urls": []}

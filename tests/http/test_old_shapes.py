@@ -68,7 +68,7 @@ def newer(module_conninfo: str) -> Iterator[Newer]:
     environment = {"DATABASE_URL": module_conninfo}
     run(environment, "migrate")
     with (
-        running_service(environment, ("-c", NEWER)) as (url, _),
+        running_service(environment, NEWER) as (url, _),
         httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api,
     ):
         until(lambda: present(api, item_id).get("image_urls") == [], "its changed rules had it rebuild the items")

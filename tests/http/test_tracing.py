@@ -206,7 +206,7 @@ def test_without_the_extra_a_service_that_is_to_trace_says_what_to_install(conni
 
 
 def test_without_the_extra_a_service_that_is_not_to_trace_serves(conninfo: str) -> None:
-    with running_service({"DATABASE_URL": conninfo}, ("-c", WITHOUT_THE_EXTRA)) as (url, _):
+    with running_service({"DATABASE_URL": conninfo}, WITHOUT_THE_EXTRA) as (url, _):
         assert httpx.get(f"{url}/api/v2/stats").status_code == 200
 
 

@@ -52,9 +52,10 @@ def test_rollups_equal_the_fold_of_all_documents_whatever_the_batches(
     assert [differing(conninfo, each) for each in PROJECTIONS] == [[], [], []]
 
 
-@few
-@given(histories=st.lists(item_histories, min_size=1, max_size=5))
+@settings(few, max_examples=8)
+@given(histories=st.lists(item_histories, min_size=5, max_size=12))
 def test_a_rebuild_changes_nothing(connection: psycopg.Connection, histories: list[Any]) -> None:
+    """Each rebuild is also of the histories of the examples before, so many together tell what many one by one do."""
     for history in histories:
         append(connection, None, history)
     asyncio.run(catch_up_all(connection.info.dsn))
