@@ -230,7 +230,7 @@ def test_readers_with_prepared_statements_and_verifications_do_not_notice_swaps(
     with ThreadPoolExecutor(2) as pool:
         reading, verifying = pool.submit(read), pool.submit(verify_all_the_time)
         try:
-            for _ in range(4):
+            for _ in range(10):
                 for read_model in PROJECTIONS:
                     rebuilt(connection, read_model)
         finally:
