@@ -65,13 +65,15 @@ def serve(host: str | None, port: int | None, with_demo: bool) -> None:
 def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bool) -> None:
     with database_in_use(settings, supervised=True) as database:
         conninfo = _made_ready(database, settings)
+        listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         if with_demo and (events := fill(database)):
             console.print(f"A year of a small town: {events:,} events.")
-        listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         logger.info("serving on %s", address)
         if settings.catalog_log == "text":
-            console.print(f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema")
+            console.print(
+                f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema", soft_wrap=True
+            )
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
 

@@ -67,13 +67,13 @@ function update(view, state) {
 }
 
 /** The slider's: the address follows without a step back for every frame of it. */
-async function moved(view, at, { playing = false } = {}) {
+async function moved(view, at, { playing = false, isStep = false } = {}) {
   const instant = instantOf(at);
   if (playing) {
     view.state = note({ at: instant, shown: undefined });
     return view.refresh({ playing });
   }
-  change({ at: instant, shown: undefined }, { replace: true });
+  change({ at: instant, shown: undefined }, { replace: !isStep });
   return null;
 }
 
@@ -153,10 +153,10 @@ function nothingHere({ state }) {
   const filtered = ["q", "category", "owner", "status", "near"].some((name) => state[name]);
   if (filtered) {
     const all = h("a", { class: "button", "data-here": true, href: addressOf({ at: state.at }) }, "Show everything");
-    return emptiness("Nothing like that", state.at ? "No item was so at this instant." : "No item is so.", all);
+    return emptiness("Nothing like that", state.at ? "No item matched at this instant." : "No item matches.", all);
   }
   if (state.at) return emptiness("Nothing yet", "At this instant there was nothing on offer.");
-  return emptiness("The catalogue is empty", "Items appear here as soon as somebody puts one in: by POST /api/v2/items, or run `catalog serve --demo` for a year of a small town.");
+  return emptiness("The catalogue is empty", "Items appear here as soon as somebody puts one in, by POST /api/v2/items. To look around, `catalog serve --demo` fills an embedded catalogue with a year of a small town.");
 }
 
 function showNumbers(view, { total_items, by_status, by_category }) {

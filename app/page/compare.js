@@ -5,7 +5,7 @@ import { change } from "./state.js";
 import { timeTag } from "./time.js";
 import { fieldsOf, wordsOf } from "./words.js";
 
-const NAMES = { image_urls: "pictures", location_lat: "latitude", location_lon: "longitude", owner_id: "owner", created_at: "created", updated_at: "updated", deleted_at: "withdrawn" };
+export const NAMES = { image_urls: "pictures", location_lat: "latitude", location_lon: "longitude", owner_id: "owner", created_at: "created", updated_at: "updated", deleted_at: "deleted" };
 const SIGNS = { added: "+ added", removed: "− removed", changed: "± changed", same: "same" };
 const INSTANTS = new Set(["created_at", "updated_at", "deleted_at"]);
 const WORDY = new Set(["name", "description", "category", "status", "owner_id"]);
@@ -62,7 +62,8 @@ function wordOf([kind, text]) {
   return h(kind === "added" ? "ins" : "del", {}, text);
 }
 
-function valueOf(field, value) {
+/** A value as people read it. */
+export function valueOf(field, value) {
   if (value === null) return h("span", { class: "nothing" }, "—");
   if (INSTANTS.has(field)) return timeTag(value, { style: "exact" });
   if (Array.isArray(value)) return value.map((one) => h("div", { class: "url" }, String(one)));

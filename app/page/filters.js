@@ -5,6 +5,7 @@ import { fill, h, setText, setValue } from "./dom.js";
 const STATUSES = [["active", "On offer"], ["swapped", "Swapped"], ["archived", "Archived"], ["any", "Everything"]];
 const ORDERS = [["newest", "Newest first"], ["updated", "Last changed"], ["name", "By name"], ["nearest", "Nearest"]];
 const PAUSE = 250;
+const PLACE = /^-?\d+(\.\d+)?,-?\d+(\.\d+)?$/;
 
 export function filterBar(changed) {
   let waiting = 0;
@@ -19,9 +20,13 @@ export function filterBar(changed) {
   const status = choice("Status", STATUSES, (value) => changed({ status: value }));
   const order = choice("Order", ORDERS, (value) => changed({ sort: value === "newest" ? undefined : value }));
   const owner = h("input", { type: "text", placeholder: "Anybody", maxlength: 100, onchange: () => changed({ owner: owner.value.trim() }) });
-  const place = h("input", { type: "text", placeholder: "51.33, 12.34", onchange: () => changed(placeOf()) });
-  const km = h("input", { type: "number", min: 0.1, step: "any", placeholder: "any", onchange: () => changed(placeOf()) });
-  const placeOf = () => ({ near: place.value.replace(/\s/g, ""), km: km.value, sort: place.value ? "nearest" : undefined });
+  const place = h("input", { type: "text", placeholder: "51.33, 12.34", onchange: () => placed() });
+  const km = h("input", { type: "number", min: 0.1, step: "any", placeholder: "any", onchange: () => placed() });
+  const placed = () => {
+    const near = place.value.replace(/\s/g, "");
+    place.setCustomValidity(near && !PLACE.test(near) ? "Latitude and longitude in degrees, such as 51.33, 12.34" : near || !km.value ? "" : "Near what?");
+    if (place.reportValidity()) changed({ near, km: near ? km.value : "", sort: near ? "nearest" : undefined });
+  };
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Category" });
   const further = h("details", { class: "further" }, h("summary", {}, "Owner and place"), h("div", { class: "fields" }, labelled("Owner", owner), labelled("Near (latitude, longitude)", place), labelled("Within km", km)));
   const element = h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() }, h("div", { class: "row" }, search, status, order, further), chips);
@@ -36,6 +41,7 @@ export function filterBar(changed) {
       order.value = state.sort ?? "newest";
       order.querySelector("[value=nearest]").disabled = !state.near;
       if (state.owner || state.near) further.open = true;
+      for (const chip of chips.children) press(chip, state);
     },
     close: () => clearTimeout(waiting),
     /** `counts` are of all items; they are shown where the list is of all, too. */
@@ -59,10 +65,12 @@ function newChip(name, changed) {
 }
 
 function chipOf(chip, name, counts, state) {
-  chip.setAttribute("aria-pressed", String((state.category ?? "") === name));
+  press(chip, state);
   const count = name ? counts[name] ?? 0 : Object.values(counts).reduce((sum, one) => sum + one, 0);
   setText(chip.lastChild, isOfAll(state) ? count.toLocaleString() : "");
   return chip;
 }
+
+const press = (chip, { category = "" }) => chip.setAttribute("aria-pressed", String(category === chip.dataset.name));
 
 const isOfAll = ({ status, owner, q, near }) => (status ?? (owner ? "any" : "active")) === "any" && !q && !near;

@@ -172,12 +172,12 @@ function showHead(view, now, shown) {
   view.pictured = JSON.stringify(item.image_urls);
   const owner = h("a", { "data-here": true, href: addressOf({ owner: item.owner_id, at: state.at }) }, item.owner_id);
   const where = `${item.location_lat.toFixed(3)}, ${item.location_lon.toFixed(3)}`;
-  fill(view.facts, statusOf(item), h("span", {}, item.category), h("span", {}, "of ", owner), h("span", {}, where), h("span", {}, `item ${item.id}`));
-  fill(view.since, "In the catalogue since ", timeTag(now.created_at), now.deleted_at ? [", withdrawn ", timeTag(now.deleted_at)] : "");
+  fill(view.facts, shown ? statusOf(item) : h("span", { class: "status" }, "Not there yet"), h("span", {}, item.category), h("span", {}, "of ", owner), h("span", {}, where), h("span", {}, `item ${item.id}`));
+  fill(view.since, "In the catalogue since ", timeTag(now.created_at), item.deleted_at ? [", deleted ", timeTag(item.deleted_at)] : "");
 }
 
 function footOf(view, now, shown) {
   if (!shown || (shown.version === now.version && !shown.deleted_at)) return null;
-  if (shown.deleted_at) return h("p", { class: "muted" }, "It was withdrawn then; a version to restore is one before that.");
+  if (shown.deleted_at) return h("p", { class: "muted" }, "It was deleted then; a version to restore is one before that.");
   return restoreButton({ now, shown, context: view.context, done: () => view.closed || change({ v: undefined, at: undefined, with: undefined }) });
 }

@@ -182,7 +182,7 @@ function show(view, events, hasOlder, upto) {
   if (events.length) return;
   const filtered = Object.values({ ...filtersOf(view.state), ...spanOf(view.state) }).some(Boolean);
   const all = h("a", { class: "button", "data-here": true, href: addressOf({ view: "log" }) }, "Show all events");
-  fill(view.notice, filtered ? emptiness("No such event", "Nothing that was recorded is so.", all) : emptiness("The log is empty", "The first command will show up here."));
+  fill(view.notice, filtered ? emptiness("No such event", "Nothing that was recorded matches these filters.", all) : emptiness("The log is empty", "The first command will show up here."));
 }
 
 /** Whoever has asked for older ones keeps them, however many arrive. */
@@ -203,6 +203,7 @@ function loadNewer(view) {
     view.newest = data[0]?.position ?? view.newest;
     view.newer.hidden = !next && Boolean(view.state.event);
     if (!view.state.event) view.state = note({ upto: view.newest, shown: view.list.children.length });
+    if (!data.length) fill(view.above, h("p", { class: "muted" }, "There are no newer ones yet."));
     announce(data.length ? `${data.length} newer events` : "There are no newer ones");
   });
 }

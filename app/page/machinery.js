@@ -101,7 +101,7 @@ function showMark({ mark, marks }, states) {
   const behind = states.head - states.settled_position;
   mark.hidden = false;
   setText(marks.head, states.head.toLocaleString());
-  setText(marks.settled, behind > 0 ? `${states.settled_position.toLocaleString()}, ${behind} open` : "all of it");
+  setText(marks.settled, behind > 0 ? `${states.settled_position.toLocaleString()}, ${behind} open` : "the newest");
   if (states.settled_instant) setTime(marks.time, states.settled_instant, "exact");
   else setText(marks.time, "never yet");
   setText(marks.leader, states.has_leader ? "at work" : "nobody");

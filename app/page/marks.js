@@ -24,7 +24,7 @@ const STATUSES = { active: "On offer", swapped: "Swapped", archived: "Archived" 
 
 export function statusOf(item) {
   const deleted = Boolean(item.deleted_at);
-  return h("span", { class: `status ${deleted ? "deleted" : item.status}` }, deleted ? "Withdrawn" : STATUSES[item.status] ?? item.status);
+  return h("span", { class: `status ${deleted ? "deleted" : item.status}` }, deleted ? "Deleted" : STATUSES[item.status] ?? item.status);
 }
 
 /** A few strokes instead of a picture; the same category always looks the same. */

@@ -39,7 +39,7 @@ export class ProjectionCard {
     this.showTrouble(state);
     const share = head ? Math.floor((state.position / head) * 100) : 100;
     const facts = [["position", `${state.position.toLocaleString()} of ${head.toLocaleString()}${share < 100 ? ` (${share} %)` : ""}`]];
-    facts.push(["version", String(state.version)], ["last rebuild", lastOf(state.last_rebuild)]);
+    facts.push(["rules", `version ${state.version}`], ["last rebuild", lastOf(state.last_rebuild)]);
     if (state.skipped.length) facts.push(["skipped", state.skipped.map((each) => `${each.position ?? "?"} by ${each.by}`).join(", ")]);
     const text = JSON.stringify([state.position, head, state.version, state.last_rebuild, state.skipped]);
     if (this.told !== text) fill(this.facts, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));

@@ -3,6 +3,7 @@
 import { actorField } from "./actor.js";
 import { send } from "./api.js";
 import { ask, h } from "./dom.js";
+import { NAMES, valueOf } from "./compare.js";
 import { BOOKKEEPING, fieldsOf, wordsOf } from "./words.js";
 
 export function restoreButton({ now, shown, context, done }) {
@@ -22,11 +23,9 @@ function confirmed({ now, shown, context, changes }) {
 
 function lineOf({ field, before, after }) {
   const isText = typeof before === "string" && typeof after === "string";
-  const words = isText ? wordsOf(before, after) : [["removed", show(before)], ["same", " → "], ["added", show(after)]];
-  return h("li", {}, h("strong", {}, field), " ", words.map(([kind, text]) => (kind === "same" ? text : h(kind === "added" ? "ins" : "del", {}, text))));
+  const words = isText ? wordsOf(before, after) : [["removed", valueOf(field, before)], ["same", " → "], ["added", valueOf(field, after)]];
+  return h("li", {}, h("strong", {}, NAMES[field] ?? field), " ", words.map(([kind, text]) => (kind === "same" ? text : h(kind === "added" ? "ins" : "del", {}, text))));
 }
-
-const show = (value) => (value === null ? "nothing" : Array.isArray(value) ? value.join(", ") : String(value));
 
 /** Only if it still is as it was shown: `If-Match`. Answers with what was refused, if it was. */
 async function restore({ now, shown, actor }) {
@@ -36,6 +35,6 @@ async function restore({ now, shown, actor }) {
     return null;
   } catch (error) {
     if (error.status !== 412) return error.message;
-    return `Somebody was faster: it is at version ${error.facts.current_version} now. Close this, look, and decide again.`;
+    return `Somebody was faster: it is at version ${error.facts.current_version} now. Cancel, look, and decide again.`;
   }
 }

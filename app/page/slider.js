@@ -9,6 +9,7 @@ const VIEW = "time";
 const BUCKETS = 160;
 const INSET = 10;
 const FRAME = 140;
+const REST = SECOND;
 const LOAD_SELDOM = 5 * SECOND;
 const SPEEDS = [["Slow", 90], ["Steady", 45], ["Fast", 15]];
 
@@ -21,6 +22,8 @@ export class TimeSlider {
     this.ends = now();
     this.playing = null;
     this.isLoaded = false;
+    this.movedAt = 0;
+    this.later = 0;
     this.loadedAt = 0;
     this.build();
   }
@@ -30,7 +33,7 @@ export class TimeSlider {
     this.clock = h("span", { class: "clock" });
     this.play = h("button", { type: "button", class: "round primary", onclick: () => this.toggle() });
     this.speed = h("select", { "aria-label": "Speed of the time lapse" }, SPEEDS.map(([name, s]) => h("option", { value: s, selected: name === "Steady" }, name)));
-    this.field = h("input", { type: "datetime-local", step: 1, max: LAST_YEAR, "aria-label": "Go to an instant", onchange: () => this.typed() });
+    this.field = h("input", { type: "datetime-local", step: 1, max: LAST_YEAR, "aria-label": "Go to an instant", onchange: () => this.typed(), onblur: () => this.show() });
     this.nowButton = h("button", { type: "button", class: "pill", onclick: () => this.move(null) }, h("span", { class: "dot", "aria-hidden": "true" }), "Now");
     this.range = h("input", { type: "range", class: "time", "aria-label": "Instant shown", step: 1, oninput: () => this.dragged(), onkeydown: (event) => this.keyed(event) });
     this.canvas = h("div", { class: "density", "aria-hidden": "true" });
@@ -70,7 +73,10 @@ export class TimeSlider {
 
   /** The same after something was recorded; not for every event of a busy log. */
   loadSoon() {
-    if (Date.now() - this.loadedAt > LOAD_SELDOM) this.load();
+    this.later ||= setTimeout(() => {
+      this.later = 0;
+      this.load();
+    }, Math.max(0, this.loadedAt + LOAD_SELDOM - Date.now()));
   }
 
   /** As the address says: an instant in milliseconds, or null for now. */
@@ -95,13 +101,15 @@ export class TimeSlider {
     if (document.activeElement !== this.field) setValue(this.field, toField(at));
   }
 
-  /** Go there; the right end is now. */
+  /** Go there; the right end is now. After a rest it is a step that can be gone back, else part of the one before. */
   move(at) {
     const first = this.isLoaded ? this.first() : at;
     const known = at === null || at >= now() ? null : Math.max(at, first);
     if (this.playing) this.pause();
     this.set(known);
-    return this.on.move(known);
+    const isStep = Date.now() - this.movedAt > REST;
+    this.movedAt = Date.now();
+    return this.on.move(known, { isStep });
   }
 
   dragged() {
@@ -171,6 +179,7 @@ export class TimeSlider {
   close() {
     this.pause();
     clearInterval(this.refresh);
+    clearTimeout(this.later);
     this.chart.close();
     leave(VIEW);
   }

@@ -64,7 +64,7 @@ function unitOf(milliseconds) {
 export function span(milliseconds) {
   const [unit, length] = unitOf(milliseconds);
   const count = Math.trunc(milliseconds / length);
-  return milliseconds < SECOND ? "at once" : `${count} ${unit}${count === 1 ? "" : "s"}`;
+  return milliseconds < SECOND ? "under 1 second" : `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
 /** Seconds as an operator reads them. */

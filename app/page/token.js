@@ -5,7 +5,7 @@ import { ask, h } from "./dom.js";
 
 /** Ask for it; resolves when it was changed. */
 export async function askForToken() {
-  const field = h("textarea", { rows: 4, autocomplete: "off", spellcheck: "false", autocapitalize: "off" });
+  const field = h("textarea", { rows: 4, autocomplete: "off", spellcheck: "false", autocapitalize: "off", onkeydown: submitted });
   const known = token.get() ? h("p", {}, aboutToken(token.get())) : null;
   const forget = token.get() ? h("p", { class: "muted" }, "Leave it empty to go on without one.") : null;
   const text = "An item’s history is for its owner and for admins, the log and the machinery are for admins. The token stays in this tab, and goes to this service alone.";
@@ -17,6 +17,13 @@ export async function askForToken() {
     return null;
   };
   return ask({ title: "Your token", body, action: "Use it", confirm });
+}
+
+/** There are no lines in a token. */
+function submitted(event) {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
 }
 
 /** What a JWT says of itself; whether it is right, only the service knows. */

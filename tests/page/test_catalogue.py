@@ -1,6 +1,7 @@
 """The catalogue at any instant: what the page shows is what the API answers."""
 
 import json
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, quote, urlsplit
@@ -373,6 +374,39 @@ def test_an_instant_can_be_typed(town: str, town_api: httpx.Client, open_page: O
     page.keyboard.type("03012026120000PM", delay=120)
     goes_to(page, datetime(2026, 3, 1, 12, tzinfo=UTC))
     shows_what_the_api_answers(page, town_api, as_of=SPRING)
+
+
+def test_an_instant_is_a_step_that_can_be_gone_back(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?at={SPRING}")
+    is_at_rest(page)
+    field = page.get_by_label("Go to an instant")
+    field.fill("2026-05-01T12:00:00")
+    goes_to(page, datetime(2026, 5, 1, 12, tzinfo=UTC))
+    page.go_back()
+    shows_what_the_api_answers(page, town_api, as_of=SPRING)
+    field.fill("2020-05-01T12:00:00")
+    first = datetime.fromisoformat(town_api.get("/events/density").json()["from"]).replace(microsecond=0)
+    goes_to(page, first + timedelta(seconds=1))
+    field.blur()
+    expect(field).to_have_value(re.compile(f"{first:%Y-%m-%d}T"))
+
+
+def test_a_place_that_is_none_is_said_where_it_is_typed(town: str, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/")
+    is_at_rest(page)
+    page.get_by_text("Owner and place").click()
+    place = page.get_by_label("Near (latitude, longitude)")
+    for typed in ("51.33", "here"):
+        place.fill(typed)
+        place.press("Enter")
+        assert place.evaluate("(field) => field.validationMessage").startswith("Latitude and longitude")
+    place.fill("")
+    place.press("Enter")
+    page.get_by_label("Within km").fill("2")
+    page.get_by_label("Within km").press("Enter")
+    assert place.evaluate("(field) => field.validationMessage") == "Near what?"
+    assert page.url == f"{town}/"
+    expect(page.locator(".card")).to_have_count(24)
 
 
 def test_what_was_typed_is_not_sought_elsewhere_and_back_is_as_it_was(town: str, open_page: OpenPage) -> None:

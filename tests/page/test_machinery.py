@@ -42,7 +42,7 @@ def test_it_shows_positions_lag_and_the_settled_mark(own: str, open_page: OpenPa
     for name in ("items", "owners", "categories"):
         expect(card(page, name)).to_contain_text(f"{head:,} of {head:,}")
         expect(card(page, name)).to_contain_text("running")
-    expect(page.locator(".numbers")).to_contain_text("all of it")
+    expect(page.locator(".numbers")).to_contain_text("the newest")
     expect(card(page, "owners")).to_contain_text("Behind by 0 ms and 0 events; at most")
     expect(card(page, "owners").locator("canvas")).to_be_visible()
     expect(card(page, "items")).to_contain_text("never behind")
