@@ -56,7 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     catalog_page_images: Annotated[
         str, Meta(pattern=rf"^({IMAGE_SOURCE}( {IMAGE_SOURCE})*)?$", description=IMAGE_SOURCES)
     ] = ""
-    """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside the service itself."""
+    """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside its own."""
     catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services."""
     catalog_pool_timeout_seconds: Seconds = 5.0

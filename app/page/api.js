@@ -131,7 +131,7 @@ export function leave(view) {
   views.delete(view);
 }
 
-export function curlOf({ method = "GET", address, headers = {} }) {
+function curlOf({ method = "GET", address, headers = {} }) {
   const parts = ["curl", method === "GET" ? "" : `-X ${method}`];
   if (token.get()) parts.push(`-H "Authorization: Bearer $TOKEN"`);
   for (const [name, value] of Object.entries(headers)) parts.push(quoted("-H ", `${name}: ${value}`));

@@ -56,8 +56,7 @@ export function filterBar(changed) {
 const labelled = (text, field) => h("label", {}, h("span", {}, text), field);
 
 function choice(label, options, changed) {
-  const select = h("select", { "aria-label": label, onchange: () => changed(select.value) }, options.map(([value, text]) => h("option", { value }, text)));
-  return select;
+  return h("select", { "aria-label": label, onchange: (event) => changed(event.target.value) }, options.map(([value, text]) => h("option", { value }, text)));
 }
 
 function newChip(name, changed) {

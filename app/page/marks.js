@@ -28,7 +28,7 @@ export function statusOf(item) {
 }
 
 /** A few strokes instead of a picture; the same category always looks the same. */
-export function drawing(category) {
+function drawing(category) {
   const n = hash(category);
   const shapes = Array.from({ length: 3 }, (_, k) => {
     const seed = hash(`${category}${k}`);

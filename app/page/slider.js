@@ -65,7 +65,6 @@ export class TimeSlider {
     learnClock(data.to, askedAt);
     this.begins = Date.parse(data.from);
     this.ends = Date.parse(data.to);
-    this.total = data.total;
     this.chart.show(data);
     setText(this.caption, `${data.total.toLocaleString()} events since ${dayOf(this.begins)}. Bars grow with the square root, so that quiet days are seen.`);
     this.show();

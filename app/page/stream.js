@@ -11,10 +11,9 @@ const LOG_IS_ANOTHER = 409;
 const TOO_MANY = 429;
 
 /**
- * Follow the log from now on. `on.event` gets each CloudEvent once and in order, `on.begins` the
- * position behind which it begins, which is once, or again where the log has become another, `on.state` one of
- * connecting, live, waiting, refused (for good, and why). What is not to `resume` begins anew after a lost connection.
- * Answers with a way to stop.
+ * Follow the log from now on. `on.event` gets each CloudEvent once and in order, `on.begins` the position behind which it
+ * begins, which is once, or again where the log has become another, `on.state` one of connecting, live, waiting, refused
+ * (for good, and why). What is not to `resume` begins anew after a lost connection. Answers with a way to stop.
  */
 export function follow(params, on, { resume = true } = {}) {
   const follower = { params, on, resume, last: null, stopped: false, failures: 0, aborter: null, timer: 0, alarm: 0 };

@@ -27,7 +27,7 @@ function submitted(event) {
 }
 
 /** What a JWT says of itself; whether it is right, only the service knows. */
-export function aboutToken(text) {
+function aboutToken(text) {
   try {
     const claims = JSON.parse(atob(text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
     const until = claims.exp ? ` until ${new Date(claims.exp * 1000).toLocaleString()}` : "";
