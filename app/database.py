@@ -105,7 +105,7 @@ class Database:
                 async with connection:
                     yield connection
             finally:
-                await self.pool.putconn(connection)
+                await self._give_back(connection)
         except UNAVAILABLE as error:
             raise Unavailable(_why_unavailable(error)) from error
 
@@ -117,12 +117,16 @@ class Database:
             try:
                 await check_connection(connection)
             except UNAVAILABLE:
-                await self.pool.putconn(connection)
+                await self._give_back(connection)
             except BaseException:
-                await self.pool.putconn(connection)
+                await self._give_back(connection)
                 raise
             else:
                 return connection
+
+    async def _give_back(self, connection: PooledConnection) -> None:
+        """To its end, though we are called off: half-way the pool has neither the connection nor who waits for it."""
+        await asyncio.shield(self.pool.putconn(connection))
 
     async def _configure(self, connection: PooledConnection) -> None:
         read_json_as_bytes(connection)

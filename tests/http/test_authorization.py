@@ -45,6 +45,7 @@ ADMINS = [
     ("GET", "/events"),
     ("GET", "/projections"),
     ("GET", "/projections/owners"),
+    ("GET", "/projections/owners/lag"),
     ("POST", "/projections/owners/verify"),
     ("POST", "/projections/owners/resume"),
     ("POST", "/projections/owners/rebuild"),

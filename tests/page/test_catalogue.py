@@ -348,10 +348,10 @@ DRAG = """
         frame += 1;
         range.value = Math.round(min + ((max - min) * (frame + 200)) / 600);
         range.dispatchEvent(new Event("input", { bubbles: true }));
-        if (frame < 250) requestAnimationFrame(step);
+        if (frame < 250) setTimeout(step, 5);
         else resolve(range.value);
     };
-    requestAnimationFrame(step);
+    step();
 })
 """
 

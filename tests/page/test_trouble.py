@@ -6,6 +6,7 @@ import httpx
 import psycopg
 from playwright.sync_api import Page, Route, expect
 
+from tests.conftest import running_service
 from tests.items import created
 from tests.page.conftest import OpenPage
 
@@ -68,16 +69,17 @@ def test_a_service_that_is_asked_too_early_is_asked_again_what_it_is(town: str, 
     assert 200 in asked
 
 
-def test_the_machinery_is_looked_at_again_when_it_was_away(town: str, town_conninfo: str, open_page: OpenPage) -> None:
+def test_the_machinery_is_looked_at_again_when_it_was_away(town_conninfo: str, open_page: OpenPage) -> None:
     """Somebody locks the table for longer than a statement may take: the service answers 503, and then as ever."""
-    page = open_page(f"{town}/?view=machinery", may_fail=True)
-    expect(page.locator(".projection")).to_have_count(3)
-    with psycopg.connect(town_conninfo) as blocker:
-        blocker.execute("lock table catalog.projections in access exclusive mode")
-        expect(page.locator("main .problem").first).to_be_visible(timeout=20_000)
+    with running_service({"DATABASE_URL": town_conninfo, "CATALOG_STATEMENT_TIMEOUT_SECONDS": "0.5"}) as (url, _):
+        page = open_page(f"{url}/?view=machinery", may_fail=True)
         expect(page.locator(".projection")).to_have_count(3)
-    expect(page.locator("main .problem")).to_have_count(0, timeout=20_000)
-    expect(page.locator(".projection")).to_have_count(3)
+        with psycopg.connect(town_conninfo) as blocker:
+            blocker.execute("lock table catalog.projections in access exclusive mode")
+            expect(page.locator("main .problem").first).to_be_visible()
+            expect(page.locator(".projection")).to_have_count(3)
+        expect(page.locator("main .problem")).to_have_count(0, timeout=20_000)
+        expect(page.locator(".projection")).to_have_count(3)
 
 
 def test_a_question_gives_the_focus_back_and_stays_while_it_is_answered(
