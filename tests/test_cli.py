@@ -14,18 +14,16 @@ from psycopg.conninfo import make_conninfo
 
 from app.main import schema_sql
 from app.postgres import EmbeddedPostgres
+from tests.calls import DONE_WITHIN_SECONDS, inherited
 from tests.conftest import database_like, running_service
 from tests.items import an_item
-
-DONE_WITHIN_SECONDS = 60
 
 
 def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`catalog …` with only these settings."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
     return subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments],
-        env={**inherited, **environment},
+        env={**inherited(), **environment},
         capture_output=True,
         text=True,
         timeout=DONE_WITHIN_SECONDS,

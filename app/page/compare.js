@@ -57,7 +57,8 @@ function rowOf({ field, before, after, kind }) {
 
 const cell = (content, side) => h("div", { role: "cell", class: side }, content);
 
-function wordOf([kind, text]) {
+/** One of `wordsOf`, as what was added, what was removed, or neither. */
+export function wordOf([kind, text]) {
   if (kind === "same") return text;
   return h(kind === "added" ? "ins" : "del", {}, text);
 }

@@ -13,9 +13,12 @@ export function svg(tag, props, ...children) {
 
 function filled(element, props, children) {
   for (const [name, value] of Object.entries(props ?? {})) setOne(element, name, value);
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...nodesOf(children));
   return element;
 }
+
+/** What is not there for once is left out. */
+const nodesOf = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 
 function setOne(element, name, value) {
   if (value === null || value === undefined || value === false) return;
@@ -30,7 +33,7 @@ function setOne(element, name, value) {
  * is there again, by its kind and name, has it again; else the heading of the view has it, rather than nothing.
  */
 export function fill(element, ...children) {
-  const wanted = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  const wanted = nodesOf(children);
   const same = wanted.length === element.childNodes.length && wanted.every((one, n) => one === element.childNodes[n]);
   if (same) return;
   const focused = element.contains(document.activeElement) ? document.activeElement : null;

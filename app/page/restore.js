@@ -3,7 +3,7 @@
 import { actorField } from "./actor.js";
 import { send } from "./api.js";
 import { ask, h } from "./dom.js";
-import { NAMES, valueOf } from "./compare.js";
+import { NAMES, valueOf, wordOf } from "./compare.js";
 import { BOOKKEEPING, fieldsOf, wordsOf } from "./words.js";
 
 export function restoreButton({ now, shown, context, done }) {
@@ -24,7 +24,7 @@ function confirmed({ now, shown, context, changes }) {
 function lineOf({ field, before, after }) {
   const isText = typeof before === "string" && typeof after === "string";
   const words = isText ? wordsOf(before, after) : [["removed", valueOf(field, before)], ["same", " → "], ["added", valueOf(field, after)]];
-  return h("li", {}, h("strong", {}, NAMES[field] ?? field), " ", words.map(([kind, text]) => (kind === "same" ? text : h(kind === "added" ? "ins" : "del", {}, text))));
+  return h("li", {}, h("strong", {}, NAMES[field] ?? field), " ", words.map(wordOf));
 }
 
 /** Only if it still is as it was shown: `If-Match`. Answers with what was refused, if it was. */

@@ -27,6 +27,11 @@ addEventListener("securitypolicyviolation", (event) => {
 });
 """
 
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 OpenPage = Callable[..., Page]
 
 
@@ -85,6 +90,11 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         yield opening
         for watched in opened:
             watched.check()
+
+
+def hide(page: Page, hidden: bool) -> None:
+    """As a browser does with a tab that nobody looks at, and with one to which somebody comes back."""
+    page.evaluate(HIDE, hidden)
 
 
 class Watched:

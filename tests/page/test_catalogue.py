@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from app.postgres import EmbeddedPostgres
 from tests.conftest import database_like, running_service
 from tests.items import an_item, some_name
-from tests.page.conftest import OpenPage
+from tests.page.conftest import OpenPage, hide
 
 SPRING = "2026-03-01T12:00:00Z"
 
@@ -255,18 +255,16 @@ def test_what_is_no_instant_is_refused_in_the_services_words(
 def test_a_tab_that_was_hidden_shows_what_came_meanwhile(
     town: str, town_api: httpx.Client, open_page: OpenPage
 ) -> None:
-    hide = "(hidden) => Object.defineProperty(document, 'hidden', {value: hidden, configurable: true})"
     page = open_page(f"{town}/")
     is_at_rest(page)
-    page.evaluate(hide, True)
+    hide(page, True)
     other = open_page(f"{town}/")
     is_at_rest(other)
     name = some_name("Seen late")
     town_api.post("/items", json=an_item(name=name))
     expect(other.locator(".card h2").first).to_have_text(name)
     assert name not in names(page), "nobody looks"
-    page.evaluate(hide, False)
-    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    hide(page, False)
     expect(page.locator(".card h2").first).to_have_text(name)
 
 

@@ -1,17 +1,12 @@
 """The log as the page shows it: every event once and in order, whatever the connection does."""
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 from playwright.sync_api import Page, expect
 
 from app.postgres import EmbeddedPostgres
-from tests.conftest import database_like, free_port, running_service, wait_until_healthy
+from tests.conftest import Restartable, database_like, running_service
 from tests.http.streams import until
 from tests.items import an_item, created, some_name
 from tests.page.conftest import OpenPage
@@ -237,60 +232,48 @@ def test_an_event_has_a_permalink_among_its_neighbours(town: str, town_api: http
     assert shown == sorted(set(shown), reverse=True)
 
 
-@contextmanager
-def service_at(port: int, conninfo: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A service at an address that the page knows already."""
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
-    with subprocess.Popen(command, env={**inherited, "DATABASE_URL": conninfo}) as process:
-        try:
-            wait_until_healthy(f"http://127.0.0.1:{port}", process)
-            yield process
-        finally:
-            process.send_signal(signal.SIGKILL)
-
-
 def test_after_a_reconnect_nothing_is_missing_and_nothing_twice(
     server: EmbeddedPostgres, template: str, open_page: OpenPage
 ) -> None:
     """The service that the page knows is killed, another one takes commands meanwhile, and the first comes back."""
-    port = free_port()
-    with database_like(server, template) as conninfo, running_service({"DATABASE_URL": conninfo}) as (other, _):
-        api = httpx.Client(base_url=f"{other}/api/v2", timeout=30)
-        with service_at(port, conninfo):
-            page = open_page(f"http://127.0.0.1:{port}/?view=log", may_fail=True)
-            is_live(page)
-            for n in range(10):
-                created(api, name=f"Before {n}")
-            expect(page.locator(".events.log li")).to_have_count(10)
+    with (
+        database_like(server, template) as conninfo,
+        running_service({"DATABASE_URL": conninfo}) as (other, _),
+        httpx.Client(base_url=f"{other}/api/v2", timeout=30) as api,
+        Restartable({"DATABASE_URL": conninfo}) as service,
+    ):
+        page = open_page(f"{service.url}/?view=log", may_fail=True)
+        is_live(page)
+        for n in range(10):
+            created(api, name=f"Before {n}")
+        expect(page.locator(".events.log li")).to_have_count(10)
+        service.end(signal.SIGKILL)
         expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
         for n in range(120):
             created(api, name=f"Meanwhile {n}")
-        with service_at(port, conninfo):
-            expect(page.get_by_role("status").first).to_have_text("Live", timeout=20_000)
-            created(api, name="Afterwards")
-            expect(page.locator(".events.log li")).to_have_count(131)
-            expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_have_count(0)
+        service.ensure_running()
+        expect(page.get_by_role("status").first).to_have_text("Live", timeout=20_000)
+        created(api, name="Afterwards")
+        expect(page.locator(".events.log li")).to_have_count(131)
+        expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_have_count(0)
         events = api.get("/events", params={"limit": 1000}).json()
         assert positions(page) == [int(event["position"]) for event in reversed(events)]
-        api.close()
 
 
 def test_while_the_service_is_away_the_page_says_so_and_goes_on_by_itself(
     server: EmbeddedPostgres, template: str, open_page: OpenPage
 ) -> None:
-    port = free_port()
-    with database_like(server, template) as conninfo:
-        with service_at(port, conninfo):
-            httpx.post(f"http://127.0.0.1:{port}/api/v2/items", json=an_item(name="Still to be seen"))
-            views = ("", "?view=machinery", "?item=1")
-            pages = [open_page(f"http://127.0.0.1:{port}/{view}", may_fail=True) for view in views]
-            for page in pages:
-                expect(page.locator(".card, .projection, [data-field=name]").first).to_be_visible()
+    with database_like(server, template) as conninfo, Restartable({"DATABASE_URL": conninfo}) as service:
+        service.client.post("/items", json=an_item(name="Still to be seen"))
+        views = ("", "?view=machinery", "?item=1")
+        pages = [open_page(f"{service.url}/{view}", may_fail=True) for view in views]
+        for page in pages:
+            expect(page.locator(".card, .projection, [data-field=name]").first).to_be_visible()
+        service.end(signal.SIGKILL)
         for page in pages:
             expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
             expect(page.locator(".card, .projection, [data-field=name]").first).to_be_visible()
-        with service_at(port, conninfo):
-            for page in pages:
-                banner = page.get_by_role("alert").filter(has_text="cannot be reached")
-                expect(banner).to_have_count(0, timeout=20_000)
+        service.ensure_running()
+        for page in pages:
+            banner = page.get_by_role("alert").filter(has_text="cannot be reached")
+            expect(banner).to_have_count(0, timeout=20_000)

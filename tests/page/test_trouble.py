@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import running_service
 from tests.items import created
-from tests.page.conftest import OpenPage
+from tests.page.conftest import OpenPage, hide
 
 
 def failing_once(pattern: str) -> Callable[[Page], None]:
@@ -184,20 +184,16 @@ def test_hidden_tabs_leave_the_connections_to_the_others(
 ) -> None:
     """A browser has six for one service, and a tab that follows the log holds one of them."""
     page = open_page(f"{town}/?view=log")
-    hide = """(hidden) => {
-        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
     tabs = [page]
     for _ in range(6):
         expect(tabs[-1].locator(".events.log li[data-position]")).not_to_have_count(0)
-        tabs[-1].evaluate(hide, True)
+        hide(tabs[-1], True)
         tabs.append(page.context.new_page())
         tabs[-1].goto(f"{town}/?view=log")
     expect(tabs[-1].locator(".events.log li[data-position]")).not_to_have_count(0)
     for n in range(3):
         created(town_api, name=f"While hidden {n}")
-    page.evaluate(hide, False)
+    hide(page, False)
     rows = page.locator(".events.log li")
     expect(rows.first).to_contain_text("While hidden 2")
     expect(rows.nth(2)).to_contain_text("While hidden 0")
