@@ -18,11 +18,10 @@ from uuid import UUID
 
 import psycopg
 from msgspec import Struct
-from psycopg import sql
 
-from app.document_tables import tables_of
+from app.migrating import migrate
 from app.projector import register
-from app.table_sql import create
+from app.schema_sql import schema_of
 from app.verify import verify
 from bench import peer
 from bench.data import fill
@@ -96,11 +95,10 @@ class PeersLog(Struct, frozen=True):
 
 
 def a_log(conninfo: str, items: int) -> Log:
-    copy = another_database(conninfo, f"items_{items}", "catalog")
-    with psycopg.connect(copy, autocommit=True) as connection:
-        connection.execute(sql.SQL(create(tables_of(Bare)[0])))
-        register(connection, list(READ_MODELS.values()))
-        return Log(copy, items, fill(connection, items))
+    own = another_database(conninfo, f"items_{items}")
+    migrate(own, schema_of(READ_MODELS), lambda connection: register(connection, READ_MODELS))
+    with psycopg.connect(own, autocommit=True) as connection:
+        return Log(own, items, fill(connection, items))
 
 
 def a_log_of_the_peer(conninfo: str, items: int) -> PeersLog:
