@@ -25,18 +25,18 @@ from app.schema_sql import schema_of
 from app.verify import verify
 from bench import peer
 from bench.data import fill
-from bench.measure import SCALE, SMALL, a_database, another_database, console, progress, sampled
+from bench.measure import a_database, another_database, console, progress, sampled, scaled
 from bench.rebuilding import READ_MODELS, Bare, rebuilt
 from bench.rows import Report, reporting
 from projections.categories import Categories
 from projections.items import Items
 from projections.owners import Owners
 
-ROUNDS = 1 if SMALL else 3
-SIZES = {"small": (300, 3_000), "full": (1_000, 10_000, 100_000), "large": (10_000, 100_000, 500_000)}[SCALE]
+ROUNDS = scaled(tiny=1, small=1, full=3)
+SIZES = scaled(tiny=(20, 100), small=(300, 3_000), full=(1_000, 10_000, 100_000), large=(10_000, 100_000, 500_000))
 """Items; each has some ten events."""
-PEER_ITEMS = 200 if SMALL else 10_000
-RUNNER_ITEMS = 40 if SMALL else 600
+PEER_ITEMS = scaled(tiny=20, small=200, full=10_000)
+RUNNER_ITEMS = scaled(tiny=5, small=40, full=600)
 """The peer's runner has one transaction for each event."""
 LOOK_SECONDS = 0.05
 """Between two looks at the server's memory."""
