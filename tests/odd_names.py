@@ -100,6 +100,8 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     found: str = ""
     since: datetime
     Since: datetime
+    place: datetime
+    lowered: datetime
     valid_from: datetime
     is_new: float
     """Degrees east."""
@@ -146,6 +148,8 @@ class Orders(Projection[Order, OrderEvent]):
         always(
             the(Order.version).becomes(VERSION),
             the(Order.Since).becomes(RECORDED_AT),
+            the(Order.place).becomes(RECORDED_AT),
+            the(Order.lowered).becomes(RECORDED_AT),
             the(Order.valid_from).becomes(RECORDED_AT),
         ),
     )
@@ -153,6 +157,8 @@ class Orders(Projection[Order, OrderEvent]):
     indexes = (
         Index((Order.user, Order.state), newest_first=Order.since, serves="of a user"),
         Index((Order.state,), newest_first=Order.Since, serves="changed"),
+        Index((), newest_first=Order.place, serves="in a place of its own"),
+        Index((Order.key,), newest_first=Order.lowered, serves="lowered"),
         Index((Order.limit, Order.key), alphabetical=Order.Name, serves="by name"),
         Index((Order.größe,), alphabetical=Order.limit, serves="by limit"),
         Index((Order.what_was_promised_to_whoever_came_first, Order.user, Order.name), serves="too long"),
