@@ -236,10 +236,11 @@ select distinct stream_id as id
         ),
     )
     about = f"The documents of {projection.__name__} that differ between two instants; null where there is none."
+    body = f"\n{changed}\n"
     return f"""\
 create or replace function catalog.{name}_changed_between(p_from timestamptz, p_until timestamptz)
 returns table (id integer, valid_from timestamptz, before jsonb, after jsonb)
-language sql stable parallel safe as {in_dollars(chr(10) + changed + chr(10))};
+language sql stable parallel safe as {in_dollars(body)};
 {comment(f"function catalog.{name}_changed_between", about)}
 """
 

@@ -141,6 +141,7 @@ select id, valid_from as since, {_point(longitude, latitude)} as place
 
 
 COLUMNS_OF_VERSIONS = {"id", "valid_from", "valid_to", "is_new"}
+"""What the queries of search tables have beside the fields."""
 
 
 def _taken(field: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from app.events import tag_of
-from app.identifiers import quoted
+from app.identifiers import in_dollars, quoted
 from app.personal_checks import personal_fields
 from app.projection import Projection
 from app.rule_checks import writes
@@ -173,15 +173,14 @@ def fold_function(projection: AnyProjection) -> str:
     """`fold_<name>(stream, until, version)`: the document from the events up to an instant and a version."""
     name = projection.name
     where = "stream_id = p_stream_id and recorded_at <= p_until and version <= p_version"
+    body = f"\n{fold_query(projection, where, grouped=False)}\n"
     return f"""\
 create or replace function catalog.fold_{name}(
     p_stream_id integer,
     p_until timestamptz default 'infinity',
     p_version integer default 2147483647
 ) returns table (id integer, version integer, valid_from timestamptz, document jsonb)
-language sql stable parallel safe as $fold$
-{fold_query(projection, where, grouped=False)}
-$fold$;
+language sql stable parallel safe as {in_dollars(body, "fold")};
 {
         comment(
             f"function catalog.fold_{name}",

@@ -91,9 +91,7 @@ class One(Database):
         self.one = connection
 
     @asynccontextmanager
-    async def connection(
-        self, wait_seconds: float | None = None, answers_within_seconds: float | None = None
-    ) -> AsyncIterator[AsyncConnection]:
+    async def connection(self, *_: Any, **limits: Any) -> AsyncIterator[AsyncConnection]:
         yield self.one
 
 

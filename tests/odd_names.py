@@ -77,7 +77,7 @@ class OrderTold(Struct, frozen=True, kw_only=True, tag="order_told"):
     ωmega: str
 
 
-class OrderCancelled(Struct, frozen=True, kw_only=True, tag="order_cancelled"):
+class OrderCancelled(Struct, frozen=True, kw_only=True, tag="order $fold$ $step$ 'cancelled'"):
     pass
 
 

@@ -39,8 +39,8 @@ def run(program: str, folder: Path, *arguments: str) -> Ran:
 
 
 def published() -> dict[Path, tuple[int, int]]:
-    """What of the project a benchmark could write to: each file with its size and when it was written."""
-    files = [path for path in (ROOT / "bench").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    """The published results: each file with its size and when it was written."""
+    files = [path for path in (ROOT / "bench").rglob("*") if path.suffix in (".jsonl", ".md", ".svg", ".part")]
     return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
