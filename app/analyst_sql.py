@@ -13,8 +13,10 @@ from typing import get_type_hints
 
 from app.document_tables import field_columns
 from app.fold_sql import AnyProjection, comment, indent, literal, tags
+from app.identifiers import in_dollars
 from app.rollup_sql import AnyRollup, adding_up, stored_member_columns
-from app.view_sql import INSTANT, Shown, fields_of, function, names, singular, sql_type, typed, view
+from app.rules import RuleError
+from app.view_sql import INSTANT, Shown, fields_of, function, names, own_column, singular, sql_type, typed, view
 
 NOW = "(select catalog.as_of())"
 """The instant that a session looks at; `infinity` for the present."""
@@ -25,6 +27,7 @@ def analyst_views(inline: Sequence[AnyProjection], rollups: Sequence[AnyRollup])
     """All views and functions. The first temporal projection is what the catalog is about: only of others do the audit
     trail and the changes bear the name, so that a further one renames nothing."""
     temporal = [projection for projection in inline if projection.temporal]
+    _check_distinct([*inline, *rollups], temporal)
     parts = [current_view(projection) for projection in inline]
     for projection in temporal:
         prefix = "" if projection is temporal[0] else f"{singular(projection)}_"
@@ -39,10 +42,18 @@ def analyst_views(inline: Sequence[AnyProjection], rollups: Sequence[AnyRollup])
     return "\n".join([*parts, *map(rollup_view, rollups)])
 
 
+def _check_distinct(read_models: Sequence[AnyProjection | AnyRollup], temporal: Sequence[AnyProjection]) -> None:
+    """Raises RuleError if two views would have one name: the later one would take the place of the other."""
+    named = [each.name for each in read_models]
+    named += [f"{singular(each)}_{what}" for each in temporal for what in ("versions", "events", "audit_trail")]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise RuleError(f"Two views would be called {twice[0]}: give a read model, or its document, another name.")
+
+
 def current_view(projection: AnyProjection) -> str:
     """The view `<name>`: the documents of now, or of the session's instant."""
     name = projection.name
-    stored = ", ".join(["id", "document", *(column.name for column in field_columns(projection))])
+    stored = ", ".join(["id", "document", *(column.quoted for column in field_columns(projection))])
     if projection.temporal:
         source = f"""\
     select {stored}
@@ -66,7 +77,7 @@ def current_view(projection: AnyProjection) -> str:
 def versions_view(projection: AnyProjection) -> str:
     """The view `<singular>_versions`: each document that ever was, and from when until when."""
     name = projection.name
-    stored = ", ".join(["id", "document", *(column.name for column in field_columns(projection)), "valid_from"])
+    stored = ", ".join(["id", "document", *(column.quoted for column in field_columns(projection)), "valid_from"])
     source = f"""\
     select {stored}, null::timestamptz as valid_to
     from catalog.{name}
@@ -138,10 +149,10 @@ def as_of_function(projection: AnyProjection) -> str:
     fields = fields_of(projection)
     return function(
         f"{projection.name}_as_of",
-        f"p_instant {INSTANT}",
+        {"p_instant": INSTANT},
         f"The documents of {projection.__name__} as of an instant.",
         fields,
-        f"select {names(fields)}\nfrom public.{singular(projection)}_versions\nwhere {_valid('p_instant')}",
+        f"select {names(fields)}\nfrom public.{singular(projection)}_versions\nwhere {_valid(projection, 'p_instant')}",
     )
 
 
@@ -150,10 +161,10 @@ def at_function(projection: AnyProjection) -> str:
     fields = fields_of(projection)
     return function(
         f"{singular(projection)}_at",
-        f"p_id integer, p_instant {INSTANT}",
+        {"p_id": "integer", "p_instant": INSTANT},
         f"One document of {projection.__name__} as of an instant: no row if there was none.",
         fields,
-        f"select {names(fields)}\nfrom public.{projection.name}_as_of(p_instant)\nwhere id = p_id",
+        f"select {names(fields)}\nfrom public.{projection.name}_as_of(p_instant)\nwhere {_id(fields)} = p_id",
     )
 
 
@@ -166,13 +177,14 @@ DIFFERENCE = [
 
 def diff_function(projection: AnyProjection) -> str:
     """`<singular>_diff(id, from, until)`: the fields that differ; `before` is null where there was no document."""
-    versions = f"public.{singular(projection)}_versions"
+    version = f"select {own_column(projection, 'document')} from public.{singular(projection)}_versions"
+    is_it = f"{_id(fields_of(projection))} = p_id"
     before, after = (
-        f"(select document from {versions} where id = p_id and {_valid(instant)})" for instant in ("p_from", "p_until")
+        f"({version} where {is_it} and {_valid(projection, instant)})" for instant in ("p_from", "p_until")
     )
     return function(
         f"{singular(projection)}_diff",
-        f"p_id integer, p_from {INSTANT}, p_until {INSTANT}",
+        {"p_id": "integer", "p_from": INSTANT, "p_until": INSTANT},
         f"The fields in which a document of {projection.__name__} differs between two instants.",
         DIFFERENCE,
         _differing_fields(before, after),
@@ -181,7 +193,9 @@ def diff_function(projection: AnyProjection) -> str:
 
 def changes_function(projection: AnyProjection, name: str) -> str:
     """The fields of all documents that differ between two instants."""
-    one = singular(projection)
+    one, id = singular(projection), _id(fields_of(projection))
+    own = [(own_column(projection, name), name) for name in ("valid_from", "document")]
+    columns = ", ".join(column if column == name else f"{column} as {name}" for column, name in own)
     ids = f"""\
 select distinct {one}_id as id
     from public.{one}_events
@@ -190,14 +204,14 @@ select distinct {one}_id as id
     changed = _changed(
         ids,
         lambda instant: (
-            f"select valid_from, document from public.{one}_versions as version"
-            f" where version.id = touched.id and {_valid(instant)}"
+            f"select {columns} from public.{one}_versions as version"
+            f" where version.{id} = touched.id and {_valid(projection, instant)}"
         ),
     )
     differing = indent(_differing_fields("changed.before", "changed.after"))
     return function(
         name,
-        f"p_from {INSTANT}, p_until {INSTANT}",
+        {"p_from": INSTANT, "p_until": INSTANT},
         f"The fields in which documents of {projection.__name__} differ between two instants.",
         [Shown("id", "integer", "", ""), *DIFFERENCE],
         f"select changed.id, difference.field, difference.before, difference.after\n"
@@ -222,12 +236,11 @@ select distinct stream_id as id
         ),
     )
     about = f"The documents of {projection.__name__} that differ between two instants; null where there is none."
+    body = f"\n{changed}\n"
     return f"""\
 create or replace function catalog.{name}_changed_between(p_from timestamptz, p_until timestamptz)
 returns table (id integer, valid_from timestamptz, before jsonb, after jsonb)
-language sql stable parallel safe as $$
-{changed}
-$$;
+language sql stable parallel safe as {in_dollars(body)};
 {comment(f"function catalog.{name}_changed_between", about)}
 """
 
@@ -284,15 +297,26 @@ def _log(projection: AnyProjection) -> str:
 def _version_columns(projection: AnyProjection) -> list[Shown]:
     return [
         *fields_of(projection),
-        Shown("valid_from", INSTANT, "valid_from", "When it was recorded."),
-        Shown("valid_to", INSTANT, "valid_to", "When it was replaced; null if it still holds."),
-        Shown("document", "jsonb", "document", f"{projection.document.__name__}, as the API serves it."),
+        Shown(own_column(projection, "valid_from"), INSTANT, "valid_from", "When it was recorded."),
+        Shown(own_column(projection, "valid_to"), INSTANT, "valid_to", "When it was replaced; null if it still holds."),
+        Shown(
+            own_column(projection, "document"),
+            "jsonb",
+            "document",
+            f"{projection.document.__name__}, as the API serves it.",
+        ),
     ]
 
 
-def _valid(instant: str) -> str:
-    """A condition on versions: which one holds at an instant."""
-    return f"valid_from <= {instant} and (valid_to is null or valid_to > {instant})"
+def _id(fields: Sequence[Shown]) -> str:
+    """The column of a view that says which stream a document is of."""
+    return next(field.quoted for field in fields if field.value == "id")
+
+
+def _valid(projection: AnyProjection, instant: str) -> str:
+    """A condition on the view of versions: which one holds at an instant."""
+    valid_from, valid_to = (own_column(projection, name) for name in ("valid_from", "valid_to"))
+    return f"{valid_from} <= {instant} and ({valid_to} is null or {valid_to} > {instant})"
 
 
 def _changed(ids: str, document_at: Callable[[str], str]) -> str:

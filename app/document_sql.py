@@ -3,7 +3,6 @@
 `catalog schema` prints it all, with the folds of `app.fold_sql`.
 """
 
-import re
 from collections.abc import Callable, Sequence
 
 from app.document_tables import (
@@ -18,6 +17,7 @@ from app.document_tables import (
     words_text,
 )
 from app.fold_sql import AnyProjection, comment, literal, step_function, tags
+from app.identifiers import in_dollars
 from app.rules import Becomes, Envelope, Place, Words
 from app.table_sql import Table, create
 from app.versions_sql import folding_aggregate, versions_query
@@ -56,14 +56,10 @@ def write_function(projection: AnyProjection) -> str:
     end if;"""
     for index in projection.indexes:
         if isinstance(index, Words):
-            further += _write_words(words_table(projection, index).live, words_text(names_of(index.fields)))
+            further += _write_words(words_table(projection, index).live, index)
         elif isinstance(index, Place):
-            further += _write_place(places_table(projection, index).live, *place_of(index))
-    return f"""\
-create or replace function catalog.write_{name}(
-    p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
-) returns jsonb
-language plpgsql volatile as $$
+            further += _write_place(places_table(projection, index).live, index)
+    body = f"""
 declare
     v_version integer;
     v_valid_from timestamptz;
@@ -93,14 +89,19 @@ begin
     end if;{further}
     return v_after;
 end
-$$;
+"""
+    return f"""\
+create or replace function catalog.write_{name}(
+    p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
+) returns jsonb
+language plpgsql volatile as {in_dollars(body)};
 {comment(f"function catalog.write_{name}", f"Takes one more event into the stored document of {projection.__name__}.")}
 """
 
 
-def _write_words(table: str, text: str) -> str:
+def _write_words(table: str, words: Words) -> str:
     """An upsert would make what they are found by before it sees that nothing is new, and take longer than the rest."""
-    before, after = _before_and_after(text)
+    before, after = (words_text(names_of(words.fields), document) for document in BEFORE_AND_AFTER)
     return f"""
     if p_version = 1 and {after} is not null then
         insert into catalog.{table} (id, words)
@@ -122,18 +123,17 @@ def _write_words(table: str, text: str) -> str:
     end if;"""
 
 
-def _write_place(table: str, compared: str, point: str) -> str:
-    before, after = _before_and_after(compared)
+def _write_place(table: str, place: Place) -> str:
+    (before, _), (after, point) = (place_of(place, document) for document in BEFORE_AND_AFTER)
     return f"""
     if v_after is not null and {after} is distinct from {before} then
         insert into catalog.{table} (id, since, place)
-        values (p_stream_id, p_recorded_at, {_before_and_after(point)[1]});
+        values (p_stream_id, p_recorded_at, {point});
     end if;"""
 
 
-def _before_and_after(expression: str) -> list[str]:
-    """An expression over the document, of the one before the event and of the one after it."""
-    return [re.sub(r"\bdocument\b", f"v_{when}", expression) for when in ("before", "after")]
+BEFORE_AND_AFTER = ("v_before", "v_after")
+"""The document before an event and the one after it, as `write_<name>` has them."""
 
 
 def prepare_new_function(projection: AnyProjection) -> str:
@@ -143,7 +143,7 @@ def prepare_new_function(projection: AnyProjection) -> str:
     inserts = ""
     for index in projection.indexes:
         if isinstance(index, Words):
-            text = words_text(names_of(index.fields))
+            text, none = (words_text(names_of(index.fields), document) for document in DOCUMENT_AND_NONE)
             _check_words_need_no_instant(projection, index)
             inserts += f"""
     insert into catalog.{name}_words (id, words)
@@ -152,13 +152,11 @@ def prepare_new_function(projection: AnyProjection) -> str:
         {_new_documents(projection)}
         offset 0
     ) as new
-    where {_is_there(text)};"""
+    where {_is_there(text, none)};"""
+    body = f"\nbegin{inserts}\nend\n"
     return f"""\
 create or replace function catalog.prepare_new_{name}(p_recorded_at timestamptz default clock_timestamp()) returns void
-language plpgsql volatile as $$
-begin{inserts}
-end
-$$;
+language plpgsql volatile as {in_dollars(body)};
 {comment(f"function catalog.prepare_new_{name}", f"Writes the words of {projection.__name__} in new_streams.")}
 """
 
@@ -170,16 +168,14 @@ def write_new_function(projection: AnyProjection) -> str:
     places = ""
     for index in projection.indexes:
         if isinstance(index, Place):
-            compared, point = place_of(index)
+            (compared, point), (none, _) = (place_of(index, document) for document in DOCUMENT_AND_NONE)
             places += f""", {name}_placed as (
         insert into catalog.{name}_places (id, since, place)
         select id, p_recorded_at, {point}
         from new
-        where {_is_there(compared)}
+        where {_is_there(compared, none)}
     )"""
-    return f"""\
-create or replace function catalog.write_new_{name}(p_recorded_at timestamptz) returns void
-language plpgsql volatile as $$
+    body = f"""
 begin
     with new as materialized (
         {_new_documents(projection)}
@@ -189,7 +185,10 @@ begin
     from new
     where document is not null;
 end
-$$;
+"""
+    return f"""\
+create or replace function catalog.write_new_{name}(p_recorded_at timestamptz) returns void
+language plpgsql volatile as {in_dollars(body)};
 {comment(f"function catalog.write_new_{name}", f"Writes the documents of {projection.__name__} of all new_streams.")}
 """
 
@@ -203,10 +202,12 @@ select stream_id as id,
         where type in ({tags(projection.by_event)})"""
 
 
-def _is_there(searched: str) -> str:
+DOCUMENT_AND_NONE = ("document", "null::jsonb")
+
+
+def _is_there(searched: str, of_none: str) -> str:
     """Where there is a document, and what it is searched by is other than of none."""
-    before = re.sub(r"\bdocument\b", "null::jsonb", searched)
-    return f"document is not null and {searched} is distinct from {before}"
+    return f"document is not null and {searched} is distinct from {of_none}"
 
 
 def _check_words_need_no_instant(projection: AnyProjection, words: Words) -> None:
@@ -226,9 +227,7 @@ def refold_function(projection: AnyProjection) -> str:
     name = projection.name
     versions = versions_query(projection, "stream_id = p_stream_id")
     counts = "\n    union all ".join(counted)
-    return f"""\
-create or replace function catalog.refold_{name}(p_stream_id integer) returns bigint
-language sql volatile as $$
+    body = f"""
 with versions as materialized (
 {versions}
 ), {", ".join(steps)}
@@ -236,7 +235,10 @@ select count(*)
 from (
     {counts}
 ) as changed
-$$;
+"""
+    return f"""\
+create or replace function catalog.refold_{name}(p_stream_id integer) returns bigint
+language sql volatile as {in_dollars(body)};
 {comment(f"function catalog.refold_{name}", f"Writes what the log has of a stream into {name}; counts the changes.")}
 """
 
@@ -246,7 +248,7 @@ def _put_right(table: Table, query: str) -> str:
     name = f"catalog.{table.name}"
     columns = _columns(table)
     rest = [column for column in columns if column not in table.key]
-    same_key = " and ".join(f"{table.name}_right.{column} = {table.name}.{column}" for column in table.key)
+    same_key = " and ".join(f"{table.name}_right.{column} = {table.quoted}.{column}" for column in table.key)
     stored, excluded = (", ".join(f"{row}.{column}" for column in rest) for row in ("stored", "excluded"))
     return f"""{table.name}_right as (
     {query}
@@ -304,8 +306,8 @@ def _into_next(projection: AnyProjection, versions: str, on_conflict: Callable[[
 
 def differing_searches(projection: AnyProjection) -> list[str]:
     """A query for each search table of (id, the stored row, the rightful one) where these differ, of the streams from
-    `first` to `last`; percent signs doubled for psycopg."""
-    versions = versions_query(projection, "stream_id between @first and @last")
+    $1 to $2."""
+    versions = versions_query(projection, "stream_id between $1 and $2")
     queries = []
     for table, rightful in derived_tables(projection):
         if table.name == history_table(projection).name:
@@ -321,27 +323,27 @@ with versions as materialized (
 ), stored as (
     select {columns}
     from catalog.{table.name}
-    where id between @first and @last
+    where id between $1 and $2
 )
 select coalesce(stored.id, rightful.id), to_jsonb(stored), to_jsonb(rightful)
 from stored
 full join rightful on {same}
 where to_jsonb(stored) is distinct from to_jsonb(rightful)"""
         )
-    return [query.replace("%", "%%").replace("@first", "%(first)s").replace("@last", "%(last)s") for query in queries]
+    return queries
 
 
 def _columns(table: Table) -> list[str]:
     """Those that are written; the others follow from them."""
-    return [column.name for column in table.columns if "generated" not in column.type]
+    return [column.quoted for column in table.columns if not column.is_generated]
 
 
 def as_of_function(projection: AnyProjection) -> str:
     """`<name>_as_of(instant)`: the documents as of then; a single statement, so that filters reach the indexes."""
     name = projection.name
     columns = documents_table(projection).columns
-    names = ", ".join(column.name for column in columns)
-    types = ", ".join(f"{column.name} {column.type.split()[0]}" for column in columns)
+    names = ", ".join(column.quoted for column in columns)
+    types = ", ".join(f"{column.quoted} {column.type}" for column in columns)
     return f"""\
 create or replace function catalog.{name}_as_of(p_until timestamptz)
 returns table ({types})

@@ -7,16 +7,25 @@ them by, now or in the past: all words there ever were, and a row for each chang
 from collections.abc import Iterable
 
 from app.fold_sql import AnyProjection, literal
+from app.identifiers import LONGEST_BYTES, fitting, quoted
+from app.index_checks import sort_key
 from app.rules import Index, Place, Words, name_of
 from app.table_sql import Column, Table, TableIndex
 
-ID = Column("id", "integer not null", "The stream the document is folded from.")
-SINCE = Column("since", "timestamptz not null", "When the event was recorded that made it so.")
-VERSION = Column("version", "integer not null", "The version of its stream; the last at which the document was so.")
-VALID_FROM = Column("valid_from", "timestamptz not null", "When the last event that it is folded from was recorded.")
-VALID_TO = Column("valid_to", "timestamptz not null", "When the event that replaced it was recorded.")
-REPLACED_AT = "valid_to at time zone 'UTC'"
-"""The same as an expression: the planner then takes the index of it for those queries only that ask for this."""
+ID = Column("id", "integer", "The stream the document is folded from.")
+SINCE = Column("since", "timestamptz", "When the event was recorded that made it so.")
+VERSION = Column("version", "integer", "The version of its stream; the last at which the document was so.")
+VALID_FROM = Column("valid_from", "timestamptz", "When the last event that it is folded from was recorded.")
+VALID_TO = Column("valid_to", "timestamptz", "When the event that replaced it was recorded.")
+
+
+def replaced_at(instant: str) -> str:
+    """`valid_to`, or what is compared with it, as an expression: the planner then takes the index of it for those
+    queries only that ask for this."""
+    return f"{instant} at time zone 'UTC'"
+
+
+REPLACED_AT = replaced_at("valid_to")
 
 
 def tables_of(projection: AnyProjection) -> list[Table]:
@@ -49,14 +58,14 @@ def history_table(projection: AnyProjection) -> Table:
 
 
 def words_table(projection: AnyProjection, words: Words) -> Table:
-    found = "tsvector generated always as (catalog.findable(words)) stored"
+    found = "generated always as (catalog.findable(words)) stored"
     return Table(
         name=f"{projection.name}_words",
         about=f"The words that the searched texts of {projection.__name__} have ever had.",
         columns=(
             ID,
-            Column("words", "text[] not null", "Each once; {*} if they are too many."),
-            Column("found", found, "What they are found by."),
+            Column("words", "text[]", "Each once; {*} if they are too many."),
+            Column("found", "tsvector", "What they are found by.", found, is_generated=True),
         ),
         key=("id",),
         indexes=(TableIndex("_found", "using gin (found)", words.serves),),
@@ -67,7 +76,7 @@ def places_table(projection: AnyProjection, place: Place) -> Table:
     return Table(
         name=f"{projection.name}_places",
         about=f"Where the documents of {projection.__name__} have ever been; a row for each change of place.",
-        columns=(ID, SINCE, Column("place", "point not null", "Longitude and latitude in degrees.")),
+        columns=(ID, SINCE, Column("place", "point", "Longitude and latitude in degrees.")),
         key=("id", "since"),
         indexes=(TableIndex("_found", "using gist (place)", place.serves),),
     )
@@ -96,8 +105,8 @@ def _all_words(words: Words) -> str:
     """The row of a search table: the words of all texts there ever were. The texts are taken out first, so that no
     documents are sorted."""
     names = names_of(words.fields)
-    taken = ", ".join(f"document ->> {literal(name)} as {name}" for name in names)
-    text = " || ' ' || ".join(f"string_agg(distinct {name}, ' ')" for name in names)
+    taken = ", ".join(f"document ->> {literal(name)} as {_taken(name)}" for name in names)
+    text = " || ' ' || ".join(f"string_agg(distinct {_taken(name)}, ' ')" for name in names)
     return f"""\
 select id, catalog.words_in({text}) as words
     from (
@@ -111,13 +120,14 @@ select id, catalog.words_in({text}) as words
 def _all_places(place: Place) -> str:
     """The rows of a search table: a version whose place is not as just before. It is taken out first, as texts are."""
     names = names_of((place.longitude, place.latitude))
-    taken = ", ".join(f"document -> {literal(name)} as {name}" for name in names)
-    moved = " or ".join(f"lag({name}) over in_order is distinct from {name}" for name in names)
-    longitude, latitude = (f"round({name}::numeric, 6)" for name in names)
+    taken = ", ".join(f"document -> {literal(name)} as {_taken(name)}" for name in names)
+    columns = [_taken(name) for name in names]
+    moved = " or ".join(f"lag({column}) over in_order is distinct from {column}" for column in columns)
+    longitude, latitude = (f"round({column}::numeric, 6)" for column in columns)
     return f"""\
 select id, valid_from as since, {_point(longitude, latitude)} as place
     from (
-        select id, valid_from, {", ".join(names)},
+        select id, valid_from, {", ".join(columns)},
             {moved}
                 or lag(valid_to) over in_order is distinct from valid_from as is_new
         from (
@@ -130,25 +140,34 @@ select id, valid_from as since, {_point(longitude, latitude)} as place
     where is_new"""
 
 
-def place_of(place: Place) -> tuple[str, str]:
+COLUMNS_OF_VERSIONS = {"id", "valid_from", "valid_to", "is_new"}
+"""What the queries of search tables have beside the fields."""
+
+
+def _taken(field: str) -> str:
+    """The column of a field that is taken out of the documents of versions; no field has two underscores in a row."""
+    return quoted(f"{field}__taken" if field in COLUMNS_OF_VERSIONS else field)
+
+
+def place_of(place: Place, document: str = "document") -> tuple[str, str]:
     """What is compared of a document to see that its place has changed, and the place as a point."""
     names = names_of((place.longitude, place.latitude))
-    compared = ", ".join(f"document -> {literal(name)}" for name in names)
-    return f"row({compared})", _point(*map(degrees, names))
+    compared = ", ".join(f"{document} -> {literal(name)}" for name in names)
+    return f"row({compared})", _point(*(degrees(name, document) for name in names))
 
 
 def _point(longitude: str, latitude: str) -> str:
     return f"('(' || {longitude} || ',' || {latitude} || ')')::point"
 
 
-def degrees(field: str) -> str:
+def degrees(field: str, document: str = "document") -> str:
     """A document field in degrees, to a tenth of a metre: Postgres refuses to multiply what is next to nothing."""
-    return f"round((document ->> {literal(field)})::numeric, 6)"
+    return f"round(({document} ->> {literal(field)})::numeric, 6)"
 
 
-def words_text(fields: Iterable[str]) -> str:
-    """Some document fields as one text."""
-    joined = " || ' ' || ".join(f"(document ->> {literal(field)})" for field in fields)
+def words_text(fields: Iterable[str], document: str = "document") -> str:
+    """Some fields of a document, which is a column, a variable or a constant, as one text."""
+    joined = " || ' ' || ".join(f"({document} ->> {literal(field)})" for field in fields)
     return f"({joined})"
 
 
@@ -157,7 +176,7 @@ def names_of(fields: Iterable[object]) -> list[str]:
 
 
 def _document(projection: AnyProjection) -> Column:
-    return Column("document", "jsonb not null", f"{projection.document.__name__}, as the API serves it.")
+    return Column("document", "jsonb", f"{projection.document.__name__}, as the API serves it.")
 
 
 def _fields(projection: AnyProjection) -> list[Column]:
@@ -180,24 +199,20 @@ def field_columns(projection: AnyProjection) -> list[Column]:
 
 
 def _generated(name: str, expression: str, about: str) -> Column:
-    return Column(name, f'text collate "C" generated always as ({expression}) stored', about)
-
-
-def sort_key(name: str) -> str:
-    """The column that an alphabetical order by a field compares."""
-    return f"{name}_sorted"
+    return Column(name, "text", about, f'collate "C" generated always as ({expression}) stored', is_generated=True)
 
 
 def _listing_indexes(projection: AnyProjection, bounds: str) -> Iterable[TableIndex]:
-    """The bounds of validity come last, so that the index decides what was valid, without looking at the rows."""
+    """The bounds of validity come last, so that the index decides what was valid, without looking at the rows.
+
+    A label is as long as the longest table leaves room for: names that are cut off would be equal ones."""
     for index in projection.indexes:
         if isinstance(index, Index):
-            names = names_of(index.fields)
-            label, order = "_".join(names), ["id"]
+            order = ["id"]
             if index.newest_first is not None:
-                (name,) = names_of([index.newest_first])
-                label, order = f"{label}_{name}", [f"{name} desc", "id desc"]
+                order = [f"{quoted(name_of(index.newest_first))} desc", "id desc"]
             elif index.alphabetical is not None:
-                (name,) = names_of([index.alphabetical])
-                label, order = f"{label}_{name}", [sort_key(name), "id"]
-            yield TableIndex(f"_by_{label}", f"({', '.join([*names, *order, bounds])})", index.serves)
+                order = [quoted(sort_key(name_of(index.alphabetical))), "id"]
+            keys = ", ".join([*map(quoted, names_of(index.fields)), *order, bounds])
+            label = fitting(index.label, LONGEST_BYTES - len(f"{projection.name}_history_next"))
+            yield TableIndex(label, f"({keys})", index.serves)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from app.events import tag_of
+from app.identifiers import in_dollars, quoted
 from app.personal_checks import personal_fields
 from app.projection import Projection
 from app.rule_checks import writes
@@ -172,15 +173,14 @@ def fold_function(projection: AnyProjection) -> str:
     """`fold_<name>(stream, until, version)`: the document from the events up to an instant and a version."""
     name = projection.name
     where = "stream_id = p_stream_id and recorded_at <= p_until and version <= p_version"
+    body = f"\n{fold_query(projection, where, grouped=False)}\n"
     return f"""\
 create or replace function catalog.fold_{name}(
     p_stream_id integer,
     p_until timestamptz default 'infinity',
     p_version integer default 2147483647
 ) returns table (id integer, version integer, valid_from timestamptz, document jsonb)
-language sql stable parallel safe as $fold$
-{fold_query(projection, where, grouped=False)}
-$fold$;
+language sql stable parallel safe as {in_dollars(body, "fold")};
 {
         comment(
             f"function catalog.fold_{name}",
@@ -238,7 +238,7 @@ cross join lateral (
     offset 0
 ) as start
 cross join lateral (
-    select {_listed(f"{field.value} as {field.name}" for field in fields)}
+    select {_listed(f"{field.value} as {quoted(field.name)}" for field in fields)}
 ) as document
 where stream.started_at is not null{alive}"""
 
@@ -284,15 +284,16 @@ def _field(field: str, projection: AnyProjection) -> _Field:
     setting = [event for event, step in later.items() if not isinstance(step, Merges)]
     written = " or ".join([_is_one_of(setting)] * bool(setting) + [f"merged ? {literal(field)}"] * merging)
     whole = "catalog.events" if field in personal_fields(projection) else "catalog.log"
+    at = quoted(f"{field}__at")
     looked_up = (
         f"(select {_by_tag({event: _written(step, event, field) for event, step in later.items()})}"
         f" from {whole} as writer"
-        f" where writer.stream_id = stream.stream_id and writer.version = {field}__at)"
+        f" where writer.stream_id = stream.stream_id and writer.version = {at})"
     )
     return _Field(
         name=field,
-        found=[f"max(version) filter (where {written}) as {field}__at"],
-        value=f"case when {field}__at > started_at then {looked_up} else {value} end",
+        found=[f"max(version) filter (where {written}) as {at}"],
+        value=f"case when {at} > started_at then {looked_up} else {value} end",
     )
 
 
@@ -348,14 +349,12 @@ def _grown(field: str, projection: AnyProjection) -> _Field:
         if found:
             amounts[event] = f"({found[0]} #>> '{{}}')::numeric"
     written = f"filter (where {_is_one_of(amounts)})"
-    summed = f"select sum(amount) from unnest({field}__versions, {field}__amounts) as grown (version, amount)"
+    amount, versions, all_amounts = (quoted(f"{field}__{what}") for what in ("amount", "versions", "amounts"))
+    summed = f"select sum(amount) from unnest({versions}, {all_amounts}) as grown (version, amount)"
     return _Field(
         name=field,
-        read=[f"{_by_tag(amounts, always=False)} as {field}__amount"],
-        found=[
-            f"array_agg(version) {written} as {field}__versions",
-            f"array_agg({field}__amount) {written} as {field}__amounts",
-        ],
+        read=[f"{_by_tag(amounts, always=False)} as {amount}"],
+        found=[f"array_agg(version) {written} as {versions}", f"array_agg({amount}) {written} as {all_amounts}"],
         value=f"({summed} where grown.version >= started_at)",
     )
 

@@ -9,7 +9,10 @@ from msgspec import Struct
 from app.rule_checks import writes
 from app.rules import RECORDED_AT, Becomes, Index, Place, RuleError, Words
 
-COLUMNS_OF_A_DOCUMENT = {"id", "version", "valid_from", "valid_to", "document"}
+COLUMNS_OF_A_DOCUMENT = {
+    *("id", "version", "valid_from", "valid_to", "document"),
+    *("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"),  # Postgres' own
+}
 
 
 def check_indexes(projection: Any) -> None:
@@ -32,6 +35,9 @@ def _check_indexes(projection: Any) -> None:
             _check_indexed(field, document, index)
         if isinstance(index, Index):
             _check_order(index, projection)
+    labels = [index.label for index in projection.indexes if isinstance(index, Index)]
+    if twice := [label for label in labels if labels.count(label) > 1]:
+        raise RuleError(f"two of its indexes would be called …{twice[0]}")
 
 
 def _check_indexed(field: object, document: type[Struct], index: Index | Words | Place) -> None:
@@ -61,6 +67,13 @@ def _check_order(index: Index, projection: Any) -> None:
         name = cast(MemberDescriptorType, index.alphabetical).__name__
         if get_type_hints(document)[name] is not str:
             raise RuleError(f"{document.__name__}.{name} has no alphabetical order, it is not always a text")
+        if sort_key(name) in document.__struct_fields__:
+            raise RuleError(f"{document.__name__}.{sort_key(name)} is in the way of the column for the order by {name}")
+
+
+def sort_key(field: str) -> str:
+    """The column that an alphabetical order by a field compares."""
+    return f"{field}_sorted"
 
 
 def is_an_instant_of_the_log(field: MemberDescriptorType, projection: Any) -> bool:

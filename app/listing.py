@@ -19,8 +19,10 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from psycopg import sql
 
-from app.document_tables import REPLACED_AT, degrees, names_of, searched, sort_key, words_text
+from app.document_tables import REPLACED_AT, degrees, names_of, replaced_at, searched, words_text
 from app.fold_sql import AnyProjection, literal
+from app.identifiers import quoted
+from app.index_checks import sort_key
 from app.rules import Index, Place, Words
 
 EARTH_RADIUS_KM = 6371.0088
@@ -138,14 +140,14 @@ class _Builder:
                 yield table, f"catalog.{table}", bounds
             else:
                 yield table, f"catalog.{table}", ["not (select are_few from replaced)", *bounds]
-                yield table, f"replaced_since as {table}", bounds
+                yield table, f"replaced_since as {quoted(table)}", bounds
 
     def _replaced_since(self) -> str:
         """What the branches of the history share. The order and the limit have the index serve in a plan for any
         instant as well."""
         if self.among is not None or self.listing.as_of is None:
             return ""
-        history, instant = f"catalog.{self.projection.name}_history", REPLACED_AT.replace("valid_to", "%(as_of)s")
+        history, instant = f"catalog.{self.projection.name}_history", replaced_at("%(as_of)s")
         since, latest_first = f"from {history} where {REPLACED_AT} > {instant}", f"order by {REPLACED_AT} desc"
         return f"""\
 with replaced as materialized (
@@ -173,11 +175,11 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
         tried with each of them, so that the index serves."""
         for field, value in self.listing.equal.items():
             self.given[f"equal_{field}"] = value
-        given = [f"{field} = %(equal_{field})s" for field in self.listing.equal]
+        given = [f"{quoted(field)} = %(equal_{field})s" for field in self.listing.equal]
         walks = self.listing.order is not None and not self.terms and self.listing.near is None
         few = self._fields_of_few_values() if walks else {}
         for values in product(*few.values()):
-            yield [*given, *(f"{field} = {literal(value)}" for field, value in zip(few, values, strict=True))]
+            yield [*given, *(f"{quoted(field)} = {_constant(value)}" for field, value in zip(few, values, strict=True))]
 
     def _fields_of_few_values(self) -> dict[str, tuple[str, ...]]:
         hints = get_type_hints(self.projection.document)
@@ -208,7 +210,7 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
         self.given["search"] = self.terms
         if self.among is None and self._has_words():
             name = self.projection.name
-            yield f"(select {MAY_MATCH} from catalog.{name}_words where {name}_words.id = {table}.id)"
+            yield f"(select {MAY_MATCH} from catalog.{name}_words where {name}_words.id = {quoted(table)}.id)"
         yield f"catalog.text_matches({words_text(names_of(words.fields))}, %(search)s)"
 
     def _near(self) -> Iterator[str]:
@@ -237,8 +239,8 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
             return self._distance(), "asc"
         (index, *_) = self._indexes()
         if index.newest_first is not None:
-            return self.listing.order, "desc"
-        return sort_key(self.listing.order), "asc"
+            return quoted(self.listing.order), "desc"
+        return quoted(sort_key(self.listing.order)), "asc"
 
     def _indexes(self) -> list[Index]:
         """The projection's indexes in the order asked for."""
@@ -255,6 +257,11 @@ def ordered_by(index: Index) -> list[MemberDescriptorType]:
     """The field that ends an index, if one does."""
     ends = (index.newest_first, index.alphabetical)
     return [cast(MemberDescriptorType, field) for field in ends if field is not None]
+
+
+def _constant(value: str) -> str:
+    """A text in a query with parameters: there a percent sign is written twice."""
+    return literal(value.replace("%", "%%"))
 
 
 def _expression(text: str) -> sql.SQL:

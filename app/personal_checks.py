@@ -23,7 +23,15 @@ def _check_struct(struct: type[Struct]) -> None:
         where = f"{struct.__name__}.{field.name}"
         if is_struct(field.type):
             _check_struct(field.type)
+            if field.encode_name != field.name and personal_paths(field.type):
+                raise RuleError(
+                    f"{where} holds something personal under another name: nobody would find it to forget it"
+                )
         elif is_personal(field.type):
+            if field.encode_name != field.name:
+                raise RuleError(
+                    f"{where} is personal, but stored under another name: nobody would find it to forget it"
+                )
             _check_field(field.type, where)
         elif hidden := [each for each in structs_in(field.type) if personal_paths(each)]:
             raise RuleError(f"{hidden[0].__name__} has personal fields, but {where} is not simply one")

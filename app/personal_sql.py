@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from app.events import tag_of
 from app.fold_sql import comment, literal
+from app.name_checks import NAME
 from app.personal import Path, other_names, personal_paths
-from app.rule_checks import NAME
 
 
 def personal_functions(events: Iterable[type[Struct]]) -> str:

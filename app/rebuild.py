@@ -117,6 +117,7 @@ class _Rebuild:
 
     async def run(self) -> Rebuilt:
         await self._check_release()
+        await self._check_installed()
         position = (await settle(self.connection)).position
         (self.generation.skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
         await self.generation.do(self.connection, Step.BEGIN)
@@ -303,6 +304,13 @@ class _Rebuild:
         """What is folded by another release's rules must not take the place of what the installed ones write into."""
         if await installed_release(self.connection) != self.release:
             why = "the database holds another release's schema"
+            raise RebuildFailed(f"The projection {self.read_model.name} cannot be rebuilt: {why}.")
+
+    async def _check_installed(self) -> None:
+        """Without its steps each statement of a rebuild would do nothing."""
+        query = "select exists (select from catalog.rebuild_steps where read_model = %s)"
+        if await self._one(query, (self.read_model.name,)) != (True,):
+            why = "the installed schema does not have it. Run `catalog migrate` with it"
             raise RebuildFailed(f"The projection {self.read_model.name} cannot be rebuilt: {why}.")
 
     async def _limit_waits(self, milliseconds: int) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from app.document_sql import fill_next, follow_next
 from app.document_tables import tables_of as projection_tables
 from app.fold_sql import AnyProjection, fold_query, literal
+from app.identifiers import in_dollars
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup, adding_up, member_columns
 from app.rollup_sql import tables_of as rollup_tables
@@ -86,7 +87,7 @@ def steps_of(read_model: AnyReadModel) -> dict[Step, list[str]]:
 def rebuild_steps(read_models: Sequence[AnyReadModel]) -> str:
     """The SQL that puts all steps into their table."""
     rows = [
-        f"({literal(read_model.name)}, {literal(step)}, {place}, $step${statement}$step$)"
+        f"({literal(read_model.name)}, {literal(step)}, {place}, {in_dollars(statement, 'step')})"
         for read_model in read_models
         for step, statements in steps_of(read_model).items()
         for place, statement in enumerate(statements)

@@ -21,9 +21,10 @@ import msgspec
 from msgspec import Struct
 
 from app.index_checks import is_an_instant_of_the_log
+from app.name_checks import check_name
 from app.personal_checks import personal_fields
 from app.projection import Projection, RuleError
-from app.rule_checks import check_name
+from app.rule_checks import check_document
 from app.rules import descriptor
 
 D = TypeVar("D", bound=Struct)
@@ -129,6 +130,7 @@ EXPECTED = {"keyed": str, "counts": dict[str, int], "earliest": datetime, "lates
 def _check(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
     if rollup.of.document is not source or rollup.of.lifecycle != "inline" or not rollup.of.compiles():
         raise RuleError(f"{rollup.of.__name__} is not an inline projection of {source.__name__} made of rules")
+    check_document(rollup.document)
     hints = get_type_hints(rollup.document, include_extras=True)
     written = [tally.field.__name__ for tally in rollup.rules]
     for name in rollup.document.__struct_fields__:

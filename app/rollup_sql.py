@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from app.document_tables import field_columns
 from app.fold_sql import comment, indent, literal
+from app.identifiers import quoted
 from app.rollup import Rollup, Tally
 from app.rules import name_of
 from app.table_sql import Column, Table, TableIndex, create
@@ -33,10 +34,10 @@ def compile_rollup(rollup: AnyRollup) -> str:
 def tables_of(rollup: AnyRollup) -> list[Table]:
     """The documents and the members."""
     name = rollup.name
-    key = Column("key", 'text collate "C" not null', f"The {name_of(rollup.by)} that it is about.")
-    stream = Column("id", "integer not null", "The stream.")
-    part = Column("part", "jsonb not null", f"What is counted of its {rollup.of.document.__name__}.")
-    document = Column("document", "jsonb not null", f"{rollup.document.__name__}, as the API serves it.")
+    key = Column("key", "text", f"The {name_of(rollup.by)} that it is about.", 'collate "C" not null')
+    stream = Column("id", "integer", "The stream.")
+    part = Column("part", "jsonb", f"What is counted of its {rollup.of.document.__name__}.")
+    document = Column("document", "jsonb", f"{rollup.document.__name__}, as the API serves it.")
     return [
         Table(
             name=name,
@@ -220,12 +221,12 @@ def change_columns(rollup: AnyRollup) -> str:
         if tally.of is None:
             continue
         if _counts_each(tally):
-            columns.append(f"array_agg({_part(tally.of)}) as {name}__each")
+            columns.append(f"array_agg({_part(tally.of)}) as {quoted(f'{name}__each')}")
             continue
         outermost = f'{EXTREMES[tally.verb].aggregate}(({_part(tally.of)}) collate "C")'
         columns += [
-            f"{outermost} filter (where members < 0) as {name}__left",
-            f"{outermost} filter (where members > 0) as {name}__entered",
+            f"{outermost} filter (where members < 0) as {quoted(f'{name}__left')}",
+            f"{outermost} filter (where members > 0) as {quoted(f'{name}__entered')}",
         ]
     return ",\n            ".join(columns)
 
@@ -259,8 +260,8 @@ def _value_after(tally: Tally) -> str:
         return f"({_stored(tally)})::bigint + change.members"
     if tally.verb == "counts":
         counted = f"stored.document -> {literal(name)}"
-        return f"catalog.counts_after({counted}, change.{name}__each, change.each_members)"
-    return f'{EXTREMES[tally.verb].outermost}(({_stored(tally)}) collate "C", change.{name}__entered)'
+        return f"catalog.counts_after({counted}, change.{quoted(f'{name}__each')}, change.each_members)"
+    return f'{EXTREMES[tally.verb].outermost}(({_stored(tally)}) collate "C", change.{quoted(f"{name}__entered")})'
 
 
 def _known(rollup: AnyRollup) -> str:
@@ -268,23 +269,24 @@ def _known(rollup: AnyRollup) -> str:
     lines = []
     for tally in rollup.rules:
         if extreme := EXTREMES.get(tally.verb):
-            name, beyond = name_of(tally.field), extreme.beyond
-            stored = f'({_stored(tally)}) collate "C"'
-            kept = f"change.{name}__left is null or {stored} {beyond} change.{name}__left"
-            lines.append(f"            and ({kept} or change.{name}__entered {beyond}= {stored})\n")
+            left, entered = (quoted(f"{name_of(tally.field)}__{moved}") for moved in ("left", "entered"))
+            stored, beyond = f'({_stored(tally)}) collate "C"', extreme.beyond
+            kept = f"change.{left} is null or {stored} {beyond} change.{left}"
+            lines.append(f"            and ({kept} or change.{entered} {beyond}= {stored})\n")
     return "".join(lines)
 
 
 def member_columns(rollup: AnyRollup) -> str:
     """`key, part` of a member, over the document it is folded to."""
-    names = sorted({name_of(tally.of) for tally in rollup.rules if tally.of is not None})
-    part = ", ".join(f"{literal(name)}, document -> {literal(name)}" for name in names)
-    return f"document ->> {literal(name_of(rollup.by))}, jsonb_build_object({part})"
+    return f"document ->> {literal(name_of(rollup.by))}, {_member_part(rollup)}"
 
 
 def stored_member_columns(rollup: AnyRollup) -> str:
     """The same over a stored document: the key is the column that an index holds, if there is one."""
-    name = name_of(rollup.by)
-    key, part = f"document ->> {literal(name)}", member_columns(rollup)
-    stored = any(column.name == name for column in field_columns(rollup.of))
-    return f"{name}{part.removeprefix(key)}" if stored else part
+    found = [column.quoted for column in field_columns(rollup.of) if column.name == name_of(rollup.by)]
+    return f"{found[0]}, {_member_part(rollup)}" if found else member_columns(rollup)
+
+
+def _member_part(rollup: AnyRollup) -> str:
+    names = sorted({name_of(tally.of) for tally in rollup.rules if tally.of is not None})
+    return f"jsonb_build_object({', '.join(f'{literal(name)}, document -> {literal(name)}' for name in names)})"

@@ -1,6 +1,5 @@
 """A rule set that cannot be right is refused while its class is made, with one sentence that names what is wrong."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from types import MemberDescriptorType, UnionType
@@ -9,16 +8,10 @@ from typing import Annotated, Any, Literal, Union, assert_never, get_args, get_o
 import msgspec
 from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 
+from app.name_checks import check_event_names, check_field_names, check_name, check_view_name
 from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step
 from app.upcasts import Default, Dropped, Renamed, Upcast, is_struct, upcasts_of
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-TABLES_OF_THE_STORE = {
-    *("log", "personal", "events", "forgotten", "streams", "settled", "installed", "projections", "projection_lag"),
-    "idempotency_keys",
-}
-ENDINGS_OF_OTHERS = ("_next", "_live", "_members", "_history", "_words", "_places")
-"""What the tables are called that belong to a read model, beside the one of its name."""
 NEVER_IN_A_CONSTANT = (b"$fold$", b"\\u0000")
 ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 
@@ -38,17 +31,10 @@ def check_projection(projection: Any) -> dict[type[Struct], Rule]:
         raise RuleError(f"{name} has neither rules nor an evolve of its own")
     try:
         check_document(projection.document)
+        check_view_name(projection.document)
         return _check_rules(projection)
     except RuleError as error:
         raise RuleError(f"{name}: {error}") from None
-
-
-def check_name(name: str) -> None:
-    """It names the table of a read model, and begins the names of others."""
-    if not NAME.fullmatch(name) or name in TABLES_OF_THE_STORE:
-        raise RuleError(f"{name!r} cannot name a table: {NAME.pattern}, and none of the event store's own")
-    if name.endswith(ENDINGS_OF_OTHERS):
-        raise RuleError(f"{name!r} cannot name a table: {', '.join(ENDINGS_OF_OTHERS)} end the names of others'")
 
 
 def _check_rules(projection: Any) -> dict[type[Struct], Rule]:
@@ -217,15 +203,14 @@ def check_struct(struct: type[Struct], tag_field: str | None) -> None:
 
 
 def check_document(document: type[Struct]) -> None:
-    """A document's fields have plain names, no limits that a fold would not see to, and defaults that JSON has."""
+    """A document's fields can be columns, have no limits that a fold would not see to, and defaults that JSON has."""
     check_struct(document, None)
     if not document.__struct_fields__:
         raise RuleError(f"{document.__name__} has no fields")
+    check_field_names(document)
     hints = get_type_hints(document, include_extras=True)
     for field in msgspec.structs.fields(document):
         where = f"{document.__name__}.{field.name}"
-        if not NAME.fullmatch(field.name) or "__" in field.name:
-            raise RuleError(f"{where} cannot name a column: {NAME.pattern}, without two underscores in a row")
         if get_origin(hints[field.name]) is Annotated:
             raise RuleError(f"{where} cannot have limits of its own: put them on the command")
         if field.default is UNSET:
@@ -253,6 +238,7 @@ def _merged_fields(step: Merges, event: type[Struct]) -> tuple[str, ...]:
 def check_union(union: Any) -> None:
     """Every older shape of its events, and of the structs in them, can be read. Raises RuleError."""
     for event in get_args(union) or (union,):
+        check_event_names(event)
         _check_upcasts(event)
 
 

@@ -123,6 +123,12 @@ class Index(Struct, frozen=True):
     serves: str = ""
     """The query this index is for; its COMMENT in the database."""
 
+    @property
+    def label(self) -> str:
+        """What its name in the database ends in, if there is room for all of it."""
+        fields = (*self.fields, self.newest_first, self.alphabetical)
+        return "_by_" + "_".join(name_of(field) for field in fields if field is not None)
+
 
 class Words(Struct, frozen=True):
     """Full text search over these text fields: whatever stands in a word, and the words' English stems."""

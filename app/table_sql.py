@@ -7,6 +7,7 @@ stays: views, privileges, prepared statements.
 from msgspec import Struct
 
 from app.fold_sql import comment
+from app.identifiers import quoted
 
 LIVE = "_live"
 NEXT = "_next"
@@ -16,6 +17,14 @@ class Column(Struct, frozen=True):
     name: str
     type: str
     about: str
+    rest: str = "not null"
+    """What its definition says after the type."""
+    is_generated: bool = False
+    """Whether it follows from the others."""
+
+    @property
+    def quoted(self) -> str:
+        return quoted(self.name)
 
 
 class TableIndex(Struct, frozen=True):
@@ -38,6 +47,11 @@ class Table(Struct, frozen=True, kw_only=True):
     fillfactor: int = 100
 
     @property
+    def quoted(self) -> str:
+        """Its name where it stands for its rows."""
+        return quoted(self.name)
+
+    @property
     def live(self) -> str:
         """The partition that serves."""
         return self.name + LIVE
@@ -50,7 +64,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
 def create(table: Table) -> str:
     """The table, its only partition, its indexes, and what they are for. Again changes nothing."""
-    columns = [f"    {column.name} {column.type}," for column in table.columns]
+    columns = [f"    {column.quoted} {column.type} {column.rest}," for column in table.columns]
     lines = [
         f"create table if not exists catalog.{table.name} (",
         *columns,
@@ -60,13 +74,13 @@ def create(table: Table) -> str:
         f"for values from (minvalue) to (maxvalue){_storage(table)};",
         comment(f"table catalog.{table.name}", table.about),
         comment(f"table catalog.{table.live}", f"All rows of {table.name}; a rebuild puts another in its place."),
-        *(comment(f"column catalog.{table.name}.{column.name}", column.about) for column in table.columns),
+        *(comment(f"column catalog.{table.name}.{column.quoted}", column.about) for column in table.columns),
     ]
     for index in table.indexes:
         lines += [
-            f"create index if not exists {table.name}{index.label}",
+            f"create index if not exists {quoted(table.name + index.label)}",
             f"on catalog.{table.name} {index.keys};",
-            comment(f"index catalog.{table.name}{index.label}", index.serves),
+            comment(f"index catalog.{quoted(table.name + index.label)}", index.serves),
         ]
     return "\n".join(lines) + "\n"
 
@@ -88,7 +102,8 @@ def index_next(table: Table) -> list[str]:
     """A statement for each index, that of the key first, so that several can be made at once: a key is made alone."""
     key = f"create unique index {table.next}_pkey on catalog.{table.next} ({', '.join(table.key)})"
     return [key] + [
-        f"create index {table.next}{index.label} on catalog.{table.next} {index.keys}" for index in table.indexes
+        f"create index {quoted(table.next + index.label)} on catalog.{table.next} {index.keys}"
+        for index in table.indexes
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct
-from psycopg import AsyncConnection, IsolationLevel, sql
+from psycopg import AsyncConnection, AsyncRawCursor, IsolationLevel, sql
 
 from app.database import read_json_as_bytes
 from app.document_sql import differing_searches
@@ -147,7 +147,7 @@ async def _compare_documents(connection: AsyncConnection, projection: AnyProject
             async for compared in _compare_past(connection, projection, first, last, folds):
                 yield compared
         for differing in differing_searches(projection):
-            cursor = await connection.execute(differing.encode(), {"first": first, "last": last})
+            cursor = await AsyncRawCursor(connection).execute(differing.encode(), (first, last))
             for stream, found, rightful in await cursor.fetchall():
                 yield stream, "search", found or NOTHING, rightful or NOTHING
 

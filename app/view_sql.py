@@ -1,6 +1,6 @@
 """How what analysts find is made: typed columns over documents, views and functions with a COMMENT on everything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from app.document_tables import field_columns
 from app.fold_sql import AnyProjection, comment, literal
+from app.identifiers import in_dollars, quoted
 from app.index_checks import written_to
 from app.rules import STREAM_ID, VERSION
 
@@ -25,6 +26,10 @@ class Shown(Struct, frozen=True):
     value: str
     about: str
 
+    @property
+    def quoted(self) -> str:
+        return quoted(self.name)
+
 
 def singular(projection: AnyProjection) -> str:
     """One of its documents, as names in the database have it."""
@@ -33,7 +38,7 @@ def singular(projection: AnyProjection) -> str:
 
 def fields_of(projection: AnyProjection) -> list[Shown]:
     """A column for each field of the documents. Those that the table has as columns are found by its indexes."""
-    columns = {column.name for column in field_columns(projection)}
+    columns = {column.name: column.quoted for column in field_columns(projection)}
     fields = []
     for name, hint in get_type_hints(projection.document).items():
         kind, value = sql_type(hint), typed("document", name, sql_type(hint))
@@ -42,11 +47,19 @@ def fields_of(projection: AnyProjection) -> list[Shown]:
         elif _is_always(projection, name, VERSION):
             kind, value = "integer", typed("document", name, "integer")
         elif name in columns:
-            value = f"{name}::{kind}" if kind != "text" else name
+            value = f"{columns[name]}::{kind}" if kind != "text" else columns[name]
         fields.append(Shown(name, kind, value, f"{name} of the document."))
     if all(field.value != "id" for field in fields):
-        fields.insert(0, Shown(f"{singular(projection)}_id", "integer", "id", "The stream it is folded from."))
+        name = own_column(projection, f"{singular(projection)}_id")
+        fields.insert(0, Shown(name, "integer", "id", "The stream it is folded from."))
     return fields
+
+
+def own_column(projection: AnyProjection, name: str) -> str:
+    """What a column of a view is called that is no field of the document: `name`, or `stored_…` if a field is."""
+    while name in projection.document.__struct_fields__:
+        name = f"stored_{name}"
+    return name
 
 
 def sql_type(hint: Any) -> str:
@@ -85,7 +98,8 @@ def _is_always(projection: AnyProjection, name: str, value: object) -> bool:
 
 def view(name: str, about: str, columns: Sequence[Shown], source: str) -> str:
     lines = ",\n    ".join(
-        column.value if column.value == column.name else f"{column.value} as {column.name}" for column in columns
+        column.value if column.value in (column.name, column.quoted) else f"{column.value} as {column.quoted}"
+        for column in columns
     )
     return "\n".join(
         [
@@ -95,30 +109,36 @@ def view(name: str, about: str, columns: Sequence[Shown], source: str) -> str:
             f"from {source};",
             comment(f"view public.{name}", about),
             f"grant select on public.{name} to catalog_reader;",
-            *(comment(f"column public.{name}.{column.name}", column.about) for column in columns),
+            *(comment(f"column public.{name}.{column.quoted}", column.about) for column in columns),
             "",
         ]
     )
 
 
-def function(name: str, parameters: str, about: str, columns: Sequence[Shown], query: str) -> str:
-    types = ", ".join(parameter.split(" ", 1)[1] for parameter in parameters.split(", "))
-    table = ", ".join(f"{column.name} {column.type}" for column in columns)
+def function(name: str, parameters: Mapping[str, str], about: str, columns: Sequence[Shown], query: str) -> str:
+    """`parameters` are types by name."""
+    table = ", ".join(f"{column.quoted} {column.type}" for column in columns)
+    body = f"\n{query}\n"
     return f"""\
-{_make_way(f"{name}({types})", columns)}
-create or replace function public.{name}({parameters})
+{_make_way(f"{name}({', '.join(parameters.values())})", columns, as_results=True)}
+create or replace function public.{name}({", ".join(f"{name} {kind}" for name, kind in parameters.items())})
 returns table ({table})
-language sql stable parallel safe as $$
-{query}
-$$;
+language sql stable parallel safe as {in_dollars(body)};
 {comment(f"function public.{name}", about)}
 """
 
 
-def _make_way(name: str, columns: Iterable[Shown]) -> str:
-    texts = ", ".join(literal(f"{column.name} {column.type}") for column in columns)
+def _make_way(name: str, columns: Iterable[Shown], as_results: bool = False) -> str:
+    """`as_results` of a function Postgres shows the columns in quotes where they need some, each release by its own
+    keywords: so the server itself says it."""
+    texts = ", ".join(
+        f"quote_ident({literal(column.name)}) || {literal(f' {column.type}')}"
+        if as_results and column.quoted != column.name
+        else literal(f"{column.name} {column.type}")
+        for column in columns
+    )
     return f"select catalog.make_way({literal(name)}, array[{texts}]);"
 
 
 def names(columns: Iterable[Shown]) -> str:
-    return ", ".join(column.name for column in columns)
+    return ", ".join(column.quoted for column in columns)

@@ -32,15 +32,15 @@ from app.settings import Settings
 from bench import peer
 from bench.data import new_items
 from bench.load import Sample
-from bench.measure import SMALL, a_database, another_database, console, sampled
+from bench.measure import a_database, another_database, console, sampled, scaled
 from bench.rows import Report, reporting
 
-COMMANDS = 96 if SMALL else 640
-ROUNDS = 3 if SMALL else 9
+COMMANDS = scaled(tiny=16, small=96, full=640)
+ROUNDS = scaled(tiny=1, small=3, full=9)
 AT_ONCE = (1, 4, 16)
 PEER_AT_ONCE = 4
 """More threads do not make the peer faster: it writes one at a time."""
-ITEMS = 200 if SMALL else 2_000
+ITEMS = scaled(tiny=20, small=200, full=2_000)
 """How many items there are to begin with. They are updated in turn, so those of one moment are different ones."""
 
 TABLES = """

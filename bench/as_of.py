@@ -23,13 +23,13 @@ from app.listing import Listing, Near
 from app.projector import register
 from app.rebuild import rebuild
 from bench.data import ITEMS, SEED, TOWN, fill, words
-from bench.measure import SMALL, a_database, console, in_turns, progress, sampled
+from bench.measure import a_database, console, in_turns, progress, sampled, scaled
 from bench.rows import Report, Row, reporting
 from projections.items import Items
 from projections.owners import Owners
 
-ROUNDS = 3 if SMALL else 15
-EXPLAINED = 1 if SMALL else 5
+ROUNDS = scaled(tiny=1, small=3, full=15)
+EXPLAINED = scaled(tiny=1, small=1, full=5)
 """How often each is explained, for the time in the database."""
 PAST = {"0.1 %": 0.001, "1 %": 0.01, "25 %": 0.25, "50 %": 0.5, "90 %": 0.9, "99.9 %": 0.999, "100 %": 1.0}
 """How much of the history had happened by then."""
@@ -91,9 +91,7 @@ class One(Database):
         self.one = connection
 
     @asynccontextmanager
-    async def connection(
-        self, wait_seconds: float | None = None, answers_within_seconds: float | None = None
-    ) -> AsyncIterator[AsyncConnection]:
+    async def connection(self, *_: Any, **limits: Any) -> AsyncIterator[AsyncConnection]:
         yield self.one
 
 

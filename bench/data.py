@@ -14,9 +14,9 @@ import msgspec
 import psycopg
 
 from app.events import Status
-from bench.measure import SMALL, following
+from bench.measure import following, scaled
 
-ITEMS = 2_000 if SMALL else 100_000
+ITEMS = scaled(tiny=100, small=2_000, full=100_000)
 SEED = 2026
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 YEAR_SECONDS = 365 * 86_400.0

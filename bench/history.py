@@ -20,13 +20,13 @@ from app.projection import Projection
 from app.schema_sql import schema_of
 from app.settings import Settings
 from bench.data import fill
-from bench.measure import SMALL, a_database, another_database, console, in_turns
+from bench.measure import a_database, another_database, console, in_turns, scaled
 from bench.rows import Report, reporting
 from projections.items import Item, Items
 
-ITEMS = 1_000 if SMALL else 10_000
-COMMANDS = 100 if SMALL else 800
-ROUNDS = 3 if SMALL else 9
+ITEMS = scaled(tiny=100, small=1_000, full=10_000)
+COMMANDS = scaled(tiny=20, small=100, full=800)
+ROUNDS = scaled(tiny=1, small=3, full=9)
 AT_ONCE = (1, 4)
 
 APPEND = "select documents from catalog.append_to_stream(%s, null, %s, %s)"

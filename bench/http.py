@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,13 +26,13 @@ from app.projector import register
 from bench.bare import TABLES
 from bench.data import new_items
 from bench.load import Sample, Target, at_rate, request, saturate
-from bench.measure import SMALL, a_database, console, progress
+from bench.measure import FIRST_ROUND, a_database, console, progress, scaled
 from bench.rows import Report, reporting
 
-ROUNDS = 3 if SMALL else 9
-SLICE_SECONDS = 0.1 if SMALL else 0.5
+ROUNDS = scaled(tiny=1, small=3, full=9)
+SLICE_SECONDS = scaled(tiny=0.02, small=0.1, full=0.5)
 CONNECTIONS = (1, 16)
-ITEMS = 500
+ITEMS = scaled(tiny=100, small=500, full=500)
 API = "/api/v2"
 NEW = new_items(ITEMS)
 SATURATED, CONSTANT = "at saturation", "at half of that"
@@ -92,7 +93,7 @@ def measure(report: Report, title: str, ways: Ways, connection: psycopg.Connecti
     """All ways in turns, first as fast as they go, then each at half of that; every way once before it counts."""
     at_most, at_half = _no_samples(ways), _no_samples(ways)
     with progress((2 * ROUNDS + 1) * len(at_most)) as step:
-        for turn in range(ROUNDS + 1):
+        for turn in range(FIRST_ROUND, ROUNDS + 1):
             for (name, connections), samples in at_most.items():
                 step(f"{name}, {connections}, as fast as it goes")
                 sample = uvloop.run(saturate(ways[name], connections, SLICE_SECONDS))
@@ -128,15 +129,26 @@ def _wait_for_the_background(connection: psycopg.Connection) -> None:
 
 @contextmanager
 def serving(*command: str, **environment: str) -> Iterator[int]:
-    """The port that a program of ours serves on, as it prints it."""
+    """The port that a program of ours serves on, as it prints it; what it says later is read, so that it never waits.
+
+    Settings of a service that somebody runs here are not its own.
+    """
     program = [sys.executable, "-m", *command]
-    with subprocess.Popen(program, env=os.environ | environment, text=True, stdout=PIPE, stderr=STDOUT) as process:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
+    with subprocess.Popen(program, env=inherited | environment, text=True, stdout=PIPE, stderr=STDOUT) as process:
+        assert process.stdout is not None
+        reading = threading.Thread(target=process.stdout.read)
         try:
-            assert process.stdout is not None
-            _, _, address = process.stdout.readline().partition("http://127.0.0.1:")
+            said = process.stdout.readline()
+            _, _, address = said.partition("http://127.0.0.1:")
+            if not address:
+                sys.exit(f"{command[0]} did not begin to serve: {said}{process.stdout.read()}")
+            reading.start()
             yield int(address.split()[0])
         finally:
             process.terminate()
+            if reading.ident:
+                reading.join()
 
 
 def main() -> None:

@@ -18,11 +18,11 @@ from app.item import CreateItem, decide
 from app.main import create_app
 from app.settings import Settings
 from bench.data import new_items
-from bench.measure import SMALL, a_database, console, in_turns
+from bench.measure import a_database, console, in_turns, scaled
 from bench.rows import reporting
 
-ITEMS = 3_000 if SMALL else 100_000
-ROUNDS = 3
+ITEMS = scaled(tiny=100, small=3_000, full=100_000)
+ROUNDS = scaled(tiny=1, small=3, full=3)
 CHUNK_BYTES = 64 * 1024
 
 TABLES = """

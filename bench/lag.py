@@ -33,14 +33,14 @@ from bench import data
 from bench.append import SPADE
 from bench.http import API, serving
 from bench.load import Answer, Target, on_schedule, request, saturate, steadily
-from bench.measure import SMALL, a_database, console
+from bench.measure import a_database, console, scaled
 from bench.rows import Report, reporting
 
-ITEMS = data.ITEMS // 5 if SMALL else data.ITEMS
+ITEMS = scaled(tiny=data.ITEMS, small=data.ITEMS // 5, full=data.ITEMS)
 SHARES = (0.1, 0.5, 0.9)
-SECONDS = 2.0 if SMALL else 30.0
-ROUNDS = 1 if SMALL else 2
-CAPACITY_SECONDS = 1.0 if SMALL else 10.0
+SECONDS = scaled(tiny=0.5, small=2.0, full=30.0)
+ROUNDS = scaled(tiny=1, small=1, full=2)
+CAPACITY_SECONDS = scaled(tiny=0.2, small=1.0, full=10.0)
 CONNECTIONS = 16
 READ_MODELS = ("owners", "categories")
 LOOKS_EVERY_SECONDS = 0.002

@@ -91,8 +91,8 @@ async def at_rate(target: Target, connections: int, seconds: float, per_second: 
 
 
 def steadily(requests: Iterator[bytes], seconds: float, per_second: float) -> Iterator[tuple[float, bytes]]:
-    """A schedule: so many requests a second."""
-    return ((place / per_second, next(requests)) for place in range(int(seconds * per_second)))
+    """A schedule: so many requests a second, and at least two, however slow and short it is."""
+    return ((place / per_second, next(requests)) for place in range(max(2, int(seconds * per_second))))
 
 
 async def on_schedule(port: int, connections: int, schedule: Iterable[tuple[float, bytes]]) -> list[Answer]:

@@ -21,14 +21,25 @@ from app.main import schema_sql
 from app.migrating import migrate
 from app.postgres import EmbeddedPostgres
 
+SCALES = ("tiny", "small", "full", "large")
 SCALE = os.environ.get("SCALE", "full")
-"""`small` is over in seconds, `full` is what the figures are of, `large` has five million events where it matters."""
-SMALL = SCALE == "small"
-assert SCALE in ("small", "full", "large"), f"SCALE is small, full or large, not {SCALE}"
+"""`tiny` only shows that a program runs, `small` is over in seconds, `full` is what the figures are of, and `large` has
+five million events where it matters."""
+if SCALE not in SCALES:
+    sys.exit(f"SCALE is {', '.join(SCALES[:-1])} or {SCALES[-1]}, not {SCALE}.")
 
 console = Console(width=None if sys.stdout.isatty() else 140)
 
 T = TypeVar("T")
+
+
+def scaled(*, tiny: T, small: T, full: T, large: T | None = None) -> T:
+    """How much there is of something at this scale; where nothing is said of `large` it is as `full`."""
+    return {"tiny": tiny, "small": small, "full": full, "large": full if large is None else large}[SCALE]
+
+
+FIRST_ROUND = scaled(tiny=1, small=0, full=0)
+"""Round 0 does not count; where no figure means anything it is left out."""
 
 
 @contextmanager
@@ -46,7 +57,8 @@ def _take_no_arguments() -> None:
     program, *given = sys.argv
     if given and Path(program).parent.name == "bench":
         sys.exit(
-            f"It takes no arguments, but SCALE=small, full or large: SCALE=small python -m bench.{Path(program).stem}"
+            f"It takes no arguments, but SCALE={', '.join(SCALES[:-1])} or {SCALES[-1]}: "
+            f"SCALE=small python -m bench.{Path(program).stem}"
         )
 
 
@@ -67,7 +79,7 @@ def sampled(ways: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[
     """What each way answers: every round asks each once, after one round that does not count."""
     answers: dict[str, list[T]] = {name: [] for name in ways}
     with progress((rounds + 1) * len(ways)) as step:
-        for turn in range(rounds + 1):
+        for turn in range(FIRST_ROUND, rounds + 1):
             for name, way in ways.items():
                 step(f"round {turn} of {rounds}: {name}")
                 answer = way()

@@ -25,16 +25,16 @@ from bench import data
 from bench.http import API, serving
 from bench.lag import CHANGEABLE, commands, fill, percentiles, wait_for_the_background
 from bench.load import Answer, on_schedule, request
-from bench.measure import SMALL, a_database, console
+from bench.measure import a_database, console, scaled
 from bench.rows import Report, reporting
 
-DAY_SECONDS = 5.0 if SMALL else 60.0
+DAY_SECONDS = scaled(tiny=1.5, small=5.0, full=60.0)
 CONNECTIONS = 16
 HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 9, 8, 7, 7, 8, 7, 6, 7, 8, 10, 12, 12, 10, 7, 5, 3)
 """How much of the traffic each hour has: a quiet night, a peak in the morning and a higher one in the evening."""
 PEAK_SHARE = 0.5
 """What the busiest hour has of what the service can answer."""
-TRIAL_SECONDS = 0.5 if SMALL else 10.0
+TRIAL_SECONDS = scaled(tiny=0.2, small=0.5, full=10.0)
 SLOWED_DOWN = 1.3
 """What a rebuild in the day is expected to take, × one that nobody disturbs, so that its middle is noon."""
 REBUILT = "items"

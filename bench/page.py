@@ -23,12 +23,12 @@ from app.http.density import KEPT_SECONDS
 from bench.data import ITEMS
 from bench.http import API, serving
 from bench.lag import fill, wait_for_the_background
-from bench.measure import SMALL, a_database, console, sampled
+from bench.measure import a_database, console, sampled, scaled
 from bench.rows import Report, reporting
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ROUNDS = 3 if SMALL else 9
-PAUSE_SECONDS = 0 if SMALL else KEPT_SECONDS
+ROUNDS = scaled(tiny=1, small=3, full=9)
+PAUSE_SECONDS = scaled(tiny=0.0, small=0.0, full=KEPT_SECONDS)
 """Before each visit: what others had counted of the log is not kept any more."""
 PATIENCE_MILLISECONDS = 60_000
 BUSIEST = 7

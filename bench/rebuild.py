@@ -18,26 +18,25 @@ from uuid import UUID
 
 import psycopg
 from msgspec import Struct
-from psycopg import sql
 
-from app.document_tables import tables_of
+from app.migrating import migrate
 from app.projector import register
-from app.table_sql import create
+from app.schema_sql import schema_of
 from app.verify import verify
 from bench import peer
 from bench.data import fill
-from bench.measure import SCALE, SMALL, a_database, another_database, console, progress, sampled
+from bench.measure import a_database, another_database, console, progress, sampled, scaled
 from bench.rebuilding import READ_MODELS, Bare, rebuilt
 from bench.rows import Report, reporting
 from projections.categories import Categories
 from projections.items import Items
 from projections.owners import Owners
 
-ROUNDS = 1 if SMALL else 3
-SIZES = {"small": (300, 3_000), "full": (1_000, 10_000, 100_000), "large": (10_000, 100_000, 500_000)}[SCALE]
+ROUNDS = scaled(tiny=1, small=1, full=3)
+SIZES = scaled(tiny=(20, 100), small=(300, 3_000), full=(1_000, 10_000, 100_000), large=(10_000, 100_000, 500_000))
 """Items; each has some ten events."""
-PEER_ITEMS = 200 if SMALL else 10_000
-RUNNER_ITEMS = 40 if SMALL else 600
+PEER_ITEMS = scaled(tiny=20, small=200, full=10_000)
+RUNNER_ITEMS = scaled(tiny=5, small=40, full=600)
 """The peer's runner has one transaction for each event."""
 LOOK_SECONDS = 0.05
 """Between two looks at the server's memory."""
@@ -96,11 +95,10 @@ class PeersLog(Struct, frozen=True):
 
 
 def a_log(conninfo: str, items: int) -> Log:
-    copy = another_database(conninfo, f"items_{items}", "catalog")
-    with psycopg.connect(copy, autocommit=True) as connection:
-        connection.execute(sql.SQL(create(tables_of(Bare)[0])))
-        register(connection, list(READ_MODELS.values()))
-        return Log(copy, items, fill(connection, items))
+    own = another_database(conninfo, f"items_{items}")
+    migrate(own, schema_of(READ_MODELS), lambda connection: register(connection, READ_MODELS))
+    with psycopg.connect(own, autocommit=True) as connection:
+        return Log(own, items, fill(connection, items))
 
 
 def a_log_of_the_peer(conninfo: str, items: int) -> PeersLog:

@@ -27,7 +27,8 @@ class Bare(Projection[Item, Event]):
     rules = Items.rules
 
 
-READ_MODELS: dict[str, AnyReadModel] = {each.name: each for each in (Bare, Items, Owners, Categories)}
+READ_MODELS: tuple[AnyReadModel, ...] = (Items, Owners, Categories, Bare)
+"""What is installed in a database whose rebuilds are timed."""
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -38,14 +39,15 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 def rebuilt(conninfo: str, name: str) -> Done:
-    """Have a read model rebuilt by a new process."""
+    """Have a read model rebuilt by a new process; what it has to say goes to our own stderr."""
     command = [sys.executable, "-m", "bench.rebuilding", conninfo, name]
-    return msgspec.json.decode(subprocess.run(command, check=True, capture_output=True).stdout, type=Done)
+    return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Done)
 
 
 def main() -> None:
     _, conninfo, name = sys.argv
-    done = asyncio.run(rebuild(conninfo, READ_MODELS[name]))
+    (read_model,) = (each for each in READ_MODELS if each.name == name)
+    done = asyncio.run(rebuild(conninfo, read_model))
     kib = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     print(msgspec.json.encode(Done(seconds=done.seconds, peak_mib=int(kib[0]) / 1024)).decode())
 

@@ -18,12 +18,12 @@ from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, reco
 from bench import peer
 from bench.append import SPADE
 from bench.data import BEGAN, Happened, store
-from bench.measure import SMALL, a_database, another_database, console, in_turns, sampled
+from bench.measure import a_database, another_database, console, in_turns, sampled, scaled
 from bench.rows import Report, reporting
 from projections.items import Items
 
 SIZES = (10, 100, 1_000, 10_000)
-ROUNDS = 3 if SMALL else 31
+ROUNDS = scaled(tiny=1, small=3, full=31)
 FOLD = "select document from catalog.fold_items(%s)"
 
 

@@ -11,11 +11,12 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled", "app.identifiers"},
     {"app.personal"},
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
-    {"app.rule_checks", "app.tokens"},
+    {"app.name_checks", "app.tokens"},
+    {"app.rule_checks"},
     {"app.index_checks", "app.personal_checks"},
     {"app.projection"},
     {"app.fold_sql", "app.rollup"},

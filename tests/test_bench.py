@@ -1,11 +1,14 @@
-"""The benchmarks: one runs, RESULTS.md is made of what it left, and none is forgotten."""
+"""The benchmarks: each runs to its end, RESULTS.md is made of what they left, and none is forgotten."""
 
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from xml.etree import ElementTree
@@ -14,26 +17,102 @@ import pytest
 
 from bench import data, results
 from bench.load import Sample
+from bench.page import CHROMIUM
 from bench.rows import Report, Row, Where, read
 
 ROOT = Path(__file__).parent.parent
-TOOLS = {"bare", "rebuilding", "results"}
-"""What is run, but answers no question."""
+PROGRAMS = {path.stem: path for path in (ROOT / "bench").rglob("*.py") if '__name__ == "__main__"' in path.read_text()}
+STARTED_BY = {"bare": "http", "rebuilding": "rebuild"}
+"""Programs that take arguments, and the benchmark that starts them."""
+BENCHMARKS = sorted(PROGRAMS.keys() - STARTED_BY.keys() - {"results"})
 
-SOMEWHERE = Where(date="2026-01-15", scale="small", machine="?", processors=2, memory_gib=4, versions={}, settings={})
+SOMEWHERE = Where(date="2026-01-15", scale="tiny", machine="?", processors=2, memory_gib=4, versions={}, settings={})
+
+Ran = subprocess.CompletedProcess[str]
+
+
+def run(program: str, folder: Path, *arguments: str) -> Ran:
+    """A program of the benchmarks at the tiny scale; its lines, and its server, are in the folder."""
+    environment = {**os.environ, "SCALE": "tiny", "BENCH_RESULTS": str(folder), "TMPDIR": str(folder)}
+    command = [sys.executable, "-m", f"bench.{program}", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def published() -> dict[Path, tuple[int, int]]:
+    """The published results: each file with its size and when it was written."""
+    files = [path for path in (ROOT / "bench").rglob("*") if path.suffix in (".jsonl", ".md", ".svg", ".part")]
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
 @pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the lines of a small run of the quickest benchmark."""
-    folder = tmp_path_factory.mktemp("results")
-    environment = {**os.environ, "SCALE": "small", "BENCH_RESULTS": str(folder)}
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bench")
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path) -> Iterator[Mapping[str, Future[Ran]]]:
+    """All benchmarks, two at a time; nothing hangs on how long they take."""
+    before = published()
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(run, name, folder) for name in BENCHMARKS}
+    assert published() == before, "a run with a folder of its own has written into the project"
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_runs_to_its_end(runs: Mapping[str, Future[Ran]], folder: Path, name: str) -> None:
+    if name == "page" and CHROMIUM is None:
+        pytest.skip("there is no Chromium: `make chromium` installs it")
+    ran = runs[name].result()
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert read(folder)[name], "a benchmark that ran leaves lines"
+
+
+def test_all_of_them_make_a_page(runs: Mapping[str, Future[Ran]], folder: Path) -> None:
+    for each in runs.values():
+        each.result()
+    ran = run("results", folder)
+    assert ran.returncode == 0, ran.stderr
+    page = (folder / "RESULTS.md").read_text()
+    asked = [name for name in BENCHMARKS if name != "page" or CHROMIUM]
+    assert re.findall("^## (?!Aims)(.*)", page, re.MULTILINE) == [name for name in results.BENCHES if name in asked]
+    assert len([*(folder / "charts").glob("*.svg")]) == len(results.CHARTS)
+
+
+def test_a_program_that_takes_arguments_is_started_by_a_benchmark() -> None:
+    for program, benchmark in STARTED_BY.items():
+        assert re.search(rf"\bbench\.{program}\b", PROGRAMS[benchmark].read_text())
+
+
+def test_a_benchmark_that_fails_stops_make_with_a_sentence() -> None:
+    given = [f"BIN={Path(sys.executable).parent}", "BENCHES=none after", "--old-file=.venv/installed"]
+    ran = subprocess.run(["make", "bench", *given], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert "bench.none failed: nothing after it was measured" in ran.stderr
+    assert "bench.after" not in ran.stderr
+
+
+def test_a_scale_that_is_none_is_refused_with_a_sentence() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "bench.replay"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "bench.replay"],
+        cwd=ROOT,
+        env={**os.environ, "SCALE": "huge"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    assert (ran.returncode, ran.stderr) == (1, "SCALE is tiny, small, full or large, not huge.\n")
+
+
+@pytest.fixture
+def lines(runs: Mapping[str, Future[Ran]], folder: Path, tmp_path: Path) -> Path:
+    """A folder with nothing but the lines of the quickest benchmark."""
+    ran = runs["replay"].result()
     assert ran.returncode == 0, ran.stderr
     assert "One item with 10,000 events" in ran.stdout
-    return folder
+    alone = tmp_path / "lines"
+    alone.mkdir()
+    shutil.copy(folder / "replay.jsonl", alone)
+    return alone
 
 
 def test_each_line_says_what_was_measured_and_where(lines: Path) -> None:
@@ -45,7 +124,7 @@ def test_each_line_says_what_was_measured_and_where(lines: Path) -> None:
         assert row.per_second > 0
         assert set(row.where.versions) == {"Python", "PostgreSQL", "psycopg", "litestar", "msgspec", "eventsourcing"}
         assert row.where.settings == {"fsync": "on", "synchronous_commit": "on"}
-        assert row.where.scale == "small"
+        assert row.where.scale == "tiny"
     assert [*rows[1].ratios] == ["reading its rows (floor)", "eventsourcing"]
 
 
@@ -73,21 +152,18 @@ def test_the_page_answers_what_was_asked_and_says_what_was_not(lines: Path) -> N
 
 
 def test_every_benchmark_is_run_by_make_and_has_its_place_in_the_results() -> None:
-    programs = {path.stem for path in (ROOT / "bench").glob("*.py") if "def main()" in path.read_text()}
-    target = re.search(r"^bench: setup\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    target = re.search(r"^BENCHES := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert target is not None
-    run = re.findall(r"-m bench\.(\w+)", target[1])
-    assert run == [*(bench for bench in results.BENCHES if bench in programs), "results"]
-    assert programs - TOOLS == set(run) - TOOLS
+    assert target[1].split() == [*results.BENCHES, "results"]
+    assert sorted(results.BENCHES) == BENCHMARKS
 
 
 def test_every_benchmark_says_what_it_asks_and_with_what_it_is_compared() -> None:
-    for path in (ROOT / "bench").glob("*.py"):
-        asked = ast.get_docstring(ast.parse(path.read_text()))
-        if "def main()" in path.read_text() and path.stem not in TOOLS:
-            assert asked is not None
-            assert "?" in asked.splitlines()[0], path
-            assert f"python -m bench.{path.stem}" in asked, path
+    for name in BENCHMARKS:
+        asked = ast.get_docstring(ast.parse(PROGRAMS[name].read_text()))
+        assert asked is not None
+        assert "?" in asked.splitlines()[0], name
+        assert f"python -m bench.{name}" in asked, name
 
 
 def test_every_chart_belongs_to_a_benchmark_that_exists() -> None:

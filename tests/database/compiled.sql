@@ -934,7 +934,7 @@ where recorded_at <= (select catalog.as_of())
     and type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored');
 comment on view public.item_events is 'The events of Items, up to catalog.as_of if it is set.';
 grant select on public.item_events to catalog_reader;
-comment on column public.item_events.position is 'Place in the whole log; grows, may have gaps.';
+comment on column public.item_events."position" is 'Place in the whole log; grows, may have gaps.';
 comment on column public.item_events.event_id is 'UUIDv7.';
 comment on column public.item_events.item_id is 'The item that it is about.';
 comment on column public.item_events.version is '1 is its first event; without gaps.';
@@ -966,7 +966,7 @@ where recorded_at <= (select catalog.as_of())
 comment on view public.audit_trail is 'Who did what to the documents of Items: a row for each event, up to catalog.as_of.';
 grant select on public.audit_trail to catalog_reader;
 comment on column public.audit_trail.item_id is 'The item that it is about.';
-comment on column public.audit_trail.position is 'Place in the whole log; grows, may have gaps.';
+comment on column public.audit_trail."position" is 'Place in the whole log; grows, may have gaps.';
 comment on column public.audit_trail.version is '1 is its first event; without gaps.';
 comment on column public.audit_trail.event_type is 'What happened.';
 comment on column public.audit_trail.recorded_at is 'When it was recorded.';

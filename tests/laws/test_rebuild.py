@@ -537,3 +537,12 @@ def test_a_changed_index_is_a_reason_to_rebuild_and_a_changed_comment_is_none() 
     by_name, described = Index((Item.name,)), Index((Item.name,), serves="a listing")
     assert fingerprint(items_with(by_name)) != fingerprint(items_with())
     assert fingerprint(items_with(by_name)) == fingerprint(items_with(described))
+
+
+def test_a_read_model_that_is_not_installed_is_refused_with_a_sentence(connection: psycopg.Connection) -> None:
+    class Uninstalled(Projection[Item, AnyEvent]):
+        rules = Items.rules
+
+    with pytest.raises(RebuildFailed, match=r"uninstalled cannot be rebuilt: the installed schema does not have it"):
+        rebuilt(connection, Uninstalled)
+    assert leftovers(connection) == []

@@ -174,10 +174,6 @@ class Tagged(Struct, frozen=True, tag="x"):
     name: str
 
 
-class Upper(Struct, frozen=True):
-    Name: str
-
-
 class Doubled(Struct, frozen=True):
     na__me: str
 
@@ -209,7 +205,6 @@ DOCUMENTS = [
     (Renamed, "Renamed.name is stored under another name"),
     (Listed, "Listed is not stored as an object of its fields alone"),
     (Tagged, "Tagged is not stored as an object of its fields alone"),
-    (Upper, "Upper.Name cannot name a column"),
     (Doubled, "Doubled.na__me cannot name a column"),
     (Bounded, "Bounded.name cannot have limits of its own"),
     (Unset, "Unset.other cannot be unset"),

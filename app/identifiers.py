@@ -1,0 +1,47 @@
+"""Names as SQL has them: in quotes where they need some, and never longer than Postgres keeps them."""
+
+import hashlib
+import re
+
+LONGEST_BYTES = 63
+"""What Postgres keeps of a name; it cuts off the rest without an error."""
+PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+WORDS = """
+    all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast
+    char character check coalesce collate collation column concurrently constraint create cross current_catalog
+    current_date current_role current_schema current_time current_timestamp current_user dec decimal default deferrable
+    desc distinct do else end except exists extract false fetch float for foreign freeze from full grant greatest group
+    grouping having ilike in initially inner inout int integer intersect interval into is isnull join json json_array
+    json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize json_table json_value
+    lateral leading least left like limit localtime localtimestamp merge_action national natural nchar none normalize
+    not notnull null nullif numeric offset on only or order out outer overlaps overlay placing position precision
+    primary real references returning right row select session_user setof similar smallint some substring symmetric
+    system_user table tablesample then time timestamp to trailing treat trim true union unique user using values
+    varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest
+    xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
+"""
+KEYWORDS = frozenset(WORDS.split())
+"""Words that PostgreSQL 15 to 18 do not take everywhere as a name: all that `pg_get_keywords` has but category U."""
+
+
+def quoted(name: str) -> str:
+    """A name as Postgres' own `quote_ident` writes it: as it is where it can be."""
+    if PLAIN.fullmatch(name) and name not in KEYWORDS:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def fitting(name: str, room_bytes: int = LONGEST_BYTES) -> str:
+    """A name that has no more bytes than there is room for; of a longer one the beginning, and a digest of all."""
+    encoded = name.encode()
+    if len(encoded) <= room_bytes:
+        return name
+    digest = "_" + hashlib.sha256(encoded).hexdigest()[:8]
+    return encoded[: room_bytes - len(digest)].decode(errors="ignore") + digest
+
+
+def in_dollars(text: str, tag: str = "") -> str:
+    """A text between `$tag$` and `$tag$`, such as a function's body; the tag is a longer one if the text has that."""
+    while f"${tag}$" in text:
+        tag += "body"
+    return f"${tag}${text}${tag}$"
