@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import SecurityScheme
@@ -35,9 +34,3 @@ def acting(connection: Connection, user_id: str = DEMO_USER) -> Actor:
     """Whose token came, past a guard, whatever `user_id` says; without authentication anybody may do everything."""
     actor: Actor | None = connection.state.get("actor")
     return actor or Actor(user_id, is_admin=True)
-
-
-async def check_owner(request: Request[Any, Any, Any], owner_id: str) -> None:
-    """Raises Unauthenticated, or NotYours for whoever is neither this owner nor an admin."""
-    await signed_in(request, request.route_handler)
-    acting(request).check_is_theirs(owner_id)
