@@ -7,6 +7,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import SecurityScheme
 
 from app.actors import Actor
+from app.errors import Unauthenticated
 from app.tokens import Authenticator
 
 DEMO_USER = "demo-user"
@@ -21,7 +22,10 @@ async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard, before the body is read. Raises Unauthenticated without a valid token, where tokens are asked for."""
     authenticator: Authenticator | None = connection.app.state.authenticator
     if authenticator is not None:
-        connection.state.actor = await authenticator.actor_of(connection.headers.get("Authorization"))
+        given = connection.headers.getall("Authorization", [])
+        if len(given) > 1:
+            raise Unauthenticated("Send one Authorization header, not several.")
+        connection.state.actor = await authenticator.actor_of(given[0] if given else None)
 
 
 async def admins_only(connection: Connection, handler: BaseRouteHandler) -> None:
