@@ -41,7 +41,7 @@ LEVELS = [
     },
     {
         *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),
-        *("app.http.memento", "app.http.moments"),
+        *("app.http.memento", "app.http.moments", "app.http.arriving"),
     },
     {"app.http.cursors", "app.http.rows"},
     {"app.http.listings"},

@@ -1,9 +1,8 @@
 """Many items in one request: what is stored is what creating each would have stored; what is refused stores nothing."""
 
-import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.errors import Malformed
-from app.http import imports
-from app.http.imports import next_chunk
 from app.http.server import STOPS_WITHIN_SECONDS
-from app.importing import ARRIVING_AT_ONCE
 from tests.conftest import running_service
 from tests.http.shapes import assert_problem, events_of, types_of
 from tests.items import an_item, created, some_name
@@ -258,35 +253,3 @@ def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, conne
         assert problem["detail"] == "The import was called off; nothing was stored."
         assert process.wait(STOPS_WITHIN_SECONDS) == 0
     assert one(connection, "select count(*) from catalog.events") == 0
-
-
-def test_a_few_imports_arrive_at_a_time_and_others_are_told_to_come_back(
-    small: httpx.Client, connection: psycopg.Connection
-) -> None:
-    with ThreadPoolExecutor(ARRIVING_AT_ONCE) as pool, kept_from_storing(connection) as waiting:
-        first = pool.submit(send_one, small)
-        eventually(lambda: waiting() == 1, "the first is about to be stored")
-        others = [pool.submit(send_one, small) for _ in range(ARRIVING_AT_ONCE - 1)]
-        eventually(lambda: send_one_is_refused(small), "all places are taken")
-    assert [sent.result().status_code for sent in (first, *others)] == [200] * ARRIVING_AT_ONCE
-
-
-def send_one_is_refused(api: httpx.Client) -> bool:
-    """Whether there is no place; a request that got one gives it up at once, by its body."""
-    refused = httpx.post(f"{api.base_url}items/import", content=b"nonsense", headers=NDJSON, timeout=30)
-    return refused.status_code == 503
-
-
-def test_a_client_that_is_silent_in_the_middle_of_its_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def silent() -> AsyncIterator[bytes]:
-        yield b"{"
-        await asyncio.Event().wait()
-
-    async def read() -> None:
-        arriving = silent()
-        assert await next_chunk(arriving) == b"{"
-        monkeypatch.setattr(imports, "SILENT_SECONDS", 0.01)
-        await next_chunk(arriving)
-
-    with pytest.raises(Malformed):
-        asyncio.run(read())
