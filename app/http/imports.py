@@ -1,7 +1,7 @@
 """Many items in one request, all or none."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from app.feed import Feed
 from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import encoded
 from app.http.arriving import Slots, chunks
-from app.http.bodies import NotJson
+from app.http.bodies import NotJson, as_utf8, media_type_of
 from app.http.problems import refuses
 from app.http.requests import REPLAYED, IdempotencyKey, UserId, metadata_of, once_of
 from app.http.rows import Elements, Lines, Row, Rows
@@ -72,10 +72,10 @@ class ItemImport(Controller):
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""
         actor = acting(request, user_id)
-        rows = rows_of(request.headers.get("Content-Type"))
+        rows = rows_of(media_type_of(request.headers))
         body = sha256()
         with slots.slot(actor.subject) as slot, importer.arrivals(slot.write) as arrivals:
-            async for chunk in chunks(request.stream()):
+            async for chunk in _utf8(chunks(request.stream())):
                 body.update(chunk)
                 for row in rows.feed(chunk):
                     arrivals.add(_item_of(row, actor))
@@ -97,12 +97,19 @@ def _item_of(row: Row, actor: Actor) -> CreateItem:
     return item
 
 
-def rows_of(content_type: str | None) -> Rows:
+def rows_of(media_type: str) -> Rows:
     """How a body of this media type is taken apart. Raises NotJson for one that holds no items."""
-    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type not in ROWS:
         raise NotJson(f"Send the items as {NDJSON[0]} or application/json, not as {media_type}.")
     return ROWS[media_type]()
+
+
+async def _utf8(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Raises what `as_utf8` does of the first piece, which is the whole body or long."""
+    is_first = True
+    async for piece in body:
+        yield as_utf8(piece) if is_first else piece
+        is_first = False
 
 
 async def _while_somebody_waits(

@@ -66,6 +66,8 @@ class ProblemResponse(Response[bytes]):
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         if status == RequestTimeout.status:
             headers["Connection"] = "close"
+        if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+            headers["Accept-Encoding"] = "identity"
         if status == Unauthenticated.status:
             headers["WWW-Authenticate"] = 'Bearer realm="catalog"'
         super().__init__(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
