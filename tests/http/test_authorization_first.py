@@ -1,5 +1,6 @@
 """Who asks is known before anything is read: shown by locks, behind which whatever is read would wait."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -99,3 +100,36 @@ def test_without_a_token_nobody_learns_what_else_is_wrong(
     guarded: httpx.Client, item: dict[str, Any], path: str
 ) -> None:
     assert_problem(guarded.get(path.format(id=item["id"])), 401)
+
+
+GIVEN = f"Authorization: Bearer {token()}"
+NDJSON, JSON = "Content-Type: application/x-ndjson", "Content-Type: application/json"
+HEADS = [
+    (401, "POST", "/items/import", [NDJSON]),
+    (401, "POST", "/items/import", [NDJSON, "Authorization: Bearer spade"]),
+    (401, "POST", "/items/import?colour=red", ["Content-Type: text/csv"]),
+    (401, "POST", "/items", [JSON]),
+    (401, "PUT", "/items/1", [JSON]),
+    (401, "PATCH", "/items/1/status", [JSON]),
+    (413, "POST", "/items/import", [NDJSON, GIVEN]),
+    (413, "POST", "/items", [JSON, GIVEN]),
+    (413, "PUT", "/items/1", [JSON, GIVEN]),
+    (415, "POST", "/items/import", ["Content-Type: text/csv", GIVEN]),
+    (415, "POST", "/items/import", [NDJSON, "Content-Encoding: gzip", GIVEN]),
+    (415, "POST", "/items/import", ["Content-Type: application/json; charset=utf-16", GIVEN]),
+    (422, "POST", "/items/import?colour=red", [NDJSON, GIVEN]),
+]
+
+
+@pytest.mark.usefixtures("every_table_locked")
+@pytest.mark.parametrize(("status", "method", "path", "headers"), HEADS)
+def test_what_the_head_of_a_request_tells_is_answered_without_its_body(
+    guarded: httpx.Client, status: int, method: str, path: str, headers: list[str]
+) -> None:
+    """The client waits for `100 Continue` before it sends the body, and is told at once instead."""
+    address = guarded.base_url
+    head = [f"{method} /api/v2{path} HTTP/1.1", f"Host: {address.host}", *headers]
+    head += ["Content-Length: 1000000000", "Expect: 100-continue", "", ""]
+    with socket.create_connection((address.host, address.port or 0), timeout=20) as connection:
+        connection.sendall("\r\n".join(head).encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 %d " % status)
