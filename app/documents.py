@@ -160,7 +160,7 @@ class Documents:
         return [structs.replace(each, data=tags.present(each.type, each.data)) for each in stored]
 
     async def instants_of(self, document_id: int) -> list[datetime]:
-        """When each event of a document was recorded, in order, without reading what they hold; none if there is none."""
+        """When each event of a document was recorded, without reading what they hold; none if there is none."""
         async with self._database.connection() as connection:
             return await read_instants(connection, document_id)
 
