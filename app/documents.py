@@ -14,7 +14,7 @@ from app.projection import Projection
 from app.reads import Connections
 from app.rollup_sql import AnyRollup
 from app.settled import now_without_appends
-from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, read_stream, recorded
+from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, read_instants, read_stream, recorded
 
 
 class Document(Struct, frozen=True):
@@ -158,6 +158,11 @@ class Documents:
             stored = await read_stream(connection, document_id, version=version)
         tags = self._projection.tags
         return [structs.replace(each, data=tags.present(each.type, each.data)) for each in stored]
+
+    async def instants_of(self, document_id: int) -> list[datetime]:
+        """When each event of a document was recorded, without reading what they hold; none if there is none."""
+        async with self._database.connection() as connection:
+            return await read_instants(connection, document_id)
 
     async def find(self, listing: Listing) -> Page:
         """One page of the documents that a listing asks for, and whether there are more: if so, all pages are to be as

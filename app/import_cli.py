@@ -5,6 +5,7 @@ import io
 import os
 import re
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -20,6 +21,7 @@ from app.console import complain, console, exit_when_told, run_until_told
 from app.database import Database
 from app.errors import CatalogError, InvalidInput
 from app.events import Event, Metadata
+from app.http.bodies import as_utf8
 from app.http.rows import LONGEST_ROW_BYTES, Lines, Row
 from app.importing import Arrivals, Imported, Importer
 from app.item import Command, CreateItem, Item, UserId
@@ -28,7 +30,6 @@ from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_d
 from app.settings import Settings, read_settings
 
 CHUNK_BYTES = 64 * 1024
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 """As JSON has it."""
@@ -109,8 +110,8 @@ def _with_one_connection(settings: Settings) -> Settings:
 def items_of(file: BinaryIO) -> Iterator[CreateItem]:
     """The items of a file, which is taken for NDJSON if it begins with a brace. Raises CatalogError naming a line."""
     buffered = cast(io.BufferedReader, file if hasattr(file, "peek") else io.BufferedReader(cast(io.RawIOBase, file)))
-    if buffered.peek(len(BYTE_ORDER_MARK)).startswith(BYTE_ORDER_MARK):
-        buffered.read(len(BYTE_ORDER_MARK))
+    marked = buffered.peek(len(BOM_UTF8))
+    buffered.read(len(marked) - len(as_utf8(marked, what="file")))
     beginning = buffered.peek(1).lstrip()
     if beginning.startswith(b"["):
         raise InvalidInput("It is a JSON array: write each item on a line of its own, or send it to /items/import.")

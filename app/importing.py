@@ -25,10 +25,9 @@ from app.once import KeyTaken, Once, as_json, keep, recall
 C = TypeVar("C")
 S = TypeVar("S")
 
-KEPT_IN_MEMORY_BYTES = 1024 * 1024
+KEPT_IN_MEMORY_BYTES = 256 * 1024
 CHUNK_BYTES = 256 * 1024
 STORED_WITHIN_SECONDS = 900.0
-ARRIVING_AT_ONCE = 4
 
 BEGIN = "select catalog.begin_import()"
 COPY = "copy pg_temp.arriving from stdin"
@@ -52,8 +51,9 @@ class Imported(Struct, frozen=True, kw_only=True):
 class Arrivals(Generic[C, S, E]):
     """The first events of streams to come, as lines of a COPY in text format, in the order in which they are added."""
 
-    def __init__(self, decider: Decider[C, S, E]) -> None:
+    def __init__(self, decider: Decider[C, S, E], before_write: Callable[[int], None]) -> None:
         self._decide = decider.decide
+        self._before_write = before_write
         self._file = SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES)  # noqa: SIM115, closed by __exit__
         self.counts: Counter[str] = Counter()
         """How many there are of each tag."""
@@ -68,11 +68,12 @@ class Arrivals(Generic[C, S, E]):
             self._file.close()
 
     def add(self, command: C) -> None:
-        """One more new stream. Raises what `decide` refuses with, and Unavailable if there is no room left."""
+        """One more new stream. Raises what `decide` and `before_write` do, and Unavailable if there is no room left."""
         (event,) = self._decide(command, None)
         self.counts[tag_of(type(event))] += 1
         # Of all that COPY's text format gives a meaning, JSON without white space has only the backslash.
         line = msgspec.json.encode(event).replace(b"\\", b"\\\\") + b"\n"
+        self._before_write(len(line))
         with _room():
             self._file.write(line)
 
@@ -96,7 +97,7 @@ def _room() -> Iterator[None]:
 
 
 class Importer(Generic[C, S, E]):
-    """A few imports may arrive at a time; one is stored, so that it takes one connection from the others at most."""
+    """Many imports may arrive at a time; one is stored, so that it takes one connection from the others at most."""
 
     def __init__(
         self,
@@ -109,19 +110,10 @@ class Importer(Generic[C, S, E]):
         self._decider = decider
         self._after_import = after_import
         self._turn = asyncio.Lock()
-        self._arriving = 0
 
-    @contextmanager
-    def arrivals(self) -> Iterator[Arrivals[C, S, E]]:
-        """What one import begins with. Raises Unavailable while too many others arrive, whose files fill the disk."""
-        if self._arriving >= ARRIVING_AT_ONCE:
-            raise Unavailable("Too many imports arrive just now; nothing was stored. Try again.")
-        self._arriving += 1
-        try:
-            with Arrivals(self._decider) as arrivals:
-                yield arrivals
-        finally:
-            self._arriving -= 1
+    def arrivals(self, before_write: Callable[[int], None] = lambda _: None) -> Arrivals[C, S, E]:
+        """What one import begins with; `before_write` hears how many bytes are to be written, and may refuse them."""
+        return Arrivals(self._decider, before_write)
 
     async def store(
         self, arrivals: Arrivals[C, S, E], metadata: Metadata, once: Once | None = None

@@ -23,6 +23,7 @@ from app.feed import Feed
 from app.handler import CommandHandler, Decider
 from app.http.access import knowing_requests
 from app.http.answers import ItemDocument
+from app.http.arriving import Slots
 from app.http.changes import Changes
 from app.http.commands import ItemCommands
 from app.http.density import Densities, EventDensity
@@ -138,6 +139,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         dependencies={
             "handler": _always(handler),
             "importer": _always(importer),
+            "slots": _always(Slots(settings.catalog_import_limit_mib * MIB)),
             "documents": _always(Documents(reads, Items, metrics.replayed)),
             "owners": _always(RollupDocuments(reads, Owners)),
             "past": _always(past),

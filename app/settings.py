@@ -42,7 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     catalog_jwt_secrets: str = ""
     """CATALOG_JWT_SECRETS: what HS256 tokens are signed with, separated by commas, the newest first."""
     catalog_jwks_url: str | None = None
-    """CATALOG_JWKS_URL: where the issuer's public keys are (RFC 7517), for RS256, ES256 and EdDSA."""
+    """CATALOG_JWKS_URL: https or http; where the issuer's public keys are (RFC 7517), for RS256, ES256 and EdDSA."""
     catalog_admin_subjects: str = ""
     """CATALOG_ADMIN_SUBJECTS: the `sub` of those who may do everything, separated by commas."""
     catalog_admin_token: str | None = None

@@ -120,6 +120,15 @@ async def read_stream(
     return [StoredEvent(*row) for row in await cursor.fetchall()]
 
 
+READ_INSTANTS = "select recorded_at from catalog.events where stream_id = %s order by version"
+
+
+async def read_instants(connection: AsyncConnection, stream_id: int) -> list[datetime]:
+    """When each event of a stream was recorded, in order; none if there is no such stream."""
+    cursor = await connection.execute(READ_INSTANTS, (stream_id,), prepare=True)
+    return [recorded_at for (recorded_at,) in await cursor.fetchall()]
+
+
 READ_SURROUNDINGS = """
 with chosen as materialized (
     select streams.stream_id, streams.version as last,

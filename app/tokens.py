@@ -1,93 +1,64 @@
-"""Bearer tokens as the platform issues them, checked by PyJWT: a ring of shared secrets, or the issuer's public keys.
+"""Bearer tokens as the platform issues them, their signatures checked by PyJWT: by shared secrets or the issuer's keys.
 
-The platform's tokens say who (`sub`), until when (`exp`) and what for (`type: access`), and nothing else.
+The platform's tokens say who (`sub`), until when (`exp`) and what for (`type: access`). What else is looked at follows
+RFC 8725: a token is refused where two readers could understand it differently, or where it is meant for somebody else.
 """
 
-import asyncio
 import hmac
-import logging
-from collections.abc import Mapping
-from typing import Any
+import json
+import time
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
 
-import httpx
 import jwt
 import msgspec
+from jwt.utils import base64url_decode
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.actors import Actor
-from app.errors import SetupError, Unauthenticated, Unavailable
+from app.errors import SetupError, Unauthenticated
 from app.item import UserId
+from app.public_keys import PUBLIC, PublicKeys
 from app.settings import Settings
 
-logger = logging.getLogger("catalog")
+S = TypeVar("S", bound=Struct)
 
 LEEWAY_SECONDS = 30
 SHARED = "HS256"
-PUBLIC = ("RS256", "ES256", "EdDSA")
+JWS = jwt.PyJWS(algorithms=[SHARED, *PUBLIC])
 SHORTEST_SECRET_BYTES = 32
 """As long as what HS256 computes (RFC 7518, 3.2)."""
 LONGEST_TOKEN_CHARACTERS = 8192
 ADMIN = "admin"
 """What the log calls whoever has CATALOG_ADMIN_TOKEN."""
 
-KEYS_LAST_SECONDS = 600.0
-RETRY_SECONDS = 10.0
-"""The keys are not asked for more often, whatever tokens come."""
-FETCHED_WITHIN_SECONDS = 5.0
-NEW_KEY_WAITS_SECONDS = 2.0
-"""How long a token of an unknown key waits for the keys to be asked for again."""
+LAST_SECOND = 253402300799
+"""Of the year 9999: what is beyond was not meant as seconds."""
+NumericDate = Annotated[float, Meta(ge=0, le=LAST_SECOND)]
+"""Seconds since 1970, UTC, perhaps with a fraction (RFC 7519, 2)."""
 
 
-class PublicKeys:
-    """The issuer's keys at a URL (RFC 7517), refreshed in the background; the old ones serve while it is away."""
+class Header(Struct, frozen=True):
+    """What a token says of how it is signed."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._keys: Mapping[str | None, jwt.PyJWK] | None = None
-        self._wanted = asyncio.Event()
-        self._fetched = asyncio.Condition()
+    alg: str
+    kid: str | UnsetType = UNSET
+    crit: Any = UNSET
+    """Extensions that whoever reads the token must know (RFC 7515, 4.1.11); we know none."""
+    b64: Any = UNSET
+    """An extension that changes what is signed (RFC 7797)."""
 
-    async def run(self) -> None:
-        """Fetch them now, every ten minutes, and when somebody comes with a key that is not among them."""
-        async with httpx.AsyncClient(timeout=FETCHED_WITHIN_SECONDS) as client:
-            while True:
-                self._wanted.clear()
-                await self._fetch(client)
-                await asyncio.sleep(RETRY_SECONDS)
-                pause = KEYS_LAST_SECONDS - RETRY_SECONDS if self._keys is not None else 0.0
-                try:
-                    async with asyncio.timeout(pause):
-                        await self._wanted.wait()
-                except TimeoutError:
-                    pass
 
-    async def _fetch(self, client: httpx.AsyncClient) -> None:
-        try:
-            response = await client.get(self._url)
-            response.raise_for_status()
-            found = jwt.PyJWKSet.from_dict(response.json()).keys
-            self._keys = {key.key_id: key for key in found if key.algorithm_name in PUBLIC}
-        except Exception as error:  # whatever somebody else answers, the next answer may be a good one
-            logger.warning("the issuer's keys cannot be had just now: %s", error)
-        async with self._fetched:
-            self._fetched.notify_all()
+class Claims(Struct, frozen=True):
+    """What a token says."""
 
-    async def get(self, key_id: str | None) -> jwt.PyJWK:
-        """The key of that name. Raises Unavailable before the first were fetched, Unauthenticated if there is none."""
-        if self._keys is None or key_id not in self._keys:
-            await self._look_again()
-        if self._keys is None:
-            raise Unavailable("The issuer's keys cannot be had just now; try again.")
-        if key_id not in self._keys:
-            raise Unauthenticated("The token is signed by a key that nobody knows.")
-        return self._keys[key_id]
-
-    async def _look_again(self) -> None:
-        self._wanted.set()
-        try:
-            async with asyncio.timeout(NEW_KEY_WAITS_SECONDS), self._fetched:
-                await self._fetched.wait()
-        except TimeoutError:
-            pass
+    sub: str
+    exp: NumericDate
+    type: Any = None
+    nbf: NumericDate | UnsetType = UNSET
+    iat: NumericDate | UnsetType = UNSET
+    aud: Any = UNSET
+    """For whom it is: the platform's tokens do not say, so one that does is for somebody else."""
 
 
 class Authenticator:
@@ -103,52 +74,80 @@ class Authenticator:
             raise SetupError("CATALOG_AUTH=jwt needs CATALOG_JWT_SECRETS or CATALOG_JWKS_URL")
 
     async def actor_of(self, authorization: str | None) -> Actor:
-        """Who sent this Authorization header. Raises Unauthenticated, which tells no more than its bearer may know."""
-        scheme, _, token = (authorization or "").strip().partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("Send a bearer token.")
+        """Who sent this Authorization header. Raises Unauthenticated, which tells no more than its bearer may know,
+        and Unavailable while the keys of the issuer cannot be had."""
+        token = _bearer_token(authorization)
         if self._admin_token and hmac.compare_digest(token.encode(), self._admin_token):
             return Actor(ADMIN, is_admin=True)
         if len(token) > LONGEST_TOKEN_CHARACTERS:
             raise Unauthenticated("The token is too long.")
         try:
             subject = _subject(await self._claims(token))
-        except jwt.ExpiredSignatureError:
-            raise Unauthenticated("The token has expired.") from None
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, RecursionError):
             raise Unauthenticated("The token is not valid.") from None
         return Actor(subject, is_admin=subject in self._admins)
 
-    async def _claims(self, token: str) -> dict[str, Any]:
-        header = jwt.get_unverified_header(token)
-        algorithm = header.get("alg")
-        if algorithm == SHARED and self._secrets:
-            return self._claims_by_secret(token)
-        if algorithm in PUBLIC and self.public_keys:
-            key = await self.public_keys.get(header.get("kid"))
-            return _decoded(token, key, algorithm)
+    async def _claims(self, token: str) -> Claims:
+        header = _header(token)
+        if header.alg == SHARED and self._secrets:
+            return _decoded(token, self._secrets, SHARED)
+        if header.alg in PUBLIC and self.public_keys:
+            keys = await self.public_keys.get(header.alg, None if header.kid is UNSET else header.kid)
+            return _decoded(token, keys, header.alg)
         raise jwt.InvalidAlgorithmError("no key of ours is for this algorithm")
 
-    def _claims_by_secret(self, token: str) -> dict[str, Any]:
-        """The newest secret comes first; a token of an older one is good until that leaves the ring."""
-        for secret in self._secrets[:-1]:
-            try:
-                return _decoded(token, secret, SHARED)
-            except jwt.InvalidSignatureError:
-                pass
-        return _decoded(token, self._secrets[-1], SHARED)
+
+def _bearer_token(authorization: str | None) -> str:
+    scheme, _, token = (authorization or "").strip(" \t").partition(" ")
+    token = token.lstrip(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send a bearer token.")
+    return token
 
 
-def _decoded(token: str, key: str | jwt.PyJWK, algorithm: str) -> dict[str, Any]:
-    return jwt.decode(token, key, algorithms=[algorithm], leeway=LEEWAY_SECONDS, options={"require": ["sub", "exp"]})
+def _header(token: str) -> Header:
+    """Not verified yet: it chooses among the keys that may check it, and nothing else."""
+    header = _strictly(base64url_decode(token.partition(".")[0]), Header)
+    if header.crit is not UNSET or header.b64 is not UNSET:
+        raise jwt.InvalidTokenError("the token wants an extension to be known")
+    return header
 
 
-def _subject(claims: Mapping[str, Any]) -> str:
-    if claims.get("type") != "access":
+def _decoded(token: str, keys: Iterable[str | jwt.PyJWK], algorithm: str) -> Claims:
+    """Signed by any of the keys: the newest secret comes first, and a token of an older one is good until that leaves
+    the ring."""
+    for key in keys:
+        try:
+            return _strictly(JWS.decode(token, key, algorithms=[algorithm]), Claims)
+        except jwt.InvalidSignatureError:
+            pass
+    raise jwt.InvalidSignatureError
+
+
+def _strictly(text: bytes, struct: type[S]) -> S:
+    """JSON as the struct. Raises ValueError, RecursionError and what msgspec does, also for a name that comes twice:
+    readers differ in which of the two they take."""
+    json.loads(text, object_pairs_hook=_without_twins)
+    return msgspec.json.decode(text, type=struct)
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a name comes twice")
+
+
+def _subject(claims: Claims) -> str:
+    now = time.time()
+    if claims.exp <= now - LEEWAY_SECONDS:
+        raise Unauthenticated("The token has expired.")
+    if any(begins is not UNSET and begins > now + LEEWAY_SECONDS for begins in (claims.nbf, claims.iat)):
+        raise Unauthenticated("The token is not valid yet.")
+    if claims.aud is not UNSET:
+        raise Unauthenticated("The token is for another audience.")
+    if claims.type != "access":
         raise Unauthenticated("This is not an access token.")
     try:
-        subject = msgspec.convert(claims["sub"], UserId)
+        subject = msgspec.convert(claims.sub, UserId)
     except msgspec.ValidationError:
         raise Unauthenticated("The token names nobody.") from None
     if not subject.strip() or subject == ADMIN:

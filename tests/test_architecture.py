@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 LEVELS = [
     {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled", "app.identifiers"},
-    {"app.personal"},
+    {"app.personal", "app.public_keys"},
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.name_checks", "app.tokens"},
@@ -42,7 +42,7 @@ LEVELS = [
     },
     {
         *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),
-        *("app.http.memento", "app.http.moments"),
+        *("app.http.memento", "app.http.moments", "app.http.arriving"),
     },
     {"app.http.cursors", "app.http.rows"},
     {"app.http.listings"},

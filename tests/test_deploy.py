@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import yaml
 
+from app.http.arriving import FILES_OF_FULL_SIZE
 from app.http.server import STOPS_WITHIN_SECONDS
 from app.http.system import PROBE_WAITS_SECONDS
 from app.settings import Settings, read_settings
@@ -39,7 +40,6 @@ OF_A_PROJECTOR = 1
 OF_A_REBUILD = 3
 OF_OPERATIONS = 2
 """The migration Job, and an operator."""
-UPLOADS_AT_ONCE = 16
 KUBELET_AND_SIDECARS_SECONDS = 10
 
 
@@ -226,7 +226,7 @@ def test_arriving_imports_have_room() -> None:
     mounts = {each["mountPath"]: volumes[each["name"]] for each in container_of()["volumeMounts"]}
     temporary = mounts[environment_of("catalog-service")["TMPDIR"] or ""]["emptyDir"]
     assert "medium" not in temporary, "on disk: in memory it would count against the limit"
-    assert mebibytes(temporary["sizeLimit"]) >= UPLOADS_AT_ONCE * limit
+    assert mebibytes(temporary["sizeLimit"]) >= FILES_OF_FULL_SIZE * limit
     assert mebibytes(container_of()["resources"]["limits"]["ephemeral-storage"]) > mebibytes(temporary["sizeLimit"])
 
 

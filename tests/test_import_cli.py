@@ -136,6 +136,14 @@ def test_without_room_for_what_arrives_nothing_is_stored(
     assert stored(connection) == []
 
 
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_file_in_another_code_than_utf_8_is_refused_and_told_so(conninfo: str, file: Path, code: str) -> None:
+    file.write_text("name,description\r\n", encoding=code)
+    ran = catalog("import", str(file), DATABASE_URL=conninfo)
+    assert ran.returncode == 1
+    assert "The file is in UTF-16 or UTF-32; send it in UTF-8." in ran.stderr
+
+
 def test_texts_are_utf_8_whatever_the_session_says(connection: psycopg.Connection, conninfo: str, file: Path) -> None:
     file.write_text(json.dumps(an_item(name="Größe €"), ensure_ascii=False), encoding="utf-8")
     assert catalog("import", str(file), DATABASE_URL=conninfo, PGCLIENTENCODING="LATIN1").returncode == 0

@@ -1,99 +1,37 @@
 """The issuer's public keys over real HTTP: algorithms, rotation, absence; and what production refuses to start with."""
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from app import tokens
+from app import public_keys, tokens
 from app.actors import Actor
 from app.errors import SetupError, Unauthenticated, Unavailable
 from app.postgres import EmbeddedPostgres
 from app.settings import Settings
-from app.tasks import end
 from app.tokens import Authenticator
+from tests.issuers import KEYS, Issuer, public_key, serving, signed, with_keys
 
-T = TypeVar("T")
-
-KEYS: dict[str, Any] = {
-    "RS256": rsa.generate_private_key(65537, 2048),
-    "ES256": ec.generate_private_key(ec.SECP256R1()),
-    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
-}
 LONG = "a-secret-of-at-least-thirty-two-bytes"
-
-
-def public_key(algorithm: str, key_id: str, key: Any = None) -> dict[str, Any]:
-    described = jwt.get_algorithm_by_name(algorithm).to_jwk((key or KEYS[algorithm]).public_key(), as_dict=True)
-    return {**described, "kid": key_id, "alg": algorithm, "use": "sig"}
-
-
-def signed(algorithm: str, key_id: str, key: Any = None) -> str:
-    claims = {"sub": "alice", "exp": int(time.time()) + 600, "type": "access"}
-    return jwt.encode(claims, key or KEYS[algorithm], algorithm, headers={"kid": key_id})
-
-
-class Issuer:
-    """What the issuer serves just now: keys, or nothing (None)."""
-
-    def __init__(self) -> None:
-        self.keys: list[dict[str, Any]] | None = [public_key(algorithm, algorithm) for algorithm in KEYS]
-        self.asked = 0
-        self.url = ""
 
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    serving = Issuer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            serving.asked += 1
-            self.send_response(503 if serving.keys is None else 200)
-            self.end_headers()
-            self.wfile.write(json.dumps({"keys": serving.keys}).encode())
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        serving.url = f"http://127.0.0.1:{server.server_port}/jwks"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield serving
-        server.shutdown()
-        thread.join()
-
-
-def with_keys(issuer: Issuer, ask: Callable[[Authenticator], Awaitable[T]]) -> T:
-    """What comes of it, while the keys are refreshed in the background."""
-
-    async def run() -> T:
-        authenticator = Authenticator(Settings(catalog_auth="jwt", catalog_jwks_url=issuer.url))
-        assert authenticator.public_keys is not None
-        refreshing = asyncio.create_task(authenticator.public_keys.run())
-        try:
-            return await ask(authenticator)
-        finally:
-            await end(refreshing)
-
-    return asyncio.run(run())
+    with serving() as issuer:
+        yield issuer
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asks for the keys again after a twentieth of a second."""
-    monkeypatch.setattr(tokens, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(public_keys, "RETRY_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
@@ -142,7 +80,7 @@ def test_the_old_keys_serve_while_the_issuer_is_away(issuer: Issuer) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_whatever_the_issuer_answers_its_next_answer_is_heard(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "NEW_KEY_WAITS_SECONDS", 0.2)
+    monkeypatch.setattr(public_keys, "NEW_KEY_WAITS_SECONDS", 0.2)
     right, odd = issuer.keys, [{**public_key("ES256", "ES256"), "kid": ["x"]}]
 
     async def mend(known: Authenticator) -> Actor:
@@ -167,7 +105,7 @@ def test_nobody_is_called_like_nobody_or_like_the_admin_token(subject: str) -> N
 def test_before_the_first_keys_nobody_is_told_that_their_token_is_bad(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "NEW_KEY_WAITS_SECONDS", 0.2)
+    monkeypatch.setattr(public_keys, "NEW_KEY_WAITS_SECONDS", 0.2)
     issuer.keys = None
     with pytest.raises(Unavailable):
         with_keys(issuer, lambda known: known.actor_of(f"Bearer {signed('RS256', 'RS256')}"))
@@ -176,7 +114,7 @@ def test_before_the_first_keys_nobody_is_told_that_their_token_is_bad(
 def test_unknown_keys_do_not_make_us_ask_the_issuer_each_time(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     async def pester(known: Authenticator) -> None:
         await known.actor_of(f"Bearer {signed('RS256', 'RS256')}")
-        monkeypatch.setattr(tokens, "NEW_KEY_WAITS_SECONDS", 0.01)
+        monkeypatch.setattr(public_keys, "NEW_KEY_WAITS_SECONDS", 0.01)
         for number in range(20):
             with pytest.raises(Unauthenticated):
                 await known.actor_of(f"Bearer {signed('RS256', f'unknown {number}')}")

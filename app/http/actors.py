@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import SecurityScheme
 
 from app.actors import Actor
+from app.errors import Unauthenticated
 from app.tokens import Authenticator
 
 DEMO_USER = "demo-user"
@@ -22,7 +22,10 @@ async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard, before the body is read. Raises Unauthenticated without a valid token, where tokens are asked for."""
     authenticator: Authenticator | None = connection.app.state.authenticator
     if authenticator is not None:
-        connection.state.actor = await authenticator.actor_of(connection.headers.get("Authorization"))
+        given = connection.headers.getall("Authorization", [])
+        if len(given) > 1:
+            raise Unauthenticated("Send one Authorization header, not several.")
+        connection.state.actor = await authenticator.actor_of(given[0] if given else None)
 
 
 async def admins_only(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -35,9 +38,3 @@ def acting(connection: Connection, user_id: str = DEMO_USER) -> Actor:
     """Whose token came, past a guard, whatever `user_id` says; without authentication anybody may do everything."""
     actor: Actor | None = connection.state.get("actor")
     return actor or Actor(user_id, is_admin=True)
-
-
-async def check_owner(request: Request[Any, Any, Any], owner_id: str) -> None:
-    """Raises Unauthenticated, or NotYours for whoever is neither this owner nor an admin."""
-    await signed_in(request, request.route_handler)
-    acting(request).check_is_theirs(owner_id)

@@ -1,9 +1,11 @@
-"""Request bodies, decoded strictly: a string is no number; all failing fields are told at once."""
+"""Request bodies: UTF-8, decoded strictly: a string is no number; all failing fields are told at once."""
 
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
 from collections.abc import Generator
 from typing import Any, TypeVar
 
 import msgspec
+from litestar.datastructures import Headers
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
 from litestar.openapi.spec import Reference, Schema
@@ -14,6 +16,10 @@ from app.errors import CatalogError, Malformed
 from app.http.problems import FieldProblem, invalid_input, sentence
 
 S = TypeVar("S", bound=Struct)
+
+UTF_8 = ("utf-8", "utf8")
+WIDE_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)
+"""The mark of UTF-32 in the other order begins with that of UTF-16."""
 
 ANY_JSON = msgspec.json.Decoder(float_hook=float)
 """Takes 1e400 for infinity, so that it is told as a fault of its field rather than of the whole body."""
@@ -29,8 +35,8 @@ class Strict(AbstractDTO[S]):
     """`@post(dto=Strict[CreateItem])`: Litestar's own decoding takes `"12"` for 12.0 and stops at the first fault."""
 
     def decode_bytes(self, value: bytes) -> Any:
-        check_media_type(self.asgi_connection.headers.get("Content-Type"))
-        return decode_strictly(value, self.model_type)
+        check_media_type(self.asgi_connection.headers)
+        return decode_strictly(as_utf8(value), self.model_type)
 
     @classmethod
     def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
@@ -55,13 +61,36 @@ class Strict(AbstractDTO[S]):
         raise NotImplementedError
 
 
-def check_media_type(content_type: str | None) -> None:
+def check_media_type(headers: Headers) -> None:
     """Raises NotJson for a body that says it is something else; one that says nothing is taken at its word."""
-    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
+    media_type = media_type_of(headers)
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
         raise NotJson(f"Send the body as application/json, not as {media_type}.")
+
+
+def media_type_of(headers: Headers) -> str:
+    """What the body says it is, else JSON. Raises NotJson for one that is compressed, or in another code than UTF-8."""
+    encodings = ",".join(headers.getall("Content-Encoding", [])).lower()
+    if encodings.strip() not in ("", "identity"):
+        raise NotJson(f"Send the body as it is, without Content-Encoding {encodings}.")
+    media_type, *parameters = headers.get("Content-Type", "").split(";")
+    for name, _, value in (parameter.partition("=") for parameter in parameters):
+        charset = value.strip().strip('"').lower()
+        if name.strip().lower() == "charset" and charset not in UTF_8:
+            raise NotJson(f"Send the body in UTF-8, not in {charset}.")
+    return media_type.strip().lower() or "application/json"
+
+
+def as_utf8(body: bytes, what: str = "body") -> bytes:
+    """The beginning of a body, without the byte order mark that editors and spreadsheets put there.
+
+    Raises Malformed for UTF-16 and UTF-32, which a mark or a NUL among the first two bytes gives away.
+    """
+    if body.startswith(WIDE_MARKS) or b"\0" in body[:2]:
+        raise Malformed(f"The {what} is in UTF-16 or UTF-32; send it in UTF-8.")
+    return body.removeprefix(BOM_UTF8)
 
 
 def decode_strictly(body: bytes, struct: type[S], what: str = "body") -> S:

@@ -18,7 +18,7 @@ from app.http.answers import ItemDocument, encoded, etag, json_answer
 from app.http.bodies import Strict
 from app.http.instants import parse_instant
 from app.http.links import address_of
-from app.http.moments import item_at
+from app.http.moments import item_at, own_item
 from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import (
     REPLAYED,
@@ -186,7 +186,9 @@ class ItemCommands(Controller):
     ) -> Response[ItemDocument]:
         """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
         expectation = expectation_of(if_match, expected_version)
-        then = await item_at(documents, item_id, _one_moment(version, as_of))
+        moment = _one_moment(version, as_of)
+        await own_item(documents, item_id, acting(request, user_id))
+        then = await item_at(documents, item_id, moment)
         command = RestoreItem(to=msgspec.json.decode(then.json, type=Item))
         return _item(await _change(handler, command, request, user_id, item_id, expectation, idempotency_key))
 

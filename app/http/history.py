@@ -8,14 +8,15 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from app.database import Database
-from app.documents import Document, Documents
+from app.documents import Documents
 from app.events import ItemCreated, metadata_from, tag_of
-from app.http.actors import BEARER, admins_only, check_owner
+from app.http.actors import BEARER, Connection, acting, admins_only, signed_in
 from app.http.answers import FOR_EVER, ItemDocument, encoded, etag, is_unchanged, json_answer, with_members
 from app.http.memento import (
     LINK_FORMAT,
@@ -27,7 +28,7 @@ from app.http.memento import (
     until_of,
     wants_time_map,
 )
-from app.http.moments import item_at
+from app.http.moments import item_at, own_item
 from app.http.past import Past
 from app.http.problems import refuses
 from app.http.requests import IfNoneMatch
@@ -116,11 +117,24 @@ class OrTimeMap(Operation):
         answer.content[LINK_FORMAT] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
 
 
+async def signed_in_for_events(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard: the versions are for everybody, and so is the list of them; the events are not."""
+    if not _asks_for_time_map(connection):
+        await signed_in(connection, handler)
+
+
 class ItemHistory(Controller):
     path = "/items/{item_id:int}"
     tags = ("time",)
 
-    @get("/history", summary="Its events", security=BEARER, responses=refuses(401, 403, 404), operation_class=OrTimeMap)
+    @get(
+        "/history",
+        guards=[signed_in_for_events],
+        summary="Its events",
+        security=BEARER,
+        responses=refuses(401, 403, 404),
+        operation_class=OrTimeMap,
+    )
     async def history(
         self,
         request: Request[Any, Any, Any],
@@ -129,10 +143,10 @@ class ItemHistory(Controller):
         settings: NamedDependency[Settings],
     ) -> Response[History]:
         """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
-        current, events = await _item_and_events(documents, item_id)
-        if wants_time_map(",".join(request.headers.getall("Accept", []))):
-            return time_map(past_of(request, settings, item_id), events)
-        await _check_owner(request, current)
+        if _asks_for_time_map(request):
+            return time_map(past_of(request, settings, item_id), await _item_instants(documents, item_id))
+        current = await own_item(documents, item_id, acting(request))
+        events = await documents.events_of(item_id, current.version)
         answer = History(
             current=Raw(current.json),
             history=[_history_entry(event) for event in events],
@@ -142,13 +156,18 @@ class ItemHistory(Controller):
         )
         return encoded(answer, {**etag(current.version), "Vary": "Accept"})
 
-    @get("/audit-trail", summary="Who did what", security=BEARER, responses=refuses(401, 403, 404))
+    @get(
+        "/audit-trail",
+        guards=[signed_in],
+        summary="Who did what",
+        security=BEARER,
+        responses=refuses(401, 403, 404),
+    )
     async def audit_trail(
         self, request: Request[Any, Any, Any], item_id: FromPath[int], documents: NamedDependency[Documents]
     ) -> Response[AuditTrail]:
-        current, events = await _item_and_events(documents, item_id)
-        await _check_owner(request, current)
-        entries = [_audit_entry(event) for event in events]
+        current = await own_item(documents, item_id, acting(request))
+        entries = [_audit_entry(event) for event in await documents.events_of(item_id, current.version)]
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
         return encoded(answer, etag(current.version))
 
@@ -225,20 +244,16 @@ class ItemHistory(Controller):
         return encoded(answer, etag(rebuilt.version))
 
 
-class Owned(Struct, frozen=True):
-    owner_id: str
+def _asks_for_time_map(connection: Connection) -> bool:
+    return wants_time_map(",".join(connection.headers.getall("Accept", [])))
 
 
-async def _check_owner(request: Request[Any, Any, Any], item: Document) -> None:
-    await check_owner(request, msgspec.json.decode(item.json, type=Owned).owner_id)
-
-
-async def _item_and_events(documents: Documents, item_id: int) -> tuple[Document, list[StoredEvent]]:
-    """The present item and the events that made it, of one and the same version."""
-    current = await documents.get(item_id)
-    if current is None:
+async def _item_instants(documents: Documents, item_id: int) -> list[datetime]:
+    """When each version of an item was recorded; no event is read whole."""
+    instants = await documents.instants_of(item_id)
+    if not instants:
         raise ItemNotFound("There is no such item.")
-    return current, await documents.events_of(item_id, current.version)
+    return instants
 
 
 def _history_entry(event: StoredEvent) -> HistoryEntry:

@@ -8,16 +8,16 @@ from typing import Any, TypeVar
 
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
-from litestar.exceptions import InternalServerException
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from app.actors import Actor
-from app.errors import CatalogError, Malformed, Unavailable
+from app.errors import CatalogError, Unavailable
 from app.events import Event
 from app.feed import Feed
 from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import encoded
-from app.http.bodies import NotJson
+from app.http.arriving import Slots, chunks
+from app.http.bodies import NotJson, as_utf8, media_type_of
 from app.http.problems import refuses
 from app.http.requests import REPLAYED, IdempotencyKey, UserId, metadata_of, once_of
 from app.http.rows import Elements, Lines, Row, Rows
@@ -25,9 +25,6 @@ from app.http.system import GivenSchema, json_schema
 from app.importing import Imported, Importer
 from app.item import Command, CreateItem, Item
 from app.tasks import end
-
-CHUNK_BYTES = 64 * 1024
-SILENT_SECONDS = 30.0
 
 T = TypeVar("T")
 
@@ -58,12 +55,16 @@ class ItemImport(Controller):
     security = BEARER
 
     @post(
-        status_code=200, summary="Import many items", operation_class=Importing, responses=refuses(401, 403, 413, 415)
+        status_code=200,
+        summary="Import many items",
+        operation_class=Importing,
+        responses=refuses(401, 403, 408, 413, 415, 429),
     )
     async def import_items(
         self,
         request: Request[Any, Any, Any],
         importer: NamedDependency[ItemImporter],
+        slots: NamedDependency[Slots],
         feed: NamedDependency[Feed],
         user_id: UserId = DEMO_USER,
         idempotency_key: IdempotencyKey = None,
@@ -71,10 +72,10 @@ class ItemImport(Controller):
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""
         actor = acting(request, user_id)
-        rows = rows_of(request.headers.get("Content-Type"))
+        rows = rows_of(media_type_of(request.headers))
         body = sha256()
-        with importer.arrivals() as arrivals:
-            async for chunk in _chunks(request):
+        with slots.slot(actor.subject) as slot, importer.arrivals(slot.write) as arrivals:
+            async for chunk in _utf8(chunks(request.stream())):
                 body.update(chunk)
                 for row in rows.feed(chunk):
                     arrivals.add(_item_of(row, actor))
@@ -96,12 +97,19 @@ def _item_of(row: Row, actor: Actor) -> CreateItem:
     return item
 
 
-def rows_of(content_type: str | None) -> Rows:
+def rows_of(media_type: str) -> Rows:
     """How a body of this media type is taken apart. Raises NotJson for one that holds no items."""
-    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type not in ROWS:
         raise NotJson(f"Send the items as {NDJSON[0]} or application/json, not as {media_type}.")
     return ROWS[media_type]()
+
+
+async def _utf8(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Raises what `as_utf8` does of the first piece, which is the whole body or long."""
+    is_first = True
+    async for piece in body:
+        yield as_utf8(piece) if is_first else piece
+        is_first = False
 
 
 async def _while_somebody_waits(
@@ -129,30 +137,3 @@ async def _gone(request: Request[Any, Any, Any]) -> None:
     """Returns when the client has hung up, whose whole body is here."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """The body in large pieces, however small it arrives.
-
-    Raises Malformed if the client goes away before the end, or is silent, or its file would stay for ever.
-    """
-    gathered, size = [], 0
-    arriving = aiter(request.stream())
-    while (chunk := await next_chunk(arriving)) is not None:
-        gathered.append(chunk)
-        size += len(chunk)
-        if size >= CHUNK_BYTES:
-            yield b"".join(gathered)
-            gathered, size = [], 0
-    yield b"".join(gathered)
-
-
-async def next_chunk(arriving: AsyncIterator[bytes]) -> bytes | None:
-    """None at the end."""
-    try:
-        async with asyncio.timeout(SILENT_SECONDS):
-            return await anext(arriving, None)
-    except TimeoutError:
-        raise Malformed(f"Nothing of the body came for {SILENT_SECONDS:g} seconds.") from None
-    except InternalServerException as error:
-        raise Malformed("The body ended before its end.") from error

@@ -17,7 +17,7 @@ from msgspec import Struct
 from app.errors import Malformed
 from app.http.links import address_of
 from app.settings import Settings
-from app.store import StoredEvent, Surroundings
+from app.store import Surroundings
 
 LINK_FORMAT = "application/link-format"
 REST_OF_THE_SECOND = timedelta(microseconds=999_999)
@@ -77,14 +77,14 @@ def time_gate(past: Past, around: Surroundings) -> Response[Any]:
     return Response(b"", status_code=302, media_type=MediaType.TEXT, headers=headers)
 
 
-def time_map(past: Past, events: Sequence[StoredEvent]) -> Response[Any]:
-    """All versions, with when they began, as RFC 6690 writes links."""
-    ends = {"from": http_date(events[0].recorded_at), "until": http_date(events[-1].recorded_at)}
+def time_map(past: Past, instants: Sequence[datetime]) -> Response[Any]:
+    """All versions, by when each of them began, the first first; as RFC 6690 writes links."""
+    ends = {"from": http_date(instants[0]), "until": http_date(instants[-1])}
     links = [_link(past.original, "original"), _link(past.timegate, "timegate"), _link_to_timemap(past, "self", **ends)]
-    for event in events:
-        names = [name for name, version in (("first", 1), ("last", len(events))) if version == event.version]
+    for version, instant in enumerate(instants, start=1):
+        names = [name for name, named in (("first", 1), ("last", len(instants))) if named == version]
         rel = " ".join([*names, "memento"])
-        links.append(_link(past.memento(event.version), rel, datetime=http_date(event.recorded_at)))
+        links.append(_link(past.memento(version), rel, datetime=http_date(instant)))
     headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
     return Response(",\n".join(links).encode(), media_type=LINK_FORMAT, headers=headers)
 

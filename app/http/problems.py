@@ -10,7 +10,16 @@ from litestar.exceptions import HTTPException, NotFoundException, ValidationExce
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
-from app.errors import CatalogError, InvalidInput, Malformed, NotFound, Unauthenticated, Unavailable
+from app.errors import (
+    CatalogError,
+    InvalidInput,
+    Malformed,
+    NotFound,
+    RequestTimeout,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
@@ -53,8 +62,12 @@ class ProblemResponse(Response[bytes]):
     def __init__(self, status: int, kind: str, title: str, detail: str, facts: dict[str, Any]) -> None:
         body = {"type": f"urn:swappo:catalog:{kind}", "title": title, "status": status, "detail": detail, **facts}
         headers = {"Cache-Control": "no-store"}
-        if status == Unavailable.status:
+        if status in (Unavailable.status, TooManyRequests.status):
             headers["Retry-After"] = RETRY_AFTER_SECONDS
+        if status == RequestTimeout.status:
+            headers["Connection"] = "close"
+        if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+            headers["Accept-Encoding"] = "identity"
         if status == Unauthenticated.status:
             headers["WWW-Authenticate"] = 'Bearer realm="catalog"'
         super().__init__(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)

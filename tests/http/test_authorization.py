@@ -69,6 +69,7 @@ TOKENS: dict[str, str | None] = {
     "of an empty name": token(subject=""),
     "not yet": token(nbf=int(time.time()) + 24 * 3600),
     "for others": token(aud="others"),
+    "for nobody": token(aud=""),
     "no token": "spade",
 }
 
@@ -166,6 +167,18 @@ def test_a_token_that_proves_nothing_is_401_and_nothing_else_is(
     assert_problem(response, 401)
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
     assert guarded.get(f"/items/{item['id']}").json()["version"] == 1
+
+
+@pytest.mark.parametrize("second", [token(), token(OTHER), "spade"])
+@pytest.mark.parametrize("request_", OWNERS[:5], ids=" ".join)
+def test_two_tokens_prove_nothing_not_even_twice_the_same(
+    guarded: httpx.Client, item: dict[str, Any], request_: tuple[str, str], second: str
+) -> None:
+    """A proxy before us may have looked at the other one."""
+    with httpx.Client(base_url=guarded.base_url, headers=[("Authorization", f"Bearer {second}")]) as client:
+        client.headers = httpx.Headers([*client.headers.multi_items(), ("Authorization", f"Bearer {token()}")])
+        problem = assert_problem(send(client, request_, None, item), 401)
+    assert problem["detail"] == "Send one Authorization header, not several."
 
 
 def test_who_acted_is_whose_token_it_was_whatever_the_query_says(guarded: httpx.Client, item: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """Many items in one request: what is stored is what creating each would have stored; what is refused stores nothing."""
 
-import asyncio
+import gzip
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +12,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.errors import Malformed
-from app.http import imports
-from app.http.imports import next_chunk
 from app.http.server import STOPS_WITHIN_SECONDS
-from app.importing import ARRIVING_AT_ONCE
 from tests.conftest import running_service
 from tests.http.shapes import assert_problem, events_of, types_of
 from tests.items import an_item, created, some_name
@@ -83,6 +79,49 @@ def test_blank_lines_carriage_returns_and_a_missing_last_newline_do_not_matter(a
     row = lines([an_item()]).strip()
     body = b"\n \r\n" + row + b"\r\n\n" + row
     assert api.post("/items/import", content=body, headers=NDJSON).json()["created"] == 2
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("form", ["application/x-ndjson", "application/json", "application/jsonl; charset=utf-8"])
+@pytest.mark.parametrize("pieces", [1, 2, 1000], ids=lambda size: f"by {size}")
+def test_a_byte_order_mark_before_a_body_is_passed_over(api: httpx.Client, form: str, pieces: int) -> None:
+    body = MARK + (
+        lines([an_item()] * 2) if form.rpartition("/")[2] != "json" else json.dumps([an_item()] * 2).encode()
+    )
+    content = (body[n : n + pieces] for n in range(0, len(body), pieces))
+    answer = api.post("/items/import", content=content, headers={"Content-Type": form})
+    assert answer.json()["created"] == 2, answer.text
+
+
+@pytest.mark.parametrize("body", [MARK, MARK + b"\n", MARK * 2 + lines([an_item()]), b"\n" + MARK + lines([an_item()])])
+@pytest.mark.parametrize("headers", [NDJSON, JSON])
+def test_a_mark_is_no_item_and_stands_nowhere_else(api: httpx.Client, body: bytes, headers: dict[str, str]) -> None:
+    response = api.post("/items/import", content=body, headers=headers)
+    assert_problem(response, 422 if body.strip() == MARK and headers == NDJSON else 400)
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("headers", [NDJSON, JSON])
+def test_another_code_than_utf_8_is_malformed_and_told_so(
+    api: httpx.Client, code: str, headers: dict[str, str]
+) -> None:
+    body = json.dumps([an_item()] if headers == JSON else an_item()).encode(code)
+    problem = assert_problem(api.post("/items/import", content=body, headers=headers), 400)
+    assert problem["detail"] == "The body is in UTF-16 or UTF-32; send it in UTF-8."
+
+
+@pytest.mark.parametrize("form", ["application/json; charset=utf-16", "application/x-ndjson; charset=latin1"])
+def test_another_charset_is_refused(api: httpx.Client, form: str) -> None:
+    response = api.post("/items/import", content=lines([an_item()]), headers={"Content-Type": form})
+    assert "UTF-8" in assert_problem(response, 415)["detail"]
+
+
+def test_a_compressed_import_is_refused_before_it_is_read(api: httpx.Client) -> None:
+    headers = {**NDJSON, "Content-Encoding": "gzip"}
+    response = api.post("/items/import", content=gzip.compress(MARK + lines([an_item()])), headers=headers)
+    assert "gzip" in assert_problem(response, 415)["detail"]
 
 
 BAD_LINES = [
@@ -258,35 +297,3 @@ def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, conne
         assert problem["detail"] == "The import was called off; nothing was stored."
         assert process.wait(STOPS_WITHIN_SECONDS) == 0
     assert one(connection, "select count(*) from catalog.events") == 0
-
-
-def test_a_few_imports_arrive_at_a_time_and_others_are_told_to_come_back(
-    small: httpx.Client, connection: psycopg.Connection
-) -> None:
-    with ThreadPoolExecutor(ARRIVING_AT_ONCE) as pool, kept_from_storing(connection) as waiting:
-        first = pool.submit(send_one, small)
-        eventually(lambda: waiting() == 1, "the first is about to be stored")
-        others = [pool.submit(send_one, small) for _ in range(ARRIVING_AT_ONCE - 1)]
-        eventually(lambda: send_one_is_refused(small), "all places are taken")
-    assert [sent.result().status_code for sent in (first, *others)] == [200] * ARRIVING_AT_ONCE
-
-
-def send_one_is_refused(api: httpx.Client) -> bool:
-    """Whether there is no place; a request that got one gives it up at once, by its body."""
-    refused = httpx.post(f"{api.base_url}items/import", content=b"nonsense", headers=NDJSON, timeout=30)
-    return refused.status_code == 503
-
-
-def test_a_client_that_is_silent_in_the_middle_of_its_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def silent() -> AsyncIterator[bytes]:
-        yield b"{"
-        await asyncio.Event().wait()
-
-    async def read() -> None:
-        arriving = silent()
-        assert await next_chunk(arriving) == b"{"
-        monkeypatch.setattr(imports, "SILENT_SECONDS", 0.01)
-        await next_chunk(arriving)
-
-    with pytest.raises(Malformed):
-        asyncio.run(read())

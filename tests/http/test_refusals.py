@@ -1,6 +1,8 @@
 """Bodies that are refused: no input gives a 500, every failing field is told, and nothing is stored."""
 
+import gzip
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -146,7 +148,8 @@ NOT_JSON: list[str | bytes] = [
     "", " ", "{", "{]", '{"name": }', '{"name": "x",}', "{'name': 'x'}", "name=x", "undefined", body_with("1") + "x",
     body_with('"\t"'), body_with(r'"\ud800"'), body_with(r'"\udc00\ud800"'), body_with(r'"\x41"'),
     body_with('"\xff"').encode("latin-1"), body_with('"s"').encode().replace(b'"s"', b'"\xed\xa0\x80"'),
-    body_with("1").encode("utf-16"), b"\xef\xbb\xbf" + body_with("1").encode(), b"\x00", b"\xff\xfe",
+    b"\x00", b"\xff\xfe", BOM_UTF8, BOM_UTF8 + BOM_UTF8 + body_with("1").encode(), body_with("1").encode() + BOM_UTF8,
+    b" " + BOM_UTF8 + body_with("1").encode(),
 ]  # fmt: skip
 
 
@@ -154,6 +157,41 @@ NOT_JSON: list[str | bytes] = [
 def test_what_is_not_json_is_refused_as_malformed(api: httpx.Client, victim: dict[str, Any], body: str | bytes) -> None:
     for response in (post(api, body), put(api, victim, body)):
         assert assert_problem(response, 400)["title"] == "The request cannot be read"
+
+
+WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+
+
+@pytest.mark.parametrize("code", WIDE)
+def test_another_code_than_utf_8_is_malformed_and_told_so(api: httpx.Client, victim: dict[str, Any], code: str) -> None:
+    body = json.dumps(an_item()).encode(code)
+    for response in (post(api, body), put(api, victim, body), patch_status(api, victim, body)):
+        assert "send it in UTF-8" in assert_problem(response, 400)["detail"]
+
+
+def test_a_byte_order_mark_before_a_body_is_passed_over(api: httpx.Client) -> None:
+    answer = post(api, BOM_UTF8 + json.dumps(an_item(name="Späten")).encode())
+    assert answer.status_code == 201
+    item = answer.json()
+    assert item["name"] == "Späten"
+    assert put(api, item, BOM_UTF8 + b'{"name": "Rechen"}').json()["name"] == "Rechen"
+    assert patch_status(api, item, BOM_UTF8 + b'{"new_status": "swapped"}').json()["new_status"] == "swapped"
+    assert_fields_refused(put(api, item, BOM_UTF8 + b'{"name": ""}'), "/name")
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "UTF-16LE", "iso-8859-1", "us-ascii", '"latin1"', "", "utf-8-sig"])
+def test_another_charset_is_refused_and_told_utf_8(api: httpx.Client, victim: dict[str, Any], charset: str) -> None:
+    problem = assert_problem(post(api, json.dumps(an_item()), f"application/json; charset={charset}"), 415)
+    assert "UTF-8" in problem["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "identity, gzip", "x"])
+def test_a_compressed_body_is_refused(api: httpx.Client, victim: dict[str, Any], encoding: str) -> None:
+    body = gzip.compress(json.dumps(an_item()).encode())
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    refused = api.post("/items", content=body, headers=headers)
+    assert encoding in assert_problem(refused, 415)["detail"]
+    assert refused.headers["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize("body", ["[]", "[1, 2]", '"text"', "null", "1", "true", json.dumps([an_item()])])
@@ -212,7 +250,15 @@ def test_a_body_that_says_it_is_not_json_is_refused(
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json; charset=utf-8", "Application/JSON", "application/a+json", ""]
+    "content_type",
+    [
+        "application/json; charset=utf-8",
+        'application/json;CHARSET="UTF-8"',
+        "application/json; charset=utf8; version=1",
+        "Application/JSON",
+        "application/a+json",
+        "",
+    ],
 )
 def test_json_by_any_of_its_names_is_accepted(api: httpx.Client, content_type: str) -> None:
     assert post(api, json.dumps(an_item()), content_type).status_code == 201
@@ -236,6 +282,10 @@ def test_a_status_change_by_body_is_refused_field_by_field(
 
 def put(api: httpx.Client, item: dict[str, Any], body: str | bytes) -> httpx.Response:
     return api.put(f"/items/{item['id']}", content=body, headers={"Content-Type": "application/json"})
+
+
+def patch_status(api: httpx.Client, item: dict[str, Any], body: bytes) -> httpx.Response:
+    return api.patch(f"/items/{item['id']}/status", content=body, headers={"Content-Type": "application/json"})
 
 
 def in_pieces(body: bytes) -> Iterator[bytes]:

@@ -1,0 +1,190 @@
+"""The issuer's public keys at a URL (RFC 7517): fetched in the background within limits, and only sound ones are kept.
+
+Whoever answers at that address may be slow, endless, broken or taken over for a while: what is known stays then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from app.errors import SetupError, Unauthenticated, Unavailable
+
+logger = logging.getLogger("catalog")
+
+PUBLIC = ("RS256", "ES256", "EdDSA")
+SHORTEST_RSA_BITS = 2048
+"""RFC 7518, 3.3."""
+
+KEYS_LAST_SECONDS = 600.0
+RETRY_SECONDS = 10.0
+"""The keys are not asked for more often, whatever tokens come."""
+FETCHED_WITHIN_SECONDS = 5.0
+"""From the first packet to the last byte of the body."""
+NEW_KEY_WAITS_SECONDS = 2.0
+"""How long a token of an unknown key waits for the keys to be asked for again."""
+LARGEST_KEY_SET_BYTES = 256 * 1024
+MOST_KEYS = 100
+LOGGED_CHARACTERS = 100
+
+
+class Unusable(Exception):
+    """What the issuer answered, or one of its keys, and why it is not used."""
+
+
+class PublicKeys:
+    """The issuer's keys, refreshed in the background; the old ones serve while it is away or answers nonsense."""
+
+    def __init__(self, url: str) -> None:
+        """Raises SetupError for an address that nothing can be fetched from."""
+        self._url = _checked(url)
+        self._keys: Sequence[jwt.PyJWK] | None = None
+        self._wanted = asyncio.Event()
+        self._fetched = asyncio.Condition()
+
+    async def run(self) -> None:
+        """Fetch them now, every ten minutes, and when somebody comes with a key that is not among them."""
+        async with httpx.AsyncClient(timeout=FETCHED_WITHIN_SECONDS) as client:
+            while True:
+                self._wanted.clear()
+                await self._refresh(client)
+                await asyncio.sleep(RETRY_SECONDS)
+                pause = KEYS_LAST_SECONDS - RETRY_SECONDS if self._keys is not None else 0.0
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._wanted.wait()
+                except TimeoutError:
+                    pass
+
+    async def _refresh(self, client: httpx.AsyncClient) -> None:
+        try:
+            self._keys = usable_keys(await fetched(client, self._url))
+        except Exception as error:  # whatever somebody else answers, the next answer may be a good one
+            kept = "there are none yet" if self._keys is None else "the last ones stay in use"
+            reason = str(error) or type(error).__name__
+            logger.warning("the issuer's keys cannot be had just now, %s: %s", kept, reason)
+        async with self._fetched:
+            self._fetched.notify_all()
+
+    async def get(self, algorithm: str, key_id: str | None) -> Sequence[jwt.PyJWK]:
+        """The keys of that algorithm and name, at least one.
+
+        Raises Unavailable before the first were fetched, Unauthenticated if there is none.
+        """
+        if not (found := self._find(algorithm, key_id)):
+            await self._look_again()
+            found = self._find(algorithm, key_id)
+        if self._keys is None:
+            raise Unavailable("The issuer's keys cannot be had just now; try again.")
+        if not found:
+            raise Unauthenticated("The token is signed by a key that nobody knows.")
+        return found
+
+    def _find(self, algorithm: str, key_id: str | None) -> Sequence[jwt.PyJWK]:
+        return [key for key in self._keys or () if (key.algorithm_name, key.key_id) == (algorithm, key_id)]
+
+    async def _look_again(self) -> None:
+        self._wanted.set()
+        try:
+            async with asyncio.timeout(NEW_KEY_WAITS_SECONDS), self._fetched:
+                await self._fetched.wait()
+        except TimeoutError:
+            pass
+
+
+def _checked(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise SetupError(f"CATALOG_JWKS_URL is no URL: {error}") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise SetupError("CATALOG_JWKS_URL must be a URL that begins with https:// or http://")
+    return url
+
+
+async def fetched(client: httpx.AsyncClient, url: str) -> bytes:
+    """The body at `url`. Raises Unusable, or what httpx raises.
+
+    Redirects are not followed, and nothing is decompressed: a little on the wire may be very much in memory.
+    """
+    try:
+        async with (
+            asyncio.timeout(FETCHED_WITHIN_SECONDS),
+            client.stream("GET", url, headers={"Accept-Encoding": "identity"}, follow_redirects=False) as response,
+        ):
+            response.raise_for_status()
+            if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
+                raise Unusable(f"the answer is compressed ({encoding[:LOGGED_CHARACTERS]}), which was not asked for")
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > LARGEST_KEY_SET_BYTES:
+                    raise Unusable(f"the answer is larger than {LARGEST_KEY_SET_BYTES} bytes")
+            return bytes(body)
+    except TimeoutError:
+        raise Unusable(f"the answer takes longer than {FETCHED_WITHIN_SECONDS:g} seconds") from None
+
+
+def usable_keys(body: bytes) -> Sequence[jwt.PyJWK]:
+    """The keys of a JWK Set that tokens may be checked by, at least one; it is logged which are left out, and why.
+
+    Raises Unusable if there is none, or what cannot be read.
+    """
+    found = msgspec.json.decode(body)
+    keys = found.get("keys") if isinstance(found, Mapping) else None
+    if not isinstance(keys, list):
+        raise Unusable("the answer is no JWK Set")
+    if len(keys) > MOST_KEYS:
+        raise Unusable(f"the answer holds more than {MOST_KEYS} keys")
+    usable = [*_usable(keys)]
+    if not usable:
+        raise Unusable("the answer holds no key that can be used")
+    return usable
+
+
+def _usable(keys: list[Any]) -> Iterator[jwt.PyJWK]:
+    for number, key in enumerate(keys):
+        try:
+            yield _usable_key(key)
+        except Exception as error:  # a key of a kind that we do not know must not take the others away
+            name = key.get("kid", number) if isinstance(key, Mapping) else number
+            logger.warning("the issuer's key %.100r is not used: %.300s", name, error)
+
+
+def _usable_key(described: Any) -> jwt.PyJWK:
+    """Raises Unusable, or what PyJWT and cryptography raise, for what a token must not be checked by."""
+    if not isinstance(described, dict):
+        raise Unusable("it is no object")
+    if not isinstance(described.get("kid", ""), str):
+        raise Unusable("its kid is no string")
+    if described.get("use", "sig") != "sig":
+        raise Unusable("it is not for signatures (use)")
+    operations = described.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        raise Unusable("it is not for checking signatures (key_ops)")
+    if described.get("kty") == "oct" or {"d", "k"} & described.keys():
+        raise Unusable("it is a secret, which is known to whoever reads this address")
+    key = jwt.PyJWK(described)
+    if (reason := _why_unsound(key.algorithm_name, key.key)) is not None:
+        raise Unusable(reason)
+    return key
+
+
+def _why_unsound(algorithm: str | None, key: Any) -> str | None:
+    match algorithm, key:
+        case "RS256", RSAPublicKey():
+            return None if key.key_size >= SHORTEST_RSA_BITS else f"it has {key.key_size} bits, fewer than 2048"
+        case "ES256", EllipticCurvePublicKey():
+            return None if isinstance(key.curve, SECP256R1) else f"ES256 is on the curve P-256, not {key.curve.name}"
+        case "EdDSA", Ed25519PublicKey() | Ed448PublicKey():
+            return None
+        case _:
+            return f"its algorithm is none of {', '.join(PUBLIC)}, or not one of its type"
