@@ -37,13 +37,20 @@ LEVELS = [
     {"app.machinery", "app.metrics", "app.lag"},
     {
         *("app.http.answers", "app.http.instants", "app.http.problems"),
-        *("app.http.links", "app.http.cloud_events", "app.http.server", "app.http.actors", "app.http.access"),
+        *(
+            "app.http.links",
+            "app.http.cloud_events",
+            "app.http.server",
+            "app.http.semantics",
+            "app.http.actors",
+            "app.http.access",
+        ),
     },
     {
         *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),
         *("app.http.memento", "app.http.moments"),
     },
-    {"app.http.cursors", "app.http.rows"},
+    {"app.http.cursors", "app.http.rows", "app.http.conditions"},
     {"app.http.listings"},
     {
         *("app.http.commands", "app.http.items", "app.http.history", "app.http.system"),
