@@ -37,8 +37,9 @@ from app.http.past import Past
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.projections import ProjectionMachinery
 from app.http.requests import check_request
-from app.http.semantics import as_http_has_it, complete_options
-from app.http.system import HealthChecks, StructSchemas, metrics_page, openapi_config, page_file
+from app.http.schema_page import openapi_config, page_file
+from app.http.semantics import as_http_has_it, knowing_all_methods
+from app.http.system import HealthChecks, StructSchemas, metrics_page
 from app.importing import Importer
 from app.item import Command, Item, decide
 from app.lag import LagWatch
@@ -155,14 +156,13 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         state=State({"authenticator": authenticator}),
         exception_handlers=EXCEPTION_HANDLERS,
         plugins=[StructSchemas({ItemDocument: StoredItem, OwnerDocument: Owner})],
-        openapi_config=openapi_config(version("swappo-catalog")),
+        openapi_config=openapi_config(version("swappo-catalog"), settings.catalog_public_url),
         lifespan=[lifespan],
         logging_config=None,
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    complete_options(app)
-    known = knowing_requests(metrics.measuring(reads.answering(app)))
+    known = knowing_requests(metrics.measuring(reads.answering(knowing_all_methods(app))))
     return as_http_has_it(tracing.requests(known) if tracing else known)
 
 

@@ -36,15 +36,9 @@ LEVELS = [
     {"app.states"},
     {"app.machinery", "app.metrics", "app.lag"},
     {
-        *("app.http.answers", "app.http.instants", "app.http.problems"),
-        *(
-            "app.http.links",
-            "app.http.cloud_events",
-            "app.http.server",
-            "app.http.semantics",
-            "app.http.actors",
-            "app.http.access",
-        ),
+        *("app.http.answers", "app.http.instants", "app.http.problems", "app.http.numbers", "app.http.negotiation"),
+        *("app.http.links", "app.http.cloud_events", "app.http.server", "app.http.semantics"),
+        *("app.http.actors", "app.http.access"),
     },
     {
         *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),
@@ -56,7 +50,7 @@ LEVELS = [
         *("app.http.commands", "app.http.items", "app.http.history", "app.http.system"),
         *("app.http.diff", "app.http.events", "app.http.projections", "app.http.density", "app.http.page"),
     },
-    {"app.http.owners", "app.http.changes", "app.http.imports"},
+    {"app.http.owners", "app.http.changes", "app.http.imports", "app.http.schema_page"},
     {"app.main", "app.demo", "app.demo_year"},
     {"app.operator_facts"},
     {"app.operator_tables"},

@@ -44,7 +44,9 @@ from app.settings import Settings
 Items = CommandHandler[Command, Item, Event]
 
 NewStatus = Annotated[Status | None, QueryParameter(description="What the item becomes; or in a JSON body.")]
-Reason = Annotated[str | None, QueryParameter(max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")]
+Reason = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")
+]
 ThatVersion = Annotated[int | None, QueryParameter(description="The version it is to be like; or `as_of`.")]
 ThatInstant = Annotated[
     str | None, QueryParameter(description="It is to be as it was then, in RFC 3339; or `version`.")

@@ -138,7 +138,7 @@ class ItemHistory(Controller):
     ) -> Response[History]:
         """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
         current, events = await _item_and_events(documents, item_id)
-        if wants_time_map(",".join(request.headers.getall("Accept", []))):
+        if wants_time_map(request.headers.get("Accept", "")):
             return time_map(past_of(request, settings, item_id), events)
         await _check_owner(request, current)
         answer = History(

@@ -33,7 +33,7 @@ from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
 from app.listing import Listing
 from app.settings import Settings
 
-OwnerId = Annotated[str, PathParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS)]
+OwnerId = Annotated[str, PathParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
 
 
 class Stats(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from app.errors import NotFound
+from app.http.conditions import conditional
+from app.http.negotiation import wants_gzip
 from app.settings import Settings
 
 FOLDER = importlib.resources.files("app") / "page"
@@ -31,13 +33,9 @@ POLICY = (
 )
 PICTURES_POLICY = "default-src 'none'; sandbox"
 """A picture that is opened as a document is a picture still."""
-HEADERS = {
-    "Cache-Control": "no-cache",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Vary": "Accept-Encoding",
-}
+DOCUMENT_HEADERS = {"Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"}
+"""What every page of ours says, beside its content security policy."""
+HEADERS = {**DOCUMENT_HEADERS, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
 IMAGE_SOURCES = b'name="image-sources" content=""'
 PRELOADS = b"<!-- modules -->"
 PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
@@ -107,11 +105,10 @@ async def page_part(request: Request[Any, Any, Any], path: FromPath[str]) -> Res
 
 def _sent(file: PageFile, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The file, compressed if the browser takes that, or 304 if it has it."""
-    zipped = "gzip" in request.headers.get("Accept-Encoding", "") and len(file.gzipped) < len(file.content)
+    zipped = wants_gzip(request.headers.get("Accept-Encoding", ""))
     etag = f'"{file.etag}{"-gzip" if zipped else ""}"'
     headers = {**HEADERS, "ETag": etag, "Content-Security-Policy": file.policy}
-    if etag in request.headers.get("If-None-Match", ""):
-        return Response(b"", status_code=304, headers=headers)
     if zipped:
         headers["Content-Encoding"] = "gzip"
-    return Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
+    response = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
+    return conditional(response, request.headers.get("If-Match"), request.headers.get("If-None-Match"))

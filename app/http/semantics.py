@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from litestar import Litestar
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,14 +39,25 @@ def as_http_has_it(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-def complete_options(app: Litestar) -> None:
-    """OPTIONS names the methods of all routes of a path; Litestar's answers with those of the last one registered."""
-    routes = [route for route in app.routes if isinstance(route, HTTPRoute)]
-    methods: dict[str, set[Any]] = {}
-    for route in routes:
-        methods.setdefault(route.path, set()).update(route.methods)
-    for route in routes:
-        route.methods = methods[route.path]
+def knowing_all_methods(app: Litestar) -> ASGIApp:
+    """OPTIONS names the methods of all handlers of a path; Litestar's own answer only those of the first controller."""
+    methods: dict[str, set[str]] = {}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            methods.setdefault(route.path_format, set()).update(route.methods)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                allowed = ", ".join(methods.get(str(scope.get("path_template")), ())).encode()
+                message["headers"] = [
+                    (name, allowed if name == b"allow" else value) for name, value in message["headers"]
+                ]
+            await send(message)
+
+        await app(scope, receive, send_complete if scope.get("method") == HttpMethod.OPTIONS else send)
+
+    return answer
 
 
 def _completed(name: bytes, value: bytes) -> tuple[bytes, bytes]:
