@@ -105,6 +105,8 @@ def until_of(accept_datetime: str | None) -> datetime | None:
     match = HTTP_DATE.fullmatch(accept_datetime.strip())
     if match is None or match["month"] not in MONTHS:
         raise Malformed("Accept-Datetime must be written as Thu, 15 Jan 2026 10:30:00 GMT.")
+    if match["second"] == "60":
+        raise Malformed("Accept-Datetime has a leap second, which this service does not know; use second 59.")
     year, day, hour, minute, second = (int(match[part]) for part in ("year", "day", "hour", "minute", "second"))
     try:
         begins = datetime(year, MONTHS.index(match["month"]) + 1, day, hour, minute, second, tzinfo=UTC)
