@@ -19,7 +19,7 @@ from app.store import version_conflict
 
 ELEMENT = re.compile(r'[ \t]*+(?:(?P<tag>(?:W/)?+"[\x21\x23-\x7e\x80-\xff]*+")[ \t]*+)?+(?:,|\Z)')
 """One element of a list of entity tags, and the comma behind it. An element may be empty (RFC 9110, 5.6.1)."""
-VERSION = re.compile(r"[1-9]\d{0,9}", re.ASCII)
+VERSION = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
 ANY = "*"
 
 ExpectedVersion = Annotated[
