@@ -131,8 +131,7 @@ def conditional(response: Response[Any], if_match: str | None, if_none_match: st
     held = read_tags(if_none_match or "")
     if held is None or not held.include_weakly(tag):
         return response
-    headers = {name: value for name, value in response.headers.items() if name != "Content-Encoding"}
-    return Response(b"", status_code=304, media_type=response.media_type, headers=headers)
+    return Response(b"", status_code=304, media_type=response.media_type, headers=response.headers)
 
 
 def _tags(name: str, text: str | None) -> Tags | None:

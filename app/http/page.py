@@ -33,9 +33,7 @@ POLICY = (
 )
 PICTURES_POLICY = "default-src 'none'; sandbox"
 """A picture that is opened as a document is a picture still."""
-DOCUMENT_HEADERS = {"Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"}
-"""What every page of ours says, beside its content security policy."""
-HEADERS = {**DOCUMENT_HEADERS, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
 IMAGE_SOURCES = b'name="image-sources" content=""'
 PRELOADS = b"<!-- modules -->"
 PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
@@ -107,8 +105,18 @@ def _sent(file: PageFile, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The file, compressed if the browser takes that, or 304 if it has it."""
     zipped = wants_gzip(request.headers.get("Accept-Encoding", ""))
     etag = f'"{file.etag}{"-gzip" if zipped else ""}"'
-    headers = {**HEADERS, "ETag": etag, "Content-Security-Policy": file.policy}
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-    response = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
-    return conditional(response, request.headers.get("If-Match"), request.headers.get("If-None-Match"))
+    headers = {**HEADERS, **headers_of_a_document(file.policy), "ETag": etag}
+    whole = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
+    response = conditional(whole, request.headers.get("If-Match"), request.headers.get("If-None-Match"))
+    if zipped and response is whole:
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def headers_of_a_document(policy: str) -> dict[str, str]:
+    """What every page of ours says to browsers, with its content security policy."""
+    return {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }

@@ -16,7 +16,7 @@ from litestar.params import FromPath
 
 from app.errors import NotFound
 from app.http.actors import TOKEN_SCHEME
-from app.http.page import DOCUMENT_HEADERS
+from app.http.page import headers_of_a_document
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
 NO_FAVICON = "<link rel='icon' href='data:,'>"
@@ -74,8 +74,7 @@ def protect(public_url: str | None, response: Response[Any]) -> Response[Any]:
     """The page runs what stands in it and our own files, and asks only us; also by the address for the public."""
     response.headers["Cache-Control"] = "no-cache"
     if response.media_type == MediaType.HTML:
-        response.headers.update(DOCUMENT_HEADERS)
-        response.headers["Content-Security-Policy"] = policy_of(response.content, public_url)
+        response.headers.update(headers_of_a_document(policy_of(response.content, public_url)))
     return response
 
 
