@@ -14,7 +14,9 @@ from app.projection import Projection
 from app.reads import Connections
 from app.rollup_sql import AnyRollup
 from app.settled import now_without_appends
-from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, read_instants, read_stream, recorded
+from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, lock_stream, read_instants, read_stream, recorded
+
+STREAM_VERSION = "select version from catalog.streams where stream_id = %s"
 
 
 class Document(Struct, frozen=True):
@@ -233,10 +235,18 @@ class Documents:
             cursor = await connection.execute(query, (since, until, after_id, *equal.values(), limit))
             return [Change(*row) for row in await cursor.fetchall()]
 
-    async def rebuild(self, document_id: int) -> Rebuilt | None:
-        """Fold one stored document anew from the log and put it in place; None if the log has none."""
-        async with self._database.connection() as connection:
-            query = "select changed, version, document from catalog.rebuild_document(%s, %s::integer)"
+    async def rebuild(self, document_id: int, check: Callable[[int], None] | None = None) -> Rebuilt | None:
+        """Fold one stored document anew from the log and put it in place; None if the log has none.
+
+        `check` is given the version that the stream is at, and raises what forbids to do it.
+        """
+        query = "select changed, version, document from catalog.rebuild_document(%s, %s::integer)"
+        async with self._database.connection() as connection, connection.transaction():
+            if check is not None:
+                await lock_stream(connection, document_id)
+                row = await (await connection.execute(STREAM_VERSION, (document_id,))).fetchone()
+                if row:
+                    check(row[0])
             with self._timed("item"):
                 cursor = await connection.execute(query, (self._projection.name, document_id))
                 row = await cursor.fetchone()

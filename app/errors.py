@@ -8,7 +8,7 @@
     ├── NotFound                404   no such thing, or not yet at that instant
     ├── Conflict                409   it contradicts the present state
     │   └── VersionConflict     409   somebody else's event came first
-    │       └── PreconditionFailed  412   the same, when the caller had said If-Match
+    │       └── PreconditionFailed  412   a condition in the headers does not hold
     ├── RequestTimeout          408   the request comes too slowly to wait for it
     ├── TooManyRequests         429   whoever asks has too much under way; try again
     ├── Unavailable             503   the database is away or too busy; try again

@@ -4,7 +4,7 @@ A lost race is not lost twice: the second try locks the stream first, so it wait
 """
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -33,11 +33,22 @@ class Decider(Struct, Generic[C, S, E], frozen=True, kw_only=True):
     """The inline projection whose documents hold the state."""
 
 
+class Condition(Protocol):
+    """What a command asks of the version that its stream is at."""
+
+    def check(self, version: int) -> None:
+        """Raises a VersionConflict with `current_version` if it does not hold; NO_STREAM is a stream to be begun."""
+
+
 class Expectation(Struct, frozen=True):
     """The version that the caller saw, and what to raise if it is no longer so."""
 
     version: int
     conflict: type[VersionConflict] = VersionConflict
+
+    def check(self, version: int) -> None:
+        if version != self.version:
+            raise version_conflict(self.conflict, self.version, version)
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -70,7 +81,7 @@ class _Asked(Struct, Generic[C, S], frozen=True):
     command: C
     metadata: Metadata
     stream_id: int | None
-    expectation: Expectation | None
+    condition: Condition | None
     permit: Callable[[S], None]
     once: Once | None
 
@@ -97,17 +108,17 @@ class CommandHandler(Generic[C, S, E]):
         command: C,
         metadata: Metadata,
         stream_id: int | None = None,
-        expectation: Expectation | None = None,
+        condition: Condition | None = None,
         *,
         permit: Callable[[S], None] = lambda _: None,
         once: Once | None = None,
     ) -> Outcome:
         """Carry out `command` on a stream, or on a new one; if it is to be `once` and was, say what it led to then.
 
-        Raises what `permit` refuses a state with and `decide` a command, the expectation's conflict if the stream is at
-        another version, and Unavailable if the database is away; whether it was then carried out is not known.
+        Raises what `permit` refuses a state with, `decide` a command and `condition` a version, and Unavailable if
+        the database is away; whether it was then carried out is not known.
         """
-        asked = _Asked(command, metadata, stream_id, expectation, permit, once)
+        asked = _Asked(command, metadata, stream_id, condition, permit, once)
         async with self._database.connection() as connection:
             outcome = await (self._handle(connection, asked) if once is None else self._once(connection, asked, once))
         if outcome.appended is not None:
@@ -143,8 +154,12 @@ class CommandHandler(Generic[C, S, E]):
         try:
             return await self._attempt(connection, asked)
         except VersionConflict as conflict:
-            if asked.expectation is not None or asked.stream_id is None:
-                raise _as_expected(conflict, asked.expectation) from None
+            if asked.stream_id is None:
+                raise
+            if asked.condition is not None:
+                current = conflict.facts["current_version"]
+                assert isinstance(current, int)
+                asked.condition.check(current)
         async with connection.transaction():
             await lock_stream(connection, asked.stream_id)
             return await self._attempt(connection, asked)
@@ -154,9 +169,8 @@ class CommandHandler(Generic[C, S, E]):
         state = None if loaded.document is None else msgspec.json.decode(loaded.document, type=self._decider.state)
         if state is not None:
             asked.permit(state)
-        expectation = asked.expectation
-        if expectation is not None and loaded.version not in (NO_STREAM, expectation.version):
-            raise version_conflict(expectation.conflict, expectation.version, loaded.version)
+        if asked.condition is not None and (asked.stream_id is None or loaded.version != NO_STREAM):
+            asked.condition.check(loaded.version)
         events = self._decider.decide(asked.command, state)
         if not events:
             assert asked.stream_id is not None, "a new stream begins with an event"
@@ -181,8 +195,3 @@ class CommandHandler(Generic[C, S, E]):
         cursor = await connection.execute(self._load_query, (stream_id,), prepare=True)
         row = await cursor.fetchone()
         return Loaded(*row) if row else Loaded(NO_STREAM, None)
-
-
-def _as_expected(conflict: VersionConflict, expectation: Expectation | None) -> VersionConflict:
-    """The same facts as the kind of conflict that the caller asked for."""
-    return expectation.conflict(conflict.detail, **conflict.facts) if expectation else conflict

@@ -19,7 +19,7 @@ from psycopg import AsyncConnection
 from app.database import ENDED_BY_THE_SERVER_SECONDS, Database
 from app.errors import InvalidInput, Unavailable
 from app.events import E, Metadata, tag_of
-from app.handler import Decider
+from app.handler import NO_STREAM, Condition, Decider
 from app.once import KeyTaken, Once, as_json, keep, recall
 
 C = TypeVar("C")
@@ -116,11 +116,15 @@ class Importer(Generic[C, S, E]):
         return Arrivals(self._decider, before_write)
 
     async def store(
-        self, arrivals: Arrivals[C, S, E], metadata: Metadata, once: Once | None = None
+        self,
+        arrivals: Arrivals[C, S, E],
+        metadata: Metadata,
+        once: Once | None = None,
+        condition: Condition | None = None,
     ) -> tuple[Imported, bool]:
         """All of them or none; whether that was before, by a request with the same key.
 
-        Raises NothingToImport, and Unavailable if the database is away.
+        Raises NothingToImport, what `condition` says to new streams, and Unavailable if the database is away.
         """
         if not arrivals.counts:
             raise NothingToImport("There is no item in it.")
@@ -128,6 +132,8 @@ class Importer(Generic[C, S, E]):
             try:
                 if once is not None and (kept := await self._recalled(once)):
                     return kept, True
+                if condition is not None:
+                    condition.check(NO_STREAM)
                 imported = await self._store(arrivals, metadata, once)
             except KeyTaken:
                 assert once is not None

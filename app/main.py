@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp
 from msgspec import Struct
 from psycopg import AsyncCursor
 
@@ -38,7 +38,9 @@ from app.http.past import Past
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.projections import ProjectionMachinery
 from app.http.requests import check_request
-from app.http.system import HealthChecks, StructSchemas, metrics_page, openapi_config, page_file
+from app.http.schema_page import openapi_config, page_file
+from app.http.semantics import as_http_has_it, knowing_all_methods
+from app.http.system import HealthChecks, StructSchemas, metrics_page
 from app.importing import Importer
 from app.item import Command, Item, decide
 from app.lag import LagWatch
@@ -156,14 +158,14 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         state=State({"authenticator": authenticator}),
         exception_handlers=EXCEPTION_HANDLERS,
         plugins=[StructSchemas({ItemDocument: StoredItem, OwnerDocument: Owner})],
-        openapi_config=openapi_config(version("swappo-catalog")),
+        openapi_config=openapi_config(version("swappo-catalog"), settings.catalog_public_url),
         lifespan=[lifespan],
         logging_config=None,
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    known = knowing_requests(metrics.measuring(reads.answering(app)))
-    return answering_head(tracing.requests(known) if tracing else known)
+    known = knowing_requests(metrics.measuring(reads.answering(knowing_all_methods(app))))
+    return as_http_has_it(tracing.requests(known) if tracing else known)
 
 
 @asynccontextmanager
@@ -187,15 +189,3 @@ def _resolve_in_sequence(app: Litestar) -> None:
         if isinstance(route, HTTPRoute):
             for _, model in route.route_handler_map.values():
                 model.dependency_batches = [{each} for batch in model.dependency_batches for each in batch]
-
-
-def answering_head(app: ASGIApp) -> ASGIApp:
-    """HEAD as GET; the server keeps the body back, since it knows what the client asked. Whoever has an endless one
-    sees `head` in the scope's state."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("method") == "HEAD":
-            scope = cast(Scope, {**scope, "method": "GET", "state": {**scope.get("state", {}), "head": True}})
-        await app(scope, receive, send)
-
-    return answer

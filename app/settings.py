@@ -15,6 +15,9 @@ Seconds = Annotated[float, Meta(ge=0.001, le=3600)]
 IMAGE_SOURCES = "origins (https://images.example, https://*.images.example) or schemes (https:), separated by spaces"
 IMAGE_SOURCE = r"[a-z]+:(//(\*\.)?[a-z0-9.-]+(:[0-9]+)?)?"
 
+PUBLIC_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?$"
+PUBLIC_URL_WANTED = "an http or https address, such as https://gw.example/catalog"
+
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_url: str | None = None
@@ -27,7 +30,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_HOST: the address `serve` listens on; 0.0.0.0 for all."""
     catalog_port: Port = 8001
     """CATALOG_PORT: the TCP port `serve` listens on."""
-    catalog_public_url: str | None = None
+    catalog_public_url: Annotated[str, Meta(pattern=PUBLIC_URL, description=PUBLIC_URL_WANTED)] | None = None
     """CATALOG_PUBLIC_URL: what clients call us, for `Location` and other links; else the request's address."""
     catalog_data_dir: Path = Path(".catalog-data")
     """CATALOG_DATA_DIR: where the embedded Postgres keeps everything; relative to the working directory."""
@@ -99,5 +102,6 @@ def _wanted(name: str) -> str:
     kind = get_type_hints(Settings, include_extras=True)[name]
     if get_origin(kind) is Literal:
         return f"it is one of {', '.join(get_args(kind))}"
-    metas = [part for part in get_args(kind) if isinstance(part, Meta)]
+    parts = [inner for outer in (kind, *get_args(kind)) for inner in get_args(outer)]
+    metas = [part for part in parts if isinstance(part, Meta)]
     return "".join(f"it is {meta.description}" for meta in metas if meta.description)

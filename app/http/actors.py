@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar.connection import ASGIConnection
+from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import SecurityScheme
 
@@ -19,9 +20,12 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
-    """A guard, before the body is read. Raises Unauthenticated without a valid token, where tokens are asked for."""
+    """A guard, before the body is read. Raises Unauthenticated without a valid token, where tokens are asked for.
+
+    OPTIONS needs none: it tells nothing of what is there.
+    """
     authenticator: Authenticator | None = connection.app.state.authenticator
-    if authenticator is not None:
+    if authenticator is not None and connection.scope.get("method") != HttpMethod.OPTIONS:
         given = connection.headers.getall("Authorization", [])
         if len(given) > 1:
             raise Unauthenticated("Send one Authorization header, not several.")

@@ -36,13 +36,5 @@ def with_members(document: bytes, **members: Any) -> bytes:
     return document.rstrip()[:-1] + b", " + msgspec.json.encode(members)[1:]
 
 
-def is_unchanged(if_none_match: str | None, version: int) -> bool:
-    """Whether the client's If-None-Match names this version, or any."""
-    if if_none_match is None:
-        return False
-    tags = [tag.strip().removeprefix("W/").strip('"') for tag in if_none_match.split(",")]
-    return str(version) in tags or "*" in tags
-
-
 def rfc3339(instant: datetime) -> str:
     return str(msgspec.to_builtins(instant))

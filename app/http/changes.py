@@ -58,15 +58,17 @@ class Changes(Controller):
             raise refused_parameter("from", "This parameter is required.")
         given = equal_to(category, owner_id, status)
         of = listing_id("changes", since, until, sorted(given.items()))
-        page = read_cursor(cursor, of, str) if cursor else None
+        page = read_cursor(cursor, of, str) if cursor is not None else None
         first = await past.at(since)
-        last = await past.at(page.as_of if page else until) if page or until else await past.now()
+        last = await past.at(page.as_of if page else until) if page or until is not None else await past.now()
         assert first.instant is not None
         assert last.instant is not None
         if last.instant < first.instant:
             raise refused_parameter("to", "This is before `from`.")
         found = await documents.changed_between(first.instant, last.instant, given, page.id if page else 0, limit + 1)
-        headers = PointInTime(last.instant, first.settled and last.settled and bool(until or page)).headers
+        headers = PointInTime(
+            last.instant, first.settled and last.settled and (until is not None or page is not None)
+        ).headers
         if len(found) > limit:
             found = found[:limit]
             further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found[-1].id))

@@ -12,21 +12,19 @@ from msgspec import UNSET, Struct, UnsetType
 
 from app.documents import Documents
 from app.events import Event, Status
-from app.handler import CommandHandler, Expectation, Outcome
+from app.handler import CommandHandler, Outcome
 from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import ItemDocument, encoded, etag, json_answer
 from app.http.bodies import Strict
+from app.http.conditions import Conditions, ExpectedVersion, IfMatch, UnlessMatch, conditions_of
 from app.http.instants import parse_instant
 from app.http.links import address_of
 from app.http.moments import item_at, own_item
 from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import (
     REPLAYED,
-    ExpectedVersion,
     IdempotencyKey,
-    IfMatch,
     UserId,
-    expectation_of,
     metadata_of,
     once_of,
 )
@@ -46,7 +44,9 @@ from app.settings import Settings
 Items = CommandHandler[Command, Item, Event]
 
 NewStatus = Annotated[Status | None, QueryParameter(description="What the item becomes; or in a JSON body.")]
-Reason = Annotated[str | None, QueryParameter(max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")]
+Reason = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")
+]
 ThatVersion = Annotated[int | None, QueryParameter(description="The version it is to be like; or `as_of`.")]
 ThatInstant = Annotated[
     str | None, QueryParameter(description="It is to be as it was then, in RFC 3339; or `version`.")
@@ -75,7 +75,7 @@ class ItemCommands(Controller):
     guards = (signed_in,)
     security = BEARER
 
-    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(401, 403, 413, 415))
+    @post(dto=Strict[CreateItem], return_dto=None, summary="Create an item", responses=refuses(401, 403, 412, 413, 415))
     async def create(
         self,
         request: Request[Any, Any, Any],
@@ -83,12 +83,16 @@ class ItemCommands(Controller):
         handler: NamedDependency[Items],
         settings: NamedDependency[Settings],
         user_id: UserId = DEMO_USER,
+        if_match: IfMatch = None,
+        if_none_match: UnlessMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
+        """There is no item yet that a condition could be about: `If-Match` is 412, `If-None-Match` holds."""
+        conditions = conditions_of(if_match, if_none_match)
         actor = acting(request, user_id)
         actor.check_is_theirs(data.owner_id)
         once = once_of(request, actor, idempotency_key, await request.body())
-        outcome = await handler.handle(data, metadata_of(request, actor), once=once)
+        outcome = await handler.handle(data, metadata_of(request, actor), condition=conditions, once=once)
         path = f"{request.scope['path'].rstrip('/')}/{outcome.stream_id}"
         location = address_of(request, settings, path)
         return _item(outcome, 201, {"Location": location})
@@ -109,11 +113,12 @@ class ItemCommands(Controller):
         user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        if_none_match: UnlessMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
         """Only fields that differ are recorded; where nothing differs, nothing is."""
-        expectation = expectation_of(if_match, expected_version)
-        return _item(await _change(handler, data, request, user_id, item_id, expectation, idempotency_key))
+        conditions = conditions_of(if_match, if_none_match, expected_version)
+        return _item(await _change(handler, data, request, user_id, item_id, conditions, idempotency_key))
 
     @patch(
         "/{item_id:int}/status",
@@ -133,12 +138,13 @@ class ItemCommands(Controller):
         user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        if_none_match: UnlessMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[StatusChanged]:
         """The new status and the reason come as query parameters or as a JSON body, which goes first."""
         command = _status_command(data or GivenStatus(), new_status, reason)
-        expectation = expectation_of(if_match, expected_version)
-        outcome = await _change(handler, command, request, user_id, item_id, expectation, idempotency_key)
+        conditions = conditions_of(if_match, if_none_match, expected_version)
+        outcome = await _change(handler, command, request, user_id, item_id, conditions, idempotency_key)
         answer = StatusChanged(
             message=f"Item {item_id} status changed to {command.new_status}",
             item_id=item_id,
@@ -162,12 +168,13 @@ class ItemCommands(Controller):
         user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        if_none_match: UnlessMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[None]:
         """The item stays readable, archived and with `deleted_at`. Deleting it again changes nothing."""
         command = DeleteItem(reason=reason)
-        expectation = expectation_of(if_match, expected_version)
-        outcome = await _change(handler, command, request, user_id, item_id, expectation, idempotency_key)
+        conditions = conditions_of(if_match, if_none_match, expected_version)
+        outcome = await _change(handler, command, request, user_id, item_id, conditions, idempotency_key)
         return Response(None, status_code=204, headers=_headers(outcome))
 
     @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=refuses(401, 403, 404, 409, 412))
@@ -182,15 +189,16 @@ class ItemCommands(Controller):
         user_id: UserId = DEMO_USER,
         expected_version: ExpectedVersion = None,
         if_match: IfMatch = None,
+        if_none_match: UnlessMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[ItemDocument]:
         """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
-        expectation = expectation_of(if_match, expected_version)
+        conditions = conditions_of(if_match, if_none_match, expected_version)
         moment = _one_moment(version, as_of)
         await own_item(documents, item_id, acting(request, user_id))
         then = await item_at(documents, item_id, moment)
         command = RestoreItem(to=msgspec.json.decode(then.json, type=Item))
-        return _item(await _change(handler, command, request, user_id, item_id, expectation, idempotency_key))
+        return _item(await _change(handler, command, request, user_id, item_id, conditions, idempotency_key))
 
 
 async def _change(
@@ -199,7 +207,7 @@ async def _change(
     request: Request[Any, Any, Any],
     user_id: str,
     item_id: int,
-    expectation: Expectation | None,
+    conditions: Conditions | None,
     idempotency_key: str | None,
 ) -> Outcome:
     """Whose item it is, is seen in the state that the command is decided on."""
@@ -208,7 +216,7 @@ async def _change(
         command,
         metadata_of(request, actor),
         item_id,
-        expectation,
+        conditions,
         permit=lambda item: actor.check_is_theirs(item.owner_id),
         once=once_of(request, actor, idempotency_key, await request.body()),
     )

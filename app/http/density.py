@@ -112,11 +112,11 @@ class EventDensity(Controller):
         `to` is the instant that it was counted for, so never ahead of the service's clock: who takes it for that clock,
         as the page does, will not ask for the future.
         """
-        if not since and not until:
+        if since is None and until is None:
             density, fixed = await densities.until_now(buckets), False
         else:
-            last = await past.at(until) if until else await past.now()
-            first = (await past.at(since)) if since else None
+            last = await past.at(until) if until is not None else await past.now()
+            first = await past.at(since) if since is not None else None
             assert last.instant is not None
             density = await densities.between(first.instant if first else None, last.instant, buckets)
             fixed = first is not None and first.settled and until is not None and last.settled

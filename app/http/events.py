@@ -40,7 +40,9 @@ StreamAfter = Annotated[
 PageLimit = Annotated[int, QueryParameter(ge=1, le=1000)]
 EventType = Annotated[
     str | None,
-    QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description=f"Only these: {', '.join(TYPES)}."),
+    QueryParameter(
+        min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description=f"Only these: {', '.join(TYPES)}."
+    ),
 ]
 ItemId = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
 Before = Annotated[
@@ -52,11 +54,14 @@ Before = Annotated[
     ),
 ]
 By = Annotated[
-    str | None, QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Only what this user did.")
+    str | None,
+    QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Only what this user did."),
 ]
 Correlation = Annotated[
     str | None,
-    QueryParameter(max_length=128, pattern=NO_CONTROL_CHARACTERS, description="Only what belongs to this request."),
+    QueryParameter(
+        min_length=1, max_length=128, pattern=NO_CONTROL_CHARACTERS, description="Only what belongs to this request."
+    ),
 ]
 From = Annotated[str | None, QueryParameter(name="from", description="Recorded at this instant or later.")]
 To = Annotated[str | None, QueryParameter(name="to", description="Recorded before this instant.")]

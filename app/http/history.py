@@ -17,7 +17,8 @@ from app.database import Database
 from app.documents import Documents
 from app.events import ItemCreated, metadata_from, tag_of
 from app.http.actors import BEARER, Connection, acting, admins_only, signed_in
-from app.http.answers import FOR_EVER, ItemDocument, encoded, etag, is_unchanged, json_answer, with_members
+from app.http.answers import FOR_EVER, ItemDocument, encoded, etag, json_answer, with_members
+from app.http.conditions import UNCHANGED, IfMatch, IfNoneMatch, UnlessMatch, conditional, conditions_of
 from app.http.memento import (
     LINK_FORMAT,
     TO_A_MEMENTO,
@@ -31,7 +32,6 @@ from app.http.memento import (
 from app.http.moments import item_at, own_item
 from app.http.past import Past
 from app.http.problems import refuses
-from app.http.requests import IfNoneMatch
 from app.item import ItemNotFound
 from app.reads import Reads
 from app.settings import Settings
@@ -132,7 +132,7 @@ class ItemHistory(Controller):
         guards=[signed_in_for_events],
         summary="Its events",
         security=BEARER,
-        responses=refuses(401, 403, 404),
+        responses=UNCHANGED | refuses(401, 403, 404, 412),
         operation_class=OrTimeMap,
     )
     async def history(
@@ -141,6 +141,8 @@ class ItemHistory(Controller):
         item_id: FromPath[int],
         documents: NamedDependency[Documents],
         settings: NamedDependency[Settings],
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response[History]:
         """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
         if _asks_for_time_map(request):
@@ -154,24 +156,34 @@ class ItemHistory(Controller):
             created_at=events[0].recorded_at,
             last_modified_at=events[-1].recorded_at if len(events) > 1 else None,
         )
-        return encoded(answer, {**etag(current.version), "Vary": "Accept"})
+        headers = {**etag(current.version), "Vary": "Accept"}
+        return conditional(encoded(answer, headers), if_match, if_none_match)
 
     @get(
         "/audit-trail",
         guards=[signed_in],
         summary="Who did what",
         security=BEARER,
-        responses=refuses(401, 403, 404),
+        responses=UNCHANGED | refuses(401, 403, 404, 412),
     )
     async def audit_trail(
-        self, request: Request[Any, Any, Any], item_id: FromPath[int], documents: NamedDependency[Documents]
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response[AuditTrail]:
         current = await own_item(documents, item_id, acting(request))
         entries = [_audit_entry(event) for event in await documents.events_of(item_id, current.version)]
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
-        return encoded(answer, etag(current.version))
+        return conditional(encoded(answer, etag(current.version)), if_match, if_none_match)
 
-    @get("/time-travel", summary="The item as of an instant", responses={302: TO_A_MEMENTO, **refuses(404)})
+    @get(
+        "/time-travel",
+        summary="The item as of an instant",
+        responses={302: TO_A_MEMENTO, **UNCHANGED, **refuses(404, 412)},
+    )
     async def time_travel(
         self,
         request: Request[Any, Any, Any],
@@ -182,6 +194,8 @@ class ItemHistory(Controller):
         settings: NamedDependency[Settings],
         timestamp: Timestamp = None,
         accept_datetime: AcceptDatetime = None,
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response[TimeTravel]:
         """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
         first if that is before its creation, the last if it is in the future."""
@@ -198,9 +212,9 @@ class ItemHistory(Controller):
         found = await item_at(documents, item_id, instant)
         state = with_members(found.json, as_of=instant, event_version=found.version)
         answer = TimeTravel(item_id=item_id, timestamp=instant, state_at_time=Raw(state))
-        return encoded(answer, etag(found.version) | point.headers)
+        return conditional(encoded(answer, etag(found.version) | point.headers), if_match, if_none_match)
 
-    @get("/versions/{version:int}", summary="The item at a version", responses=refuses(404))
+    @get("/versions/{version:int}", summary="The item at a version", responses=UNCHANGED | refuses(404, 412))
     async def at_version(
         self,
         request: Request[Any, Any, Any],
@@ -209,6 +223,7 @@ class ItemHistory(Controller):
         documents: NamedDependency[Documents],
         reads: NamedDependency[Reads],
         settings: NamedDependency[Settings],
+        if_match: IfMatch = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
         """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
@@ -218,9 +233,7 @@ class ItemHistory(Controller):
         assert around is not None, "a stream that was folded is there"
         headers = {**etag(version), "Cache-Control": FOR_EVER}
         headers |= of_a_memento(past_of(request, settings, item_id), around)
-        if is_unchanged(if_none_match, version):
-            return json_answer(b"", 304, headers)
-        return json_answer(found.json, headers=headers)
+        return conditional(json_answer(found.json, headers=headers), if_match, if_none_match)
 
     @post(
         "/rebuild",
@@ -228,11 +241,18 @@ class ItemHistory(Controller):
         guards=[admins_only],
         summary="Fold the stored document anew",
         security=BEARER,
-        responses=refuses(401, 403, 404),
+        responses=refuses(401, 403, 404, 412),
     )
-    async def rebuild(self, item_id: FromPath[int], documents: NamedDependency[Documents]) -> Response[Rebuilt]:
+    async def rebuild(
+        self,
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        if_match: IfMatch = None,
+        if_none_match: UnlessMatch = None,
+    ) -> Response[Rebuilt]:
         """Readers never miss the item meanwhile, and commands on it wait."""
-        rebuilt = await documents.rebuild(item_id)
+        conditions = conditions_of(if_match, if_none_match)
+        rebuilt = await documents.rebuild(item_id, conditions.check if conditions else None)
         if rebuilt is None:
             raise ItemNotFound("There is no such item.")
         answer = Rebuilt(

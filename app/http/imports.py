@@ -18,6 +18,7 @@ from app.http.actors import BEARER, DEMO_USER, acting, signed_in
 from app.http.answers import encoded
 from app.http.arriving import Slots, chunks
 from app.http.bodies import NotJson, as_utf8, media_type_of
+from app.http.conditions import IfMatch, UnlessMatch, conditions_of
 from app.http.problems import refuses
 from app.http.requests import REPLAYED, IdempotencyKey, UserId, metadata_of, once_of
 from app.http.rows import Elements, Lines, Row, Rows
@@ -58,7 +59,7 @@ class ItemImport(Controller):
         status_code=200,
         summary="Import many items",
         operation_class=Importing,
-        responses=refuses(401, 403, 408, 413, 415, 429),
+        responses=refuses(401, 403, 408, 412, 413, 415, 429),
     )
     async def import_items(
         self,
@@ -67,10 +68,13 @@ class ItemImport(Controller):
         slots: NamedDependency[Slots],
         feed: NamedDependency[Feed],
         user_id: UserId = DEMO_USER,
+        if_match: IfMatch = None,
+        if_none_match: UnlessMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[Imported]:
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""
+        conditions = conditions_of(if_match, if_none_match)
         actor = acting(request, user_id)
         rows = rows_of(media_type_of(request.headers))
         body = sha256()
@@ -82,7 +86,7 @@ class ItemImport(Controller):
             for row in rows.end():
                 arrivals.add(_item_of(row, actor))
             once = once_of(request, actor, idempotency_key, body.digest())
-            storing = importer.store(arrivals, metadata_of(request, actor), once)
+            storing = importer.store(arrivals, metadata_of(request, actor), once, conditions)
             imported, replayed = await _while_somebody_waits(storing, request, feed.stopping)
         return encoded(imported, {"X-Position": str(imported.last_position)} | (REPLAYED if replayed else {}))
 

@@ -9,7 +9,8 @@ from litestar.params import FromPath, PathParameter
 from msgspec import Struct
 
 from app.documents import Documents
-from app.http.answers import ItemDocument, encoded, etag, is_unchanged, json_answer
+from app.http.answers import ItemDocument, encoded, etag, json_answer
+from app.http.conditions import UNCHANGED, IfMatch, IfNoneMatch, conditional
 from app.http.listings import (
     Asked,
     CursorText,
@@ -27,12 +28,12 @@ from app.http.memento import of_the_original, past_of
 from app.http.moments import item_at
 from app.http.past import AsOf, MinPosition, Past
 from app.http.problems import refuses
-from app.http.requests import LARGEST_ID, IfNoneMatch
+from app.http.requests import LARGEST_ID
 from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
 from app.listing import Listing
 from app.settings import Settings
 
-OwnerId = Annotated[str, PathParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS)]
+OwnerId = Annotated[str, PathParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -49,7 +50,7 @@ class ItemQueries(Controller):
     path = "/items"
     tags = ("queries",)
 
-    @get("/{item_id:int}", summary="An item", responses=refuses(404, 409))
+    @get("/{item_id:int}", summary="An item", responses=UNCHANGED | refuses(404, 409, 412))
     async def item(
         self,
         request: Request[Any, Any, Any],
@@ -59,6 +60,7 @@ class ItemQueries(Controller):
         settings: NamedDependency[Settings],
         as_of: AsOf = None,
         min_position: MinPosition = None,
+        if_match: IfMatch = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
         """`Link` has the addresses of its past (RFC 7089)."""
@@ -66,10 +68,8 @@ class ItemQueries(Controller):
         found = await (item_at(documents, item_id, point.instant) if point.instant else documents.get(item_id))
         if found is None:
             raise ItemNotFound("There is no such item.")
-        headers = etag(found.version) | point.headers
-        if is_unchanged(if_none_match, found.version):
-            return json_answer(b"", 304, headers)
-        return json_answer(found.json, headers=headers | of_the_original(past_of(request, settings, item_id)))
+        headers = etag(found.version) | point.headers | of_the_original(past_of(request, settings, item_id))
+        return conditional(json_answer(found.json, headers=headers), if_match, if_none_match)
 
     @get(summary="Items, newest first", responses=refuses(409))
     async def items(

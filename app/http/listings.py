@@ -5,6 +5,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from litestar import Request, Response
+from litestar.openapi.spec import OpenAPIType
 from litestar.params import QueryParameter
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from app.documents import Documents, Page
 from app.http.answers import json_answer
 from app.http.cursors import LONGEST_CURSOR, Cursor, listing_id, read_cursor, write_cursor
 from app.http.links import next_page
+from app.http.numbers import NUMBER, number
 from app.http.past import Past
 from app.http.problems import refused_parameter
 from app.http.requests import LARGEST_ID
@@ -20,7 +22,6 @@ from app.listing import FARTHEST_KM, Listing, Near
 from app.settings import Settings
 
 LONGEST_SEARCH = 200
-NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 PLACE = re.compile(rf"\s*({NUMBER})\s*,\s*({NUMBER})\s*", re.ASCII)
 LONGEST_PLACE = 100
 
@@ -33,6 +34,7 @@ StatusFilter = Annotated[AnyStatus, QueryParameter(description="`any` lifts the 
 SearchText = Annotated[
     str | None,
     QueryParameter(
+        min_length=1,
         max_length=LONGEST_SEARCH,
         pattern=NO_CONTROL_CHARACTERS,
         description="Each word stands in name or description, in any case, also within a word; or all words' English"
@@ -41,16 +43,27 @@ SearchText = Annotated[
 ]
 Exactly = Annotated[
     str | None,
-    QueryParameter(max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Exactly this; an empty one is any."),
+    QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Exactly this."),
 ]
 NearPlace = Annotated[
     str | None,
-    QueryParameter(max_length=LONGEST_PLACE, description="`latitude,longitude` in degrees; answers get `distance_km`."),
+    QueryParameter(
+        min_length=1,
+        max_length=LONGEST_PLACE,
+        description="`latitude,longitude` in degrees; answers get `distance_km`.",
+    ),
 ]
-WithinKm = Annotated[float | None, QueryParameter(gt=0, le=FARTHEST_KM, description="With `near`: no farther away.")]
+WithinKm = Annotated[
+    str | None,
+    QueryParameter(
+        description="With `near`: no farther away.",
+        schema_extra={"one_of": None, "type": OpenAPIType.NUMBER, "exclusive_minimum": 0, "maximum": FARTHEST_KM},
+    ),
+]
 SortOrder = Annotated[Sort, QueryParameter(description="`nearest` goes with `near`; `name` takes ASCII case as equal.")]
 CursorText = Annotated[
-    str | None, QueryParameter(max_length=LONGEST_CURSOR, description="From the `next` link of the page before.")
+    str | None,
+    QueryParameter(min_length=1, max_length=LONGEST_CURSOR, description="From the `next` link of the page before."),
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
@@ -64,7 +77,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     owner_id: str | None
     status: AnyStatus
     near: str | None
-    within_km: float | None
+    within_km: str | None
     sort: Sort
     limit: int
     cursor: str | None
@@ -76,7 +89,7 @@ class Asked(Struct, frozen=True, kw_only=True):
         """Those that were given and make the listing what it is, for the address of another page."""
         given = {"search": self.search, "category": self.category, "owner_id": self.owner_id, "near": self.near}
         return {
-            **{name: value for name, value in given.items() if value},
+            **{name: value for name, value in given.items() if value is not None},
             "within_km": self.within_km,
             "status": self.status,
             "sort": self.sort,
@@ -118,9 +131,9 @@ def _next_page(
 
 
 def equal_to(category: str | None, owner_id: str | None, status: AnyStatus) -> dict[str, str]:
-    """The filters that were given; an empty one and `any` are none."""
+    """The filters that were given; `any` is none."""
     equal = {"category": category, "owner_id": owner_id, "status": None if status == "any" else status}
-    return {field: value for field, value in equal.items() if value}
+    return {field: value for field, value in equal.items() if value is not None}
 
 
 def _cursor(asked: Asked, of: str) -> Cursor | None:
@@ -133,16 +146,25 @@ def _cursor(asked: Asked, of: str) -> Cursor | None:
 
 
 def _near(asked: Asked) -> Near | None:
-    if not asked.near:
+    if asked.near is None:
         if asked.within_km is not None:
             raise refused_parameter("within_km", "Say of what place: near=latitude,longitude.")
         if asked.sort == "nearest":
             raise refused_parameter("sort", "Nearest to what place? Say near=latitude,longitude.")
         return None
-    if asked.within_km is not None and not math.isfinite(asked.within_km):
-        raise refused_parameter("within_km", "This must be a number of kilometres.")
     match = PLACE.fullmatch(asked.near)
-    latitude, longitude = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
+    latitude, longitude = (number(match[1]), number(match[2])) if match else (math.nan, math.nan)
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
         raise refused_parameter("near", "Write a place as latitude,longitude in degrees, such as 52.52,13.405.")
-    return Near(latitude=round(latitude, 6), longitude=round(longitude, 6), within_km=asked.within_km)
+    return Near(latitude=round(latitude, 6), longitude=round(longitude, 6), within_km=_within_km(asked.within_km))
+
+
+def _within_km(text: str | None) -> float | None:
+    if text is None:
+        return None
+    distance = number(text)
+    if not 0 < distance <= FARTHEST_KM:
+        raise refused_parameter(
+            "within_km", f"This must be a number of kilometres, more than 0 and at most {FARTHEST_KM:g}."
+        )
+    return distance

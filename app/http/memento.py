@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from app.errors import Malformed
 from app.http.links import address_of
+from app.http.negotiation import liking_of_type
 from app.settings import Settings
 from app.store import Surroundings
 
@@ -27,7 +28,6 @@ HTTP_DATE = re.compile(
     r" (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) GMT",
     re.ASCII,
 )
-QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.IGNORECASE)
 TO_A_MEMENTO = ResponseSpec(None, description="Without `timestamp`: to the version of the time in `Accept-Datetime`")
 
 
@@ -91,8 +91,8 @@ def time_map(past: Past, instants: Sequence[datetime]) -> Response[Any]:
 
 def wants_time_map(accept: str) -> bool:
     """Whether an Accept header would rather have links than JSON."""
-    links = _liking(accept, LINK_FORMAT)
-    return links[0] > 0 and links > _liking(accept, "application/json")
+    links = liking_of_type(accept, LINK_FORMAT)
+    return links.weight > 0 and links > liking_of_type(accept, "application/json")
 
 
 def until_of(accept_datetime: str | None) -> datetime | None:
@@ -105,6 +105,8 @@ def until_of(accept_datetime: str | None) -> datetime | None:
     match = HTTP_DATE.fullmatch(accept_datetime.strip())
     if match is None or match["month"] not in MONTHS:
         raise Malformed("Accept-Datetime must be written as Thu, 15 Jan 2026 10:30:00 GMT.")
+    if match["second"] == "60":
+        raise Malformed("Accept-Datetime has a leap second, which this service does not know; use second 59.")
     year, day, hour, minute, second = (int(match[part]) for part in ("year", "day", "hour", "minute", "second"))
     try:
         begins = datetime(year, MONTHS.index(match["month"]) + 1, day, hour, minute, second, tzinfo=UTC)
@@ -132,16 +134,3 @@ def _link_to_timemap(past: Past, rel: str, **attributes: str) -> str:
 
 def _link(address: str, rel: str, **attributes: str) -> str:
     return "; ".join([f"<{address}>", *(f'{name}="{value}"' for name, value in {"rel": rel, **attributes}.items())])
-
-
-def _liking(accept: str, media_type: str) -> tuple[float, int]:
-    """How much `media_type` is liked, from 0 to 1, and how exactly it is named; (0, 0) if it is not."""
-    ranges = {"*/*": 1, f"{media_type.partition('/')[0]}/*": 2, media_type: 3}
-    liked = (0.0, 0)
-    for each in accept.lower().split(","):
-        name, *parameters = (part.strip() for part in each.split(";"))
-        exactness = ranges.get(name, 0)
-        if exactness > liked[1]:
-            weights = [match[1] for part in parameters if (match := QUALITY.fullmatch(part))]
-            liked = (float(weights[0]) if weights else 1.0, exactness)
-    return liked

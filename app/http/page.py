@@ -16,6 +16,8 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from app.errors import NotFound
+from app.http.conditions import conditional
+from app.http.negotiation import wants_gzip
 from app.settings import Settings
 
 FOLDER = importlib.resources.files("app") / "page"
@@ -31,13 +33,7 @@ POLICY = (
 )
 PICTURES_POLICY = "default-src 'none'; sandbox"
 """A picture that is opened as a document is a picture still."""
-HEADERS = {
-    "Cache-Control": "no-cache",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Vary": "Accept-Encoding",
-}
+HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
 IMAGE_SOURCES = b'name="image-sources" content=""'
 PRELOADS = b"<!-- modules -->"
 PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
@@ -107,11 +103,20 @@ async def page_part(request: Request[Any, Any, Any], path: FromPath[str]) -> Res
 
 def _sent(file: PageFile, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The file, compressed if the browser takes that, or 304 if it has it."""
-    zipped = "gzip" in request.headers.get("Accept-Encoding", "") and len(file.gzipped) < len(file.content)
+    zipped = wants_gzip(request.headers.get("Accept-Encoding", ""))
     etag = f'"{file.etag}{"-gzip" if zipped else ""}"'
-    headers = {**HEADERS, "ETag": etag, "Content-Security-Policy": file.policy}
-    if etag in request.headers.get("If-None-Match", ""):
-        return Response(b"", status_code=304, headers=headers)
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-    return Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
+    headers = {**HEADERS, **headers_of_a_document(file.policy), "ETag": etag}
+    whole = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
+    response = conditional(whole, request.headers.get("If-Match"), request.headers.get("If-None-Match"))
+    if zipped and response is whole:
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def headers_of_a_document(policy: str) -> dict[str, str]:
+    """What every page of ours says to browsers, with its content security policy."""
+    return {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }

@@ -24,6 +24,10 @@ from app.errors import (
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
 
+EMPTY_TEXT = "`str` of length >= 1"
+"""So msgspec refuses an empty text."""
+EMPTY = "This parameter is empty: leave it out, or give it a value."
+
 logger = logging.getLogger("catalog")
 
 
@@ -100,7 +104,9 @@ def _invalid_parameters(error: ValidationException) -> CatalogError:
     found = error.extra if isinstance(error.extra, list) else []
     problems = [
         FieldProblem(
-            pointer=f"/{each.get('key', '')}", detail=sentence(each["message"]), source=each.get("source", "query")
+            pointer=f"/{each.get('key', '')}",
+            detail=EMPTY if EMPTY_TEXT in each["message"] else sentence(each["message"]),
+            source=each.get("source", "query"),
         )
         for each in found
         if isinstance(each, dict)

@@ -18,6 +18,7 @@ from app.errors import CatalogError
 from app.http.actors import BEARER, DEMO_USER, acting, admins_only
 from app.http.answers import encoded
 from app.http.links import address_of
+from app.http.negotiation import BY_ITS_NAME, liking_of_type
 from app.http.problems import problem_of, refuses
 from app.http.requests import UserId
 from app.item import NO_CONTROL_CHARACTERS
@@ -31,7 +32,9 @@ from app.verify import Difference, Verified
 DIFFERENCES_AT_MOST = 100
 NDJSON = "application/x-ndjson"
 
-Name = Annotated[str, PathParameter(max_length=63, pattern=NO_CONTROL_CHARACTERS, description="Such as `owners`.")]
+Name = Annotated[
+    str, PathParameter(min_length=1, max_length=63, pattern=NO_CONTROL_CHARACTERS, description="Such as `owners`.")
+]
 Skip = Annotated[bool, QueryParameter(description="Go on past the event that stopped it; kept with `user_id`.")]
 
 
@@ -135,7 +138,7 @@ class ProjectionMachinery(Controller):
     ) -> Response[Verification]:
         """Reads everything: minutes for millions of events. Nobody is disturbed. With `Accept: application/x-ndjson`
         lines tell how far it is, `{streams, of, seconds}`; the last one is the answer, or the problem."""
-        if NDJSON in ",".join(request.headers.getall("Accept", [])):
+        if _wants_progress(request.headers.get("Accept", "")):
             machinery.read_model(name)
             lines: Any = Stream(_progress(machinery, name), media_type=NDJSON, headers={"Cache-Control": "no-store"})
             return lines  # type: ignore[no-any-return]
@@ -152,6 +155,12 @@ class ProjectionMachinery(Controller):
     ) -> Response[State]:
         """A stopped projection tries its event again, or goes on past it, which is kept in `skipped`."""
         return encoded(await machinery.resume(name, acting(request, user_id).subject if skip else None))
+
+
+def _wants_progress(accept: str) -> bool:
+    """Whether an Accept header names lines, and likes them at least as much as the answer alone."""
+    lines, alone = liking_of_type(accept, NDJSON), liking_of_type(accept, "application/json")
+    return lines.exactness == BY_ITS_NAME and lines.weight > 0 and lines.weight >= alone.weight
 
 
 def _verification(verified: Verified) -> Verification:

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
 from litestar import Request
+from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 
 from app.actors import Actor
-from app.errors import Malformed, NotFound, PreconditionFailed
+from app.errors import Malformed, NotFound
 from app.events import Metadata
-from app.handler import Expectation
 from app.http.access import traceparent_of
 from app.http.problems import FieldProblem, invalid_input
 from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
@@ -31,14 +31,6 @@ UserId = Annotated[
         description="Who acts, while authentication is off; else whose the token is.",
     ),
 ]
-ExpectedVersion = Annotated[
-    int | None,
-    QueryParameter(ge=1, le=LARGEST_ID, description="The version the caller saw; 409 if it is no longer so."),
-]
-IfMatch = Annotated[
-    str | None,
-    HeaderParameter(name="If-Match", description='The ETag the caller saw, such as `"3"`; 412 if it is no longer so.'),
-]
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
@@ -46,15 +38,14 @@ IdempotencyKey = Annotated[
         description="Names this command for three days: sent again, it is answered again and not carried out again.",
     ),
 ]
-IfNoneMatch = Annotated[
-    str | None, HeaderParameter(name="If-None-Match", description="An ETag the caller holds; 304 if it is still so.")
-]
 
 
 async def check_request(request: Request[Any, Any, Any]) -> None:
     """Refuse an address that is not UTF-8 or not written the one way, parameters that mean nothing here or are given
     twice, and ids that no item can have."""
     _check_encoding(request)
+    if request.method == HttpMethod.OPTIONS:
+        return  # it asks about an address, whatever its parameters
     problems = [
         FieldProblem(pointer=f"/{name}", detail=detail, source="query")
         for name, values in request.query_params.dict().items()
@@ -112,13 +103,3 @@ def once_of(request: Request[Any, Any, Any], actor: Actor, key: str | None, body
         raise Malformed(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.")
     address = f"{request.method} {request.scope['path']}?".encode() + request.scope["query_string"]
     return Once(actor.subject, key, sha256(address + b"\n" + body).hexdigest())
-
-
-def expectation_of(if_match: str | None, expected_version: int | None) -> Expectation | None:
-    """The version the caller saw; If-Match goes before `expected_version`. Raises Malformed for another entity tag."""
-    if if_match is not None and if_match.strip() != "*":
-        version = if_match.strip().removeprefix("W/").strip('"')
-        if not (version.isascii() and version.isdigit() and len(version) <= len(str(LARGEST_ID))):
-            raise Malformed(f'If-Match must be one ETag as this service gives them, such as "3", not {if_match}.')
-        return Expectation(int(version), PreconditionFailed)
-    return None if expected_version is None else Expectation(expected_version)

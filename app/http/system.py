@@ -1,24 +1,18 @@
-"""Health, metrics, the OpenAPI description, and the interactive page over it, which asks nothing of the outside."""
+"""Health, metrics, and how the OpenAPI description tells of our structs."""
 
-import importlib.resources
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
-from litestar import Controller, Request, Response, Router, get
+from litestar import Controller, Response, get
 from litestar.di import NamedDependency
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Components, Schema
-from litestar.params import FromPath
+from litestar.openapi.spec import Schema
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 from msgspec import Raw, Struct
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from app.database import Database
-from app.errors import NotFound
-from app.http.actors import TOKEN_SCHEME
 from app.http.answers import encoded
 from app.http.problems import refuses
 from app.metrics import Metrics
@@ -26,11 +20,9 @@ from app.replica import Replica
 from app.settings import Settings
 from app.states import UNSETTLED
 
-SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
 PROBE_WAITS_SECONDS = 1.0
 BEHIND_SECONDS = 30.0
 """Settling takes milliseconds, another leader's taking over some seconds."""
-NO_FAVICON = "<link rel='icon' href='data:,'>"
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -144,52 +136,3 @@ def _inline(node: Any, parts: dict[str, Any]) -> Any:
     if "$ref" in node:
         return _inline(parts[node["$ref"]], parts)
     return {name: _inline(value, parts) for name, value in node.items()}
-
-
-def openapi_config(version: str) -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="Swappo Catalog",
-        version=version,
-        description="Items that people swap. Every change is an event; time is a query parameter.",
-        path="/schema",
-        openapi_router=Router(
-            path="/schema", route_handlers=[], include_in_schema=False, before_request=refuse_other_pages
-        ),
-        components=Components(security_schemes={"BearerToken": TOKEN_SCHEME}),
-        use_handler_docstrings=True,
-        render_plugins=[
-            SwaggerRenderPlugin(
-                path="/",
-                js_url="assets/swagger-ui-bundle.js",
-                css_url="assets/swagger-ui.css",
-                standalone_preset_js_url="assets/swagger-ui-standalone-preset.js",
-                favicon=NO_FAVICON,
-            ),
-            JsonRenderPlugin(path="/openapi.json"),
-        ],
-    )
-
-
-def refuse_other_pages(request: Request[Any, Any, Any]) -> None:
-    """Litestar has a page of its own for what is not below /schema; ours is a problem like any other."""
-    if request.path_params:
-        raise NotFound(f"Nothing is at {request.url.path}.")
-
-
-PAGE_FILES = {
-    name: ((SWAGGER_UI / name).read_bytes(), kind)
-    for name, kind in {
-        "swagger-ui-bundle.js": "text/javascript",
-        "swagger-ui-standalone-preset.js": "text/javascript",
-        "swagger-ui.css": "text/css",
-    }.items()
-}
-
-
-@get(["/assets/{name:str}", "/schema/assets/{name:str}"], include_in_schema=False)
-async def page_file(name: FromPath[str]) -> Response[bytes]:
-    """The page's own files, beside /schema and, for those who write /schema/, below it."""
-    if name not in PAGE_FILES:
-        raise NotFound("The page has no such file.")
-    content, kind = PAGE_FILES[name]
-    return Response(content, media_type=kind, headers={"Cache-Control": "public, max-age=3600"})

@@ -5,7 +5,8 @@ import { fill, h, setText, setValue } from "./dom.js";
 const STATUSES = [["active", "On offer"], ["swapped", "Swapped"], ["archived", "Archived"], ["any", "Everything"]];
 const ORDERS = [["newest", "Newest first"], ["updated", "Last changed"], ["name", "By name"], ["nearest", "Nearest"]];
 const PAUSE = 250;
-const PLACE = /^-?\d+(\.\d+)?,-?\d+(\.\d+)?$/;
+const NUMBER = String.raw`[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?`;
+const PLACE = new RegExp(`^${NUMBER},${NUMBER}$`, "i");
 
 export function filterBar(changed) {
   let waiting = 0;

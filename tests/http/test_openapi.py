@@ -131,9 +131,10 @@ def test_operations_on_one_thing_may_not_find_it(description: dict[str, Any]) ->
 def test_commands_that_take_a_condition_may_refuse_it(description: dict[str, Any]) -> None:
     for method, path, operation in operations(description):
         given = {parameter["name"] for parameter in operation.get("parameters", [])}
-        assert ("If-Match" in given) == ("expected_version" in given) == ("412" in operation["responses"]), (
+        assert ("If-Match" in given) == ("If-None-Match" in given) == ("412" in operation["responses"]), (
             f"{method} {path}"
         )
+        assert ("304" in operation["responses"]) == ("If-None-Match" in given and method == "get"), f"{method} {path}"
         assert operation["responses"].keys() & {"413", "415"} == (
             {"413", "415"} if "requestBody" in operation else set()
         )

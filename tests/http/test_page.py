@@ -30,6 +30,26 @@ def test_a_file_is_asked_for_again_and_sent_once(service: str, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/pictures/kite.svg"])
+def test_a_file_is_compressed_only_for_whom_takes_that(service: str, path: str) -> None:
+    zipped, plain = (
+        httpx.get(f"{service}{path}", headers=[("Accept-Encoding", line) for line in lines])
+        for lines in (["br", "gzip;q=0.5"], ["gzip;q=0", "*"])
+    )
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert zipped.content == plain.content
+    assert zipped.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    for response, other in ((zipped, plain), (plain, zipped)):
+        sent = {"Accept-Encoding": "gzip" if response is zipped else "identity"}
+        tag, another = response.headers["ETag"], other.headers["ETag"]
+        for held in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+            same = httpx.get(f"{service}{path}", headers={**sent, "If-None-Match": held})
+            assert (same.status_code, same.headers["ETag"], same.headers["Vary"]) == (304, tag, "Accept-Encoding")
+        assert httpx.get(f"{service}{path}", headers={**sent, "If-None-Match": another}).status_code == 200
+        assert httpx.get(f"{service}{path}", headers={**sent, "If-Match": another}).status_code == 412
+
+
+@pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/pictures/kite.svg"])
 def test_every_file_says_that_it_is_what_it_says(service: str, path: str) -> None:
     headers = httpx.get(f"{service}{path}").headers
     assert headers["X-Content-Type-Options"] == "nosniff"

@@ -202,6 +202,23 @@ def test_a_service_that_is_told_to_stop_ends_its_rebuilds_and_exits_with_0(conni
         assert process.wait(timeout=8) == 0
 
 
+@pytest.mark.parametrize(
+    ("accept", "as_lines"),
+    [
+        *((accept, True) for accept in ("application/x-ndjson", "application/json, Application/X-NDJSON", "*/*;q=0.1")),
+        *((accept, False) for accept in ("application/x-ndjson;q=0", "application/x-ndjson;q=0.1, application/json")),
+        *((accept, False) for accept in ("*/*", "application/*", "", "application/x-ndjson-2")),
+    ],
+)
+def test_lines_of_progress_are_for_whom_likes_them_as_much(own: httpx.Client, accept: str, as_lines: bool) -> None:
+    headers = (
+        [("Accept", accept)] if accept != "*/*;q=0.1" else [("Accept", accept), ("Accept", "application/x-ndjson")]
+    )
+    response = own.post("/projections/items/verify", headers=headers)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == ("application/x-ndjson" if as_lines else "application/json")
+
+
 @pytest.mark.parametrize("name", PROJECTIONS)
 def test_verifying_finds_nothing_and_then_what_was_corrupted(own: httpx.Client, conninfo: str, name: str) -> None:
     created(own, owner_id="alice", category="tools")

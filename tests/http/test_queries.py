@@ -117,14 +117,6 @@ def test_unless_a_status_is_asked_for_a_listing_holds_active_items_and_a_shelf_a
     assert api.get(f"/items/owner/{owner}").json() == listed(api, owner_id=owner, status="any")
 
 
-@pytest.mark.parametrize("empty", ["search", "category", "owner_id"])
-def test_an_empty_filter_is_none(api: httpx.Client, shelf: tuple[str, dict[str, dict[str, Any]]], empty: str) -> None:
-    """As an empty search box sends it."""
-    owner, _ = shelf
-    found = listed(api, **{"category": "", "search": "", "owner_id": owner, "limit": 1, empty: ""})
-    assert len(found) == 1
-
-
 def test_a_listing_holds_whole_items(api: httpx.Client, shelf: tuple[str, dict[str, dict[str, Any]]]) -> None:
     owner, _ = shelf
     for item in listed(api, owner_id=owner, status="any"):

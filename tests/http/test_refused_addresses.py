@@ -195,18 +195,6 @@ def test_a_status_change_without_a_status_is_refused(api: httpx.Client) -> None:
     assert_fields_refused(api.patch(f"/items/{created(api)['id']}/status"), "/new_status")
 
 
-@pytest.mark.parametrize(
-    "tag", ["", '""', "abc", '"abc"', '"1","2"', '"-1"', '"1.0"', '"9' + "9" * 30 + '"', "W/", "²"]
-)
-def test_an_if_match_that_is_no_etag_of_ours_is_400(api: httpx.Client, tag: str) -> None:
-    item_id = created(api)["id"]
-    headers = {b"If-Match": tag.encode()}
-    assert_problem(api.put(f"/items/{item_id}", json={"name": "Border spade"}, headers=headers), 400)
-    assert_problem(api.delete(f"/items/{item_id}", headers=headers), 400)
-    assert_problem(api.post(f"/items/{item_id}/restore?version=1", headers=headers), 400)
-    assert types_of(api, item_id) == ["item_created"]
-
-
 @pytest.mark.parametrize("start", [b"\x00\x01\x02", b"GET\r\n\r\n", b"FOO /api/v2/items HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_what_is_not_http_does_not_hurt_the_service(service: str, api: httpx.Client, start: bytes) -> None:
     url = httpx.URL(service)

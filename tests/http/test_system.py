@@ -1,5 +1,6 @@
 """The service as a whole: health, HEAD, its own address, and a database that goes away and comes back."""
 
+import re
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from app.errors import SetupError
 from app.postgres import EmbeddedPostgres
+from app.settings import read_settings
 from tests.conftest import running_service
 from tests.http.shapes import assert_problem, events_of
 from tests.items import an_item, created, present
@@ -218,6 +221,43 @@ def test_connections_that_die_under_commands_cost_503_at_most_and_no_acknowledge
 def test_an_item_has_its_address_where_the_public_finds_it(own: httpx.Client) -> None:
     response = own.post("/items", json=an_item())
     assert response.headers["Location"] == f"https://swappo.example/catalog/api/v2/items/{response.json()['id']}"
+
+
+def test_every_address_is_where_the_public_finds_the_service(own: httpx.Client) -> None:
+    public = "https://swappo.example/catalog"
+    description = own.get(own.base_url.join("/schema/openapi.json")).json()
+    assert description["servers"] == [{"url": public}]
+    item_id = own.post("/items", json=an_item()).json()["id"]
+    own.post("/items", json=an_item())
+    path = f"/items/{item_id}"
+    found = [
+        own.get(path).headers["Link"],
+        own.get(f"{path}/versions/1").headers["Link"],
+        own.get(f"{path}/time-travel").headers["Location"],
+        own.get("/items?limit=1").headers["Link"],
+        own.get("/events?limit=1").headers.get("Link", f"<{public}/api/v2/>"),
+        own.get(f"{path}/history", headers={"Accept": "application/link-format"}).text,
+        own.post("/projections/items/rebuild").headers["Location"],
+    ]
+    for text in found:
+        addresses = re.findall(r"https?://[^>\s,]+", text)
+        assert addresses, text
+        assert all(address.startswith(f"{public}/api/v2/") for address in addresses), text
+    page = own.get(own.base_url.join("/schema"))
+    assert f'"servers":[{{"url":"{public}"}}]' in page.text
+    assert "connect-src 'self' https://swappo.example;" in page.headers["Content-Security-Policy"]
+
+
+def test_without_a_public_address_the_description_names_its_own_server(service: str) -> None:
+    assert httpx.get(f"{service}/schema/openapi.json").json()["servers"] == [{"url": "/"}]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["gw.example/catalog", "ftp://gw.example", "https://gw.example/a b", "https://x; y", "https://x?y"]
+)
+def test_a_public_address_that_is_none_is_refused(wrong: str) -> None:
+    with pytest.raises(SetupError, match=r"CATALOG_PUBLIC_URL=.* cannot be used: it is an http or https address"):
+        read_settings({"CATALOG_PUBLIC_URL": wrong})
 
 
 def test_a_visitor_of_the_root_is_shown_the_page(service: str) -> None:

@@ -71,18 +71,23 @@ def town_api(town: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Opens an address in a tab of its own, in UTC; `may_fail` for a test that takes the service away, `prepare` for
-    what is to be done with the tab before."""
+    """Opens an address in a tab of its own, in UTC; `may_fail` for a test that takes the service away, `public` for
+    another address that the page may ask, `prepare` for what is to be done with the tab before."""
     with closing_all() as opened:
 
         def opening(
-            address: str, *, may_fail: bool = False, prepare: Callable[[Page], None] = lambda _: None, **options: Any
+            address: str,
+            *,
+            may_fail: bool = False,
+            public: str = "data:",
+            prepare: Callable[[Page], None] = lambda _: None,
+            **options: Any,
         ) -> Page:
             given = {"timezone_id": "UTC", "locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
             context = browser.new_context(**given)
             context.grant_permissions(["clipboard-read", "clipboard-write"])
             page = context.new_page()
-            opened.append(Watched(page, address, may_fail))
+            opened.append(Watched(page, address, may_fail, public))
             prepare(page)
             page.goto(address)
             return page
@@ -100,10 +105,10 @@ def hide(page: Page, hidden: bool) -> None:
 class Watched:
     """A page, and what it should not have done."""
 
-    def __init__(self, page: Page, address: str, may_fail: bool) -> None:
+    def __init__(self, page: Page, address: str, may_fail: bool, public: str) -> None:
         self.page = page
         self.may_fail = may_fail
-        self.origin = "/".join(address.split("/")[:3])
+        self.ours = ("/".join(address.split("/")[:3]), public, "blob:", "data:")
         self.outside: list[str] = []
         self.errors: list[str] = []
         page.set_default_timeout(PATIENCE_MILLISECONDS)
@@ -113,7 +118,7 @@ class Watched:
         page.on("console", lambda message: self._said(message.type, message.text))
 
     def _asked(self, url: str) -> None:
-        if not url.startswith((self.origin, "blob:", "data:")):
+        if not url.startswith(self.ours):
             self.outside.append(url)
 
     def _said(self, kind: str, text: str) -> None:

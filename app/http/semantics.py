@@ -1,0 +1,80 @@
+"""What HTTP asks of every route (RFC 9110): HEAD as GET, a complete Allow, several lines of a header as one list, and
+no guessing of media types."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from litestar import Litestar
+from litestar.enums import HttpMethod, ScopeType
+from litestar.routes import HTTPRoute
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+LISTS = frozenset({b"accept", b"accept-encoding", b"if-match", b"if-none-match"})
+"""The headers that we read whose values are lists (RFC 9110, 5.3)."""
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+def as_http_has_it(app: ASGIApp) -> ASGIApp:
+    """HEAD is answered as GET; the server keeps the body back, since it knows what the client asked. Whoever has an
+    endless one sees `head` in the scope's state."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+
+        async def send_completed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [_completed(name, value) for name, value in message["headers"]]
+                message["headers"] = [*headers, NO_SNIFFING]
+            await send(message)
+
+        asked: dict[str, Any] = {**scope, "headers": _with_lists_joined(scope["headers"])}
+        if asked["method"] == "HEAD":
+            asked |= {"method": "GET", "state": {**scope.get("state", {}), "head": True}}
+        await app(cast(Scope, asked), receive, send_completed)
+
+    return answer
+
+
+def knowing_all_methods(app: Litestar) -> ASGIApp:
+    """OPTIONS names the methods of all handlers of a path; Litestar's own answer only those of the first controller."""
+    methods: dict[str, set[str]] = {}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            methods.setdefault(route.path_format, set()).update(route.methods)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                allowed = ", ".join(methods.get(str(scope.get("path_template")), ())).encode()
+                message["headers"] = [
+                    (name, allowed if name == b"allow" else value) for name, value in message["headers"]
+                ]
+            await send(message)
+
+        await app(scope, receive, send_complete if scope.get("method") == HttpMethod.OPTIONS else send)
+
+    return answer
+
+
+def _completed(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """An Allow that Litestar made, with HEAD where there is GET."""
+    if name != b"allow":
+        return name, value
+    methods = {each.strip() for each in value.split(b",")}
+    return name, b", ".join(sorted(methods | ({b"HEAD"} if b"GET" in methods else set())))
+
+
+def _with_lists_joined(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Several lines of a list are one, in their order."""
+    lists: dict[bytes, list[bytes]] = {}
+    others = []
+    for name, value in headers:
+        if name in LISTS:
+            lists.setdefault(name, []).append(value)
+        else:
+            others.append((name, value))
+    return [*others, *((name, b", ".join(values)) for name, values in lists.items())]
