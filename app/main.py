@@ -36,6 +36,7 @@ from app.http.page import page, page_part
 from app.http.past import Past
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.projections import ProjectionMachinery
+from app.http.refusals import answering_refusals
 from app.http.requests import check_request
 from app.http.system import HealthChecks, StructSchemas, metrics_page, openapi_config, page_file
 from app.importing import Importer
@@ -160,7 +161,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    known = knowing_requests(metrics.measuring(reads.answering(app)))
+    known = knowing_requests(metrics.measuring(answering_refusals(reads.answering(app))))
     return answering_head(tracing.requests(known) if tracing else known)
 
 
