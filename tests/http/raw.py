@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -43,6 +43,17 @@ class Raw:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
+    def send_until_full(self, pieces: Iterator[bytes], patience_seconds: float = 0.5) -> int:
+        """Send as long as the service takes anything; how many pieces it has taken."""
+        self.socket.settimeout(patience_seconds)
+        taken = 0
+        with suppress(TimeoutError):
+            for piece in pieces:
+                self.send(piece)
+                taken += 1
+        self.socket.settimeout(ANSWERS_WITHIN_SECONDS)
+        return taken
+
     def answer(self, method: str = "GET") -> Answer:
         """The next answer; to a HEAD it has no body."""
         line = self._read.readline()
@@ -54,9 +65,17 @@ class Raw:
         length = 0 if method == "HEAD" else int(headers.get("content-length", "0"))
         return Answer(int(line.split()[1]), headers, self._read.read(length))
 
+    def answer_to(self, data: bytes) -> Answer:
+        self.send(data)
+        return self.answer()
+
     def is_closed(self) -> bool:
         """Waits for it."""
         return self._read.read(1) == b""
+
+    def read_to_end(self) -> bytes:
+        """All that comes until the connection is closed."""
+        return self._read.read()
 
     def close(self) -> None:
         self._read.close()
