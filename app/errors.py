@@ -9,6 +9,7 @@
     ├── Conflict                409   it contradicts the present state
     │   └── VersionConflict     409   somebody else's event came first
     │       └── PreconditionFailed  412   the same, when the caller had said If-Match
+    ├── RequestTimeout          408   the request comes too slowly to wait for it
     ├── Unavailable             503   the database is away or too busy; try again
     └── SetupError              500   configuration, server binaries or schema; said at start-up, in one sentence
 
@@ -79,6 +80,12 @@ class PreconditionFailed(VersionConflict):
     """The precondition does not hold"""
 
     status = 412
+
+
+class RequestTimeout(CatalogError):
+    """The request takes too long to arrive"""
+
+    status = 408
 
 
 class Unavailable(CatalogError):

@@ -5,11 +5,10 @@ import resource
 from enum import Enum
 from typing import Any, cast
 
-from app.errors import CatalogError, Unavailable
+from app.errors import CatalogError, RequestTimeout, Unavailable
 from app.http import limits
 from app.http.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_of
 from app.http.protocol import Protocol
-from app.http.refusals import TimedOut
 from app.http.transport import Stopwatch, WholeAnswers
 
 
@@ -53,11 +52,13 @@ class Connection(Protocol):
             case Awaited.REQUEST if waited > (limits.KEEP_ALIVE_SECONDS if self.cycle else limits.FIRST_BYTE_SECONDS):
                 self.transport.close()
             case Awaited.HEAD if waited > limits.HEAD_SECONDS:
-                self._refuse(TimedOut(f"The head of the request took more than {limits.HEAD_SECONDS:g} seconds."))
+                self._refuse(RequestTimeout(f"The head of the request took more than {limits.HEAD_SECONDS:g} seconds."))
             case Awaited.BODY if silent > limits.BODY_SILENT_SECONDS:
-                self._refuse_body(TimedOut(f"Nothing of the body came for {limits.BODY_SILENT_SECONDS:g} seconds."))
+                self._refuse_body(
+                    RequestTimeout(f"Nothing of the body came for {limits.BODY_SILENT_SECONDS:g} seconds.")
+                )
             case Awaited.BODY if waited > limits.BODY_SECONDS and not self._is_streamed():
-                self._refuse_body(TimedOut(f"The body took more than {limits.BODY_SECONDS:g} seconds."))
+                self._refuse_body(RequestTimeout(f"The body took more than {limits.BODY_SECONDS:g} seconds."))
 
     def _awaited(self) -> tuple[Awaited, object]:
         """What is waited for, and an object that stands for it: there is another one for the next of its kind."""

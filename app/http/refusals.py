@@ -25,12 +25,6 @@ class AddressTooLong(CatalogError):
     status = 414
 
 
-class TimedOut(CatalogError):
-    """The request took too long to arrive"""
-
-    status = 408
-
-
 class VersionNotSupported(CatalogError):
     """This version of HTTP is not spoken here"""
 
