@@ -42,7 +42,7 @@ class Connection(Protocol):
         """So many seconds have passed since the last look."""
         if self._takes_nothing(seconds) or self._has_lingered(seconds):
             self.transport.abort()
-        if self.transport.is_closing():
+        if self._reads_no_more or self.transport.is_closing():
             return
         awaited, of = self._awaited()
         waited = self._waiting.lasts(of, seconds)

@@ -71,8 +71,6 @@ class Protocol(HttpToolsProtocol):
     def _has_enough(self) -> bool:
         return bool(self.pipeline or self._unread)
 
-    # What arrives
-
     def data_received(self, data: bytes) -> None:
         self._is_heard = True
         if len(data) <= limits.PIECE_BYTES and not (self._bytes_without_progress or self._unread):
@@ -192,8 +190,6 @@ class Protocol(HttpToolsProtocol):
             self._parse_unread()
         self.flow.resume_reading()
 
-    # What is refused
-
     def _refuse_unreadable(self, error: httptools.HttpParserError) -> None:
         if isinstance(error, httptools.HttpParserCallbackError):
             refusal = _raised_by_us(error)
@@ -265,6 +261,8 @@ class Protocol(HttpToolsProtocol):
     def _with_body(self, cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Application:
         async def receive() -> ASGIReceiveEvent:
             message = await cycle.receive()
+            if cycle.disconnected and cycle.more_body:
+                raise Malformed("The body ended before its end.")
             if self._body_refused and message["type"] == "http.request" and message["more_body"]:
                 raise self._body_refused
             return message

@@ -294,17 +294,29 @@ def test_an_answer_before_the_body_arrives_whole_and_what_follows_is_not_mistake
         assert raw.is_closed()
 
 
+def counted(url: str, series: str) -> int:
+    """Requests in the metrics by `method,route,status`, a pattern."""
+    method, route, status = series.split(",")
+    pattern = rf'http_requests_total{{method="(?:{method})",route="{route}",status="(?:{status})"}} (\d+)'
+    return sum(int(found) for found in re.findall(pattern, httpx.get(f"{url}/metrics").text))
+
+
 def test_refusals_are_counted(own: tuple[str, Process]) -> None:
     url, _ = own
-    series = r'http_requests_total\{method="(other|GET)",route="\(none\)",status="(400|431)"\} (\d+)'
-
-    def counted() -> int:
-        return sum(int(float(found)) for _, _, found in re.findall(series, httpx.get(f"{url}/metrics").text))
-
-    before = counted()
+    refusals = r"other|GET,\(none\),400|431"
+    before = counted(url, refusals)
     asked(url, b"\x16\x03").problem(400)
     with connected(url) as raw:
         raw.send(b"HEAD / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * HEAD_BYTES)
         assert raw.answer("HEAD").status == 431
         assert raw.is_closed()
-    assert counted() == before + 2
+    assert counted(url, refusals) == before + 2
+
+
+def test_a_client_that_leaves_within_its_body_is_no_failure_of_ours(own: tuple[str, Process]) -> None:
+    url, _ = own
+    before = counted(url, "POST,/api/v2/items,400")
+    with connected(url) as raw:
+        raw.send(POST + WHOLE[:-1])
+    until(lambda: counted(url, "POST,/api/v2/items,400") == before + 1, "it is not counted")
+    assert counted(url, "POST,/api/v2/items,500") == 0
