@@ -37,6 +37,7 @@ from app.http.page import page, page_part
 from app.http.past import Past
 from app.http.problems import EXCEPTION_HANDLERS
 from app.http.projections import ProjectionMachinery
+from app.http.refusals import answering_refusals
 from app.http.requests import check_request
 from app.http.schema_page import openapi_config, page_file
 from app.http.semantics import as_http_has_it, knowing_all_methods
@@ -164,7 +165,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    known = knowing_requests(metrics.measuring(reads.answering(knowing_all_methods(app))))
+    known = knowing_requests(metrics.measuring(answering_refusals(reads.answering(knowing_all_methods(app)))))
     return as_http_has_it(tracing.requests(known) if tracing else known)
 
 

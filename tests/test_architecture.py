@@ -38,11 +38,14 @@ LEVELS = [
     {"app.machinery", "app.metrics", "app.lag"},
     {
         *("app.http.answers", "app.http.instants", "app.http.problems", "app.http.numbers", "app.http.negotiation"),
-        *("app.http.links", "app.http.cloud_events", "app.http.server", "app.http.semantics"),
-        *("app.http.actors", "app.http.access"),
+        *("app.http.links", "app.http.cloud_events", "app.http.semantics", "app.http.actors", "app.http.access"),
+        *("app.http.limits", "app.http.transport"),
     },
+    {"app.http.refusals"},
+    {"app.http.protocol"},
+    {"app.http.connection"},
     {
-        *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past"),
+        *("app.http.bodies", "app.http.requests", "app.http.event_stream", "app.http.past", "app.http.server"),
         *("app.http.memento", "app.http.moments", "app.http.arriving"),
     },
     {"app.http.cursors", "app.http.rows", "app.http.conditions"},

@@ -1,21 +1,25 @@
-"""The HTTP server: uvicorn, which tells open event streams to end before it waits for them, and sends answers whole."""
+"""The HTTP server: uvicorn, which ends event streams before it waits for them, and looks at its connections."""
 
 import asyncio
 import logging
 import socket
 import sys
-from typing import Any, cast
+import time
+from typing import cast
 
 import uvicorn
 from litestar.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.errors import SetupError
+from app.http import limits
+from app.http.connection import Connection, most_connections
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than the gateway keeps its connections (60 s), so that it never sends into one that we close."""
+TICKS_PER_SECOND = 10
+"""uvicorn's."""
 STOPS_WITHIN_SECONDS = 10
 """Longer than any statement may run; only a client that does not read what it asked for is cut off by it."""
+
+logger = logging.getLogger("catalog")
 
 
 class Server(uvicorn.Server):
@@ -24,46 +28,32 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
         super().__init__(config)
         self._stopping = stopping
+        self._looked_at = time.monotonic()
+        self._is_full = False
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % max(1, round(limits.LOOK_SECONDS * TICKS_PER_SECOND)) == 0:
+            self._look_at_connections()
+        return await super().on_tick(counter)
+
+    def _look_at_connections(self) -> None:
+        now = time.monotonic()
+        # What this process spent elsewhere, nobody is to answer for.
+        passed = min(now - self._looked_at, 2 * limits.LOOK_SECONDS)
+        self._looked_at = now
+        for connection in list(self.server_state.connections):
+            cast(Connection, connection).look(passed)
+        self._tell_if_full()
+
+    def _tell_if_full(self) -> None:
+        is_full = len(self.server_state.connections) >= most_connections()
+        if is_full and not self._is_full:
+            logger.warning("%s connections are open, others are refused", most_connections())
+        self._is_full = is_full
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping.set()
         await super().shutdown(sockets)
-
-
-class WholeAnswers:
-    """A transport that sends the head of an answer together with its body: one packet, which wakes the client once.
-
-    What is written waits until the event loop has done what it is at, which is no longer than a task runs.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._waiting: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        if not self._waiting:
-            self._loop.call_soon(self._send)
-        self._waiting.append(data)
-
-    def close(self) -> None:
-        self._send()
-        self._transport.close()
-
-    def _send(self) -> None:
-        if self._waiting and not self._transport.is_closing():
-            self._transport.write(b"".join(self._waiting))
-        self._waiting.clear()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class Protocol(HttpToolsProtocol):
-    """uvicorn's own, which writes head and body one by one."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, WholeAnswers(transport)))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -83,10 +73,10 @@ def serve_until_told(app: ASGIApp, stopping: asyncio.Event, listening: socket.so
         access_log=False,
         log_config=None if logging.getLogger().handlers else uvicorn.config.LOGGING_CONFIG,
         log_level="warning",
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOPS_WITHIN_SECONDS,
         server_header=False,
-        http=Protocol,
+        http=Connection,
+        ws="none",
     )
     server = Server(config, stopping)
     server.run(sockets=[listening])

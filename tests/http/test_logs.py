@@ -167,6 +167,9 @@ def test_every_line_from_the_start_to_the_stop_is_an_object(tmp_path: Path) -> N
     assert said[0].startswith("starting, version ")
     assert said[1:3] == ["the schema has been installed", f"serving on http://127.0.0.1:{port}"]
     assert any(message.startswith("a rebuild of owners ended") for message in said)
+    refused = [line for line in lines if line["logger"] == "catalog.access" and line["status"] == 400]
+    assert [(line["method"], line.get("route")) for line in refused] == [("-", None)]
+    assert "no HTTP" not in written
     assert ("uvicorn.error", "Invalid HTTP request received.") in [(line["logger"], line["message"]) for line in lines]
     assert said[-1] == "stopped"
     assert {"time", "level", "logger", "message"} <= set.intersection(*(set(line) for line in lines))

@@ -1,0 +1,34 @@
+"""What a client may send over a connection, and how long it may take: constants, since no operator needs others.
+
+They are read where they are used, so that a test can lower them.
+"""
+
+HEAD_BYTES = 32 * 1024
+"""Request line and fields; also blank lines before a request, and what lies between two pieces of a chunked body."""
+ADDRESS_BYTES = 16 * 1024
+FIELDS = 100
+PIECE_BYTES = 4096
+"""What has arrived is parsed in pieces of this size: no more requests wait for their turn than fit into one."""
+CONNECTIONS = 4096
+"""Open at once; fewer where the process may not open so many files."""
+
+FIRST_BYTE_SECONDS = 10.0
+"""From the connection to its first request."""
+KEEP_ALIVE_SECONDS = 75.0
+"""From an answer to the next request. Longer than the gateway keeps its connections (60 s), so that it never sends into
+one that we close."""
+HEAD_SECONDS = 20.0
+"""From the first byte of a head to its last."""
+BODY_SILENT_SECONDS = 30.0
+"""Without a byte of a body."""
+BODY_SECONDS = 60.0
+"""For the whole of a body that is not streamed: these are at most 64 KiB."""
+STREAMED = frozenset(("/api/v2/items/import",))
+"""Paths whose bodies may take longer; their handlers have limits of their own."""
+TAKES_NOTHING_SECONDS = 60.0
+"""Without a byte taken of an answer. Longer than the patience of event streams, which end in order."""
+LINGER_SECONDS = 5.0
+"""What a client still sends after the last answer is read and thrown away for so long; to close at once would reset
+the connection, and the answer might be lost with it."""
+LOOK_SECONDS = 1.0
+"""How often connections are looked at: they last up to so much longer."""

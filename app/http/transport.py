@@ -1,0 +1,78 @@
+"""What lies between a connection's protocol and its socket: answers leave whole, reading waits, closing lingers."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+
+class WholeAnswers:
+    """A transport that sends the head of an answer together with its body: one packet, which wakes the client once.
+
+    What is written waits until the event loop has done what it is at, which is no longer than a task runs.
+    To close one whose client `may_still_send` is to send no more, and to read on until `close_now`.
+    """
+
+    def __init__(self, transport: asyncio.Transport, may_still_send: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._may_still_send = may_still_send
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[bytes] = []
+        self._lingers = False
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._send)
+        self._waiting.append(data)
+
+    def is_closing(self) -> bool:
+        return self._lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        self._send()
+        if not self.is_closing() and self._may_still_send():
+            self._lingers = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        elif not self._lingers:
+            self._transport.close()
+
+    def close_now(self) -> None:
+        """Close, though the client may still be sending."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._waiting and not self._transport.is_closing():
+            self._transport.write(b"".join(self._waiting))
+        self._waiting.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Reading(FlowControl):
+    """Reading goes on only while no more has arrived than is being worked at."""
+
+    def __init__(self, transport: asyncio.Transport, has_enough: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._has_enough = has_enough
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self._has_enough():
+            super().resume_reading()
+
+
+class Stopwatch:
+    """For how long one and the same thing has been so, looked at now and then."""
+
+    def __init__(self) -> None:
+        self._what: object = None
+        self._seconds = 0.0
+
+    def lasts(self, what: object, seconds: float) -> float:
+        """Seconds for which `what` has been there, of which so many have passed since the last look; 0 for None."""
+        self._seconds = self._seconds + seconds if what is self._what and what is not None else 0.0
+        self._what = what
+        return self._seconds

@@ -1,0 +1,99 @@
+"""A client that sends bytes as they are, over a real socket, and reads answers as they come."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+ANSWERS_WITHIN_SECONDS = 20
+
+
+class Answer(Struct, frozen=True):
+    """One answer; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def problem(self, status: int) -> dict[str, Any]:
+        """The problem in an answer of that status, after which the connection is closed."""
+        assert self.status == status, self
+        assert self.headers["content-type"] == "application/problem+json"
+        assert self.headers["connection"] == "close"
+        assert {"date", "x-request-id"} <= set(self.headers)
+        problem: dict[str, Any] = msgspec.json.decode(self.body)
+        assert problem["status"] == status
+        assert problem["type"].startswith("urn:swappo:catalog:")
+        assert problem["detail"].endswith(".")
+        return problem
+
+
+class Raw:
+    """One connection."""
+
+    def __init__(self, url: str) -> None:
+        address = httpx.URL(url)
+        self.socket = socket.create_connection((address.host, address.port or 80), timeout=ANSWERS_WITHIN_SECONDS)
+        self._read = self.socket.makefile("rb")
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def send_until_full(self, pieces: Iterator[bytes], patience_seconds: float = 0.5) -> int:
+        """Send as long as the service takes anything; how many pieces it has taken."""
+        self.socket.settimeout(patience_seconds)
+        taken = 0
+        with suppress(TimeoutError):
+            for piece in pieces:
+                self.send(piece)
+                taken += 1
+        self.socket.settimeout(ANSWERS_WITHIN_SECONDS)
+        return taken
+
+    def answer(self, method: str = "GET") -> Answer:
+        """The next answer; to a HEAD it has no body."""
+        line = self._read.readline()
+        assert line.startswith(b"HTTP/1.1 "), line
+        headers: dict[str, str] = {}
+        while (field := self._read.readline()) != b"\r\n":
+            name, _, value = field.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        length = 0 if method == "HEAD" else int(headers.get("content-length", "0"))
+        return Answer(int(line.split()[1]), headers, self._read.read(length))
+
+    def answer_to(self, data: bytes) -> Answer:
+        self.send(data)
+        return self.answer()
+
+    def is_closed(self) -> bool:
+        """Waits for it."""
+        return self._read.read(1) == b""
+
+    def read_to_end(self) -> bytes:
+        """All that comes until the connection is closed."""
+        return self._read.read()
+
+    def close(self) -> None:
+        self._read.close()
+        self.socket.close()
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Raw]:
+    raw = Raw(url)
+    try:
+        yield raw
+    finally:
+        raw.close()
+
+
+def asked(url: str, *packets: bytes) -> Answer:
+    """The one answer to what is sent."""
+    with connected(url) as raw:
+        for packet in packets:
+            raw.send(packet)
+        return raw.answer()
