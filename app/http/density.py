@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
+from app.bulkhead import COUNTS
 from app.http.answers import encoded
 from app.http.past import Past, PointInTime
 from app.http.problems import refused_parameter, refuses
@@ -83,7 +84,7 @@ class Densities:
         return density
 
     async def _counted(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
-        async with self._reads.connection() as connection:
+        async with self._reads.costly(COUNTS) as connection:
             since = begins or await read_first_instant(connection)
             if since is None or (begins is None and since > ends - AT_LEAST):
                 since = ends - AT_LEAST

@@ -108,13 +108,13 @@ def indexes_of(connection: psycopg.Connection, shown: str) -> set[str]:
 
 
 def test_a_search_finds_its_candidates_by_the_words_index(filled: psycopg.Connection) -> None:
-    (query,) = candidate_queries(Items, Listing(order="created_at", limit=20, search="are77"))
+    (query,) = candidate_queries(Items, Listing(order="created_at", limit=20, search="are77"), 1000)
     assert indexes_of(filled, plan(filled, *query)) == {"items_words_found"}
 
 
 def test_the_vicinity_of_a_place_finds_its_candidates_by_the_index_of_places(filled: psycopg.Connection) -> None:
     near = Near(latitude=10, longitude=20, within_km=0.25)
-    (query,) = candidate_queries(Items, Listing(order=None, limit=20, near=near))
+    (query,) = candidate_queries(Items, Listing(order=None, limit=20, near=near), 1000)
     assert indexes_of(filled, plan(filled, *query)) == {"items_places_found"}
 
 
