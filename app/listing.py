@@ -68,7 +68,7 @@ Query = tuple[sql.SQL, dict[str, Any]]
 MOST_CANDIDATES = 1_000
 """Up to so many are looked at one by one; where there are more, walking in order mostly soon meets enough of them."""
 MOST_WALKED = 10_000
-"""So many documents a walk compares with a search; where they hold no page, all candidates are looked at."""
+"""So many documents of a table a walk compares with a search; where they hold no page, all candidates are looked at."""
 MOST_CANDIDATES_AT_LAST = 10_000
 """Up to so many; a search with more of them is refused."""
 CHEAP_OFFSET = 1_000
@@ -129,7 +129,7 @@ class _Builder:
             for values in self._equalities()
         ]
         if self.search.terms and self.among is None:
-            self.given["most_walked"] = MOST_WALKED // len(parts)
+            self.given["most_walked"] = MOST_WALKED // len(list(self._equalities()))
         branches = [self._branch(source, conditions) for source, conditions in parts]
         union = "\nunion all\n".join(branches)
         order = f"order by key {self.way}, id {self.way} limit %(limit)s offset %(offset)s"
