@@ -261,14 +261,8 @@ IN_TIME = {
 BEHIND_ALL = 2**63 - 1
 
 
-async def read_settled(
-    connection: AsyncConnection, after: int, limit: int, sought: Sought = EVERY_EVENT, before: int | None = None
-) -> Page:
-    """At most `limit` of the settled events that are sought, in order behind a position; or, the newest first, those
-    before one. Fewer, and `more`, where too many others are between them.
-
-    The mark and the events are of one snapshot, so that nothing up to `upto` can come later.
-    """
+def settled_query(after: int, limit: int, sought: Sought, before: int | None) -> tuple[sql.Composed, dict[str, object]]:
+    """The query of `read_settled` for one row more than a page has, and its parameters."""
     wanted = {name: value for name, value in msgspec.structs.asdict(sought).items() if value is not None}
     query = sql.SQL(FILTERED if sought.filters else SETTLED).format(
         source=sql.SQL("catalog.events" if sought.stream_id is None else OF_ONE_STREAM),
@@ -278,8 +272,20 @@ async def read_settled(
         ),
         order=sql.SQL("asc" if before is None else "desc"),
     )
-    given = {"after": after, "before": BEHIND_ALL if before is None else before, "limit": limit + 1, **wanted}
-    rows = await (await connection.execute(query, {**given, "passed": MOST_PASSED})).fetchall()
+    bounds = {"before": BEHIND_ALL if before is None else before, "limit": limit + 1, "passed": MOST_PASSED}
+    return query, {"after": after, **bounds, **wanted}
+
+
+async def read_settled(
+    connection: AsyncConnection, after: int, limit: int, sought: Sought = EVERY_EVENT, before: int | None = None
+) -> Page:
+    """At most `limit` of the settled events that are sought, in order behind a position; or, the newest first, those
+    before one. Fewer, and `more`, where too many others are between them.
+
+    The mark and the events are of one snapshot, so that nothing up to `upto` can come later.
+    """
+    query, given = settled_query(after, limit, sought, before)
+    rows = await (await connection.execute(query, given)).fetchall()
     if not sought.filters:
         rows = [(row[0], *row[1:2], *row[1:]) for row in rows]
     found = [LogEntry(*row[2:]) for row in rows if row[2] is not None]

@@ -20,7 +20,7 @@ from tests.http.streams import until
 from tests.items import an_item, created
 
 CLIENTS = 24
-ASKED = 50
+ASKED = 30
 POOL_SIZE = 4
 FEW_WAIT = "import app.bulkhead as b; b.Bulkhead.most_waiting = 4; from app.cli import main; main()"
 
