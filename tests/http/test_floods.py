@@ -33,6 +33,7 @@ def service(conninfo: str, pool_size: int = POOL_SIZE, program: str = FEW_WAIT) 
         "CATALOG_LOCK_TIMEOUT_SECONDS": "60",
         "CATALOG_STATEMENT_TIMEOUT_SECONDS": "60",
         "CATALOG_POOL_TIMEOUT_SECONDS": "2",
+        "CATALOG_PROJECTOR": "off",
     }
     with (
         running_service(environment, program) as (url, _),
@@ -147,6 +148,20 @@ def test_commands_that_wait_for_a_lock_leave_a_connection_to_reads(
                 holder.rollback()
                 until(lambda: flood.seen[200] >= 1, "no command is carried out")
         assert "Too many commands at once" in assert_problem(flood.refused[0], 503)["detail"]
+
+
+def test_verifications_beyond_two_are_told_to_come_back(conninfo: str, connection: psycopg.Connection) -> None:
+    """Each has a connection of its own, and a thread that keeps a processor busy."""
+    with service(conninfo) as api, ThreadPoolExecutor(2) as pool:
+        item = created(api)
+        query = "select count(*) from pg_locks where not granted and relation = 'catalog.owners'::regclass"
+        with locked(conninfo, "owners"):
+            under_way = [pool.submit(api.post, "/projections/owners/verify") for _ in range(2)]
+            until(lambda: connection.execute(query).fetchone() == (2,), "they do not verify")
+            refused = assert_problem(api.post("/projections/owners/verify"), 503)
+            assert "Too many verifications at once: 2 may run" in refused["detail"]
+            assert api.get(f"/items/{item['id']}").status_code == 200
+        assert [each.result().status_code for each in under_way] == [200, 200]
 
 
 def test_with_a_single_connection_costly_reads_take_turns_with_all_else(conninfo: str) -> None:
