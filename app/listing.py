@@ -73,6 +73,7 @@ MOST_CANDIDATES_AT_LAST = 10_000
 """Up to so many; a search with more of them is refused."""
 CHEAP_OFFSET = 1_000
 CHEAP_LIMIT = 1_000
+"""Whoever asks for more waits with the other costly reads."""
 MOST_OFFSET = 10_000
 """Farther into a listing leads the key of the last document, not how many came before it."""
 MOST_OFFSET_BY_DISTANCE = 1_000

@@ -126,9 +126,15 @@ class EventLog(Controller):
         an id without an event."""
         sought = _sought(type, item_id, user_id, correlation_id)
 
+        is_behind = sought.filters
+
         async def read(position: int) -> Page:
-            async with database.costly(FILTERED_EVENTS) if sought.filters else database.connection() as connection:
-                return await read_settled(connection, position, STREAMED_AT_ONCE, sought)
+            """Once it has caught up, there is little to pass over."""
+            nonlocal is_behind
+            async with database.costly(FILTERED_EVENTS) if is_behind else database.connection() as connection:
+                page = await read_settled(connection, position, STREAMED_AT_ONCE, sought)
+            is_behind = sought.filters and page.more
+            return page
 
         begins = _position(last_event_id) if last_event_id else after
         async with database.connection() as connection:
