@@ -292,6 +292,16 @@ comment on function catalog.words_matching is
 $$Which texts may match a search, for a search index: each word of it stands in a word of theirs, or all its stems are
 among theirs, or they have more words than the index holds.$$;
 
+create or replace function catalog.words_ending(search text) returns tsquery
+language sql immutable parallel safe
+return (
+    select coalesce(string_agg('''' || left(word, 24) || '''', ' & '), '')::tsquery || '''*'''::tsquery
+    from unnest(catalog.words_in(search)) as word
+);
+comment on function catalog.words_ending is
+$$Which texts have words that end in each of these, for a search index, or more words than it holds. In C++ the c ends a
+word, whatever comes before it, since punctuation follows.$$;
+
 create or replace function catalog.text_has_stems(content text, search text) returns boolean
 language sql immutable parallel safe
 return numnode(plainto_tsquery('english', catalog.plain_words(search))) > 0

@@ -22,7 +22,7 @@ from app.bulkhead import DEEP_PAGES, NEAR, SEARCHES, SHELVES, Costly
 from app.document_tables import REPLACED_AT, degrees, names_of, searched, sort_key, words_text
 from app.fold_sql import AnyProjection, literal
 from app.rules import Index, Place, Words
-from app.search_terms import HAS_STEMS, MAY_MATCH, SearchTerms
+from app.search_terms import HAS_STEMS, SearchTerms
 
 EARTH_RADIUS_KM = 6371.0088
 """The mean radius, as `catalog.distance_km` has it."""
@@ -177,8 +177,8 @@ class _Builder:
         yield from queries if self.listing.order is not None else reversed(queries)
 
     def _candidates_by_words(self, most: int) -> Iterator[Query]:
-        if self.search.words:
-            found = f"catalog.{self.projection.name}_words where {MAY_MATCH}"
+        if self.search.may_match:
+            found = f"catalog.{self.projection.name}_words where {self.search.may_match}"
             yield _expression(f"select id from {found} limit %(most)s"), {**self.search.given(), "most": most + 1}
 
     def _candidates_by_place(self, most: int) -> Iterator[Query]:

@@ -19,7 +19,8 @@ MOST_SHORT_WORDS = 3
 """So many short words the index is asked for, where there are no longer ones."""
 
 STEMS = "plainto_tsquery('english', catalog.plain_words(%(search)s))"
-MAY_MATCH = f"found @@ (catalog.words_matching(%(words)s) || {STEMS})"
+WITHIN_WORDS = f"found @@ (catalog.words_matching(%(words)s) || {STEMS})"
+ENDS_OF_WORDS = f"found @@ (catalog.words_ending(%(ends)s) || {STEMS})"
 HAS_STEMS = f"found @@ ({STEMS} || '''*'''::tsquery)"
 """`*` is a document with more words than the index holds."""
 
@@ -30,12 +31,20 @@ class SearchTerms:
     def __init__(self, search: str) -> None:
         self.terms = list(dict.fromkeys(search.split()))
         self.text = " ".join(self.terms)
-        self.words = _words_to_ask_for(self.text)
+        asked_for = _words_to_ask_for(self.terms)
+        self.words = [word for word, ends in asked_for if not ends]
+        self.ends = [word for word, ends in asked_for if ends]
+
+    @property
+    def may_match(self) -> str | None:
+        """The condition on a row of the index of words that all matches meet; None if there is nothing to ask for."""
+        asked = [WITHIN_WORDS] * bool(self.words) + [ENDS_OF_WORDS] * bool(self.ends)
+        return " and ".join(asked) or None
 
     def given(self) -> dict[str, Any]:
         """The parameters of all conditions here."""
         named = {f"term_{number}": term for number, term in enumerate(self.terms)}
-        return {"search": self.text, "words": " ".join(self.words), **named}
+        return {"search": self.text, "words": " ".join(self.words), "ends": " ".join(self.ends), **named}
 
     def matches(self, text: str, lowered: str, has_stems: str | None = None) -> str:
         """The condition that a text matches; `lowered` is the text in lower case.
@@ -49,6 +58,13 @@ class SearchTerms:
         return f"({' and '.join(condition for _, condition in stand)} or {' and '.join(by_stems)})"
 
 
-def _words_to_ask_for(text: str) -> list[str]:
-    longest_first = sorted(dict.fromkeys(filter(None, BETWEEN_WORDS.split(text))), key=len, reverse=True)
-    return [word for word in longest_first if len(word) > SHORT][:MOST_WORDS] or longest_first[:MOST_SHORT_WORDS]
+def _words_to_ask_for(terms: list[str]) -> list[tuple[str, bool]]:
+    """The words of the terms that the index is asked for, each with whether it ends a word there, which is found as
+    fast as a longer one."""
+    found: dict[tuple[str, bool], None] = {}
+    for term in terms:
+        *ends, last = BETWEEN_WORDS.split(term)
+        found |= dict.fromkeys([*((word, True) for word in ends if word), *([(last, False)] if last else [])])
+    ranks = {each: len(each[0]) + SHORT * each[1] for each in found}
+    best_first = sorted(ranks, key=lambda each: -ranks[each])
+    return [each for each in best_first if ranks[each] > SHORT][:MOST_WORDS] or best_first[:MOST_SHORT_WORDS]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from app.search_terms import MAY_MATCH, MOST_SHORT_WORDS, MOST_WORDS, SearchTerms
+from app.search_terms import MOST_SHORT_WORDS, MOST_WORDS, SearchTerms
 
 WORDS = ("the", "running", "Runs", "run", "C++", "c", "++", "a+b", "spade's", "spades", "spade", "Größe", "größe", "_")
 phrases = st.lists(st.sampled_from(WORDS) | st.text("ab+-. ", max_size=4), max_size=8).map(" ".join)
@@ -37,7 +37,7 @@ def test_the_condition_of_a_listing_is_text_matches_and_the_index_misses_nothing
     query = EVERYWHERE.format(
         matches=terms.matches("content", "lowered", "true"),
         matches_unasked=terms.matches("content", "lowered"),
-        may_match=MAY_MATCH if terms.words else "true",
+        may_match=terms.may_match or "true",
     )
     row = shared.execute(sql.SQL(query), {**terms.given(), "content": content}).fetchone()
     assert row is not None
@@ -47,12 +47,19 @@ def test_the_condition_of_a_listing_is_text_matches_and_the_index_misses_nothing
 
 
 def test_the_index_is_asked_for_the_longest_words_and_for_few_short_ones() -> None:
-    assert SearchTerms("do dog C++ dog").words == ["dog"]
-    assert SearchTerms("++ -- +").words == []
+    assert SearchTerms("do dog dog").words == ["dog"]
+    assert SearchTerms("++ -- +").may_match is None
     assert SearchTerms("d o g s").words == ["d", "o", "g"][:MOST_SHORT_WORDS]
-    assert SearchTerms("a-b-c-d-e").words == ["a", "b", "c"]
+    assert SearchTerms("a b-c d").words == []
     many = [f"word{'x' * n}" for n in range(12)]
     assert SearchTerms(" ".join(many)).words == many[::-1][:MOST_WORDS]
+
+
+def test_a_word_that_punctuation_follows_ends_a_word_of_the_text() -> None:
+    for search, words, ends in (("C++", [], ["C"]), ("ook+c+ +d", ["d"], ["ook", "c"]), ("a-b", [], ["a"])):
+        terms = SearchTerms(search)
+        assert set(terms.words) <= set(words)
+        assert terms.ends == ends
 
 
 def test_a_term_that_is_repeated_is_asked_for_once() -> None:
