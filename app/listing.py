@@ -133,13 +133,25 @@ class _Builder:
             self.given["most_walked"] = MOST_WALKED // len(list(self._equalities()))
         branches = [self._branch(source, conditions) for source, conditions in parts]
         union = "\nunion all\n".join(branches)
-        order = f"order by key {self.way}, id {self.way} limit %(limit)s offset %(offset)s"
-        document = self._document()
+        in_order = f"order by key {self.way}, id {self.way}"
         if "most_walked" in self.given:
-            until_here = f"over (order by key {self.way}, id {self.way} rows unbounded preceding)"
-            document = f"case when every(document is not null) {until_here} then {document} end"
-        found = f"select key, id, {document} as document from (\n{union}\n) as found\n{order}"
+            found = self._known_until_a_walk_ended(union, in_order)
+        else:
+            found = f"select key, id, {self._document()} as document from (\n{union}\n) as found\n{in_order}"
+            found += " limit %(limit)s offset %(offset)s"
         return _expression(f"{self._replaced_since()}{found}"), self.given
+
+    def _known_until_a_walk_ended(self, union: str, in_order: str) -> str:
+        """The rows up to the first without a document, and that one also where the offset would pass over it."""
+        window = f"over ({in_order} rows unbounded preceding)"
+        numbered = (
+            f"select key, id, document, row_number() {window} as place, every(document is not null) {window} as known\n"
+            f"from (\n{union}\n) as found {in_order}"
+        )
+        return (
+            f"select key, id, case when known then {self._document()} end as document from (\n{numbered}\n) as found\n"
+            f"where place > %(offset)s or not known {in_order} limit %(limit)s"
+        )
 
     def _branch(self, source: str, conditions: list[str]) -> str:
         """One table, or one value of its order's index, in order. What is searched is an inner query, so that its text

@@ -129,6 +129,17 @@ def test_where_the_walk_ends_too_early_all_candidates_are_looked_at(
     assert reader.why_refused(listing) == "/search"
 
 
+@pytest.mark.parametrize("offset", [9, 10, 30, 50])
+def test_a_walk_that_ends_before_the_offset_is_not_an_empty_page(
+    reader: Reader, asked: Listing, offset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lower(monkeypatch, MOST_CANDIDATES=0, MOST_CANDIDATES_AT_LAST=0, MOST_WALKED=10)
+    listing = structs.replace(asked, equal={"status": "active"}, search="thing", offset=offset, limit=20)
+    assert reader.why_refused(listing) == "/search"
+    lower(monkeypatch, MOST_OFFSET=5)
+    assert reader.why_refused(listing) in ("/search", "/offset")
+
+
 @pytest.mark.parametrize("how", [{}, {"search": "thing"}, {"order": None, "near": FAR}])
 def test_an_offset_is_refused_where_so_many_are_passed_over_and_not_where_there_are_fewer(
     reader: Reader, asked: Listing, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
