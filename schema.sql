@@ -292,14 +292,30 @@ comment on function catalog.words_matching is
 $$Which texts may match a search, for a search index: each word of it stands in a word of theirs, or all its stems are
 among theirs, or they have more words than the index holds.$$;
 
+create or replace function catalog.words_ending(search text) returns tsquery
+language sql immutable parallel safe
+return (
+    select coalesce(string_agg('''' || left(word, 24) || '''', ' & '), '')::tsquery || '''*'''::tsquery
+    from unnest(catalog.words_in(search)) as word
+);
+comment on function catalog.words_ending is
+$$Which texts have words that end in each of these, for a search index, or more words than it holds. In C++ the c ends a
+word, whatever comes before it, since punctuation follows.$$;
+
+create or replace function catalog.text_has_stems(content text, search text) returns boolean
+language sql immutable parallel safe
+return numnode(plainto_tsquery('english', catalog.plain_words(search))) > 0
+    and to_tsvector('english', catalog.plain_words(content))
+        @@ plainto_tsquery('english', catalog.plain_words(search));
+comment on function catalog.text_has_stems is
+    'Whether a search has English stems, and all of them are among those of a text. Takes longest of all that is asked of one.';
+
 create or replace function catalog.text_matches(content text, search text) returns boolean
 language sql immutable parallel safe
 return (
     select bool_and(strpos(lower(content), lower(term)) > 0)
         or bool_and(term !~ '[!-/:-@[-`{-~]' or strpos(lower(content), lower(term)) > 0)
-            and numnode(plainto_tsquery('english', catalog.plain_words(search))) > 0
-            and to_tsvector('english', catalog.plain_words(content))
-                @@ plainto_tsquery('english', catalog.plain_words(search))
+            and catalog.text_has_stems(content, search)
     from unnest(string_to_array(search, ' ')) as term
 );
 comment on function catalog.text_matches is

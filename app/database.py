@@ -19,7 +19,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from app.errors import Unavailable
+from app.bulkhead import ENDS_WITHIN_SECONDS, Bulkheads, Costly
+from app.errors import TooExpensive, Unavailable
 from app.pooled import WAIT_INTERVAL_SECONDS, PooledConnection, Unconfirmed, hang_up
 from app.settings import Settings
 
@@ -85,6 +86,7 @@ class Database:
             configure=self._configure,
             open=False,
         )
+        self.bulkheads = Bulkheads(settings.catalog_pool_size, settings.catalog_pool_timeout_seconds)
 
     async def __aenter__(self) -> "Database":
         await self.pool.open(wait=True, timeout=self._settings.catalog_pool_timeout_seconds)
@@ -108,6 +110,24 @@ class Database:
                 await self._give_back(connection)
         except UNAVAILABLE as error:
             raise Unavailable(_why_unavailable(error)) from error
+
+    @asynccontextmanager
+    async def costly(self, read: Costly, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+        """A connection for a costly read, of which only some are under way at a time. Raises Unavailable when too many
+        wait, and TooExpensive for one whose parameters make it take too long."""
+        seconds = min(ENDS_WITHIN_SECONDS, self._answers_within_seconds) if read.parameter else None
+        try:
+            async with (
+                self.bulkheads.costly.entered(read.what, wait_seconds),
+                self.connection(wait_seconds, seconds) as connection,
+            ):
+                yield connection
+        except Unavailable as error:
+            if read.parameter and isinstance(error.__cause__, errors.QueryCanceled):
+                raise TooExpensive(
+                    read.parameter, f"This was stopped after {seconds:g} seconds. {read.instead}"
+                ) from error
+            raise
 
     async def _living_connection(self, wait_seconds: float) -> PooledConnection:
         """A connection from the pool that is not dead; its own check waits 1, 2, 4 … seconds after each that is."""

@@ -9,7 +9,10 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 
-from app.listing import FARTHEST_KM, MOST_CANDIDATES, Key, Listing, candidate_queries, listing_query
+from app.bulkhead import CHANGES, REBUILDS, STATISTICS, STREAMS
+from app.changes import ChangesPage, Span, changed_between
+from app.listing import Key, Listing, cost_of
+from app.listing_rows import rows_of
 from app.projection import Projection
 from app.reads import Connections
 from app.rollup_sql import AnyRollup
@@ -51,16 +54,6 @@ class Until(Struct, frozen=True, kw_only=True):
     def is_fixed(self) -> bool:
         """Whether nothing that is still to come can be in it."""
         return self.version != LAST_VERSION
-
-
-class Change(Struct, frozen=True):
-    """A document that is not the same at two instants; None where there is none."""
-
-    id: int
-    valid_from: datetime | None
-    """When the event was recorded that made the later one."""
-    before: bytes | None
-    after: bytes | None
 
 
 class Rebuilt(Struct, frozen=True):
@@ -156,7 +149,7 @@ class Documents:
 
     async def events_of(self, document_id: int, version: int = LAST_VERSION) -> list[StoredEvent]:
         """The events that a document is folded from, up to a version, in order, each in its type's present shape."""
-        async with self._database.connection() as connection:
+        async with self._database.costly(STREAMS) as connection:
             stored = await read_stream(connection, document_id, version=version)
         tags = self._projection.tags
         return [structs.replace(each, data=tags.present(each.type, each.data)) for each in stored]
@@ -169,8 +162,9 @@ class Documents:
     async def find(self, listing: Listing) -> Page:
         """One page of the documents that a listing asks for, and whether there are more: if so, all pages are to be as
         of one instant, the first one too."""
+        cost = cost_of(listing)
         listing = structs.replace(listing, limit=listing.limit + 1)
-        async with self._database.connection() as connection:
+        async with self._database.connection() if cost is None else self._database.costly(cost) as connection:
             rows = await self._rows(connection, listing)
             if len(rows) == listing.limit and listing.as_of is None:
                 listing = structs.replace(listing, as_of=await now_without_appends(connection))
@@ -185,33 +179,14 @@ class Documents:
         )
 
     async def _rows(self, connection: AsyncConnection, listing: Listing) -> list[tuple[Any, ...]]:
-        """By distance without a bound, look farther and farther until there is enough: an index finds what is in a
-        box, but not what is nearest on a sphere."""
-        radii = _radii(listing)
-        rows: list[tuple[Any, ...]] = []
-        for within_km in radii:
-            near = structs.replace(listing.near, within_km=within_km) if listing.near else None
-            bounded = structs.replace(listing, near=near)
-            query, given = listing_query(self._projection, bounded, await self._candidates(connection, bounded))
-            planned_once = not (listing.search or listing.near)
-            rows = await (await connection.execute(query, given, prepare=planned_once)).fetchall()
-            if len(rows) >= listing.limit:
-                break
-        return rows
-
-    async def _candidates(self, connection: AsyncConnection, listing: Listing) -> list[int] | None:
-        """The documents that a search can find; None if nothing is searched, or if they are many."""
-        for query, given in candidate_queries(self._projection, listing):
-            rows = await (await connection.execute(query, given, prepare=False)).fetchall()
-            if len(rows) <= MOST_CANDIDATES:
-                return [id for (id,) in rows]
-        return None
+        return await rows_of(connection, self._projection, listing)
 
     async def count_by(self, *fields: str, as_of: datetime | None = None) -> list[tuple[Any, ...]]:
         """How many documents there are for each combination of the fields' texts: `(text, …, count)`."""
         keys = sql.SQL(", ").join(map(sql.Identifier, fields))
         query = sql.SQL("select {}, count(*) from {} group by {}").format(keys, self._as_of(as_of), keys)
-        async with self._database.connection() as connection:
+        database = self._database
+        async with database.connection() if as_of is None else database.costly(STATISTICS) as connection:
             return await (await connection.execute(query)).fetchall()
 
     def _as_of(self, instant: datetime | None) -> sql.Composable:
@@ -222,18 +197,10 @@ class Documents:
 
     async def changed_between(
         self, since: datetime, until: datetime, equal: Mapping[str, str], after_id: int, limit: int
-    ) -> list[Change]:
+    ) -> ChangesPage:
         """Some documents that differ between two instants, by their ids; before or after they equal these texts."""
-        conditions = [
-            sql.SQL("%s in (before ->> {field}, after ->> {field})").format(field=sql.Literal(field)) for field in equal
-        ]
-        query = sql.SQL("select id, valid_from, before, after from {}(%s, %s) where {} order by id limit %s").format(
-            sql.Identifier("catalog", f"{self._projection.name}_changed_between"),
-            sql.SQL(" and ").join([sql.SQL("id > %s"), *conditions]),
-        )
-        async with self._database.connection() as connection:
-            cursor = await connection.execute(query, (since, until, after_id, *equal.values(), limit))
-            return [Change(*row) for row in await cursor.fetchall()]
+        async with self._database.costly(CHANGES) as connection:
+            return await changed_between(connection, self._projection, Span(since, until), equal, after_id, limit)
 
     async def rebuild(self, document_id: int, check: Callable[[int], None] | None = None) -> Rebuilt | None:
         """Fold one stored document anew from the log and put it in place; None if the log has none.
@@ -241,7 +208,7 @@ class Documents:
         `check` is given the version that the stream is at, and raises what forbids to do it.
         """
         query = "select changed, version, document from catalog.rebuild_document(%s, %s::integer)"
-        async with self._database.connection() as connection, connection.transaction():
+        async with self._database.costly(REBUILDS) as connection, connection.transaction():
             if check is not None:
                 await lock_stream(connection, document_id)
                 row = await (await connection.execute(STREAM_VERSION, (document_id,))).fetchone()
@@ -308,22 +275,3 @@ async def fold_stream(
     if folded is None:
         return None
     return Document(history[-1].version, history[-1].recorded_at, instance.canonical_json(folded))
-
-
-NEAREST_FROM_KM = 0.25
-FARTHER_EACH_TIME = 4.0
-
-
-def _radii(listing: Listing) -> Iterator[float | None]:
-    """How far to look around the place; once, and as far as is asked, unless the nearest are wanted."""
-    if listing.near is None or listing.order is not None:
-        yield listing.near.within_km if listing.near else None
-        return
-    farthest = FARTHEST_KM if listing.near.within_km is None else listing.near.within_km
-    radius = NEAREST_FROM_KM
-    while listing.after is not None and radius < float(listing.after.value):
-        radius *= FARTHER_EACH_TIME
-    while radius < farthest:
-        yield radius
-        radius *= FARTHER_EACH_TIME
-    yield farthest

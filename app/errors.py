@@ -5,6 +5,7 @@
     ├── Unauthenticated         401   nobody knows who asks; missing, bad or expired tokens and nothing else
     ├── Forbidden               403   it is known who asks, and they may not
     ├── InvalidInput            422   it can be read and breaks rules; carries every failing field
+    │   └── TooExpensive        422   a query that reads more than one request may
     ├── NotFound                404   no such thing, or not yet at that instant
     ├── Conflict                409   it contradicts the present state
     │   └── VersionConflict     409   somebody else's event came first
@@ -59,6 +60,15 @@ class InvalidInput(CatalogError):
     """The input breaks the rules"""
 
     status = 422
+
+
+class TooExpensive(InvalidInput):
+    """The query would take too long"""
+
+    def __init__(self, parameter: str, detail: str, source: str = "query") -> None:
+        """`detail` says what would be accepted; `parameter` is the one of the query, or path, that makes it so."""
+        problem = {"pointer": f"/{parameter}", "detail": detail, "source": source}
+        super().__init__(f"{parameter}: {detail}", errors=[problem])
 
 
 class NotFound(CatalogError):

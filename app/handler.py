@@ -119,7 +119,7 @@ class CommandHandler(Generic[C, S, E]):
         the database is away; whether it was then carried out is not known.
         """
         asked = _Asked(command, metadata, stream_id, condition, permit, once)
-        async with self._database.connection() as connection:
+        async with self._database.bulkheads.commands.entered("commands"), self._database.connection() as connection:
             outcome = await (self._handle(connection, asked) if once is None else self._once(connection, asked, once))
         if outcome.appended is not None:
             self._after_append(outcome.events)

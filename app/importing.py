@@ -163,6 +163,7 @@ class Importer(Generic[C, S, E]):
         """In a transaction that may take longer than those of other requests."""
         given_up_after = STORED_WITHIN_SECONDS + ENDED_BY_THE_SERVER_SECONDS
         async with (
+            self._database.bulkheads.imports.entered("imports"),
             self._database.connection(answers_within_seconds=given_up_after) as connection,
             connection.transaction(),
         ):

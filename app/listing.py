@@ -9,7 +9,6 @@ have been replaced since, these are looked up by when they were.
 """
 
 import math
-import string
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import product
@@ -19,11 +18,13 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from psycopg import sql
 
+from app.bulkhead import DEEP_PAGES, NEAR, SEARCHES, SHELVES, Costly
 from app.document_tables import REPLACED_AT, degrees, names_of, replaced_at, searched, words_text
 from app.fold_sql import AnyProjection, literal
 from app.identifiers import quoted
 from app.index_checks import sort_key
 from app.rules import Index, Place, Words
+from app.search_terms import HAS_STEMS, SearchTerms
 
 EARTH_RADIUS_KM = 6371.0088
 """The mean radius, as `catalog.distance_km` has it."""
@@ -66,20 +67,46 @@ class Listing(Struct, frozen=True, kw_only=True):
 Query = tuple[sql.SQL, dict[str, Any]]
 
 
-MAY_MATCH = "found @@ catalog.words_matching(%(search)s)"
 MOST_CANDIDATES = 1_000
 """Up to so many are looked at one by one; where there are more, walking in order mostly soon meets enough of them."""
+MOST_WALKED = 10_000
+"""So many documents of a table a walk compares with a search; where they hold no page, all candidates are looked at."""
+MOST_CANDIDATES_AT_LAST = 10_000
+"""Up to so many; a search with more of them is refused."""
+CHEAP_OFFSET = 1_000
+CHEAP_LIMIT = 1_000
+"""Whoever asks for more waits with the other costly reads."""
+MOST_OFFSET = 10_000
+"""Farther into a listing leads the key of the last document, not how many came before it."""
+MOST_OFFSET_BY_DISTANCE = 1_000
+"""No index has this order: what is passed over is sorted."""
 FEW = 100
 """Up to so many documents that were replaced since are looked up, not walked to."""
 
 
-def candidate_queries(projection: AnyProjection, listing: Listing) -> Iterator[Query]:
-    """Queries for the ids of all documents that a search, or the vicinity of a place, can hold, now or ever."""
-    yield from _Builder(projection, listing, None).candidates()
+def cost_of(listing: Listing) -> Costly | None:
+    """What makes a listing costly, if anything does."""
+    if listing.search:
+        return SEARCHES
+    if listing.near is not None:
+        return NEAR
+    if listing.offset > CHEAP_OFFSET:
+        return DEEP_PAGES
+    return SHELVES if listing.limit > CHEAP_LIMIT else None
+
+
+def candidate_queries(projection: AnyProjection, listing: Listing, most: int = MOST_CANDIDATES) -> Iterator[Query]:
+    """Queries for the ids of all documents that a search, or the vicinity of a place, can hold, now or ever; an id may
+    come more than once. One that answers more than `most` rows does not know all of them."""
+    yield from _Builder(projection, listing, None).candidates(most)
 
 
 def listing_query(projection: AnyProjection, listing: Listing, candidates: list[int] | None = None) -> Query:
-    """The query for rows of (key, id, document) and its parameters; only among candidates, if they are known."""
+    """The query for rows of (key, id, document) and its parameters; only among candidates, if they are known.
+
+    A search without candidates compares MOST_WALKED documents at most. A row without a document stands where it ended:
+    what comes behind that row is not known. By distance it comes first.
+    """
     return _Builder(projection, listing, candidates).query()
 
 
@@ -90,7 +117,7 @@ class _Builder:
         self.projection = projection
         self.listing = listing
         self.among = candidates
-        self.terms = " ".join(listing.search.split())
+        self.search = SearchTerms(listing.search)
         self.given: dict[str, Any] = {
             "limit": listing.limit,
             "offset": listing.offset,
@@ -99,35 +126,88 @@ class _Builder:
         self.key, self.way = self._order()
 
     def query(self) -> Query:
-        branches = [
-            f"(select {self.key} as key, id, {self._document()} as document\nfrom {source}\n"
-            f"where {' and '.join([*bounds, *values, *self._conditions(table)]) or 'true'}\n"
-            f"order by key {self.way}, id {self.way} limit %(reach)s)"
-            for table, source, bounds in self._sources()
+        parts = [
+            (source, [*bounds, *values, *self._conditions()])
+            for source, bounds in self._sources()
             for values in self._equalities()
         ]
+        if self.search.terms and self.among is None:
+            self.given["most_walked"] = MOST_WALKED // len(list(self._equalities()))
+        branches = [self._branch(source, conditions) for source, conditions in parts]
         union = "\nunion all\n".join(branches)
-        order = f"order by key {self.way}, id {self.way} limit %(limit)s offset %(offset)s"
-        found = f"select key, id, document from (\n{union}\n) as found\n{order}"
+        in_order = f"order by key {self.way}, id {self.way}"
+        if "most_walked" in self.given:
+            found = self._known_until_a_walk_ended(union, in_order)
+        else:
+            found = f"select key, id, {self._document()} as document from (\n{union}\n) as found\n{in_order}"
+            found += " limit %(limit)s offset %(offset)s"
         return _expression(f"{self._replaced_since()}{found}"), self.given
 
-    def candidates(self) -> Iterator[Query]:
-        near, name = self.listing.near, self.projection.name
-        given: dict[str, Any] = {"search": self.terms, "most": MOST_CANDIDATES + 1}
-        if self._has_words():
-            yield _expression(f"select id from catalog.{name}_words where {MAY_MATCH} limit %(most)s"), given
+    def _known_until_a_walk_ended(self, union: str, in_order: str) -> str:
+        """The rows up to the first without a document, and that one also where the offset would pass over it."""
+        window = f"over ({in_order} rows unbounded preceding)"
+        numbered = (
+            f"select key, id, document, row_number() {window} as place, every(document is not null) {window} as known\n"
+            f"from (\n{union}\n) as found {in_order}"
+        )
+        return (
+            f"select key, id, case when known then {self._document()} end as document from (\n{numbered}\n) as found\n"
+            f"where place > %(offset)s or not known {in_order} limit %(limit)s"
+        )
+
+    def _branch(self, source: str, conditions: list[str]) -> str:
+        """One table, or one value of its order's index, in order. What is searched is an inner query, so that its text
+        is put together once for all terms; a walk numbers what it passes, and ends with a row that says so."""
+        where = " and ".join(conditions) or "true"
+        in_order = f"order by key {self.way}, id {self.way}"
+        if not self.search.terms:
+            return f"(select {self.key} as key, id, document\nfrom {source}\nwhere {where}\n{in_order} limit %(reach)s)"
+        self.given |= self.search.given()
+        columns = f"{self.key} as key, id, document, lower({self._text()}) as lowered"
+        has_stems = None
+        if self.among is None or len(self.among) > MOST_CANDIDATES:
+            words = f"catalog.{self.projection.name}_words"
+            has_stems = f"(select {HAS_STEMS} from {words} as known where known.id = said.id)"
+        matches = self.search.matches(self._text(), "lowered", has_stems)
+        if self.among is not None:
+            said, key, document = f"select {columns} from {source} where {where} offset 0", "key", "document"
+        else:
+            walk = f"order by {self.key} {self.way}, id {self.way}" if self.listing.order is not None else ""
+            said = (
+                f"select {columns}, row_number() over ({walk}) as place\nfrom {source} where {where}\n"
+                f"{in_order if walk else ''} limit %(most_walked)s + 1"
+            )
+            matches = f"(place > %(most_walked)s or {matches})"
+            document = "case when place <= %(most_walked)s then document end"
+            key = "key" if walk else "case when place <= %(most_walked)s then key else -1 end"
+        return (
+            f"(select {key} as key, id, {document} as document\nfrom ({said}) as said\n"
+            f"where {matches}\n{in_order} limit %(reach)s)"
+        )
+
+    def candidates(self, most: int) -> Iterator[Query]:
+        """By distance the vicinity comes first: it grows from little."""
+        queries = [*self._candidates_by_words(most), *self._candidates_by_place(most)]
+        yield from queries if self.listing.order is not None else reversed(queries)
+
+    def _candidates_by_words(self, most: int) -> Iterator[Query]:
+        if self.search.may_match:
+            found = f"catalog.{self.projection.name}_words where {self.search.may_match}"
+            yield _expression(f"select id from {found} limit %(most)s"), {**self.search.given(), "most": most + 1}
+
+    def _candidates_by_place(self, most: int) -> Iterator[Query]:
+        near, given = self.listing.near, {"most": most + 1, "as_of": self.listing.as_of}
         if near is not None and near.within_km is not None:
             boxes = [
                 f"place <@ box '({west},{south}),({east},{north})'" for west, south, east, north in boxes_around(near)
             ]
-            found = f"catalog.{name}_places where ({' or '.join(boxes)})"
+            found = f"catalog.{self.projection.name}_places where ({' or '.join(boxes)})"
             if self.listing.as_of is not None:
-                given["as_of"] = self.listing.as_of
                 found += " and since <= %(as_of)s"
-            yield _expression(f"select distinct id from {found} limit %(most)s"), given
+            yield _expression(f"select id from {found} limit %(most)s"), given
 
-    def _sources(self) -> Iterator[tuple[str, str, list[str]]]:
-        """Each table to look into, the rows of it to look at, and what a row must be to be valid then.
+    def _sources(self) -> Iterator[tuple[str, list[str]]]:
+        """The rows of each table to look at, and what a row must be to be valid then.
 
         Of candidates the rows are looked up by their key: `offset 0` has Postgres do so.
         """
@@ -135,12 +215,12 @@ class _Builder:
             if self.among is not None:
                 self.given["candidates"] = self.among
                 where = " and ".join(["id = any (%(candidates)s)", *bounds])
-                yield table, f"(select * from catalog.{table} where {where} offset 0) as candidate", bounds
+                yield f"(select * from catalog.{table} where {where} offset 0) as candidate", bounds
             elif table == self.projection.name:
-                yield table, f"catalog.{table}", bounds
+                yield f"catalog.{table}", bounds
             else:
-                yield table, f"catalog.{table}", ["not (select are_few from replaced)", *bounds]
-                yield table, f"replaced_since as {quoted(table)}", bounds
+                yield f"catalog.{table}", ["not (select are_few from replaced)", *bounds]
+                yield f"replaced_since as {quoted(table)}", bounds
 
     def _replaced_since(self) -> str:
         """What the branches of the history share. The order and the limit have the index serve in a plan for any
@@ -176,7 +256,7 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
         for field, value in self.listing.equal.items():
             self.given[f"equal_{field}"] = value
         given = [f"{quoted(field)} = %(equal_{field})s" for field in self.listing.equal]
-        walks = self.listing.order is not None and not self.terms and self.listing.near is None
+        walks = self.listing.order is not None and self.among is None
         few = self._fields_of_few_values() if walks else {}
         for values in product(*few.values()):
             yield [*given, *(f"{quoted(field)} = {_constant(value)}" for field, value in zip(few, values, strict=True))]
@@ -190,28 +270,17 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
             if get_origin(hints[field]) is Literal
         }
 
-    def _conditions(self, table: str) -> Iterator[str]:
-        yield from self._searched(table)
+    def _conditions(self) -> Iterator[str]:
         yield from self._near()
         if self.listing.after is not None:
             self.given |= {"after": self.listing.after.value, "after_id": self.listing.after.id}
             comparison = "<" if self.way == "desc" else ">"
             yield f"({self.key}, id) {comparison} (%(after)s, %(after_id)s)"
 
-    def _has_words(self) -> bool:
-        return bool(self.terms.strip(string.punctuation + " "))
-
-    def _searched(self, table: str) -> Iterator[str]:
-        """What a document says must match; where candidates are not known, what it has ever said is asked first."""
-        if not self.terms:
-            return
+    def _text(self) -> str:
         words = searched(self.projection, Words)
         assert words, f"{self.projection.__name__} has no words to search"
-        self.given["search"] = self.terms
-        if self.among is None and self._has_words():
-            name = self.projection.name
-            yield f"(select {MAY_MATCH} from catalog.{name}_words where {name}_words.id = {quoted(table)}.id)"
-        yield f"catalog.text_matches({words_text(names_of(words.fields))}, %(search)s)"
+        return words_text(names_of(words.fields))
 
     def _near(self) -> Iterator[str]:
         if self.listing.near is not None and self.listing.near.within_km is not None:
@@ -229,9 +298,11 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
         return f"catalog.distance_km(%(latitude)s, %(longitude)s, {latitude}, {longitude})"
 
     def _document(self) -> str:
+        """Of a row that is answered; what is sorted is without its distance."""
         if self.listing.near is None:
             return "document"
-        return f"document || jsonb_build_object('distance_km', round(({self._distance()})::numeric, 3))"
+        distance = "key" if self.listing.order is None else self._distance()
+        return f"document || jsonb_build_object('distance_km', round(({distance})::numeric, 3))"
 
     def _order(self) -> tuple[str, Literal["asc", "desc"]]:
         """What documents are ordered by, and which way."""

@@ -12,6 +12,7 @@ from typing import Literal
 
 import psycopg
 
+from app.bulkhead import Bulkhead
 from app.database import Database
 from app.errors import CatalogError, Conflict, NotFound, Unavailable
 from app.projector import resume
@@ -25,6 +26,8 @@ logger = logging.getLogger("catalog")
 
 BEGINS_WITHIN_SECONDS = 2.0
 """A rebuild is refused before it begins; one that still waits for appends under way by then was not refused."""
+
+VERIFYING_AT_ONCE = 2
 
 Replayed = Callable[[Literal["rebuild", "verify"], float], None]
 
@@ -51,6 +54,7 @@ class Machinery:
         self._replayed = replayed
         self._wake = wake
         self._release = release
+        self._verifying = Bulkhead(VERIFYING_AT_ONCE, BEGINS_WITHIN_SECONDS)
         self._rebuilds: set[asyncio.Task[CatalogError | None]] = set()
 
     async def __aenter__(self) -> "Machinery":
@@ -88,10 +92,16 @@ class Machinery:
         return await self.state(name)
 
     async def verify(self, name: str, tell: Told = lambda *_: None) -> Verified:
-        """`tell` hears, in another thread, how far it is. Raises NotFound, and Unavailable if the database is away."""
+        """`tell` hears, in another thread, how far it is.
+
+        Raises NotFound, and Unavailable if the database is away or too many verifications are under way: each has a
+        connection of its own and keeps a processor busy.
+        """
+        read_model = self.read_model(name)
         started = time.perf_counter()
         try:
-            verified = await in_a_thread(verify(self._conninfo, self.read_model(name), tell))
+            async with self._verifying.entered("verifications"):
+                verified = await in_a_thread(verify(self._conninfo, read_model, tell))
         except psycopg.OperationalError as error:
             raise Unavailable("The database went away while verifying. Try again.") from error
         self._replayed("verify", time.perf_counter() - started)

@@ -17,6 +17,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from psycopg import AsyncConnection
 
+from app.bulkhead import Costly
 from app.database import Database
 from app.replica import Replica
 
@@ -28,6 +29,9 @@ class Connections(Protocol):
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection in autocommit. Raises Unavailable."""
+
+    def costly(self, read: Costly) -> AbstractAsyncContextManager[AsyncConnection]:
+        """The same for a costly read. Raises TooExpensive too."""
 
 
 class Turn:
@@ -70,13 +74,20 @@ class Reads:
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection in autocommit. Raises Unavailable."""
+        return self._server().connection()
+
+    def costly(self, read: Costly) -> AbstractAsyncContextManager[AsyncConnection]:
+        """The same for a costly read. Raises TooExpensive too."""
+        return self._server().costly(read)
+
+    def _server(self) -> Connections:
         turn = TURN.get()
         if turn is not None:
             turn.has_read = True
             if turn.on_replica:
                 assert self._replica is not None, "only then a turn begins there"
-                return self._replica.connection()
-        return self._primary.connection()
+                return self._replica
+        return self._primary
 
     def answering(self, app: ASGIApp) -> ASGIApp:
         """`app` with a turn for each request that only reads, taken again on the primary if need be."""

@@ -10,13 +10,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Literal
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from app.bulkhead import BulkheadFull, Costly
 from app.database import Database
 from app.errors import SetupError, Unavailable
 from app.settings import Settings
@@ -34,7 +35,7 @@ NOTES_AT_MOST = 4096
 WRITTEN = "select (pg_current_wal_lsn() - '0/0')::bigint"
 REPLAYED = "select pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint"
 
-ITS_OWN = (errors.QueryCanceled, errors.SerializationFailure)
+ITS_OWN = (errors.QueryCanceled, errors.SerializationFailure, BulkheadFull)
 """What ends a statement and says nothing of the server; the second is a conflict with what is to be replayed."""
 
 
@@ -85,8 +86,19 @@ class Replica:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """Raises Unavailable; whoever it fails is the last to try until it was looked at again."""
+        async with self._noticing(self.database.connection(FREE_WITHIN_SECONDS)) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def costly(self, read: Costly) -> AsyncIterator[AsyncConnection]:
+        """The same for a costly read."""
+        async with self._noticing(self.database.costly(read, FREE_WITHIN_SECONDS)) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _noticing(self, taken: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
         try:
-            async with self.database.connection(FREE_WITHIN_SECONDS) as connection:
+            async with taken as connection:
                 yield connection
         except Unavailable as error:
             if not isinstance(error.__cause__, ITS_OWN):

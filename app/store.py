@@ -183,11 +183,44 @@ left join lateral (
     where events.position > %(after)s
         and events.position < %(before)s
         and events.position <= settled.position
-        {conditions}
+        {in_time}
     order by events.position {order}
     limit %(limit)s
 ) as entry on true
 """
+
+
+FILTERED = """
+select settled.position, found.position, entry.*
+from catalog.settled
+left join lateral (
+    select position, place
+    from (
+        select position, type, metadata, row_number() over (order by position {order}) as place
+        from {source} as events
+        where events.position > %(after)s
+            and events.position < %(before)s
+            and events.position <= settled.position
+            {in_time}
+        order by events.position {order}
+        limit %(passed)s + 1
+    ) as events
+    where place > %(passed)s or ({conditions})
+    order by position {order}
+    limit %(limit)s
+) as found on true
+left join lateral (
+    select position, event_id, version, recorded_at, metadata, type, data, stream_id
+    from catalog.events
+    where events.position = found.position and found.place <= %(passed)s
+) as entry on true
+order by found.position {order}
+"""
+"""Passes a bounded number of events; where it ends there is a position without an event."""
+MOST_PASSED = 200_000
+"""So many events one page looks at for those that are sought."""
+OF_ONE_STREAM = "(select * from catalog.events where stream_id = %(stream_id)s::integer offset 0)"
+"""By the index of streams, whatever the planner thinks of meeting the stream's events on the way."""
 
 
 class LogEntry(StoredEvent, frozen=True):
@@ -218,37 +251,59 @@ class Sought(Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     """Recorded before that."""
 
+    @property
+    def filters(self) -> bool:
+        """Whether events between those that are sought have to be passed."""
+        return any(each is not None for each in (self.type, self.stream_id, self.user_id, self.correlation_id))
+
 
 EVERY_EVENT = Sought()
 CONDITIONS = {
-    "type": sql.SQL("and events.type = %(type)s"),
-    "stream_id": sql.SQL("and events.stream_id = %(stream_id)s::integer"),
-    "user_id": sql.SQL("and events.metadata ->> 'user_id' = %(user_id)s"),
-    "correlation_id": sql.SQL("and events.metadata ->> 'correlation_id' = %(correlation_id)s"),
+    "type": sql.SQL("events.type = %(type)s"),
+    "user_id": sql.SQL("events.metadata ->> 'user_id' = %(user_id)s"),
+    "correlation_id": sql.SQL("events.metadata ->> 'correlation_id' = %(correlation_id)s"),
+}
+IN_TIME = {
     "since": sql.SQL("and events.recorded_at >= %(since)s"),
     "until": sql.SQL("and events.recorded_at < %(until)s"),
 }
 BEHIND_ALL = 2**63 - 1
 
 
+def settled_query(after: int, limit: int, sought: Sought, before: int | None) -> tuple[sql.Composed, dict[str, object]]:
+    """The query of `read_settled` for one row more than a page has, and its parameters."""
+    wanted = {name: value for name, value in msgspec.structs.asdict(sought).items() if value is not None}
+    query = sql.SQL(FILTERED if sought.filters else SETTLED).format(
+        source=sql.SQL("catalog.events" if sought.stream_id is None else OF_ONE_STREAM),
+        in_time=sql.SQL(" ").join(IN_TIME[name] for name in wanted if name in IN_TIME),
+        conditions=sql.SQL(" and ").join(
+            [CONDITIONS[name] for name in wanted if name in CONDITIONS] or [sql.SQL("true")]
+        ),
+        order=sql.SQL("asc" if before is None else "desc"),
+    )
+    bounds = {"before": BEHIND_ALL if before is None else before, "limit": limit + 1, "passed": MOST_PASSED}
+    return query, {"after": after, **bounds, **wanted}
+
+
 async def read_settled(
     connection: AsyncConnection, after: int, limit: int, sought: Sought = EVERY_EVENT, before: int | None = None
 ) -> Page:
     """At most `limit` of the settled events that are sought, in order behind a position; or, the newest first, those
-    before one.
+    before one. Fewer, and `more`, where too many others are between them.
 
     The mark and the events are of one snapshot, so that nothing up to `upto` can come later.
     """
-    wanted = {name: value for name, value in msgspec.structs.asdict(sought).items() if value is not None}
-    query = sql.SQL(SETTLED).format(
-        conditions=sql.SQL(" ").join(CONDITIONS[name] for name in wanted),
-        order=sql.SQL("asc" if before is None else "desc"),
-    )
-    given = {"after": after, "before": BEHIND_ALL if before is None else before, "limit": limit + 1, **wanted}
+    query, given = settled_query(after, limit, sought, before)
     rows = await (await connection.execute(query, given)).fetchall()
-    found = [LogEntry(*row[1:]) for row in rows if row[1] is not None]
-    events, more = found[:limit], len(found) > limit
-    return Page(events, events[-1].position if more else max(after, rows[0][0]), more)
+    if not sought.filters:
+        rows = [(row[0], *row[1:2], *row[1:]) for row in rows]
+    found = [LogEntry(*row[2:]) for row in rows if row[2] is not None]
+    if len(found) > limit:
+        return Page(found[:limit], found[limit - 1].position, more=True)
+    settled, last, reached, *_ = rows[-1]
+    if last is not None and reached is None:
+        return Page(found, last - 1 if before is None else last + 1, more=True)
+    return Page(found, max(after, settled), more=False)
 
 
 DENSITY = """

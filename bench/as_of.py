@@ -17,6 +17,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.sql import SQL, Composed
 from rich.table import Table
 
+from app.bulkhead import Costly
 from app.database import Database, read_json_as_bytes
 from app.documents import Documents, RollupDocuments
 from app.listing import Listing, Near
@@ -92,6 +93,10 @@ class One(Database):
 
     @asynccontextmanager
     async def connection(self, *_: Any, **limits: Any) -> AsyncIterator[AsyncConnection]:
+        yield self.one
+
+    @asynccontextmanager
+    async def costly(self, read: Costly, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         yield self.one
 
 

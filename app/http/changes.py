@@ -9,7 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from app.documents import Change, Documents
+from app.changes import Change
+from app.documents import Documents
 from app.http.answers import json_answer
 from app.http.cursors import Cursor, listing_id, read_cursor, write_cursor
 from app.http.diff import Difference, differences
@@ -53,7 +54,8 @@ class Changes(Controller):
         cursor: CursorText = None,
     ) -> Response[list[ItemChange]]:
         """By item, what is not the same at both; nothing of what changed and changed back. A filter takes an item that
-        had the value at either instant. `Link: rel="next"` leads on, to the same later instant."""
+        had the value at either instant. `Link: rel="next"` leads on, to the same later instant; a page may have fewer
+        than `limit`, or none, where too many others are between."""
         if since is None:
             raise refused_parameter("from", "This parameter is required.")
         given = equal_to(category, owner_id, status)
@@ -65,16 +67,15 @@ class Changes(Controller):
         assert last.instant is not None
         if last.instant < first.instant:
             raise refused_parameter("to", "This is before `from`.")
-        found = await documents.changed_between(first.instant, last.instant, given, page.id if page else 0, limit + 1)
+        found = await documents.changed_between(first.instant, last.instant, given, page.id if page else 0, limit)
         headers = PointInTime(
             last.instant, first.settled and last.settled and (until is not None or page is not None)
         ).headers
-        if len(found) > limit:
-            found = found[:limit]
-            further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found[-1].id))
+        if found.upto is not None:
+            further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found.upto))
             query = {"from": since, "to": until, **given, "limit": limit, "cursor": further}
             headers |= next_page(request, settings, **query)
-        return json_answer(msgspec.json.encode([_item_change(change) for change in found]), headers=headers)
+        return json_answer(msgspec.json.encode([_item_change(change) for change in found.changes]), headers=headers)
 
 
 def _item_change(change: Change) -> ItemChange:

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
+from app.bulkhead import COUNTS, Bulkhead
 from app.http.answers import encoded
 from app.http.past import Past, PointInTime
 from app.http.problems import refused_parameter, refuses
@@ -19,6 +20,7 @@ from app.store import read_density, read_first_instant
 MOST_BUCKETS = 1000
 KEPT_SECONDS = 2.0
 KEPT_AT_MOST = 8
+WAIT_SECONDS = 5.0
 AT_LEAST = timedelta(seconds=1)
 """How long the span is until now of a log that has just begun, or not yet."""
 
@@ -48,6 +50,7 @@ class Densities:
         self._past = past
         self._one_at_a_time = asyncio.Lock()
         """Whoever counts the whole log, and anybody may: together they hold one of the few connections at most."""
+        self._waiting = Bulkhead(1, WAIT_SECONDS)
         self._kept: dict[int, tuple[float, Density]] = {}
         """By how many buckets: until when by our clock, and what. The oldest first."""
 
@@ -63,8 +66,8 @@ class Densities:
             return self._fresh(buckets) or await self._counted_anew(buckets)
 
     async def between(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
-        """None: from the first event. Raises InvalidInput if it ends before it begins."""
-        async with self._one_at_a_time:
+        """None: from the first event. Raises InvalidInput if it ends before it begins, Unavailable if too many wait."""
+        async with self._waiting.entered(COUNTS.what), self._one_at_a_time:
             return await self._counted(begins, ends, buckets)
 
     def _fresh(self, buckets: int) -> Density | None:
@@ -83,7 +86,7 @@ class Densities:
         return density
 
     async def _counted(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
-        async with self._reads.connection() as connection:
+        async with self._reads.costly(COUNTS) as connection:
             since = begins or await read_first_instant(connection)
             if since is None or (begins is None and since > ends - AT_LEAST):
                 since = ends - AT_LEAST

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 
+from app.bulkhead import FILTERED_EVENTS
 from app.database import Database
 from app.errors import Malformed
 from app.events import Event, TagTable
@@ -95,13 +96,14 @@ class EventLog(Controller):
         since: From = None,
         until: To = None,
     ) -> Response[list[CloudEvent]]:
-        """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is."""
+        """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is: also
+        where a page has fewer than `limit`, or none, because too many others are between those that are asked for."""
         if after and before is not None:
             raise refused_parameter("before", "Give after or before, not both.")
         sought = _sought(type, item_id, user_id, correlation_id, since, until)
-        async with reads.connection() as connection:
+        async with reads.costly(FILTERED_EVENTS) if sought.filters else reads.connection() as connection:
             page = await read_settled(connection, after, limit, sought, before)
-        if not page.events:
+        if not page.events and not page.more:
             async with database.connection() as connection:
                 await check_handed_out(connection, after)
         headers = {"Cache-Control": "no-cache"}
@@ -129,9 +131,15 @@ class EventLog(Controller):
         an id without an event."""
         sought = _sought(type, item_id, user_id, correlation_id)
 
+        is_behind = sought.filters
+
         async def read(position: int) -> Page:
-            async with database.connection() as connection:
-                return await read_settled(connection, position, STREAMED_AT_ONCE, sought)
+            """Once it has caught up, there is little to pass over."""
+            nonlocal is_behind
+            async with database.costly(FILTERED_EVENTS) if is_behind else database.connection() as connection:
+                page = await read_settled(connection, position, STREAMED_AT_ONCE, sought)
+            is_behind = sought.filters and page.more
+            return page
 
         begins = _position(last_event_id) if last_event_id else after
         async with database.connection() as connection:

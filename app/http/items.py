@@ -9,6 +9,7 @@ from litestar.params import FromPath, PathParameter
 from msgspec import Struct
 
 from app.documents import Documents
+from app.errors import TooExpensive
 from app.http.answers import ItemDocument, encoded, etag, json_answer
 from app.http.conditions import UNCHANGED, IfMatch, IfNoneMatch, conditional
 from app.http.listings import (
@@ -28,10 +29,12 @@ from app.http.memento import of_the_original, past_of
 from app.http.moments import item_at
 from app.http.past import AsOf, MinPosition, Past
 from app.http.problems import refuses
-from app.http.requests import LARGEST_ID
 from app.item import NO_CONTROL_CHARACTERS, ItemNotFound
 from app.listing import Listing
 from app.settings import Settings
+
+MOST_ON_A_SHELF = 10_000
+"""An answer of so many items has some five megabytes."""
 
 OwnerId = Annotated[str, PathParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
 
@@ -120,7 +123,11 @@ class ItemQueries(Controller):
     ) -> Response[list[ItemDocument]]:
         point = await past.at(as_of, min_position)
         equal = {"owner_id": owner_id} if status == "any" else {"owner_id": owner_id, "status": status}
-        page = await documents.find(Listing(order="created_at", equal=equal, as_of=point.instant, limit=LARGEST_ID))
+        shelf = Listing(order="created_at", equal=equal, as_of=point.instant, limit=MOST_ON_A_SHELF)
+        page = await documents.find(shelf)
+        if page.last is not None:
+            instead = "Ask for pages of GET /items?owner_id= instead."
+            raise TooExpensive("owner_id", f"There are more than {MOST_ON_A_SHELF:,} items. {instead}", source="path")
         return json_answer(page.json, headers=point.headers)
 
 

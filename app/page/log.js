@@ -99,7 +99,12 @@ function fail(view, error) {
   setText(view.status, "");
 }
 
-const ask = (view, params) => get("events", { ...filtersOf(view.state), ...spanOf(view.state), limit: PAGE, ...params }, { view: VIEW });
+/** A page without events that has a next one has only passed over others: what is sought may be on the next. */
+async function ask(view, params) {
+  let page = await get("events", { ...filtersOf(view.state), ...spanOf(view.state), limit: PAGE, ...params }, { view: VIEW });
+  while (!page.data.length && page.next) page = await get("events", page.next, { view: VIEW });
+  return page;
+}
 
 /** The newest ones up to a position, or of all; as many as the address has. */
 async function page(view, upto, state) {

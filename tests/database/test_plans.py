@@ -8,12 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 from msgspec import structs
-from psycopg.sql import SQL, Composable, Composed
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
+from app.changes import OF_ALL_STREAMS
 from app.documents import rollup_as_of
 from app.listing import Listing, Near, Query, candidate_queries, listing_query
 from app.postgres import EmbeddedPostgres
-from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS
+from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS, Sought, settled_query
 from projections.items import Items
 from tests.conftest import database_like
 
@@ -108,13 +109,13 @@ def indexes_of(connection: psycopg.Connection, shown: str) -> set[str]:
 
 
 def test_a_search_finds_its_candidates_by_the_words_index(filled: psycopg.Connection) -> None:
-    (query,) = candidate_queries(Items, Listing(order="created_at", limit=20, search="are77"))
+    (query,) = candidate_queries(Items, Listing(order="created_at", limit=20, search="are77"), 1000)
     assert indexes_of(filled, plan(filled, *query)) == {"items_words_found"}
 
 
 def test_the_vicinity_of_a_place_finds_its_candidates_by_the_index_of_places(filled: psycopg.Connection) -> None:
     near = Near(latitude=10, longitude=20, within_km=0.25)
-    (query,) = candidate_queries(Items, Listing(order=None, limit=20, near=near))
+    (query,) = candidate_queries(Items, Listing(order=None, limit=20, near=near), 1000)
     assert indexes_of(filled, plan(filled, *query)) == {"items_places_found"}
 
 
@@ -123,6 +124,53 @@ def test_candidates_are_looked_up_by_key_now_and_then(filled: psycopg.Connection
     for as_of, indexes in ((None, {"items_pkey"}), (then, {"items_pkey", "items_history_pkey"})):
         shown = plan(filled, *listing_query(Items, structs.replace(asked, as_of=as_of), [7, 77, 777]))
         assert indexes_of(filled, shown) == indexes
+
+
+@pytest.mark.parametrize("equal", [{"status": "active"}, {}, {"category": "category7"}])
+@pytest.mark.parametrize("order", ["created_at", "updated_at", "name"])
+def test_a_search_without_candidates_walks_the_index_of_its_order_and_no_farther_than_its_bound(
+    filled: psycopg.Connection, then: datetime, equal: dict[str, str], order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each document on the way is looked up by its key among the words, for its stems; none is sorted."""
+    monkeypatch.setattr("app.listing.MOST_WALKED", 30)
+    for as_of in (None, then):
+        query, given = listing(equal=equal, order=order, as_of=as_of, search="z+")
+        shown = plan(filled, SQL("(analyze, costs off, timing off) ") + query, given)
+        assert "Seq Scan" not in shown
+        walks = [int(rows) for rows in re.findall(r"WindowAgg \(actual rows=(\d+)", shown)]
+        assert 0 < max(walks) <= 31
+        assert "items_words_pkey" in indexes_of(filled, shown)
+
+
+def test_all_candidates_at_last_are_looked_up_by_key(filled: psycopg.Connection) -> None:
+    asked = Listing(order="created_at", limit=20, search="are7")
+    shown = plan(filled, *listing_query(Items, asked, list(range(1, 1100))))
+    assert indexes_of(filled, shown) == {"items_pkey", "items_words_pkey"}
+
+
+def test_changes_of_much_are_looked_up_stream_by_stream(filled: psycopg.Connection, then: datetime) -> None:
+    source = SQL(OF_ALL_STREAMS).format(as_of=Identifier("catalog", "items_as_of"))
+    given = {"since": "2000-01-01", "until": then, "after": 100, "upto": 200, "limit": 20}
+    shown = plan(filled, SQL("select * from {} as changed order by id limit 20").format(source), given)
+    assert indexes_of(filled, shown) == {"streams_pkey", "items_pkey", "items_history_pkey"}
+
+
+def test_filtered_events_of_a_stream_are_found_by_its_index(filled: psycopg.Connection) -> None:
+    for sought in (Sought(stream_id=7), Sought(stream_id=7, user_id="nobody")):
+        query, given = settled_query(0, 100, sought, None)
+        assert indexes_of(filled, plan(filled, query, given)) == {"events_by_stream", "events_pkey", "personal_pkey"}
+
+
+def test_filtered_events_are_passed_over_no_farther_than_the_bound(
+    filled: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.execute("update catalog.settled set position = 2 ^ 40")
+    monkeypatch.setattr("app.store.MOST_PASSED", 50)
+    for before in (None, 2**62):
+        query, given = settled_query(0, 100, Sought(user_id="nobody"), before)
+        shown = plan(filled, SQL("(analyze, costs off, timing off) ") + query, given)
+        assert re.search(r"WindowAgg \(actual rows=51", shown)
+        assert "Seq Scan on log" not in shown
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from msgspec import structs
 import app.listing
 from app.database import Database
 from app.documents import Documents, Page, RollupDocuments
+from app.errors import TooExpensive
 from app.events import ItemChanges, ItemUpdated, Recorded
 from app.listing import Listing, Near
 from app.settings import Settings
@@ -94,6 +95,7 @@ def items_of(page: Page, asked: Listing) -> list[Item]:
     asked=st.lists(listings, min_size=1, max_size=4),
     limits=st.lists(st.integers(1, 5), min_size=1, max_size=3),
     few=st.sampled_from((0, 3, app.listing.FEW)),
+    bounds=st.sampled_from(({}, {"MOST_CANDIDATES": 0}, {"MOST_CANDIDATES": 0, "MOST_WALKED": 3})),
 )
 def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_pages_of_any_size(
     reader: Reader,
@@ -103,14 +105,22 @@ def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_p
     asked: list[Listing],
     limits: list[int],
     few: int,
+    bounds: dict[str, int],
 ) -> None:
-    """Whether what was replaced since is looked up or walked to."""
+    """Whether what was replaced since is looked up or walked to; whether candidates are known, documents are walked
+    through, or the walk ends too early and all candidates are looked at."""
     empty(writer)
     happen(writer, steps)
     log = whole_log(writer, Items.tags)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.listing, "FEW", few)
-        assert_listed(reader, log, chosen, asked, limits)
+        for name, value in {"FEW": few, **bounds}.items():
+            patch.setattr(app.listing, name, value)
+        for listing in asked:
+            try:
+                assert_listed(reader, log, chosen, [listing], limits)
+            except TooExpensive:
+                assert "MOST_WALKED" in bounds
+                assert listing.order is None or not any(map(str.isalnum, listing.search))
 
 
 def assert_listed(

@@ -1,0 +1,121 @@
+"""Bulkheads: one kind of work holds a part of the pool's connections at most, so that the others are still answered.
+
+    CATALOG_POOL_SIZE = N
+    ├── costly reads            N // 2
+    ├── commands                N - 1
+    └── both, and an import     N - 1    the last connection is left to reads by key, plain listings and probes
+
+Each is 1 at least: a pool of one connection is shared by all, one costly read or command at a time. With fewer than
+three connections an import is not counted, since it would keep commands waiting for minutes.
+
+A costly read is one whose parameters make it so. Those wait in a queue with a bound, and are refused beyond it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+from msgspec import Struct
+
+from app.errors import Unavailable
+
+ENDS_WITHIN_SECONDS = 2.0
+"""A costly read is cancelled after so long. Its bounds keep it below a quarter of a second of the database's time, so
+that only a loaded machine, or a catalogue many times larger, makes it meet this. Others never do."""
+
+
+class Costly(Struct, frozen=True, kw_only=True):
+    """A kind of read that its parameters make costly."""
+
+    what: str
+    """In the plural, for people."""
+    parameter: str | None = None
+    """The query parameter that makes it so; None where nothing less can be asked for, and no time limit is set."""
+    instead: str = ""
+    """What would take less."""
+
+
+SEARCHES = Costly(
+    what="searches", parameter="search", instead="Search for longer words, or name a category or an owner_id as well."
+)
+NEAR = Costly(what="listings by distance", parameter="near", instead="Give a smaller within_km.")
+DEEP_PAGES = Costly(what="listings with a large offset", parameter="offset", instead="Follow the next link of a page.")
+SHELVES = Costly(what="shelves")
+STATISTICS = Costly(what="statistics of the past")
+COUNTS = Costly(what="counts of events")
+CHANGES = Costly(what="lists of changes", parameter="from", instead="Give a later from, or an earlier to.")
+FILTERED_EVENTS = Costly(what="filtered pages of the log")
+STREAMS = Costly(what="histories of items")
+REBUILDS = Costly(what="rebuilds of items")
+
+
+class BulkheadFull(Exception):
+    """The cause of an Unavailable that says nothing of the database."""
+
+
+class Bulkhead:
+    """Lets so many in at a time; the others wait their turn, for a while."""
+
+    most_waiting: ClassVar[int] = 32
+    """Each takes a quarter of a second at most: the last of so many would wait for seconds."""
+
+    def __init__(self, most: int, wait_seconds: float, within: "Bulkhead | None" = None) -> None:
+        """Whoever is let in counts as well in the one that this is `within`."""
+        self.most = max(1, most)
+        self.waiting = 0
+        self._wait_seconds = wait_seconds
+        self._within = within
+        self._free = asyncio.Semaphore(self.most)
+
+    @asynccontextmanager
+    async def entered(self, what: str, wait_seconds: float | None = None) -> AsyncIterator[None]:
+        """Raises Unavailable if too many wait already, or if it takes too long."""
+        if self.waiting >= self.most_waiting:
+            raise self._too_many(what) from BulkheadFull()
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(wait_seconds or self._wait_seconds):
+                await self._acquire()
+        except TimeoutError:
+            raise self._too_many(what) from BulkheadFull()
+        finally:
+            self.waiting -= 1
+        try:
+            yield
+        finally:
+            self._release()
+
+    async def _acquire(self) -> None:
+        await self._free.acquire()
+        if self._within is not None:
+            try:
+                await self._within._acquire()
+            except BaseException:
+                self._free.release()
+                raise
+
+    def _release(self) -> None:
+        if self._within is not None:
+            self._within._release()
+        self._free.release()
+
+    def _too_many(self, what: str) -> Unavailable:
+        return Unavailable(
+            f"Too many {what} at once: {self.most} may run, and others wait already; nothing was changed. Try again."
+        )
+
+
+class Bulkheads:
+    """Those of one pool."""
+
+    def __init__(self, pool_size: int, wait_seconds: float) -> None:
+        outer = Bulkhead(pool_size - 1, wait_seconds)
+        self.costly = Bulkhead(pool_size // 2, wait_seconds, outer)
+        self.commands = Commands(pool_size - 1, wait_seconds, outer)
+        self.imports = Bulkhead(1, wait_seconds, outer if pool_size > 2 else None)
+
+
+class Commands(Bulkhead):
+    most_waiting = 1000
+    """They are bounded by how long they wait."""
