@@ -15,8 +15,7 @@ import click
 import msgspec
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app import operator_tables as tables
-from app.console import complain, console, exit_when_told, run_until_told
+from app.console import complain, exit_when_told, run_until_told
 from app.database import Database
 from app.errors import CatalogError, InvalidInput
 from app.events import Event, Metadata
@@ -25,7 +24,10 @@ from app.importing import Arrivals, Imported, Importer
 from app.item import Command, CreateItem, Item, UserId
 from app.main import item_decider
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
+from app.printing import console, count, print_json, say, span
+from app.printing import tell as tell_people
 from app.settings import Settings, read_settings
+from app.visible import quoted
 
 CHUNK_BYTES = 64 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -58,12 +60,10 @@ def import_command(file: BinaryIO, user: str | None, as_json: bool) -> None:
             complain("interrupted: unless it says how many items were imported, look before you try again")
             raise
     if as_json:
-        click.echo(tables.as_json(imported))
+        print_json(imported)
     else:
-        tables.say(
-            f"Imported {imported.created:,} items, at the positions"
-            f" {imported.first_position} to {imported.last_position}."
-        )
+        where = span(imported.first_position, imported.last_position, "position")
+        say(f"Imported {count(imported.created, 'item')}, at the {where}.")
 
 
 def _user(name: str) -> str:
@@ -88,9 +88,9 @@ def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
         for read, item in enumerate(_readable(items_of(file)), 1):
             arrivals.add(item)
             if read % 1000 == 0:
-                tell(f"{read:,} items read, {read / (monotonic() - began):,.0f}/s", _place(file))
+                tell(f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s", _place(file))
         if read:
-            tell(f"storing {read:,} items", STORING)
+            tell(f"storing {count(read, 'item')}", STORING)
         return run_until_told(store(arrivals), INTERRUPTED)
 
 
@@ -158,9 +158,7 @@ def _header(names: list[str], number: int) -> list[str]:
     known = {field.name: field.required for field in msgspec.structs.fields(CreateItem)}
     for name in names:
         if name not in known:
-            raise _refused(
-                number, f"There is no field {tables.plain(name)!r}; the first line names {', '.join(known)}."
-            )
+            raise _refused(number, f"There is no field {quoted(name)}; the first line names {', '.join(known)}.")
         if names.count(name) > 1:
             raise _refused(number, f"The field {name} is named twice.")
     if missing := [name for name, required in known.items() if required and name not in names]:
@@ -234,6 +232,6 @@ def _telling_lines() -> Tell:
         nonlocal said_at
         if place == STORING or monotonic() >= said_at + LINE_EVERY_SECONDS:
             said_at = monotonic()
-            console.print(what, markup=False, soft_wrap=True)
+            tell_people(what)
 
     return tell

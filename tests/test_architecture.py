@@ -11,8 +11,8 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled"},
-    {"app.personal"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.visible", "app.spans", "app.pooled"},
+    {"app.personal", "app.logs", "app.printing"},
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
@@ -144,3 +144,14 @@ def test_the_engine_knows_no_item(path: Path) -> None:
 def test_the_application_uses_nothing_that_is_deprecated() -> None:
     """Warnings are errors here, so being made is enough."""
     create_app("host=nowhere", Settings())
+
+
+@pytest.mark.parametrize("module", modules("app"))
+def test_nothing_prints_past_the_module_that_makes_foreign_text_visible(module: str) -> None:
+    """click's own errors go through `app.console.Group`, log lines through the formatters of `app.logs`."""
+    if module == "app.printing":
+        return
+    text = modules("app")[module].read_text(encoding="utf-8")
+    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)}
+    assert not called & {"print", "rich.print", "Console", "sys.stdout.write", "sys.stderr.write"}
+    assert not called & {f"click.{name}" for name in ("echo", "secho", "confirm", "prompt", "style")}
