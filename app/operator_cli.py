@@ -31,7 +31,6 @@ from app.rebuild_facts import Rebuilt, Told
 from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup
 from app.settings import read_settings
-from app.states import States
 from app.store import AheadOfLog
 from app.verify import verify
 
@@ -39,8 +38,6 @@ LARGEST_ID = 2**31 - 1
 INTERRUPTED = 130
 """What a shell makes of a program that SIGINT ended."""
 LINE_EVERY_SECONDS = 2.0
-BEHIND_SECONDS = 10.0
-"""A projection that is further behind is late: `catalog lag` exits 1."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 every_one = click.option("--all", "every_one", is_flag=True, help="All projections.")
@@ -191,7 +188,7 @@ def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
 def lag_command(as_json: bool) -> None:
     """Show how far the mark and each projection are behind the log, who stopped, and whether anybody leads.
 
-    Exit 1 if a projection is stopped or more than 10 seconds behind.
+    Exit 1 if an event has waited for more than 10 seconds, or a projection is stopped or outdated.
     """
     exit_when_told()
     with current_database() as conninfo:
@@ -200,12 +197,8 @@ def lag_command(as_json: bool) -> None:
         print_json(states)
     else:
         tables.show_lag(states)
-    if _is_late(states):
+    if states.background == "behind":
         raise SystemExit(1)
-
-
-def _is_late(states: States) -> bool:
-    return any(each.state == "stopped" or each.lag_seconds > BEHIND_SECONDS for each in states.projections)
 
 
 @click.command("events")

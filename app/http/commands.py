@@ -19,6 +19,7 @@ from app.http.bodies import Strict
 from app.http.instants import parse_instant
 from app.http.links import address_of
 from app.http.moments import item_at
+from app.http.past import Past
 from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import (
     REPLAYED,
@@ -177,6 +178,7 @@ class ItemCommands(Controller):
         item_id: FromPath[int],
         handler: NamedDependency[Items],
         documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
         version: ThatVersion = None,
         as_of: ThatInstant = None,
         user_id: UserId = DEMO_USER,
@@ -186,7 +188,10 @@ class ItemCommands(Controller):
     ) -> Response[ItemDocument]:
         """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
         expectation = expectation_of(if_match, expected_version)
-        then = await item_at(documents, item_id, _one_moment(version, as_of))
+        moment = _one_moment(version, as_of)
+        if isinstance(moment, datetime):
+            await past.check(moment)
+        then = await item_at(documents, item_id, moment)
         command = RestoreItem(to=msgspec.json.decode(then.json, type=Item))
         return _item(await _change(handler, command, request, user_id, item_id, expectation, idempotency_key))
 
