@@ -11,9 +11,10 @@ from app.main import PROJECTIONS, install, schema_sql
 from app.migrating import checksum, installed_checksum
 from app.operator_cli import INTERRUPTED, current_database
 from app.operator_tables import show_verified
-from app.printing import count, tell
+from app.printing import tell
 from app.settings import read_settings
 from app.verify import verify
+from app.wording import count
 
 
 @click.command("backup")

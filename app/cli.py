@@ -24,10 +24,11 @@ from app.main import PROJECTIONS, create_app, install, schema_sql
 from app.migrating import check_durable, check_schema, may_change_events
 from app.operator_cli import COMMANDS
 from app.postgres import embedded_binaries
-from app.printing import count, print_whole, tell
+from app.printing import print_whole, tell
 from app.schema_sql import compile_read_models
 from app.settings import Settings, read_settings
 from app.tokens import check_authentication
+from app.wording import count
 
 logger = logging.getLogger("catalog")
 

@@ -17,8 +17,9 @@ from app.item import UserId
 from app.main import item_decider
 from app.migrating import may_change_events
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
-from app.printing import confirm, count, print_json, say, tell
+from app.printing import confirm, print_json, say, tell
 from app.settings import read_settings
+from app.wording import count
 
 
 @click.command("forget")

@@ -13,11 +13,12 @@ from rich.text import Text
 
 from app.events import metadata_from
 from app.operator_facts import Compared, Inspected, LoggedEvent, Stopped
-from app.printing import as_json, count, output, say
+from app.printing import as_json, output, say
 from app.rebuild_facts import LastRebuild, Progress, Rebuilt
 from app.states import State, States
 from app.verify import Difference, Verified
 from app.visible import visible
+from app.wording import count
 
 DIFFERENCES_SHOWN = 20
 ABSENT = "—"

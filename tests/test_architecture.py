@@ -11,7 +11,7 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts", "app.visible", "app.spans", "app.pooled"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.visible", "app.wording", "app.spans", "app.pooled"},
     {"app.personal", "app.logs", "app.printing"},
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
@@ -44,13 +44,13 @@ LEVELS = [
         *("app.http.memento", "app.http.moments"),
     },
     {"app.http.cursors", "app.http.rows"},
-    {"app.http.listings"},
+    {"app.http.listings", "app.import_csv"},
     {
         *("app.http.commands", "app.http.items", "app.http.history", "app.http.system"),
         *("app.http.diff", "app.http.events", "app.http.projections", "app.http.density", "app.http.page"),
     },
     {"app.http.owners", "app.http.changes", "app.http.imports"},
-    {"app.main", "app.demo", "app.demo_year"},
+    {"app.main", "app.import_file", "app.demo", "app.demo_year"},
     {"app.operator_facts"},
     {"app.operator_tables"},
     {"app.operator_cli"},

@@ -95,7 +95,7 @@ BAD = [
     (HEADER + ROW.replace("51,7", "5_1,7"), "Line 2: location_lat: Expected `float`, got `str`."),
     (HEADER + ROW.replace("51,7", "٥,7"), "Line 2: location_lat: Expected `float`, got `str`."),
     (HEADER + "a," * 40_000, "Line 2: It is not CSV: a line is longer than 65536 characters."),
-    ("\n\n" + HEADER + ROW + "x", "Line 5: It has 1 values"),
+    ("\n\n" + HEADER + ROW + "x", "Line 5: It has 1 value, and"),
     (HEADER + ROW.replace(",active", ""), "Line 2: It has 7 values, and the first line 8 names."),
     (HEADER + ROW + 'alice,"Spade', "Line 3: It is not CSV: unexpected end of data."),
     (HEADER.replace("name", "nme") + ROW, "Line 1: There is no field 'nme';"),
