@@ -34,6 +34,8 @@ LONGEST_BEGINNING = max(map(len, NOT_TEXT))
 def opened(name: str) -> Iterator[BinaryIO]:
     """The file, or standard input if the name is `-`. Raises InvalidInput in a sentence if it cannot be read."""
     if name == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise InvalidInput("Standard input is closed. Name a file, or redirect one: `catalog import - < FILE`.")
         if sys.stdin.isatty():
             raise InvalidInput("Standard input is a terminal. Name a file, or redirect one: `catalog import - < FILE`.")
         yield sys.stdin.buffer

@@ -84,6 +84,8 @@ def show_lag(states: States) -> None:
     say(f"Settled up to position {states.settled_position} of {states.head}, instant {_instant(states)}.")
     if not states.has_leader:
         say("Nobody leads: nothing is settled or caught up until a service or `catalog project` runs.")
+    if states.background == "behind":
+        say(f"The background is behind: {' and '.join(_why_behind(states))}.")
     show(map(_lag_row, states.projections), "position", "events behind", "seconds", "skipped")
     for each in states.projections:
         if each.last_rebuild is not None:
@@ -91,6 +93,12 @@ def show_lag(states: States) -> None:
     for each in states.projections:
         if each.state == "stopped":
             say(f"{each.name} was stopped by the event at position {each.error_position}: {visible(each.error or '')}")
+
+
+def _why_behind(states: States) -> Iterable[str]:
+    if states.background_seconds:
+        yield f"an event has waited for {states.background_seconds:.0f} s"
+    yield from (f"{each.name} is {each.state}" for each in states.projections if each.state != "running")
 
 
 def _instant(states: States) -> str:

@@ -57,6 +57,7 @@ def test_a_projection_that_is_late_makes_the_lag_fail(connection: psycopg.Connec
     connection.execute("set session_replication_role = replica; alter table catalog.log disable trigger all")
     connection.execute("update catalog.log set recorded_at = recorded_at - interval '11 seconds'")
     assert "Settled up to position 0 of 1" in said(connection.info.dsn, "lag", status=1)
+    assert "The background is behind: an event has waited for 1" in said(connection.info.dsn, "lag", status=1)
 
 
 def test_events_are_the_settled_ones_in_order_as_asked_for(connection: psycopg.Connection) -> None:

@@ -60,7 +60,10 @@ class Changes(Controller):
         of = listing_id("changes", since, until, sorted(given.items()))
         page = read_cursor(cursor, of, str) if cursor else None
         first = await past.at(since)
-        last = await past.at(page.as_of if page else until) if page or until else await past.now()
+        if page:
+            last = await past.of_cursor(page.as_of)
+        else:
+            last = await past.at(until) if until else await past.now()
         assert first.instant is not None
         assert last.instant is not None
         if last.instant < first.instant:

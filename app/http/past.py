@@ -7,8 +7,10 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from app.database import Database
+from app.errors import Malformed
 from app.http.answers import FOR_EVER, rfc3339
 from app.http.instants import parse_instant
+from app.http.problems import refused_parameter
 from app.reached import wait_until_reached
 from app.reads import Reads
 from app.settled import Settlement, check_past, knows_to_be_settled, now_without_appends
@@ -65,6 +67,13 @@ class Past:
             return PointInTime(None, settled=False)
         instant = parse_instant(as_of) if isinstance(as_of, str) else as_of
         return PointInTime(instant, await self._is_settled(instant))
+
+    async def of_cursor(self, instant: datetime, min_position: int | None = None) -> PointInTime:
+        """The same for the instant of a cursor. Raises InvalidInput for the future, which no page was as of."""
+        try:
+            return await self.at(instant, min_position)
+        except Malformed:
+            raise refused_parameter("cursor", "This is not a cursor that a page of this listing gave.") from None
 
     async def instant(self, text: str) -> datetime:
         """An instant of the past that need not be settled. Raises Malformed for no instant and for the future."""
