@@ -954,7 +954,7 @@ create or replace view catalog.projection_lag as
 select projections.name,
     projections.position,
     waiting.events as lag_events,
-    coalesce(extract(epoch from clock_timestamp() - oldest.recorded_at), 0)::double precision as lag_seconds
+    greatest(coalesce(extract(epoch from clock_timestamp() - oldest.recorded_at), 0), 0)::double precision as lag_seconds
 from catalog.projections
 cross join lateral (
     select count(*) as events
@@ -1012,8 +1012,11 @@ begin
         raise exception 'catalog.as_of is no instant: %', v_set
             using errcode = '22007', hint = 'As in: set catalog.as_of = ''2026-01-15 10:30+01''. Empty is the present.';
     elsif v_set::timestamptz > clock_timestamp() + v_ahead then
-        raise exception 'catalog.as_of is in the future: %', v_set
-            using errcode = '22007', hint = 'Only the past can be read. For the present: reset catalog.as_of.';
+        -- What is settled is no future, though the clock may have stepped back behind it.
+        if v_set::timestamptz > (select settled.instant from public.settled) + v_ahead then
+            raise exception 'catalog.as_of is in the future: %', v_set
+                using errcode = '22007', hint = 'Only the past can be read. For the present: reset catalog.as_of.';
+        end if;
     end if;
     return v_set::timestamptz;
 end

@@ -6,13 +6,15 @@ import click
 import psycopg
 
 from app.backup import Contents, back_up, check_empty, contents, restore
-from app.console import console, database_in_use, exit_when_told, run_until_told
+from app.console import database_in_use, exit_when_told, run_until_told
 from app.main import PROJECTIONS, install, schema_sql
 from app.migrating import checksum, installed_checksum
 from app.operator_cli import INTERRUPTED, current_database
 from app.operator_tables import show_verified
+from app.printing import tell
 from app.settings import read_settings
 from app.verify import verify
+from app.wording import count
 
 
 @click.command("backup")
@@ -25,7 +27,8 @@ def backup_command(file: Path) -> None:
     exit_when_told(INTERRUPTED)
     with current_database() as conninfo:
         written = back_up(conninfo, file.absolute(), read_settings().catalog_postgres_bin)
-    _say(f"{file} holds {_told(written)}: {written.bytes:,} bytes.")
+    assert written.bytes is not None, "it measures its file"
+    tell(f"{file} holds {_told(written)}: {count(written.bytes, 'byte')}.")
 
 
 @click.command("restore")
@@ -42,12 +45,12 @@ def restore_command(file: Path, no_verify: bool) -> None:
         check_empty(conninfo)
         restore(conninfo, file.absolute(), settings.catalog_postgres_bin)
         restored = contents(conninfo)
-        _say(f"Restored {_told(restored)}; the next one comes behind it.")
+        tell(f"Restored {_told(restored)}; the next one comes behind it.")
         if not _grant(conninfo):
-            _say("Another release made it: run `catalog migrate`, which also grants, and then `catalog verify`.")
+            tell("Another release made it: run `catalog migrate`, which also grants, and then `catalog verify`.")
             return
         if no_verify:
-            _say("Not verified: `catalog verify` does it.")
+            tell("Not verified: `catalog verify` does it.")
             return
         found = [run_until_told(verify(conninfo, each), INTERRUPTED) for each in PROJECTIONS]
     for each in found:
@@ -65,8 +68,4 @@ def _grant(conninfo: str) -> bool:
 
 
 def _told(held: Contents) -> str:
-    return f"{held.events:,} events up to position {held.last_position}"
-
-
-def _say(sentence: str) -> None:
-    console.print(sentence, markup=False, soft_wrap=True)
+    return f"{count(held.events, 'event')} up to position {held.last_position}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from app.backup_cli import backup_command, restore_command
-from app.console import Group, console, database_in_use, exit_when_told
+from app.console import Group, database_in_use, exit_when_told
 from app.database import as_service
 from app.demo import run_demo
 from app.demo_year import fill
@@ -19,14 +19,16 @@ from app.errors import SetupError
 from app.forget_cli import forget_command
 from app.http.server import listen, serve_until_told
 from app.import_cli import import_command
-from app.logs import log_as_json
+from app.logs import log_as_json, log_as_text
 from app.main import PROJECTIONS, create_app, install, schema_sql
 from app.migrating import check_durable, check_schema, may_change_events
 from app.operator_cli import COMMANDS
 from app.postgres import embedded_binaries
+from app.printing import print_whole, tell
 from app.schema_sql import compile_read_models
 from app.settings import Settings, read_settings
 from app.tokens import check_authentication
+from app.wording import count
 
 logger = logging.getLogger("catalog")
 
@@ -38,6 +40,7 @@ def main() -> None:
 
     Without DATABASE_URL it runs its own embedded Postgres in CATALOG_DATA_DIR.
     """
+    log_as_text()
 
 
 @main.command()
@@ -67,13 +70,11 @@ def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bo
         conninfo = _made_ready(database, settings)
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         if with_demo and (events := fill(database)):
-            console.print(f"A year of a small town: {events:,} events.")
+            tell(f"A year of a small town: {count(events, 'event')}.")
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         logger.info("serving on %s", address)
         if settings.catalog_log == "text":
-            console.print(
-                f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema", soft_wrap=True
-            )
+            tell(f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema")
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
 
@@ -109,14 +110,14 @@ def migrate_command(check: bool) -> None:
         if check:
             check_schema(conninfo, schema_sql())
         installed = not check and install(conninfo)
-    console.print("The schema is installed." if installed else "The schema is current.")
+    tell("The schema is installed." if installed else "The schema is current.")
 
 
 @main.command()
 @click.option("--compiled", is_flag=True, help="Only what is compiled from the projections' rules.")
 def schema(compiled: bool) -> None:
     """Print the SQL that `migrate` installs, the compiled folds included."""
-    click.echo(compile_read_models(PROJECTIONS) if compiled else schema_sql(), nl=False)
+    print_whole(compile_read_models(PROJECTIONS) if compiled else schema_sql())
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -11,19 +11,17 @@ from typing import Any, TypeVar
 import click
 import psycopg
 from psycopg.conninfo import make_conninfo
-from rich.console import Console
-from rich.markup import escape
 
 from app.errors import CatalogError, SetupError
 from app.logs import is_json
 from app.postgres import EmbeddedPostgres, holds_cluster
+from app.printing import tell_wrong
 from app.settings import Settings
+from app.visible import visible
 
 T = TypeVar("T")
 
 logger = logging.getLogger("catalog")
-console = Console(stderr=True, highlight=False)
-"""Words for people; answers go to stdout."""
 
 UTF8 = "utf8"
 """What bytes passed through are in, whatever PGCLIENTENCODING or a role's setting says."""
@@ -33,9 +31,14 @@ TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Group(click.Group):
     """Says what is wrong in one sentence and exits 1; a traceback is for our own mistakes."""
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _visible_usage_errors():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with _visible_usage_errors():
+                return super().invoke(ctx)
         except CatalogError as error:
             complain(error.detail)
         except psycopg.OperationalError as error:
@@ -43,11 +46,24 @@ class Group(click.Group):
         raise SystemExit(1)
 
 
+@contextmanager
+def _visible_usage_errors() -> Iterator[None]:
+    """click repeats arguments and file names as they were given."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.ClickException as error:
+        told = visible(error.format_message())
+        shown = click.UsageError(told, error.ctx) if isinstance(error, click.UsageError) else click.ClickException(told)
+        raise shown from None
+
+
 def complain(sentence: str) -> None:
     if is_json():
         logger.error(sentence)
         return
-    console.print(f"[bold red]catalog:[/] {escape(sentence)}", soft_wrap=True)
+    tell_wrong(sentence)
 
 
 def first_line(error: Exception) -> str:

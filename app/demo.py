@@ -18,12 +18,13 @@ from typing import IO, Any
 
 import httpx
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from app.errors import SetupError, Unavailable
+from app.printing import console, output
+from app.visible import visible
 
 Rows = list[dict[str, Any]]
 ROOT = Path(__file__).parent.parent
@@ -48,30 +49,29 @@ class Story:
     """Its chapters, and how it asks, prints and compares. The first wrong answer, beside the right one, ends it."""
 
     def __init__(self, client: httpx.Client, api: str) -> None:
-        self.console = Console(highlight=False)
         self.client, self.api, self.item = client, api, "/items"
         self.checks = 0
 
     def tell(self) -> bool:
         """Whether every check held. A chapter's docstring is its heading."""
         paste = Text(f"Against a service that stays, paste API={self.api} first, then any request below.")
-        self.console.print(Panel(paste, title="The life of one item"))
+        output.print(Panel(paste, title="The life of one item"))
         chapters = (self.create, self.update, self.change_status, self.read, self.history, self.audit, self.rebuild)
         more = (self.travel_in_time, self.lose_no_update, self.delete, self.look_back)
         try:
             for number, chapter in enumerate(chapters + more, 1):
                 title, _, proves = str(chapter.__doc__).partition(". ")
-                self.console.print()
-                self.console.rule(f"[bold]{number}. {title}[/]", align="left", style="cyan")
-                self.console.print(proves, style="italic")
+                output.print()
+                output.rule(Text(f"{number}. {title}", "bold"), align="left", style="cyan")
+                output.print(proves, style="italic")
                 chapter()
         except (WrongAnswer, AttributeError, LookupError, TypeError, ValueError) as error:
-            malformed = f"an answer\n    expected  another shape ({error!r})\n    came      {self.last.text}"
+            malformed = f"an answer\n    expected  another shape ({error!r})\n    came      {visible(self.last.text)}"
             wrong = error if isinstance(error, WrongAnswer) else malformed
-            self.console.print(Text(f"  ✗ {wrong}", "bold red"), soft_wrap=True)
+            output.print(Text(f"  ✗ {wrong}", "bold red"), soft_wrap=True)
             return False
-        self.console.print(Panel(f"Every answer was right: {self.checks} checks held.", style="bold green"))
-        self.console.print("To walk through that year in the browser: `catalog serve --demo`, `make town`.")
+        output.print(Panel(f"Every answer was right: {self.checks} checks held.", style="bold green"))
+        output.print("To walk through that year in the browser: `catalog serve --demo`, `make town`.")
         return True
 
     def create(self) -> None:
@@ -234,25 +234,25 @@ class Story:
         if body is not None:
             fields = ",\n         ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in body.items())
             parts += ["-H 'Content-Type: application/json'", f"-d '{{{fields}}}'"]
-        self.console.print(Text("\n  " + " \\\n    ".join(parts), "cyan"), soft_wrap=True)
+        output.print(Text("\n  " + " \\\n    ".join(parts), "cyan"), soft_wrap=True)
 
     def check(self, claim: str, expected: Any, came: Any, *, printed: bool = True) -> None:
         right, said = (json.dumps(value, sort_keys=True, ensure_ascii=False) for value in (expected, came))
         if said != right:
-            raise WrongAnswer(f"{claim}\n    expected  {right}\n    came      {said}")
+            raise WrongAnswer(f"{visible(claim)}\n    expected  {right}\n    came      {visible(said)}")
         self.checks += 1
         if printed:
-            self.console.print(Text(f"  ✓ {claim}", "green"))
+            output.print(Text(f"  ✓ {visible(claim)}", "green"))
 
     def show(self, fields: dict[str, Any]) -> None:
         for name, value in fields.items():
-            self.console.print(Text.assemble((f"    {name:12}", "dim"), plain(value)))
+            output.print(Text.assemble((f"    {name:12}", "dim"), plain(value)))
 
     def table(self, rows: Rows) -> None:
         table = Table(*rows[0], box=SIMPLE_HEAD, header_style="dim")
         for row in rows:
             table.add_row(*(Text(plain(cell), overflow="fold") for cell in row.values()))
-        self.console.print(table)
+        output.print(table)
 
 
 class WrongAnswer(Exception):
@@ -268,7 +268,7 @@ def content(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return visible(value if isinstance(value, str) else json.dumps(value))
 
 
 @contextmanager
@@ -283,7 +283,7 @@ def own_service() -> Iterator[str]:
         own = {"DATABASE_URL": "", "CATALOG_POSTGRES_PORT": "", "CATALOG_PUBLIC_URL": "", "CATALOG_DATA_DIR": folder}
         service = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdout=log, stderr=log, process_group=0)
         try:
-            with Console(stderr=True).status("Starting a service of its own …"):
+            with console.status("Starting a service of its own …"):
                 wait_until_healthy(url, service, log)
             yield url
         finally:
@@ -298,4 +298,5 @@ def wait_until_healthy(url: str, service: subprocess.Popen[bytes], log: IO[bytes
                 return
         time.sleep(0.05)
     log.seek(0)
-    raise SetupError(f"The demo's own service did not start: {log.read().decode().strip()}")
+    *_, last = log.read().decode(errors="backslashreplace").strip().splitlines() or ["it did not say why"]
+    raise SetupError(f"The demo's own service did not start: {last}")

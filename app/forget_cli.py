@@ -8,8 +8,7 @@ import click
 import msgspec
 from psycopg import AsyncConnection
 
-from app import operator_tables as tables
-from app.console import complain, console, exit_when_told, run_until_told
+from app.console import complain, exit_when_told, run_until_told
 from app.database import Database
 from app.errors import SetupError
 from app.events import Metadata
@@ -18,7 +17,9 @@ from app.item import UserId
 from app.main import item_decider
 from app.migrating import may_change_events
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
+from app.printing import confirm, print_json, say, tell
 from app.settings import read_settings
+from app.wording import count
 
 
 @click.command("forget")
@@ -39,18 +40,18 @@ def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None
             raise SetupError("only the owner of the schema may forget somebody: run it with the role that migrates")
         found = asyncio.run(_look(conninfo, owner))
         if not found.is_over and not yes:
-            click.confirm(f"{_what_there_is(found)} Forget it for good?", abort=True, err=True)
+            confirm(f"{_what_there_is(found)} Forget it for good?")
         try:
             forgotten = run_until_told(_forget(conninfo, owner, metadata), INTERRUPTED)
         except SystemExit:
             complain("interrupted: some items may be forgotten and others not; run it again, and it goes on")
             raise
     if as_json:
-        click.echo(tables.as_json(forgotten))
+        print_json(forgotten)
     else:
-        by = tables.plain(forgotten.forgotten_by or "somebody")
-        done = f"{forgotten.events:,} events of {forgotten.items:,} items, as {by} says"
-        tables.say(f"{tables.plain(owner)} is forgotten: {done}. `catalog rebuild items` writes its files anew, too.")
+        by = forgotten.forgotten_by or "somebody"
+        done = f"{count(forgotten.events, 'event')} of {count(forgotten.items, 'item')}, as {by} says"
+        say(f"{owner} is forgotten: {done}. `catalog rebuild items` writes its files anew, too.")
 
 
 def _operator(name: str) -> str:
@@ -61,9 +62,11 @@ def _operator(name: str) -> str:
 
 
 def _what_there_is(found: Found) -> str:
+    left = len(found.left)
+    are = "is there or holds" if left == 1 else "are there or hold"
     return (
-        f"{tables.plain(found.owner_id)} has put {found.items:,} items into the catalog; {len(found.left):,} of them"
-        f" are there or hold something personal, in {found.events:,} events."
+        f"{found.owner_id} has put {count(found.items, 'item')} into the catalog; {left:,} of them"
+        f" {are} something personal, in {count(found.events, 'event')}."
     )
 
 
@@ -76,11 +79,11 @@ async def _forget(conninfo: str, owner: str, metadata: Metadata) -> Forgotten:
     settings = msgspec.structs.replace(read_settings(), catalog_pool_size=1)
     said_at = monotonic()
 
-    def tell(done: int, of: int) -> None:
+    def tell_now_and_then(done: int, of: int) -> None:
         nonlocal said_at
         if done == of or monotonic() >= said_at + LINE_EVERY_SECONDS:
             said_at = monotonic()
-            console.print(f"{done:,} of {of:,} items", markup=False, soft_wrap=True)
+            tell(f"{done:,} of {count(of, 'item')}")
 
     async with Database(conninfo, settings) as database:
-        return await Forgetter(conninfo, database, item_decider).forget(owner, metadata, tell)
+        return await Forgetter(conninfo, database, item_decider).forget(owner, metadata, tell_now_and_then)

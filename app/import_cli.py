@@ -1,38 +1,31 @@
 """`catalog import FILE`: many items from NDJSON or CSV, all or none."""
 
-import csv
 import io
 import os
-import re
 import stat
-from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 from uuid import uuid4
 
 import click
 import msgspec
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app import operator_tables as tables
-from app.console import complain, console, exit_when_told, run_until_told
+from app.console import complain, exit_when_told, run_until_told
 from app.database import Database
-from app.errors import CatalogError, InvalidInput
+from app.errors import InvalidInput
 from app.events import Event, Metadata
-from app.http.bodies import as_utf8
-from app.http.rows import LONGEST_ROW_BYTES, Lines, Row
+from app.import_file import items_of, opened
 from app.importing import Arrivals, Imported, Importer
 from app.item import Command, CreateItem, Item, UserId
 from app.main import item_decider
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
+from app.printing import console, print_json, say
+from app.printing import tell as tell_people
 from app.settings import Settings, read_settings
-
-CHUNK_BYTES = 64 * 1024
-
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-"""As JSON has it."""
+from app.wording import count, span
 
 STORING = -1
 
@@ -41,30 +34,29 @@ Tell = Callable[[str, int], None]
 
 
 @click.command("import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file")
 @click.option("--user", help="Who acts, as the log will have it. [you]")
 @as_json
-def import_command(file: BinaryIO, user: str | None, as_json: bool) -> None:
+def import_command(file: str, user: str | None, as_json: bool) -> None:
     """Put the items in FILE, or of standard input if that is -, into the catalog: all of them, or none and exit 1.
 
-    NDJSON has an item a line, as POST /items takes it. CSV has the names of the fields in its first line; image_urls
-    are separated by spaces, and an empty status is active.
+    NDJSON has an item a line, as POST /items takes it. CSV has the names of the fields in its first line, and values
+    separated by commas, semicolons or tabs; image_urls are separated by spaces, and an empty status is active. Both are
+    UTF-8, or UTF-16 with a byte order mark.
     """
     exit_when_told(INTERRUPTED)
     metadata = Metadata(user_id=_user(user or os_user()), correlation_id=str(uuid4()))
-    with current_database() as conninfo:
+    with opened(file) as readable, current_database() as conninfo:
         try:
-            imported = _import(conninfo, file, metadata)
+            imported = _import(conninfo, readable, metadata)
         except SystemExit:
             complain("interrupted: unless it says how many items were imported, look before you try again")
             raise
     if as_json:
-        click.echo(tables.as_json(imported))
+        print_json(imported)
     else:
-        tables.say(
-            f"Imported {imported.created:,} items, at the positions"
-            f" {imported.first_position} to {imported.last_position}."
-        )
+        where = span(imported.first_position, imported.last_position, "position")
+        say(f"Imported {count(imported.created, 'item')}, at the {where}.")
 
 
 def _user(name: str) -> str:
@@ -89,9 +81,9 @@ def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
         for read, item in enumerate(_readable(items_of(file)), 1):
             arrivals.add(item)
             if read % 1000 == 0:
-                tell(f"{read:,} items read, {read / (monotonic() - began):,.0f}/s", _place(file))
+                tell(f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s", _place(file))
         if read:
-            tell(f"storing {read:,} items", STORING)
+            tell(f"storing {count(read, 'item')}", STORING)
         return run_until_told(store(arrivals), INTERRUPTED)
 
 
@@ -105,92 +97,6 @@ def _readable(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
 
 def _with_one_connection(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, catalog_pool_size=1)
-
-
-def items_of(file: BinaryIO) -> Iterator[CreateItem]:
-    """The items of a file, which is taken for NDJSON if it begins with a brace. Raises CatalogError naming a line."""
-    buffered = cast(io.BufferedReader, file if hasattr(file, "peek") else io.BufferedReader(cast(io.RawIOBase, file)))
-    marked = buffered.peek(len(BOM_UTF8))
-    buffered.read(len(marked) - len(as_utf8(marked, what="file")))
-    beginning = buffered.peek(1).lstrip()
-    if beginning.startswith(b"["):
-        raise InvalidInput("It is a JSON array: write each item on a line of its own, or send it to /items/import.")
-    rows = _lines(buffered) if beginning.startswith(b"{") or not beginning else _csv_rows(buffered)
-    yield from (row.decode(CreateItem) for row in rows)
-
-
-def _lines(file: io.BufferedReader) -> Iterator[Row]:
-    lines = Lines()
-    while chunk := file.read1(CHUNK_BYTES):
-        yield from lines.feed(chunk)
-    yield from lines.end()
-
-
-def _csv_rows(file: io.BufferedReader) -> Iterator[Row]:
-    """Each as the line of NDJSON that says the same; numbered by the line it begins in."""
-    text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-    reader = csv.reader(_short_lines(text), strict=True)
-    names: list[str] | None = None
-    while True:
-        number = reader.line_num + 1
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise _refused(number, f"It is not CSV: {error}.") from None
-        if not values:
-            continue
-        if names is None:
-            names = _header(values, number)
-        else:
-            yield Row("line", number, _as_json(names, values, number))
-
-
-def _short_lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """Raises csv.Error at one that nobody means, before it fills the memory."""
-    while line := text.readline(LONGEST_ROW_BYTES + 1):
-        if len(line) > LONGEST_ROW_BYTES:
-            raise csv.Error(f"a line is longer than {LONGEST_ROW_BYTES} characters")
-        yield line
-
-
-def _header(names: list[str], number: int) -> list[str]:
-    known = {field.name: field.required for field in msgspec.structs.fields(CreateItem)}
-    for name in names:
-        if name not in known:
-            raise _refused(
-                number, f"There is no field {tables.plain(name)!r}; the first line names {', '.join(known)}."
-            )
-        if names.count(name) > 1:
-            raise _refused(number, f"The field {name} is named twice.")
-    if missing := [name for name, required in known.items() if required and name not in names]:
-        raise _refused(number, f"It does not name {', '.join(missing)}.")
-    return names
-
-
-def _as_json(names: list[str], values: list[str], number: int) -> bytes:
-    if len(values) != len(names):
-        raise _refused(number, f"It has {len(values)} values, and the first line {len(names)} names.")
-    item: dict[str, Any] = dict(zip(names, values, strict=True))
-    item["image_urls"] = item["image_urls"].split()
-    for name in ("location_lat", "location_lon"):
-        item[name] = _number(item[name])
-    if item.get("status") == "":
-        del item["status"]
-    try:
-        return msgspec.json.encode(item)
-    except UnicodeEncodeError:
-        raise _refused(number, "It is not UTF-8.") from None
-
-
-def _number(text: str) -> float | str:
-    """What is no number stays a text, and is refused as one."""
-    return float(text) if NUMBER.fullmatch(text.strip()) else text
-
-
-def _refused(number: int, detail: str) -> CatalogError:
-    return Row("line", number, b"").refused(InvalidInput(detail))
 
 
 def _size(file: BinaryIO) -> int | None:
@@ -235,6 +141,6 @@ def _telling_lines() -> Tell:
         nonlocal said_at
         if place == STORING or monotonic() >= said_at + LINE_EVERY_SECONDS:
             said_at = monotonic()
-            console.print(what, markup=False, soft_wrap=True)
+            tell_people(what)
 
     return tell

@@ -1,4 +1,5 @@
 """Logs as JSON lines, for machines: one object a line, an exception in it, and never what a client sent in a body.
+And as text for people: one line each as well, so that no request can forge one.
 
 A database's message is cut to its first line: what follows may quote rows.
 """
@@ -12,6 +13,8 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
+
+from app.visible import ascii_safe, visible
 
 ACCESS = logging.getLogger("catalog.access")
 FACTS = "facts"
@@ -31,7 +34,18 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1]:
             line["exception"] = _described(record.exc_info[1])
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return ascii_safe(msgspec.json.encode(line, enc_hook=str).decode())
+
+
+class TextLines(logging.Formatter):
+    """The message in one line; an exception in further ones, all of them indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        lines = [visible(record.getMessage())]
+        if record.exc_info and record.exc_info[1]:
+            trace = "".join(traceback.format_exception(record.exc_info[1]))
+            lines += [f"    {visible(line)}" for line in trace.rstrip().split("\n")]
+        return "\n".join(lines)
 
 
 def _described(error: BaseException) -> dict[str, Any]:
@@ -45,11 +59,20 @@ def _described(error: BaseException) -> dict[str, Any]:
 def log_as_json() -> None:
     """All loggers of this process write JSON lines to stderr, a line for each request among them; and so do warnings
     of Python and what nobody has caught, in any thread."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    _log_by(JsonLines())
     logging.getLogger("catalog").setLevel(logging.INFO)
     logging.captureWarnings(True)
+
+
+def log_as_text() -> None:
+    """All loggers of this process write text to stderr, from warnings on; and so does what nobody has caught."""
+    _log_by(TextLines())
+
+
+def _log_by(formatter: logging.Formatter) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda caught: _log_uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)
     sys.unraisablehook = lambda caught: _log_uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)

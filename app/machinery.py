@@ -18,7 +18,7 @@ from app.errors import CatalogError, Conflict, NotFound, Unavailable
 from app.projector import resume
 from app.rebuild import rebuild
 from app.rebuild_sql import AnyReadModel
-from app.states import State, States, read_states
+from app.states import Background, State, States, read_background, read_states
 from app.tasks import end, in_a_thread
 from app.verify import Told, Verified, verify
 
@@ -72,6 +72,11 @@ class Machinery:
     async def states(self) -> States:
         async with self._database.connection() as connection:
             return await read_states(connection, list(self._read_models.values()))
+
+    async def background(self, wait_seconds: float) -> Background:
+        """How far it is behind; a connection is waited for only so long. Raises Unavailable."""
+        async with self._database.connection(wait_seconds) as connection:
+            return await read_background(connection, list(self._read_models.values()))
 
     async def state(self, name: str) -> State:
         """Raises NotFound."""

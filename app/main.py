@@ -91,7 +91,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     replica = (
         Replica(settings.database_replica_url, settings, database, cursor) if settings.database_replica_url else None
     )
-    metrics = Metrics(get_args(Event), followers=lambda: feed.listeners, replica=replica)
+    metrics = Metrics(get_args(Event), PROJECTIONS, followers=lambda: feed.listeners, replica=replica)
     reads = Reads(database, replica, metrics.answered_by)
     past = Past(reads, database)
     release = checksum(schema_sql())

@@ -6,7 +6,7 @@ per application: two in one process, as in tests, do not share counts.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import psycopg
@@ -28,8 +28,10 @@ from prometheus_client.registry import Collector
 from app.database import Database
 from app.errors import Unavailable
 from app.events import tag_of
+from app.rebuild_sql import AnyReadModel
 from app.replica import Replica
-from app.states import MARK_AND_HEAD, UNSETTLED, has_leader
+from app.settled import NEWEST
+from app.states import MARK_AND_HEAD, Background, has_leader, read_background
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each that counts, and nobody asks
 
@@ -50,10 +52,12 @@ class Metrics:
     def __init__(
         self,
         event_types: Iterable[type[Struct]],
+        read_models: Sequence[AnyReadModel] = (),
         followers: Callable[[], int] = lambda: 0,
         replica: Replica | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
+        self._read_models = read_models
         self._followers = followers
         ProcessCollector(registry=self.registry)
         self._events_stored = self._counter("events_stored", "Events stored by this process.", "event_type")
@@ -148,7 +152,7 @@ class Metrics:
         """The metrics as text; without what the database knows while it is away, which `database_up` tells."""
         try:
             async with asyncio.timeout(DATABASE_WITHIN_SECONDS):
-                facts: _Facts | None = await _read_facts(database)
+                facts: _Facts | None = await _read_facts(database, self._read_models)
         except (Unavailable, TimeoutError, psycopg.Error):
             facts = None
         self._up.set(facts is not None)
@@ -168,10 +172,11 @@ class Metrics:
 class _Facts(Struct, frozen=True):
     settled: int
     head: int
-    unsettled_seconds: float
+    ahead_seconds: float
+    background: Background
     has_leader: bool
-    read_models: list[tuple[str, int, float, bool, int]]
-    """(name, events behind, seconds behind, whether it is stopped, events skipped)"""
+    read_models: list[tuple[str, int, int, float, bool, bool, int]]
+    """(name, position, events behind, seconds behind, whether it is stopped, whether it is outdated, events skipped)"""
     items: list[tuple[str, str, int]]
     """(category, status, count)"""
 
@@ -189,14 +194,27 @@ class _FromDatabase(Collector):
         yield _gauge("log_head_position", "The newest committed event.", facts.head)
         yield _gauge(
             "log_unsettled_seconds",
-            "Age of the first event that waits to be settled; 0 when none.",
-            facts.unsettled_seconds,
+            "Age of the first event that is not settled, or that no running read model has applied; 0 when none.",
+            facts.background.unsettled_seconds,
         )
+        yield _gauge(
+            "log_ahead_of_clock_seconds",
+            "How far the newest instant in the log lies ahead of the database's clock; 0 when it does not.",
+            facts.ahead_seconds,
+        )
+        yield _gauge(
+            "background_lag_seconds",
+            "Age of the oldest event not settled or not applied; 0 when none.",
+            facts.background.seconds,
+        )
+        yield _gauge("background_behind", "1 if /health says so.", facts.background.state == "behind")
         yield _gauge("projector_leads", "1 if some projector leads; else nothing is settled.", facts.has_leader)
         of_read_models = (
+            ("read_model_position", "Applied up to here."),
             ("read_model_lag_events", "Events not applied."),
             ("read_model_lag_seconds", "Age of the oldest event not applied; 0 when caught up."),
             ("read_model_stopped", "1 if an event stopped it: see /projections."),
+            ("read_model_outdated", "1 if its rules have changed, until it is rebuilt."),
             ("read_model_skipped_events", "Events skipped by an operator."),
         )
         for place, (name, documentation) in enumerate(of_read_models, 1):
@@ -216,24 +234,27 @@ def _gauge(name: str, documentation: str, value: float) -> Metric:
     return GaugeMetricFamily(name, documentation, value=float(value))
 
 
-async def _read_facts(database: Database) -> _Facts:
+async def _read_facts(database: Database, known: Sequence[AnyReadModel]) -> _Facts:
     async with database.connection() as connection:
         mark = await (await connection.execute(MARK_AND_HEAD)).fetchone()
-        unsettled = await (await connection.execute(UNSETTLED)).fetchone()
+        newest = await (await connection.execute(NEWEST)).fetchone()
+        background = await read_background(connection, known)
         leads = await has_leader(connection)
-        read_models = await (await connection.execute(READ_MODELS)).fetchall()
+        read_models = await (await connection.execute(READ_MODELS, ([each.name for each in known],))).fetchall()
         given = {"most": CATEGORIES_AT_MOST, "others": OTHER_CATEGORIES}
         items = await (await connection.execute(ITEMS, given)).fetchall()
     assert mark is not None, "the mark is always there"
-    assert unsettled is not None, "the mark is always there"
+    assert newest is not None, "the mark is always there"
     position, _, head = mark
-    return _Facts(position, head, float(unsettled[0]), leads, read_models, items)
+    return _Facts(position, head, newest[1], background, leads, read_models, items)
 
 
 READ_MODELS = """
-select name, lag_events, lag_seconds, state = 'stopped', jsonb_array_length(skipped)
+select name, projections.position, lag_events, lag_seconds, state = 'stopped', state = 'outdated',
+    jsonb_array_length(skipped)
 from catalog.projections
 join catalog.projection_lag using (name)
+where name = any (%s)
 """
 
 ITEMS = """

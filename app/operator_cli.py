@@ -19,18 +19,18 @@ from rich.progress import BarColumn, Progress, TextColumn
 from app import operator_facts as facts
 from app import operator_tables as tables
 from app import projector
-from app.console import complain, console, database_in_use, exit_when_told, run_until_told
+from app.console import complain, database_in_use, exit_when_told, run_until_told
 from app.errors import CatalogError, Conflict, NotFound
 from app.events import Event, TagTable
 from app.main import PROJECTIONS, schema_sql
 from app.migrating import check_schema, checksum
+from app.printing import confirm, console, print_json, say, tell
 from app.rebuild import rebuild
 from app.rebuild_facts import Progress as RebuildProgress
 from app.rebuild_facts import Rebuilt, Told
 from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup
 from app.settings import read_settings
-from app.states import States
 from app.store import AheadOfLog
 from app.verify import verify
 
@@ -38,8 +38,6 @@ LARGEST_ID = 2**31 - 1
 INTERRUPTED = 130
 """What a shell makes of a program that SIGINT ended."""
 LINE_EVERY_SECONDS = 2.0
-BEHIND_SECONDS = 10.0
-"""A projection that is further behind is late: `catalog lag` exits 1."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 every_one = click.option("--all", "every_one", is_flag=True, help="All projections.")
@@ -98,7 +96,7 @@ def project_command() -> None:
     """
     exit_when_told()
     with current_database(supervised=True) as conninfo:
-        console.print("The projector runs.")
+        tell("The projector runs.")
         run_until_told(projector.Projector(conninfo, PROJECTIONS, checksum(schema_sql())).run())
 
 
@@ -118,9 +116,9 @@ def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
             outcomes.append(rebuilt := _rebuild(conninfo, read_model))
             if rebuilt and not as_json:
                 who_waited = "its catch-up" if issubclass(read_model, Rollup) else "writers"
-                tables.say(tables.say_rebuilt(rebuilt, who_waited))
+                say(tables.say_rebuilt(rebuilt, who_waited))
     if as_json:
-        click.echo(tables.as_json([rebuilt for rebuilt in outcomes if rebuilt]))
+        print_json([rebuilt for rebuilt in outcomes if rebuilt])
     if not all(outcomes):
         raise SystemExit(1)
 
@@ -128,8 +126,8 @@ def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
 def _rebuild(conninfo: str, read_model: AnyReadModel) -> Rebuilt | None:
     """None if it was not rebuilt; why not is said."""
     try:
-        with telling_progress() as tell:
-            return run_until_told(rebuild(conninfo, read_model, tell, checksum(schema_sql())), INTERRUPTED)
+        with telling_progress() as told:
+            return run_until_told(rebuild(conninfo, read_model, told, checksum(schema_sql())), INTERRUPTED)
     except CatalogError as error:
         complain(error.detail)
         return None
@@ -147,23 +145,23 @@ def telling_progress() -> Iterator[Told]:
     with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
         task = bar.add_task("")
 
-        def tell(progress: RebuildProgress) -> None:
+        def show(progress: RebuildProgress) -> None:
             told = tables.say_progress(progress)
             bar.update(task, completed=progress.done, total=max(progress.events, 1), description=told)
 
-        yield tell
+        yield show
 
 
 def _telling_lines() -> Told:
     said_at, phase = -LINE_EVERY_SECONDS, ""
 
-    def tell(progress: RebuildProgress) -> None:
+    def tell_now_and_then(progress: RebuildProgress) -> None:
         nonlocal said_at, phase
         if progress.seconds >= said_at + LINE_EVERY_SECONDS or progress.phase != phase:
             said_at, phase = progress.seconds, progress.phase
-            console.print(tables.say_progress(progress), markup=False, soft_wrap=True)
+            tell(tables.say_progress(progress))
 
-    return tell
+    return tell_now_and_then
 
 
 @click.command("verify")
@@ -177,7 +175,7 @@ def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
     with current_database() as conninfo:
         found = [run_until_told(verify(conninfo, each), INTERRUPTED) for each in read_models]
     if as_json:
-        click.echo(tables.as_json(found))
+        print_json(found)
     else:
         for each in found:
             tables.show_verified(each)
@@ -190,21 +188,17 @@ def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
 def lag_command(as_json: bool) -> None:
     """Show how far the mark and each projection are behind the log, who stopped, and whether anybody leads.
 
-    Exit 1 if a projection is stopped or more than 10 seconds behind.
+    Exit 1 if an event has waited for more than 10 seconds, or a projection is stopped or outdated.
     """
     exit_when_told()
     with current_database() as conninfo:
         states = run_until_told(facts.how_they_are(conninfo, PROJECTIONS))
     if as_json:
-        click.echo(tables.as_json(states))
+        print_json(states)
     else:
         tables.show_lag(states)
-    if _is_late(states):
+    if states.background == "behind":
         raise SystemExit(1)
-
-
-def _is_late(states: States) -> bool:
-    return any(each.state == "stopped" or each.lag_seconds > BEHIND_SECONDS for each in states.projections)
 
 
 @click.command("events")
@@ -238,11 +232,11 @@ def events_command(
         )
         for event in islice(found, limit):
             if as_json:
-                click.echo(tables.as_json(event))
+                print_json(event)
             else:
                 tables.show_events([event])
         if not follow and head > upto:
-            console.print(f"The log is settled up to {upto} of {head}; the rest will be while a projector runs.")
+            tell(f"The log is settled up to {upto} of {head}; the rest will be while a projector runs.")
 
 
 @click.command("inspect")
@@ -254,7 +248,7 @@ def inspect_command(item: int, as_json: bool) -> None:
     with current_database() as conninfo:
         inspected = run_until_told(facts.inspect(conninfo, PROJECTIONS, item))
     if as_json:
-        click.echo(tables.as_json(inspected))
+        print_json(inspected)
     else:
         tables.show_inspected(inspected)
     if not all(each.equal for each in inspected.documents):
@@ -278,15 +272,15 @@ def resume_command(name: str, skip: bool, yes: bool, as_json: bool) -> None:
             tables.show_stopped(name, stopped)
         where = f"the event at position {stopped.event.position}" if stopped.event else "what stopped it"
         if skip and not yes:
-            click.confirm(f"Leave {where} out of {name} for good?", abort=True, err=True)
+            confirm(f"Leave {where} out of {name} for good?")
         if facts.why_stopped(connection, name) != stopped:
             raise Conflict(f"Somebody else resumed {name} meanwhile; see `catalog lag`.")
         asyncio.run(_resume(conninfo, name, os_user() if skip else None))
         (state,) = asyncio.run(facts.how_they_are(conninfo, [read_model])).projections
     if as_json:
-        click.echo(tables.as_json(state))
+        print_json(state)
     else:
-        tables.say(f"{name} goes on behind {where}, as {os_user()} says." if skip else f"{name} goes on with {where}.")
+        say(f"{name} goes on behind {where}, as {os_user()} says." if skip else f"{name} goes on with {where}.")
 
 
 async def _resume(conninfo: str, name: str, skip_as: str | None) -> None:

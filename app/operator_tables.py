@@ -1,32 +1,27 @@
 """Answers to operators as tables and sentences: what they read at a terminal of 80 columns, in a pipe, in a ticket.
 
-Texts from the log are shown as JSON or without what is not printable, so that no item can write to a terminal.
+Texts from the log are shown as JSON, with what is hidden made visible, so that no item can write to a terminal.
 """
 
 from collections.abc import Iterable
 
 import msgspec
 from msgspec import Raw
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from app.events import metadata_from
 from app.operator_facts import Compared, Inspected, LoggedEvent, Stopped
+from app.printing import as_json, output, say
 from app.rebuild_facts import LastRebuild, Progress, Rebuilt
 from app.states import State, States
 from app.verify import Difference, Verified
+from app.visible import visible
+from app.wording import count
 
 DIFFERENCES_SHOWN = 20
 ABSENT = "—"
-
-output = Console(highlight=False, markup=False, emoji=False)
-
-
-def say(sentence: str) -> None:
-    """A line on stdout."""
-    output.print(Text(sentence), soft_wrap=True)
 
 
 def show(rows: Iterable[dict[str, str]], *right: str) -> None:
@@ -38,17 +33,8 @@ def show(rows: Iterable[dict[str, str]], *right: str) -> None:
     for heading in rows[0]:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row.values()))
+        table.add_row(*(Text(visible(value)) for value in row.values()))
     output.print(table)
-
-
-def plain(text: str) -> str:
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
-def as_json(value: object) -> str:
-    """Compact JSON; a document's own bytes stay as they are."""
-    return msgspec.json.encode(value).decode()
 
 
 def show_events(events: Iterable[LoggedEvent]) -> None:
@@ -56,7 +42,7 @@ def show_events(events: Iterable[LoggedEvent]) -> None:
     for event in events:
         when = f"{event.recorded_at[:10]} {event.recorded_at[11:19]}"
         what = ": ".join(filter(None, (_actor(event), what_changed(event.data))))
-        line = f"{event.position:>7}  {when}  {event.stream_id:>6}  {plain(event.type):<19}  {what}".rstrip()
+        line = f"{event.position:>7}  {when}  {event.stream_id:>6}  {visible(event.type):<19}  {what}".rstrip()
         if output.is_terminal:
             output.print(Text(line), no_wrap=True, overflow="ellipsis")
         else:
@@ -65,7 +51,7 @@ def show_events(events: Iterable[LoggedEvent]) -> None:
 
 def _actor(event: LoggedEvent) -> str:
     """Nothing if the log does not know."""
-    return plain(metadata_from(bytes(event.metadata)).user_id or "")
+    return visible(metadata_from(bytes(event.metadata)).user_id or "")
 
 
 def what_changed(data: Raw) -> str:
@@ -81,28 +67,38 @@ def what_changed(data: Raw) -> str:
 
 
 def _members(text: str) -> dict[str, str]:
-    """The members of a JSON object, each as compact JSON without what is not printable; none of anything else.
+    """The members of a JSON object, each as compact JSON with what is hidden made visible; none of anything else.
 
     Postgres holds numbers and depths that Python does not read; what has such stands whole.
     """
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return {"(all)": plain(text)}
-    return {plain(name): plain(as_json(member)) for name, member in value.items()} if isinstance(value, dict) else {}
+        return {"(all)": visible(text)}
+    return (
+        {visible(name): visible(as_json(member)) for name, member in value.items()} if isinstance(value, dict) else {}
+    )
 
 
 def show_lag(states: States) -> None:
     say(f"Settled up to position {states.settled_position} of {states.head}, instant {_instant(states)}.")
     if not states.has_leader:
         say("Nobody leads: nothing is settled or caught up until a service or `catalog project` runs.")
+    if states.background == "behind":
+        say(f"The background is behind: {' and '.join(_why_behind(states))}.")
     show(map(_lag_row, states.projections), "position", "events behind", "seconds", "skipped")
     for each in states.projections:
         if each.last_rebuild is not None:
             say(_last_rebuild(each.name, each.last_rebuild))
     for each in states.projections:
         if each.state == "stopped":
-            say(f"{each.name} was stopped by the event at position {each.error_position}: {plain(each.error or '')}")
+            say(f"{each.name} was stopped by the event at position {each.error_position}: {visible(each.error or '')}")
+
+
+def _why_behind(states: States) -> Iterable[str]:
+    if states.background_seconds:
+        yield f"an event has waited for {states.background_seconds:.0f} s"
+    yield from (f"{each.name} is {each.state}" for each in states.projections if each.state != "running")
 
 
 def _instant(states: States) -> str:
@@ -132,16 +128,12 @@ def _state(each: State) -> str:
 def _last_rebuild(name: str, ended: LastRebuild) -> str:
     when = f"{ended.ended_at:%Y-%m-%d %H:%M:%S}"
     if ended.error is not None:
-        return f"{name}: the last rebuild failed at {when}: {plain(ended.error)}"
+        return f"{name}: the last rebuild failed at {when}: {visible(ended.error)}"
     return f"{name}: last rebuilt at {when}, from {count(ended.events or 0, 'event')} in {ended.seconds or 0:.2f} s."
 
 
 def _percent(done: int, events: int) -> str:
     return f"{100 * done // events if events else 100} %"
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def say_progress(progress: Progress) -> str:
@@ -176,7 +168,7 @@ def _difference_rows(each: Difference) -> Iterable[dict[str, str]]:
 
     def row(field: str, stored: str, folded: str) -> dict[str, str]:
         which = "" if each.of == "document" else f"{each.of}: "
-        return {"id": plain(str(each.id)), "field": which + field, "stored": stored, "folded from the log": folded}
+        return {"id": visible(str(each.id)), "field": which + field, "stored": stored, "folded from the log": folded}
 
     folded = _fields(each.folded)
     if "unreadable" in folded:
@@ -202,11 +194,11 @@ def differing_fields(*documents: Raw) -> list[list[str]]:
 def _fields(document: Raw) -> dict[str, str]:
     """Its fields, each as JSON; none of a missing document, and of what is no object the whole."""
     text = bytes(document).decode()
-    return _members(text) or ({} if text in ("null", "{}") else {"(the document)": plain(text)})
+    return _members(text) or ({} if text in ("null", "{}") else {"(the document)": visible(text)})
 
 
 def show_stopped(name: str, stopped: Stopped) -> None:
-    say(f"{name} was stopped: {plain(stopped.error.partition(chr(10))[0])}")
+    say(f"{name} was stopped: {visible(stopped.error.partition(chr(10))[0])}")
     show_events([stopped.event] if stopped.event else [])
 
 
@@ -216,14 +208,14 @@ def show_inspected(inspected: Inspected) -> None:
     say("")
     for event in inspected.events:
         by = f" by {actor}" if (actor := _actor(event)) else ""
-        say(f"{event.version:>4}  {event.recorded_at}  {plain(event.type)}{by}, position {event.position}")
+        say(f"{event.version:>4}  {event.recorded_at}  {visible(event.type)}{by}, position {event.position}")
         if what := what_changed(event.data):
             output.print(Padding(Text(what), (0, 0, 0, 6)))
     say("")
     show(
         {
             "rollup": each.rollup,
-            "counts for": ABSENT if each.key is None else plain(each.key),
+            "counts for": ABSENT if each.key is None else visible(each.key),
             "which is now": ABSENT if each.document is None else as_json(each.document),
         }
         for each in inspected.rollups
@@ -241,7 +233,7 @@ def _show_document(item: int, compared: Compared) -> None:
     say("The stored document and the folds of its events differ.")
     folds = {"folded in Python": compared.folded_in_python, "in Postgres": compared.folded_in_postgres}
     if compared.error:
-        say(f"Its events cannot be folded: {plain(compared.error)}")
+        say(f"Its events cannot be folded: {visible(compared.error)}")
         folds = {name: fold for name, fold in folds.items() if bytes(fold) != b"null"}
     differing = differing_fields(compared.stored, *folds.values())
     show(dict(zip(("field", "stored", *folds), row, strict=True)) for row in differing)

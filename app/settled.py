@@ -7,16 +7,30 @@ to what was noted is decided. Writers are not slowed down, and whoever is not ap
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from msgspec import Struct
 from psycopg import AsyncConnection
 
 from app.database import Database
-from app.errors import Unavailable
+from app.errors import Malformed, Unavailable
 
 LOOK_AGAIN_SECONDS = 0.005
+
+CLOCKS_DIFFER_BY = timedelta(seconds=1)
+"""A client's clock may be so much ahead of the database's."""
+
+NEWEST = """
+select newest.instant, extract(epoch from newest.instant - now.instant)::double precision
+from catalog.settled
+cross join (select clock_timestamp() as instant) as now
+cross join lateral (
+    select greatest(now.instant, settled.noted_instant, (select max(events.recorded_at) from catalog.events)) as instant
+) as newest
+"""
+"""The database's clock, or the newest instant of the log where the clock is behind that, having stepped back; and for
+how many seconds it is. Until then is the past."""
 
 IS_SETTLED = "select instant >= %s from catalog.settled"
 
@@ -35,8 +49,15 @@ class Settlement:
         self._database = database
         self._known = datetime.min.replace(tzinfo=UTC)
 
+    def knows(self, instant: datetime) -> bool:
+        """Whether it is settled as far as this process has seen."""
+        return instant <= self._known
+
     async def is_settled(self, instant: datetime, patience_seconds: float = 0.5) -> bool:
-        """Whether no event will be recorded at or before `instant` any more; waits a little for it to be so."""
+        """Whether no event will be recorded at or before `instant` any more; waits a little for it to be so.
+
+        Raises Malformed for an instant in the future.
+        """
         if instant > self._known:
             async with self._database.connection() as connection:
                 self._known = max(self._known, await self._find_out(connection, instant, patience_seconds))
@@ -46,12 +67,21 @@ class Settlement:
         query = "select instant from catalog.settled where isfinite(instant)"
         (settled,) = await (await connection.execute(query, prepare=True)).fetchone() or (self._known,)
         if instant > settled:
+            await check_past(connection, instant)
             try:
                 async with asyncio.timeout(patience_seconds):
                     return (await settle(connection)).instant
             except TimeoutError:
                 pass
         return cast(datetime, settled)
+
+
+async def check_past(connection: AsyncConnection, instant: datetime) -> None:
+    """Raises Malformed for an instant in the future: of the database's clock and of the log, not of our own clock."""
+    row = await (await connection.execute(NEWEST, prepare=True)).fetchone()
+    assert row is not None, "the mark is always there"
+    if instant > row[0] + CLOCKS_DIFFER_BY:
+        raise Malformed(f"{instant:%Y-%m-%dT%H:%M:%S.%fZ} is in the future; only the past can be read.")
 
 
 async def knows_to_be_settled(connection: AsyncConnection, instant: datetime) -> bool:
@@ -78,7 +108,10 @@ async def settle(connection: AsyncConnection) -> Mark:
 
 
 NOW = """
-select case when clock_timestamp() >= noted_instant then clock_timestamp() else noted_instant + interval '1 second' end
+select greatest(
+    case when clock_timestamp() >= noted_instant then clock_timestamp() else noted_instant + interval '1 second' end,
+    (select max(events.recorded_at) from catalog.events)
+)
 from catalog.settled
 where not pg_is_in_recovery()
 union all

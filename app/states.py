@@ -41,7 +41,8 @@ class State(Struct, frozen=True, kw_only=True):
     """How many events it has still to apply, settled or not."""
     lag_seconds: float
     """The age of the oldest of them, by the clock; 0 when there is none."""
-    state: Literal["running", "stopped"]
+    state: Literal["running", "stopped", "outdated"]
+    """Stopped by an event that it raised on; outdated until it is rebuilt by the rules installed."""
     error: str | None
     """What the event raised that stopped it, the first line of it; catalog.projections has all."""
     error_position: int | None
@@ -51,6 +52,27 @@ class State(Struct, frozen=True, kw_only=True):
     """A rebuild under way, in whatever process: {phase, events, done, seconds}."""
     last_rebuild: LastRebuild | None
     """How the last rebuild has ended, whoever began it."""
+
+
+BEHIND_SECONDS = 10.0
+"""Settling and applying take milliseconds, another leader's taking over some seconds."""
+
+
+class Background(Struct, frozen=True, kw_only=True):
+    """How far the background is behind the log, by the database's clock and never by the mark alone: requests as of
+    an instant move the mark too, though nobody may lead."""
+
+    seconds: float
+    """The age of the oldest event that is not settled, or that a background projection has not applied; 0 for none."""
+    unsettled_seconds: float
+    """The age of the oldest event that is not settled, or that no running projection has applied: the leader, who
+    settles and applies, has not dealt with it, whoever else may have settled it; 0 for none."""
+    all_running: bool
+    """False if a projection is stopped by an event, or outdated until it is rebuilt by the rules installed."""
+
+    @property
+    def state(self) -> Literal["ok", "behind"]:
+        return "ok" if self.all_running and self.seconds <= BEHIND_SECONDS else "behind"
 
 
 class States(Struct, frozen=True, kw_only=True):
@@ -64,6 +86,10 @@ class States(Struct, frozen=True, kw_only=True):
     """No event will be recorded at or before it any more; null before the log was first settled."""
     has_leader: bool
     """Whether some projector leads; while none does, nothing is settled or caught up."""
+    background: Literal["ok", "behind"]
+    """Behind: an event waits for longer than ten seconds to be settled or applied, or a projection does not run."""
+    background_seconds: float
+    """The age of the oldest event that is not settled, or that a projection has not applied; 0 when there is none."""
     projections: list[State]
     """In the order in which the service lists them."""
 
@@ -74,14 +100,25 @@ async def read_states(connection: AsyncConnection, read_models: Sequence[AnyRead
     assert row is not None, "the mark is always there"
     position, instant, head = row
     held = await _locks_held(connection)
+    background = await read_background(connection, read_models)
     rows = await (await connection.execute(STATES, ([each.name for each in read_models],))).fetchall()
     return States(
         head=head,
         settled_position=position,
         settled_instant=instant,
         has_leader=LEADER_LOCK in held,
+        background=background.state,
+        background_seconds=background.seconds,
         projections=[_state(head, held, *row) for row in rows],
     )
+
+
+async def read_background(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> Background:
+    """Of the mark and of these read models; cheap, however far behind they are."""
+    row = await (await connection.execute(BACKGROUND, ([each.name for each in read_models],))).fetchone()
+    assert row is not None, "the mark is always there"
+    seconds, unsettled_seconds, all_running = row
+    return Background(seconds=seconds, unsettled_seconds=unsettled_seconds, all_running=all_running)
 
 
 async def has_leader(connection: AsyncConnection) -> bool:
@@ -126,18 +163,40 @@ select position, nullif(instant, '-infinity'), (select coalesce(max(events.posit
 from catalog.settled
 """
 
-UNSETTLED = """
-select coalesce(extract(epoch from clock_timestamp() - (
-    select events.recorded_at
-    from catalog.events
-    where events.position > settled.position
-    order by events.position
-    limit 1
-)), 0)
-from catalog.settled
+BACKGROUND = """
+select greatest(unsettled.seconds, background.seconds),
+    greatest(unsettled.seconds, background.least_seconds),
+    background.all_running
+from (
+    select coalesce(extract(epoch from clock_timestamp() - (
+        select events.recorded_at
+        from catalog.events
+        where events.position > settled.position
+        order by events.position
+        limit 1
+    )), 0)::double precision as seconds
+    from catalog.settled
+) as unsettled
+cross join (
+    select coalesce(max(lag.seconds), 0) as seconds,
+        coalesce(min(lag.seconds) filter (where lag.state = 'running'), 0) as least_seconds,
+        coalesce(bool_and(lag.state = 'running'), true) as all_running
+    from (
+        select projections.state,
+            greatest(coalesce(extract(epoch from clock_timestamp() - (
+                select events.recorded_at
+                from catalog.events
+                where events.position > projections.position
+                order by events.position
+                limit 1
+            )), 0), 0)::double precision as seconds
+        from catalog.projections
+        where projections.background
+            and projections.name = any (%s)
+    ) as lag
+) as background
 """
-"""For how many seconds the first event behind the mark has waited to be settled: the mark against the head; a word
-about the leader could not be believed when it hangs."""
+"""What catalog.projection_lag says as well, without counting events, for probes ask this every few seconds."""
 
 HELD = """
 select (classid::bigint << 32) + objid::bigint

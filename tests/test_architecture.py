@@ -11,8 +11,11 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled", "app.identifiers"},
-    {"app.personal", "app.public_keys", "app.search_terms", "app.bulkhead"},
+    {
+        *("app.errors", "app.tasks", "app.upcasts", "app.visible", "app.wording", "app.spans", "app.pooled"),
+        *("app.identifiers",),
+    },
+    {"app.personal", "app.logs", "app.printing", "app.public_keys", "app.search_terms", "app.bulkhead"},
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.name_checks", "app.tokens"},
@@ -49,13 +52,13 @@ LEVELS = [
         *("app.http.memento", "app.http.moments", "app.http.arriving"),
     },
     {"app.http.cursors", "app.http.rows", "app.http.conditions"},
-    {"app.http.listings"},
+    {"app.http.listings", "app.import_csv"},
     {
         *("app.http.commands", "app.http.items", "app.http.history", "app.http.system"),
         *("app.http.diff", "app.http.events", "app.http.projections", "app.http.density", "app.http.page"),
     },
     {"app.http.owners", "app.http.changes", "app.http.imports", "app.http.schema_page"},
-    {"app.main", "app.demo", "app.demo_year"},
+    {"app.main", "app.import_file", "app.demo", "app.demo_year"},
     {"app.operator_facts"},
     {"app.operator_tables"},
     {"app.operator_cli"},
@@ -152,3 +155,14 @@ def test_the_engine_knows_no_item(path: Path) -> None:
 def test_the_application_uses_nothing_that_is_deprecated() -> None:
     """Warnings are errors here, so being made is enough."""
     create_app("host=nowhere", Settings())
+
+
+@pytest.mark.parametrize("module", modules("app"))
+def test_nothing_prints_past_the_module_that_makes_foreign_text_visible(module: str) -> None:
+    """click's own errors go through `app.console.Group`, log lines through the formatters of `app.logs`."""
+    if module == "app.printing":
+        return
+    text = modules("app")[module].read_text(encoding="utf-8")
+    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)}
+    assert not called & {"print", "rich.print", "Console", "sys.stdout.write", "sys.stderr.write"}
+    assert not called & {f"click.{name}" for name in ("echo", "secho", "confirm", "prompt", "style")}

@@ -83,13 +83,13 @@ def media_type_of(headers: Headers) -> str:
     return media_type.strip().lower() or "application/json"
 
 
-def as_utf8(body: bytes, what: str = "body") -> bytes:
+def as_utf8(body: bytes) -> bytes:
     """The beginning of a body, without the byte order mark that editors and spreadsheets put there.
 
     Raises Malformed for UTF-16 and UTF-32, which a mark or a NUL among the first two bytes gives away.
     """
     if body.startswith(WIDE_MARKS) or b"\0" in body[:2]:
-        raise Malformed(f"The {what} is in UTF-16 or UTF-32; send it in UTF-8.")
+        raise Malformed("The body is in UTF-16 or UTF-32; send it in UTF-8.")
     return body.removeprefix(BOM_UTF8)
 
 

@@ -62,7 +62,10 @@ class Changes(Controller):
         of = listing_id("changes", since, until, sorted(given.items()))
         page = read_cursor(cursor, of, str) if cursor is not None else None
         first = await past.at(since)
-        last = await past.at(page.as_of if page else until) if page or until is not None else await past.now()
+        if page:
+            last = await past.of_cursor(page.as_of)
+        else:
+            last = await past.at(until) if until is not None else await past.now()
         assert first.instant is not None
         assert last.instant is not None
         if last.instant < first.instant:

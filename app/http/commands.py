@@ -20,6 +20,7 @@ from app.http.conditions import Conditions, ExpectedVersion, IfMatch, UnlessMatc
 from app.http.instants import parse_instant
 from app.http.links import address_of
 from app.http.moments import item_at, own_item
+from app.http.past import Past
 from app.http.problems import FieldProblem, invalid_input, refuses
 from app.http.requests import (
     REPLAYED,
@@ -184,6 +185,7 @@ class ItemCommands(Controller):
         item_id: FromPath[int],
         handler: NamedDependency[Items],
         documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
         version: ThatVersion = None,
         as_of: ThatInstant = None,
         user_id: UserId = DEMO_USER,
@@ -196,6 +198,8 @@ class ItemCommands(Controller):
         conditions = conditions_of(if_match, if_none_match, expected_version)
         moment = _one_moment(version, as_of)
         await own_item(documents, item_id, acting(request, user_id))
+        if isinstance(moment, datetime):
+            await past.check(moment)
         then = await item_at(documents, item_id, moment)
         command = RestoreItem(to=msgspec.json.decode(then.json, type=Item))
         return _item(await _change(handler, command, request, user_id, item_id, conditions, idempotency_key))

@@ -1,5 +1,6 @@
 """The log over HTTP: settled events in order, as pages and as a stream."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -16,8 +17,8 @@ from app.feed import Feed
 from app.http.actors import BEARER, admins_only
 from app.http.cloud_events import BATCH, CloudEvent, cloud_event
 from app.http.event_stream import EVENT_STREAM, EventStream
-from app.http.instants import parse_instant
 from app.http.links import next_page
+from app.http.past import Past
 from app.http.problems import refused_parameter, refuses
 from app.http.requests import LARGEST_ID
 from app.item import NO_CONTROL_CHARACTERS
@@ -86,6 +87,7 @@ class EventLog(Controller):
         database: NamedDependency[Database],
         reads: NamedDependency[Reads],
         settings: NamedDependency[Settings],
+        past: NamedDependency[Past],
         after: After = 0,
         before: Before = None,
         limit: PageLimit = 100,
@@ -100,7 +102,8 @@ class EventLog(Controller):
         where a page has fewer than `limit`, or none, because too many others are between those that are asked for."""
         if after and before is not None:
             raise refused_parameter("before", "Give after or before, not both.")
-        sought = _sought(type, item_id, user_id, correlation_id, since, until)
+        recorded = [None if text is None else await past.instant(text) for text in (since, until)]
+        sought = _sought(type, item_id, user_id, correlation_id, *recorded)
         async with reads.costly(FILTERED_EVENTS) if sought.filters else reads.connection() as connection:
             page = await read_settled(connection, after, limit, sought, before)
         if not page.events and not page.more:
@@ -154,11 +157,10 @@ def _sought(
     item_id: int | None,
     user_id: str | None,
     correlation_id: str | None,
-    since: str | None = None,
-    until: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Sought:
-    """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer, and Malformed for what
-    is no instant of the past."""
+    """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
     if type is not None and type not in TYPES:
         raise refused_parameter("type", f"There is no event of this type; there are {', '.join(TYPES)}.")
     return Sought(
@@ -166,8 +168,8 @@ def _sought(
         stream_id=item_id,
         user_id=user_id,
         correlation_id=correlation_id,
-        since=None if since is None else parse_instant(since),
-        until=None if until is None else parse_instant(until),
+        since=since,
+        until=until,
     )
 
 

@@ -36,6 +36,7 @@ from app.item import ItemNotFound
 from app.reads import Reads
 from app.settings import Settings
 from app.store import StoredEvent, read_surroundings
+from app.wording import count
 
 NOBODY_KNOWN = "unknown"
 """Who acted where an event does not say: only one that came into the log past this service."""
@@ -256,7 +257,7 @@ class ItemHistory(Controller):
         if rebuilt is None:
             raise ItemNotFound("There is no such item.")
         answer = Rebuilt(
-            message=f"Item {item_id} rebuilt from {rebuilt.version} events",
+            message=f"Item {item_id} rebuilt from {count(rebuilt.version, 'event')}",
             item_id=item_id,
             item=Raw(rebuilt.json),
             changed=rebuilt.changed,

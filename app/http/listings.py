@@ -105,7 +105,10 @@ async def answer_listing(
     parameters = asked.parameters()
     of = listing_id(*(value for name, value in sorted(parameters.items()) if name != "limit"))
     cursor = _cursor(asked, of)
-    point = await past.at(cursor.as_of if cursor else asked.as_of, asked.min_position)
+    if cursor:
+        point = await past.of_cursor(cursor.as_of, asked.min_position)
+    else:
+        point = await past.at(asked.as_of, asked.min_position)
     page = await documents.find(
         Listing(
             order=ORDERS[asked.sort],

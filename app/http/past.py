@@ -7,11 +7,13 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from app.database import Database
+from app.errors import Malformed
 from app.http.answers import FOR_EVER, rfc3339
 from app.http.instants import parse_instant
+from app.http.problems import refused_parameter
 from app.reached import wait_until_reached
 from app.reads import Reads
-from app.settled import Settlement, knows_to_be_settled, now_without_appends
+from app.settled import Settlement, check_past, knows_to_be_settled, now_without_appends
 
 LARGEST_POSITION = 2**63 - 1
 
@@ -65,6 +67,25 @@ class Past:
             return PointInTime(None, settled=False)
         instant = parse_instant(as_of) if isinstance(as_of, str) else as_of
         return PointInTime(instant, await self._is_settled(instant))
+
+    async def of_cursor(self, instant: datetime, min_position: int | None = None) -> PointInTime:
+        """The same for the instant of a cursor. Raises InvalidInput for the future, which no page was as of."""
+        try:
+            return await self.at(instant, min_position)
+        except Malformed:
+            raise refused_parameter("cursor", "This is not a cursor that a page of this listing gave.") from None
+
+    async def instant(self, text: str) -> datetime:
+        """An instant of the past that need not be settled. Raises Malformed for no instant and for the future."""
+        instant = parse_instant(text)
+        await self.check(instant)
+        return instant
+
+    async def check(self, instant: datetime) -> None:
+        """Raises Malformed for the future."""
+        if not self._settlement.knows(instant):
+            async with self._reads.connection() as connection:
+                await check_past(connection, instant)
 
     async def now(self) -> PointInTime:
         """The present as an instant; the appends under way at it are waited for, if they do not take too long.

@@ -15,14 +15,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from app.database import Database
 from app.http.answers import encoded
 from app.http.problems import refuses
+from app.machinery import Machinery
 from app.metrics import Metrics
 from app.replica import Replica
 from app.settings import Settings
-from app.states import UNSETTLED
 
 PROBE_WAITS_SECONDS = 1.0
-BEHIND_SECONDS = 30.0
-"""Settling takes milliseconds, another leader's taking over some seconds."""
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -35,9 +33,10 @@ class Readiness(Health, frozen=True, kw_only=True, omit_defaults=True):
     """Whether requests can be answered, and whether the background does its work, which no request needs."""
 
     background: Literal["ok", "behind"]
-    """Behind: an event waits for longer than half a minute to be settled. Nobody leads, or an append lasts so long."""
+    """Behind: an event waits for longer than ten seconds to be settled or applied: nobody leads, or an append lasts so
+    long, or a projection cannot keep up; or a projection is stopped, or outdated. `/projections` says which."""
     background_seconds: float
-    """The age of the first event that waits to be settled; 0 when none does."""
+    """The age of the oldest event that is not settled, or that a projection has not applied; 0 when there is none."""
     replica: Literal["ok", "behind", "away"] | None = None
     """Whether reads go to it; unless it is ok, they go to the primary. Absent where there is none."""
     environment: Literal["development", "production"]
@@ -53,21 +52,17 @@ class HealthChecks(Controller):
     @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
     async def ready(
         self,
-        database: NamedDependency[Database],
+        machinery: NamedDependency[Machinery],
         replica: NamedDependency[Replica | None],
         settings: NamedDependency[Settings],
     ) -> Response[Readiness]:
         """200 also while the background is behind: what it does not keep up is still served as it was. And without the
         replica, whose work the primary does."""
-        async with database.connection(PROBE_WAITS_SECONDS) as connection:
-            row = await (await connection.execute(UNSETTLED)).fetchone()
-        assert row is not None, "the mark is always there"
-        seconds = float(row[0])
-        background: Literal["ok", "behind"] = "behind" if seconds > BEHIND_SECONDS else "ok"
+        background = await machinery.background(PROBE_WAITS_SECONDS)
         readiness = Readiness(
             status="ok",
-            background=background,
-            background_seconds=seconds,
+            background=background.state,
+            background_seconds=background.seconds,
             environment=settings.catalog_env,
             authentication=settings.catalog_auth,
             replica=replica.state if replica else None,
