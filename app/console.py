@@ -27,7 +27,8 @@ console = Console(stderr=True, highlight=False)
 
 UTF8 = "utf8"
 """What bytes passed through are in, whatever PGCLIENTENCODING or a role's setting says."""
-TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TOLD = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+"""Windows has no SIGHUP."""
 
 
 class Group(click.Group):

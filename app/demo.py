@@ -23,6 +23,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from app.console import TOLD
 from app.errors import SetupError, Unavailable
 
 Rows = list[dict[str, Any]]
@@ -274,7 +275,7 @@ def plain(value: Any) -> str:
 @contextmanager
 def own_service() -> Iterator[str]:
     """`catalog serve --demo` in a process and a temporary folder of its own, both gone at the end, whatever ends it."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in TOLD:
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"http://127.0.0.1:{(port := probe.getsockname()[1])}"
