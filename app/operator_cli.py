@@ -68,7 +68,7 @@ def current_database(supervised: bool = False) -> Iterator[str]:
 
     Raises SetupError unless its schema is this release's.
     """
-    with database_in_use(read_settings(), must_exist=True, supervised=supervised) as conninfo:
+    with database_in_use(read_settings(), supervised=supervised) as conninfo:
         check_schema(conninfo, schema_sql())
         yield conninfo
 
