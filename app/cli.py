@@ -30,13 +30,17 @@ from app.tokens import check_authentication
 
 logger = logging.getLogger("catalog")
 
+WITHOUT_DATA_DIR = ("demo", "schema")
+"""The one has a folder of its own, the other prints what the release has."""
+
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="swappo-catalog")
 @click.option(
     "--data-dir", metavar="DIR", help="The embedded Postgres's folder. [CATALOG_DATA_DIR, else .catalog-data]"
 )
-def main(data_dir: str | None) -> None:
+@click.pass_context
+def main(context: click.Context, data_dir: str | None) -> None:
     """The Swappo Catalog: items, their history, and any instant of it.
 
     Without DATABASE_URL it runs its own embedded Postgres in the folder --data-dir.
@@ -45,6 +49,8 @@ def main(data_dir: str | None) -> None:
         return
     if not data_dir:
         raise click.UsageError("--data-dir is empty: name a folder.")
+    if context.invoked_subcommand in WITHOUT_DATA_DIR:
+        raise click.UsageError(f"`catalog {context.invoked_subcommand}` uses no data folder: leave out --data-dir.")
     if os.environ.get("DATABASE_URL"):
         raise click.UsageError(
             "DATABASE_URL is set, so no embedded Postgres is used: unset it, or leave out --data-dir."

@@ -23,7 +23,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from app.console import TOLD
+from app.console import TOLD, tell
 from app.errors import SetupError, Unavailable
 
 Rows = list[dict[str, Any]]
@@ -282,6 +282,7 @@ def own_service() -> Iterator[str]:
     command = [sys.executable, "-m", "app.cli", "serve", "--demo", "--host", "127.0.0.1", "--port", str(port)]
     with TemporaryDirectory(prefix="catalog-demo-") as folder, TemporaryFile() as log:
         own = {"DATABASE_URL": "", "CATALOG_POSTGRES_PORT": "", "CATALOG_PUBLIC_URL": "", "CATALOG_DATA_DIR": folder}
+        tell("Database: an embedded Postgres in a temporary folder, with a service of the demo's own.")
         service = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdout=log, stderr=log, process_group=0)
         try:
             with Console(stderr=True).status("Starting a service of its own …"):

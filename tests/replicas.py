@@ -67,7 +67,7 @@ def replica_of(primary: EmbeddedPostgres, folder: Path, settings: Mapping[str, s
     replica = EmbeddedPostgres(folder, binaries=binaries_under_test(), settings=settings)
     claim(folder)
     os.close(open_private(folder / MARKER))
-    tool = [*run_as_owner(folder, replica.binaries / "postgres"), str(replica.binaries / "pg_basebackup")]
+    tool = [*run_as_owner(folder, replica.binaries), str(replica.binaries / "pg_basebackup")]
     done = run_tool([*tool, f"--dbname={primary.conninfo}", f"--pgdata={folder / 'cluster'}", *OPTIONS])
     assert done.returncode == 0, done.stderr
     return replica

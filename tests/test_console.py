@@ -141,8 +141,11 @@ def test_a_backup_may_be_restored_into_a_folder_that_is_not_there_yet(place: Pat
         assert "The demo's year is there already, and stays." in said()
 
 
-@pytest.mark.parametrize(("folder", "environment"), [("", {}), ("x", {"DATABASE_URL": "host=/nowhere"})])
-def test_a_data_dir_that_cannot_be_meant_is_refused(folder: str, environment: dict[str, str]) -> None:
-    ran = catalog("--data-dir", folder, "lag", **environment)
+@pytest.mark.parametrize(
+    ("folder", "command", "environment"),
+    [("", "lag", {}), ("x", "lag", {"DATABASE_URL": "host=/nowhere"}), ("x", "demo", {}), ("x", "schema", {})],
+)
+def test_a_data_dir_that_cannot_be_meant_is_refused(folder: str, command: str, environment: dict[str, str]) -> None:
+    ran = catalog("--data-dir", folder, command, **environment)
     assert ran.returncode == 2
     assert "--data-dir" in ran.stderr
