@@ -26,14 +26,20 @@ def here(tmp_path: Path) -> Path:
 
 def make(here: Path, *arguments: str, answer: str | None = None) -> subprocess.CompletedProcess[str]:
     """`make …`, in a terminal on which `answer` is typed, or without one."""
-    if answer is None:
-        return subprocess.run(
-            ["make", *arguments], cwd=here, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+    # Not as a part of the `make test` that may run us.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     ours, theirs = pty.openpty()
-    os.write(ours, answer.encode())
+    os.write(ours, (answer or "").encode())
     try:
-        return subprocess.run(["make", *arguments], cwd=here, stdin=theirs, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["make", *arguments],
+            cwd=here,
+            env=environment,
+            stdin=subprocess.DEVNULL if answer is None else theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     finally:
         os.close(theirs)
         os.close(ours)
