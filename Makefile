@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo town chromium test soak check bench snapshot lock clean
+.PHONY: setup run demo town chromium test soak check bench snapshot lock clean clean-data
 
 setup: .venv/installed
 
@@ -26,7 +26,7 @@ demo: setup
 
 # That year to look at in the browser, in a folder of its own.
 town: setup
-	CATALOG_DATA_DIR=.catalog-demo $(BIN)/catalog serve --demo
+	$(BIN)/catalog --data-dir .catalog-demo serve --demo
 
 # The page is tested in the system's Chromium, which only root can install; without it those tests say so and are skipped.
 chromium:
@@ -66,5 +66,21 @@ lock:
 	$(COMPILE) --constraints requirements.lock --extra otel -o deploy/run.lock pyproject.toml
 	$(COMPILE) --constraints requirements.lock --group build -o deploy/build.lock
 
+# What can be made anew. The catalogs stay.
 clean:
-	rm -rf .venv .catalog-data .catalog-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The catalogs of `make run` and `make town`. Asks first; YES=1 is the answer where nobody can be asked.
+clean-data:
+	@found=; for folder in .catalog-data .catalog-demo; do \
+		[ ! -e $$folder ] || found="$$found $$folder"; \
+		[ ! -e $$folder/in-use ] || flock --nonblock $$folder/in-use true || \
+			{ echo "$$folder is in use: stop its service first." >&2; exit 1; }; \
+	done; \
+	[ -n "$$found" ] || { echo "There are no catalogs here to delete."; exit 0; }; \
+	if [ "$(YES)" != 1 ]; then \
+		[ -t 0 ] || { echo "Not deleted:$$found. Say so with make clean-data YES=1." >&2; exit 1; }; \
+		printf 'Delete%s with all their items and history, for good? [y/N] ' "$$found"; \
+		read answer; [ "$$answer" = y ] || { echo "Not deleted."; exit 1; }; \
+	fi; \
+	rm -rf $$found && echo "Deleted:$$found."

@@ -4,13 +4,12 @@ The programs are those of the server's version, or the next newer there is: an o
 A password goes to them in the environment, where other users of the machine do not see it.
 """
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -19,6 +18,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.errors import Conflict, SetupError
 from app.postgres import embedded_binaries
+
+with suppress(ImportError):  # on Windows
+    import fcntl
 
 COUNT = "select count(*), coalesce(max(position), 0) from catalog.events"
 WHOLE = """

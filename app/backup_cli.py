@@ -41,7 +41,7 @@ def restore_command(file: Path, no_verify: bool) -> None:
     """
     exit_when_told(INTERRUPTED)
     settings = read_settings()
-    with database_in_use(settings) as conninfo:
+    with database_in_use(settings, may_create=True) as conninfo:
         check_empty(conninfo)
         restore(conninfo, file.absolute(), settings.catalog_postgres_bin)
         restored = contents(conninfo)

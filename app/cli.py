@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from app.backup_cli import backup_command, restore_command
-from app.console import Group, database_in_use, exit_when_told
+from app.console import Group, database_in_use, exit_when_told, note, typed
 from app.database import as_service
 from app.demo import run_demo
 from app.demo_year import fill
@@ -32,15 +32,33 @@ from app.wording import count
 
 logger = logging.getLogger("catalog")
 
+WITHOUT_DATA_DIR = ("demo", "schema")
+"""The one has a folder of its own, the other prints what the release has."""
+
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="swappo-catalog")
-def main() -> None:
+@click.option(
+    "--data-dir", metavar="DIR", help="The embedded Postgres's folder. [CATALOG_DATA_DIR, else .catalog-data]"
+)
+@click.pass_context
+def main(context: click.Context, data_dir: str | None) -> None:
     """The Swappo Catalog: items, their history, and any instant of it.
 
-    Without DATABASE_URL it runs its own embedded Postgres in CATALOG_DATA_DIR.
+    Without DATABASE_URL it runs its own embedded Postgres in the folder --data-dir.
     """
     log_as_text()
+    if data_dir is None:
+        return
+    if not data_dir:
+        raise click.UsageError("--data-dir is empty: name a folder.")
+    if context.invoked_subcommand in WITHOUT_DATA_DIR:
+        raise click.UsageError(f"`catalog {context.invoked_subcommand}` uses no data folder: leave out --data-dir.")
+    if os.environ.get("DATABASE_URL"):
+        raise click.UsageError(
+            "DATABASE_URL is set, so no embedded Postgres is used: unset it, or leave out --data-dir."
+        )
+    os.environ["CATALOG_DATA_DIR"] = data_dir
 
 
 @main.command()
@@ -66,17 +84,34 @@ def serve(host: str | None, port: int | None, with_demo: bool) -> None:
 
 
 def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bool) -> None:
-    with database_in_use(settings, supervised=True) as database:
+    with database_in_use(settings, may_create=True, supervised=True) as database:
         conninfo = _made_ready(database, settings)
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
-        if with_demo and (events := fill(database)):
-            tell(f"A year of a small town: {count(events, 'event')}.")
+        if with_demo:
+            _fill(database)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         logger.info("serving on %s", address)
         if settings.catalog_log == "text":
             tell(f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema")
+            _say_how_to_reach(settings)
         stopping = asyncio.Event()
         serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
+
+
+def _fill(database: str) -> None:
+    events = fill(database)
+    if events:
+        note(f"A year of a small town: {count(events, 'event')}.")
+    else:
+        note("The demo's year is there already, and stays.")
+
+
+def _say_how_to_reach(settings: Settings) -> None:
+    """The console's commands for the database that is served, as one has to type them beside the service."""
+    folder = settings.catalog_data_dir
+    if settings.database_url:
+        return
+    tell(f"The console reaches it meanwhile: `{typed(folder, 'lag')}`; so do psql, verify and the others of --help.")
 
 
 def _made_ready(conninfo: str, settings: Settings) -> str:
@@ -106,7 +141,7 @@ def demo(url: str | None) -> None:
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 unless the database is current.")
 def migrate_command(check: bool) -> None:
     """Install the schema in the database in use."""
-    with database_in_use(read_settings()) as conninfo:
+    with database_in_use(read_settings(), may_create=not check) as conninfo:
         if check:
             check_schema(conninfo, schema_sql())
         installed = not check and install(conninfo)

@@ -3,19 +3,25 @@
 import asyncio
 import logging
 import os
+import shlex
+import shutil
 import signal
+import sys
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.errors import CatalogError, SetupError
 from app.logs import is_json
 from app.postgres import EmbeddedPostgres, holds_cluster
-from app.printing import tell_wrong
+from app.postgres_folder import MARKER
+from app.printing import tell, tell_wrong
 from app.settings import Settings
 from app.visible import visible
 
@@ -23,9 +29,13 @@ T = TypeVar("T")
 
 logger = logging.getLogger("catalog")
 
+NAMING = ("service", "host", "hostaddr", "port", "dbname", "user")
+"""What of a conninfo says which database it is."""
+
 UTF8 = "utf8"
 """What bytes passed through are in, whatever PGCLIENTENCODING or a role's setting says."""
-TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TOLD = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+"""Windows has no SIGHUP."""
 
 
 class Group(click.Group):
@@ -71,10 +81,11 @@ def first_line(error: Exception) -> str:
 
 
 @contextmanager
-def database_in_use(settings: Settings, must_exist: bool = False, supervised: bool = False) -> Iterator[str]:
-    """A conninfo of DATABASE_URL's database, or of the embedded one, which runs meanwhile.
+def database_in_use(settings: Settings, may_create: bool = False, supervised: bool = False) -> Iterator[str]:
+    """A conninfo of DATABASE_URL's database, or of the embedded one, which runs meanwhile; says which on stderr.
 
-    `must_exist`: an embedded one is not made. `supervised`: it is started again when it dies. Raises SetupError.
+    `may_create`: an embedded one is made where there is none. `supervised`: it is started again when it dies. Raises
+    SetupError.
     """
     if settings.database_url:
         try:
@@ -83,17 +94,61 @@ def database_in_use(settings: Settings, must_exist: bool = False, supervised: bo
             raise SetupError(
                 "the database cannot be reached: DATABASE_URL is neither a libpq URL nor a conninfo"
             ) from None
+        note(f"Database: {server_of(conninfo)}.")
         yield conninfo
         return
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]  # meant for another server: libpq would take them for this one too
-    if must_exist and not holds_cluster(settings.catalog_data_dir):
-        raise SetupError(f"there is no catalog in {settings.catalog_data_dir} yet: run `catalog serve`")
-    embedded = EmbeddedPostgres(
-        settings.catalog_data_dir, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port
-    )
+    folder = settings.catalog_data_dir
+    embedded = EmbeddedPostgres(folder, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port)
+    if not may_create and not holds_cluster(folder):
+        raise SetupError(_no_catalog_in(folder))
+    note(f"Database: the embedded Postgres in {folder.absolute()}.")
     with embedded, embedded.supervised() if supervised else nullcontext():
         yield make_conninfo(embedded.conninfo, client_encoding=UTF8)
+
+
+def note(sentence: str) -> None:
+    """What people may want to know beside the answer; on stderr, or a record where logs are for machines."""
+    if is_json():
+        logger.info(sentence)
+        return
+    tell(sentence)
+
+
+def server_of(conninfo: str) -> str:
+    """Where a conninfo leads, by libpq's own words and defaults, and nothing secret."""
+    defaults = {each.keyword.decode(): (each.val or b"").decode() for each in pq.Conninfo.get_defaults()}
+    named = {**defaults, **conninfo_to_dict(conninfo)}
+    return " ".join(f"{word}={named[word]}" for word in NAMING if named.get(word))
+
+
+def _no_catalog_in(folder: Path) -> str:
+    """The sentence, which names catalogs beside the folder that one may have meant."""
+    beside = catalogs_beside(folder)
+    if not beside:
+        return f"there is no catalog in {folder} yet: run `catalog serve`"
+    context = click.get_current_context(silent=True)
+    command = typed(beside[0], context.info_name if context and context.info_name else "serve")
+    there_is = f"there is one in {', '.join(map(str, beside))}"
+    return f"there is no catalog in {folder}, and {there_is}: run `{command}`, or `catalog serve` for a new one"
+
+
+def catalogs_beside(folder: Path) -> list[Path]:
+    """The other data folders in the same place, relative to the working directory, as far as we may look."""
+    with suppress(OSError):
+        markers = sorted(folder.absolute().parent.glob(f"*/{MARKER}"))
+        return [Path(os.path.relpath(marker.parent)) for marker in markers if holds_cluster(marker.parent)]
+    return []
+
+
+def typed(folder: Path, command: str) -> str:
+    """`catalog COMMAND` as one has to type it, here, to reach the catalog in a folder."""
+    program = sys.argv[0]
+    if shutil.which("catalog") or Path(program).name != "catalog":
+        program = "catalog"
+    where = [] if folder == Settings().catalog_data_dir else ["--data-dir", str(folder)]
+    return shlex.join([program, *where, command])
 
 
 def exit_when_told(status: int = 0) -> None:

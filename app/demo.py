@@ -22,6 +22,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from app.console import TOLD, note
 from app.errors import SetupError, Unavailable
 from app.printing import console, output
 from app.visible import visible
@@ -274,13 +275,14 @@ def plain(value: Any) -> str:
 @contextmanager
 def own_service() -> Iterator[str]:
     """`catalog serve --demo` in a process and a temporary folder of its own, both gone at the end, whatever ends it."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in TOLD:
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"http://127.0.0.1:{(port := probe.getsockname()[1])}"
     command = [sys.executable, "-m", "app.cli", "serve", "--demo", "--host", "127.0.0.1", "--port", str(port)]
     with TemporaryDirectory(prefix="catalog-demo-") as folder, TemporaryFile() as log:
         own = {"DATABASE_URL": "", "CATALOG_POSTGRES_PORT": "", "CATALOG_PUBLIC_URL": "", "CATALOG_DATA_DIR": folder}
+        note("Database: an embedded Postgres in a temporary folder, with a service of the demo's own.")
         service = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdout=log, stderr=log, process_group=0)
         try:
             with console.status("Starting a service of its own …"):

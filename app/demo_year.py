@@ -204,6 +204,11 @@ select not exists (select from catalog.streams)
     and (select not is_called from catalog.events_position_seq)
     and (select instant = '-infinity' from catalog.settled)
 """
+BEGINS_BEFORE_ITSELF = """
+select (select recorded_at from catalog.log order by position limit 1)
+    < (select min(installed_at) from catalog.installed)
+"""
+"""Whether the first event is older than the catalogue: nobody but the demo puts one there."""
 EVENTS = """
 with event (event_id, stream_id, version, type, data, metadata, recorded_at) as (
     values (%s::uuid, %s::integer, %s::integer, %s::text, %s::jsonb, %s::jsonb, %s::timestamptz)
@@ -240,18 +245,24 @@ from catalog.streams
 def fill(conninfo: str, seed: int = SEED) -> int:
     """Let the town have lived in the catalogue, all of it or nothing; how many events there are then.
 
-    0 if the catalogue is not empty: it is left as it is. Raises SetupError for one that is empty, but whose past has
-    been asked for: that it was empty then has been answered for good.
+    0 if it holds that year already, whatever came later: it is left as it is. Raises SetupError for one that holds
+    other events, and for one that is empty, but whose past has been asked for: that it was empty then has been answered
+    for good.
     """
     with psycopg.connect(conninfo) as connection:
         connection.execute("select pg_advisory_xact_lock(catalog.append_gate())")
         (events,) = connection.execute("select count(*) from catalog.streams").fetchone() or (0,)
         if events:
-            return 0
+            if connection.execute(BEGINS_BEFORE_ITSELF).fetchone() == (True,):
+                return 0
+            raise SetupError(
+                "this catalog holds events that are not the demo's, and the demo's year goes into an empty one only: "
+                "serve it without --demo, or name another folder with `catalog --data-dir DIR serve --demo`"
+            )
         if connection.execute(EMPTY_AND_UNASKED).fetchone() != (True,):
             raise SetupError(
                 "this catalogue is empty, but has a past: what it has answered about that must stay true. "
-                "Set CATALOG_DATA_DIR to another folder"
+                "Name another folder with `catalog --data-dir DIR serve --demo`"
             )
         (now,) = connection.execute("select clock_timestamp()").fetchone() or (datetime.now(UTC),)
         happened = Town(seed, now.astimezone(UTC) - timedelta(minutes=1)).live()

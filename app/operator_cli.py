@@ -5,9 +5,8 @@ Answers go to stdout, with `--json` as JSON and nothing else; whatever else is s
 
 import asyncio
 import os
-import pwd
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
@@ -33,6 +32,9 @@ from app.rollup import Rollup
 from app.settings import read_settings
 from app.store import AheadOfLog
 from app.verify import verify
+
+with suppress(ImportError):  # on Windows
+    import pwd
 
 LARGEST_ID = 2**31 - 1
 INTERRUPTED = 130
@@ -64,7 +66,7 @@ def current_database(supervised: bool = False) -> Iterator[str]:
 
     Raises SetupError unless its schema is this release's.
     """
-    with database_in_use(read_settings(), must_exist=True, supervised=supervised) as conninfo:
+    with database_in_use(read_settings(), supervised=supervised) as conninfo:
         check_schema(conninfo, schema_sql())
         yield conninfo
 

@@ -14,12 +14,12 @@ password. TCP, if asked for, is open to every user of this machine, so there it 
 Root: Postgres refuses to run as root, so then it runs as the owner of data_dir, which goes to the OS user
 `postgres`, or `nobody`, if it is root's; who runs programs as that user can read the data. Under a folder
 closed to that user, such as /root, the server gets the Linux capability to pass (dac_read_search, which
-also reads any file; dac_override where that is not to be had), and never where the way is open.
+also reads any file; dac_override where that is not to be had or not enough), and never where the way is open.
 
 Linux only: whether a process is our server is read from /proc.
 """
 
-import fcntl
+import errno
 import hashlib
 import importlib.util
 import logging
@@ -42,6 +42,8 @@ from psycopg.conninfo import make_conninfo
 from app.errors import SetupError
 from app.postgres_folder import (
     MARKER,
+    OTHER_SERVER,
+    check_platform,
     claim,
     environment,
     lines,
@@ -51,12 +53,26 @@ from app.postgres_folder import (
     run_tool,
 )
 
+with suppress(ImportError):  # on Windows, where `check_platform` refuses
+    import fcntl
+
 logger = logging.getLogger("catalog")
 
 LOOK_SECONDS = 0.5
 """Between two looks at whether a supervised server lives."""
 TRY_AGAIN_SECONDS = 5.0
 """After a start that failed."""
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What flock fails with on some network file systems."""
+
+WITHOUT_ITEMS = {
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length_on_error": "0",
+}
+"""What the server's log must not quote: errors are the service's to report, and details, contexts, statements and
+parameters hold what people wrote."""
 
 
 class _Server(NamedTuple):
@@ -80,6 +96,7 @@ class EmbeddedPostgres:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """`settings` are Postgres's own, as in postgresql.conf; a server that runs already keeps those it has."""
+        check_platform()
         self.data_dir = data_dir.resolve()
         self.binaries = (binaries or embedded_binaries()).resolve()
         for tool in ("initdb", "postgres"):
@@ -186,10 +203,14 @@ class EmbeddedPostgres:
                 os.close(self._turn)
         except OSError as error:
             why = f"{error.strerror} ({error.filename or self.data_dir})"
+            if error.errno in NO_LOCKS:
+                why = (
+                    f"its file system has no locks ({error.strerror}); name a folder on a local disk, or {OTHER_SERVER}"
+                )
             raise SetupError(f"the embedded Postgres cannot use {self.data_dir}: {why}") from error
 
     def _start_server(self) -> None:
-        self._run_as = run_as_owner(self.data_dir, self.binaries / "postgres")
+        self._run_as = run_as_owner(self.data_dir, self.binaries)
         self._check_cluster(int(re.findall(r"\) (\d+)", self._tool("postgres", "--version"))[0]))
         server = self._running()
         if server and self._tcp_port and (self._tcp_port, True) != server[1:3] and self._alone():
@@ -251,8 +272,7 @@ class EmbeddedPostgres:
         """The pid of a new postmaster: in a session of its own, out of reach of the terminal's Ctrl-C."""
         self._forget_the_dead()
         make_private(self._socket, self.data_dir.stat())
-        # Errors are the service's to report; without them the log of a server that runs for months stays small.
-        settings = {"timezone": "UTC", "log_timezone": "UTC", "log_min_messages": "log", "log_checkpoints": "off"}
+        settings = {"timezone": "UTC", "log_timezone": "UTC", "log_checkpoints": "off", **WITHOUT_ITEMS}
         settings |= self._settings | {
             "listen_addresses": "127.0.0.1" if self._tcp_port else "",
             "port": str(self._tcp_port or 5432),

@@ -59,7 +59,8 @@ class Call:
 
     def send_signal(self, told: signal.Signals) -> None:
         if self.poll() is None:
-            os.kill(self.pid, told)
+            with suppress(ProcessLookupError):  # it has just ended, and is reaped
+                os.kill(self.pid, told)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)

@@ -6,10 +6,12 @@ time zone than ours, so that an instant converted by accident is seen.
 
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,6 +42,14 @@ def binaries_under_test() -> Path | None:
     """The server binaries that CATALOG_TEST_PG names; None for the embedded ones."""
     major = os.environ.get("CATALOG_TEST_PG", EMBEDDED_MAJOR)
     return None if major == EMBEDDED_MAJOR else Path(f"/usr/lib/postgresql/{major}/bin")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder for this run alone: in pytest's, which all runs of a user share, a second run deletes the first's."""
+    if config.option.basetemp is None:
+        folder = config.option.basetemp = tempfile.mkdtemp(prefix="catalog-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import time
@@ -92,9 +93,12 @@ def answer(conninfo: str, *arguments: str, status: int = 0) -> Any:
 
 
 def said(conninfo: str, *arguments: str, status: int = 0) -> str:
-    """What a command says to people, on stdout or, when it is refused, on stderr; without colours, since piped."""
+    """What a command says to people, on stdout or, when it is refused, on stderr; without colours, since piped.
+
+    Which database it uses is left out.
+    """
     ran = catalog(*arguments, DATABASE_URL=conninfo)
     assert ran.returncode == status, ran.stderr
     assert "\x1b" not in ran.stdout
     assert "Traceback" not in ran.stderr
-    return ran.stderr if status and not ran.stdout else ran.stdout
+    return re.sub(r"^Database: .*\n", "", ran.stderr) if status and not ran.stdout else ran.stdout

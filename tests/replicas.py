@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -67,7 +67,7 @@ def replica_of(primary: EmbeddedPostgres, folder: Path, settings: Mapping[str, s
     replica = EmbeddedPostgres(folder, binaries=binaries_under_test(), settings=settings)
     claim(folder)
     os.close(open_private(folder / MARKER))
-    tool = [*run_as_owner(folder, replica.binaries / "postgres"), str(replica.binaries / "pg_basebackup")]
+    tool = [*run_as_owner(folder, replica.binaries), str(replica.binaries / "pg_basebackup")]
     done = run_tool([*tool, f"--dbname={primary.conninfo}", f"--pgdata={folder / 'cluster'}", *OPTIONS])
     assert done.returncode == 0, done.stderr
     return replica
@@ -91,27 +91,31 @@ def either_of(*servers: EmbeddedPostgres) -> str:
     return make_conninfo(servers[0].conninfo, host=hosts, port=ports, target_session_attrs="read-write")
 
 
-def processes(server: EmbeddedPostgres) -> list[int]:
-    """The postmaster of a server and its children."""
-    postmaster = int((server.data_dir / "cluster" / "postmaster.pid").read_text().splitlines()[0])
+def processes(data_dir: Path) -> list[int]:
+    """The postmaster of a data folder and its children."""
+    postmaster = int((data_dir / "cluster" / "postmaster.pid").read_text().splitlines()[0])
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     return [postmaster, *map(int, children)]
 
 
-def killed(server: EmbeddedPostgres) -> None:
-    """kill -9 of all its processes at once."""
-    for pid in processes(server):
-        os.kill(pid, signal.SIGKILL)
+def tell(pids: list[int], number: signal.Signals) -> None:
+    """Signals them all; some may have ended meanwhile, as children do whose postmaster is gone, and be reaped."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def killed(data_dir: Path) -> None:
+    """kill -9 of all processes of a server at once."""
+    tell(processes(data_dir), signal.SIGKILL)
 
 
 @contextmanager
 def standing_still(server: EmbeddedPostgres) -> Iterator[None]:
     """None of its processes does anything meanwhile."""
-    pids = processes(server)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    pids = processes(server.data_dir)
+    tell(pids, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        tell(pids, signal.SIGCONT)

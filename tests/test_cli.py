@@ -64,21 +64,27 @@ def test_while_serving_a_database_that_is_killed_is_started_again(tmp_path: Path
     assert not (data / "cluster" / "postmaster.pid").exists()
 
 
-def test_psql_reaches_the_database_in_use(tmp_path: Path) -> None:
-    ran = catalog("psql", "-Atc", "select 6 * 7", CATALOG_DATA_DIR=str(tmp_path / "data"))
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of an embedded catalog that has been migrated, and nothing else."""
+    folder = tmp_path_factory.mktemp("made") / "data"
+    assert catalog("migrate", CATALOG_DATA_DIR=str(folder)).returncode == 0
+    return folder
+
+
+def test_psql_reaches_the_database_in_use(made: Path) -> None:
+    ran = catalog("psql", "-Atc", "select 6 * 7", CATALOG_DATA_DIR=str(made))
     assert (ran.stdout, ran.returncode) == ("42\n", 0)
 
 
-def test_psql_finds_the_views_without_a_prefix(tmp_path: Path) -> None:
+def test_psql_finds_the_views_without_a_prefix(made: Path) -> None:
     """Though the embedded database's user is named as the schema that holds the tables."""
-    data = {"CATALOG_DATA_DIR": str(tmp_path / "data")}
-    assert catalog("migrate", **data).returncode == 0
-    ran = catalog("psql", "-Atc", "select 'items'::regclass = 'public.items'::regclass", **data)
+    ran = catalog("psql", "-Atc", "select 'items'::regclass = 'public.items'::regclass", CATALOG_DATA_DIR=str(made))
     assert ran.stdout == "t\n"
 
 
-def test_psql_answers_with_psqls_own_exit_code(tmp_path: Path) -> None:
-    ran = catalog("psql", "-c", "select nonsense", CATALOG_DATA_DIR=str(tmp_path / "data"))
+def test_psql_answers_with_psqls_own_exit_code(made: Path) -> None:
+    ran = catalog("psql", "-c", "select nonsense", CATALOG_DATA_DIR=str(made))
     assert ran.returncode == 1
     assert 'column "nonsense" does not exist' in ran.stderr
 
@@ -127,17 +133,17 @@ def test_a_port_that_is_taken_is_said(service: str, service_conninfo: str) -> No
     assert "Traceback" not in ran.stderr
 
 
-def test_ctrl_c_in_psql_cancels_the_query_and_not_the_database(tmp_path: Path) -> None:
+def test_ctrl_c_in_psql_cancels_the_query_and_not_the_database(tmp_path: Path, made: Path) -> None:
     """Sent to the whole group, as a terminal does."""
     script = tmp_path / "slow.sql"
     script.write_text("select pg_sleep(60);\n")
     command = [sys.executable, "-m", "app.cli", "psql", "-At", "-f", str(script)]
-    environment = {**os.environ, "CATALOG_DATA_DIR": str(tmp_path / "data")}
+    environment = {**os.environ, "CATALOG_DATA_DIR": str(made)}
     environment.pop("DATABASE_URL", None)
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as psql:
-        embedded = EmbeddedPostgres(tmp_path / "data")
+        embedded = EmbeddedPostgres(made)
         sleeping = "select count(*) from pg_stat_activity where query like 'select pg_sleep(60)%'"
         with embedded, psycopg.connect(embedded.conninfo, autocommit=True) as connection:
             while connection.execute(sleeping).fetchone() != (1,):
@@ -146,4 +152,4 @@ def test_ctrl_c_in_psql_cancels_the_query_and_not_the_database(tmp_path: Path) -
         _, err = psql.communicate(timeout=DONE_WITHIN_SECONDS)
     assert "canceling statement due to user request" in err
     assert "server closed" not in err
-    assert not (tmp_path / "data" / "cluster" / "postmaster.pid").exists()
+    assert not (made / "cluster" / "postmaster.pid").exists()

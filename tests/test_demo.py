@@ -154,6 +154,7 @@ def test_without_a_url_it_starts_a_service_of_its_own_and_leaves_nothing(tmp_pat
     told = demo(TMPDIR=str(tmp_path), DATABASE_URL="postgresql://127.0.0.1:1/nobody-listens", CATALOG_POSTGRES_PORT="1")
     assert told.returncode == 0, told.stdout + told.stderr
     assert "checks held" in told.stdout
+    assert told.stderr.startswith("Database: an embedded Postgres in a temporary folder")
     assert list(tmp_path.iterdir()) == []
     assert processes_naming(tmp_path) == []
 

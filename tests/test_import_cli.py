@@ -170,6 +170,7 @@ def test_an_import_that_waits_for_its_input_can_be_interrupted(connection: psyco
         assert process.stderr is not None
         process.stdin.write((json.dumps(an_item()) + "\n") * 1000)
         process.stdin.flush()
+        assert process.stderr.readline().startswith("Database: ")
         assert "1,000 items read" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(DONE_WITHIN_SECONDS) == 130

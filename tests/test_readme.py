@@ -23,7 +23,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_every_code_block_is_run_by_a_test_below() -> None:
-    assert {name for name, _ in BLOCKS} == {"sh", "sh setup", "sh install", "sql", "python"}
+    assert {name for name, _ in BLOCKS} == {"sh", "sh setup", "sh install", "sh console", "sql", "python"}
 
 
 def test_the_two_commands_are_targets_of_make() -> None:

@@ -1,5 +1,6 @@
 """Request bodies: UTF-8, decoded strictly: a string is no number; all failing fields are told at once."""
 
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
 from collections.abc import Generator
 from typing import Any, TypeVar
@@ -23,6 +24,11 @@ WIDE_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)
 
 ANY_JSON = msgspec.json.Decoder(float_hook=float)
 """Takes 1e400 for infinity, so that it is told as a fault of its field rather than of the whole body."""
+
+
+DEEPEST = 500
+"""So deeply nested is what is decoded. Interpreters have limits of their own, each another one and all above this."""
+BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
 
 
 class NotJson(CatalogError):
@@ -100,21 +106,33 @@ def decode_strictly(body: bytes, struct: type[S], what: str = "body") -> S:
     """
     try:
         return msgspec.json.decode(body, type=struct)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         raise invalid_input(_failing_fields(_decode_loosely(body, what), struct, what), what) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"The {what} is not JSON: {error}.") from None
 
 
 def _decode_loosely(body: bytes, what: str) -> Any:
+    if _nested_deeper_than(DEEPEST, body):
+        raise Malformed(f"The {what} is nested too deeply.")
     try:
         return ANY_JSON.decode(body)
-    except RecursionError:
-        raise Malformed(f"The {what} is nested too deeply.") from None
     except msgspec.ValidationError as error:
         raise Malformed(f"The {what} holds what cannot be read: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"The {what} is not JSON: {error}.") from None
+
+
+def _nested_deeper_than(limit: int, body: bytes) -> bool:
+    depth = 0
+    for found in BRACKET_OR_STRING.finditer(body):
+        if found[0] in (b"{", b"["):
+            depth += 1
+            if depth > limit:
+                return True
+        elif found[0] in (b"}", b"]"):
+            depth -= 1
+    return False
 
 
 def _failing_fields(body: Any, struct: type[Struct], what: str) -> list[FieldProblem]:

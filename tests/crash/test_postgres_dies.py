@@ -1,7 +1,5 @@
 """Postgres is killed, restarted or without a disk: nothing that was acknowledged is lost, nothing is done twice."""
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,14 +12,8 @@ from app.main import install
 from app.postgres import EmbeddedPostgres
 from tests.conftest import binaries_under_test, running_service
 from tests.crash.clients import WRITERS, writing
+from tests.replicas import killed
 from tests.soak.load import until
-
-
-def server_processes(folder: Path) -> list[int]:
-    """The postmaster of a data folder and its children."""
-    (postmaster,) = [int(path.read_text().splitlines()[0]) for path in folder.rglob("postmaster.pid")]
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return [postmaster, *map(int, children)]
 
 
 def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_acknowledged(tmp_path: Path) -> None:
@@ -31,8 +23,7 @@ def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_ac
         environment["CATALOG_POSTGRES_BIN"] = str(binaries)
     with running_service(environment) as (url, _), writing(url) as clients:
         for _ in range(3):
-            for pid in server_processes(tmp_path / "data"):
-                os.kill(pid, signal.SIGKILL)
+            killed(tmp_path / "data")
             clients.until_acknowledged(40)
 
 

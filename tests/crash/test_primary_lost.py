@@ -28,7 +28,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 def test_a_primary_that_is_lost_takes_no_acknowledged_event_along(pair: Pair) -> None:
     """kill -9 of all its processes under load; the replica is promoted, and the running service finds it by itself."""
     with running_service({"DATABASE_URL": pair.either} | FAILS_OVER_BY_ITSELF) as (url, _), writing(url) as clients:
-        killed(pair.primary)
+        killed(pair.primary.data_dir)
         assert asked(pair.replica, "select pg_promote()") is True
         clients.until_acknowledged(40)
 

@@ -1,5 +1,6 @@
 """The embedded Postgres under real kills, real races and full disks; every process is real."""
 
+import errno
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Barrier
 
@@ -454,7 +455,9 @@ def test_a_server_that_never_gets_ready_is_given_up(folder: Path, tmp_path: Path
     shutil.copytree(embedded_binaries(), binaries, copy_function=os.symlink)
     (binaries / "postgres").unlink()
     (binaries / "postgres").write_text(
-        '#!/bin/sh\ntest "$1" = --version && echo "postgres (PostgreSQL) 18.0" && exit\necho thinking\nexec sleep 600\n'
+        "#!/bin/sh\n"
+        f'case "$1" in --version|-V) exec {embedded_binaries()}/postgres --version;; esac\n'
+        "echo thinking\nexec sleep 600\n"
     )
     (binaries / "postgres").chmod(0o755)
     postgres = EmbeddedPostgres(folder, binaries=binaries)
@@ -474,6 +477,75 @@ def test_the_log_begins_anew_and_the_one_before_is_kept(folder: Path) -> None:
     for log in (folder / "server.log", folder / "server.old.log"):
         assert log.read_text().count("database system is ready") == 1
         assert "division by zero" not in log.read_text()
+
+
+FAILING = """
+create table item (id integer primary key, name text check (length(name) < 100), count integer);
+insert into item values (1, '{0}');
+insert into item values (1, '{0}');
+insert into item values (2, repeat('{0}', 20));
+insert into item values (3, '', '{0}');
+do $$ begin raise exception 'no %', '{0}' using detail = '{0}', hint = '{0}'; end $$;
+select '{0}' from nowhere
+"""
+
+
+@pytest.mark.parametrize("binaries", [None, DEBIAN_15], ids=["the wheel's 18", "Debian's 15"])
+def test_no_text_of_an_item_gets_into_the_log_however_its_statement_ends(tmp_path: Path, binaries: Path | None) -> None:
+    """Errors with details, hints and contexts, copies whose client goes away, statements that are ended or crash."""
+    if binaries and not binaries.exists():
+        pytest.skip(f"there is no {binaries}")
+    folder, secret = tmp_path / "data", "a very private spade"
+    with EmbeddedPostgres(folder, binaries=binaries, settings=FAST) as postgres:
+        with psycopg.connect(postgres.conninfo, autocommit=True) as connection:
+            for statement in FAILING.format(secret).strip().split(";\n"):
+                with suppress(psycopg.Error):
+                    connection.execute(statement.encode())
+            with pytest.raises(psycopg.Error):
+                connection.execute("insert into item values (1, %s)", (secret,))
+        for end in (hang_up, pg_terminate, crash):
+            with closing(psycopg.connect(postgres.conninfo)) as copying:
+                copy_some(copying, secret)
+                end(postgres, copying)
+            until(lambda: answers(postgres.conninfo))
+        for end in (pg_terminate, crash):
+            with closing(psycopg.connect(postgres.conninfo)) as busy:
+                busy.pgconn.send_query(f"select pg_sleep(600), '{secret}'".encode())
+                until(lambda busy=busy: is_active(postgres, busy))  # type: ignore[misc]
+                end(postgres, busy)
+            until(lambda: answers(postgres.conninfo))
+        stopped = psycopg.connect(postgres.conninfo)
+        copy_some(stopped, secret)
+    stopped.close()
+    log = (folder / "server.log").read_text()
+    assert "terminated by signal" in log, "this is where it would be"
+    assert secret not in log
+
+
+def copy_some(connection: psycopg.Connection, text: str) -> None:
+    """Far into a COPY, with a row that is not complete yet."""
+    connection.pgconn.exec_(b"copy item from stdin")
+    connection.pgconn.put_copy_data(b"".join(b"%d\t%s\t\\N\n" % (n, text.encode()) for n in range(10, 20_000)))
+    connection.pgconn.put_copy_data(f"7\t{text}".encode())
+    connection.pgconn.flush()
+
+
+def hang_up(_: EmbeddedPostgres, connection: psycopg.Connection) -> None:
+    with socket.socket(fileno=os.dup(connection.fileno())) as ours:
+        ours.shutdown(socket.SHUT_RDWR)
+
+
+def pg_terminate(postgres: EmbeddedPostgres, connection: psycopg.Connection) -> None:
+    execute(postgres.conninfo, f"select pg_terminate_backend({connection.info.backend_pid}, 10000)")
+
+
+def crash(_: EmbeddedPostgres, connection: psycopg.Connection) -> None:
+    os.kill(connection.info.backend_pid, signal.SIGKILL)
+
+
+def is_active(postgres: EmbeddedPostgres, connection: psycopg.Connection) -> object:
+    pid = connection.info.backend_pid
+    return execute(postgres.conninfo, f"select state = 'active' from pg_stat_activity where pid = {pid}")
 
 
 @pytest.fixture
@@ -517,21 +589,174 @@ def test_a_disk_too_full_to_start_on_is_named(small_disk: Path, template: Path, 
         assert execute(postgres.conninfo, "select answer from kept") == 42
 
 
-@pytest.mark.skipif(not ROOT, reason="only root runs Postgres as somebody else")
-@pytest.mark.parametrize("way", [0o700, 0o755], ids=["closed", "open"])
-def test_as_root_the_server_gets_a_capability_only_where_the_way_is_closed(way: int) -> None:
-    with tempfile.TemporaryDirectory() as parent:
-        Path(parent).chmod(way)
-        with EmbeddedPostgres(Path(parent) / "data", settings=FAST):
-            status = Path(f"/proc/{postmaster(Path(parent) / 'data')}/status").read_text()
-        assert Path(parent).stat().st_mode & 0o777 == way
-        assert Path(parent).stat().st_uid == 0
-    dac_read_search = 1 << 2
-    assert int(re.findall(r"CapEff:\s+(\w+)", status)[0], 16) == (dac_read_search if way == 0o700 else 0)
+DAC_OVERRIDE, DAC_READ_SEARCH = 1 << 1, 1 << 2
+as_root = pytest.mark.skipif(not ROOT, reason="only root runs Postgres as somebody else")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder with the way open to it, unlike pytest's own, and with server binaries and a place for data in it."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        for name in ("code", "work"):
+            (Path(place) / name).mkdir(0o755)
+        installed = embedded_binaries().parent
+        package = Path(place) / "code" / installed.parent.name
+        package.mkdir(0o755)
+        libraries = installed.parent.with_name(f"{package.name}.libs")
+        subprocess.run(["cp", "-a", libraries, package.parent], check=True)
+        subprocess.run(["cp", "-a", installed, package], check=True)
+        yield Path(place)
+
+
+def programs(home: Path) -> Path:
+    (found,) = home.glob("code/*/pginstall18/bin")
+    return found
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("binaries", "closed"),
+    [
+        *((None, closed) for closed in ((), ("work",), ("code",), ("code", "work"), (".",))),
+        *((DEBIAN_15, closed) for closed in ((), ("work",))),
+    ],
+)
+def test_as_root_the_server_gets_a_capability_only_where_the_way_is_closed(
+    home: Path, binaries: Path | None, closed: tuple[str, ...]
+) -> None:
+    """The way to the data, to the server's programs, or both."""
+    if binaries and not binaries.exists():
+        pytest.skip(f"there is no {binaries}")
+    for name in closed:
+        (home / name).chmod(0o700)
+    with EmbeddedPostgres(home / "work" / "data", binaries=binaries or programs(home), settings=FAST) as postgres:
+        assert execute(postgres.conninfo, "select 42") == 42
+        rights = rights_of_the_server(home / "work" / "data")
+    assert rights == (DAC_READ_SEARCH if closed else 0)
+    for name in (*closed, "work"):
+        assert (home / name).stat().st_mode & 0o777 == (0o700 if name in closed else 0o755)
+        assert (home / name).stat().st_uid == 0
+
+
+@as_root
+def test_as_root_programs_that_only_root_may_execute_take_the_next_capability(home: Path) -> None:
+    """As they are where pip ran with umask 077: the first one passes folders, and executes no file."""
+    subprocess.run(["chmod", "-R", "go=", home / "code"], check=True)
+    with EmbeddedPostgres(home / "work" / "data", binaries=programs(home), settings=FAST):
+        assert rights_of_the_server(home / "work" / "data") == DAC_OVERRIDE
+
+
+@as_root
+def test_as_root_without_the_right_to_set_securebits_closed_data_are_served_and_closed_programs_refused(
+    home: Path,
+) -> None:
+    """As in a container that drops it: access(2) then ignores the capability that passes the folders."""
+    without = ["setpriv", "--bounding-set=-setpcap", "--inh-caps=-setpcap"]
+    binaries = programs(home)
+    (home / "work").chmod(0o700)
+    assert started_by(without, home / "work" / "data", binaries) == ""
+    (home / "code").chmod(0o700)
+    said = started_by(without, home / "work" / "data", binaries)
+    assert 'program "postgres" is needed by initdb' in said
+    assert "set DATABASE_URL to a PostgreSQL server" in said
+
+
+@as_root
+def test_in_a_container_that_knows_root_alone_it_is_said_that_nobody_else_can_run_it(home: Path) -> None:
+    said = started_by(["unshare", "--user", "--map-root-user"], home / "work" / "data", embedded_binaries())
+    assert "cannot be given to the user" in said
+    assert "set DATABASE_URL to a PostgreSQL server" in said
+
+
+def rights_of_the_server(folder: Path) -> int:
+    """All its capabilities, as bits; the server runs and is not root's."""
+    status = Path(f"/proc/{postmaster(folder)}/status").read_text()
+    effective, permitted = (int(re.findall(rf"{name}:\s+(\w+)", status)[0], 16) for name in ("CapEff", "CapPrm"))
+    assert effective == permitted
     assert "Uid:\t0" not in status
+    return effective
 
 
-@pytest.mark.skipif(not ROOT, reason="only root runs Postgres as somebody else")
-def test_as_root_nobody_suitable_to_run_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+START = """
+import sys
+from pathlib import Path
+from app.errors import SetupError
+from app.postgres import EmbeddedPostgres
+try:
+    with EmbeddedPostgres(Path(sys.argv[1]), binaries=Path(sys.argv[2]), settings={"fsync": "off"}):
+        pass
+except SetupError as error:
+    print(error.detail)
+"""
+
+
+def started_by(wrapper: list[str], folder: Path, binaries: Path) -> str:
+    """What a start, in a process begun by `wrapper`, is refused with; nothing if it is not."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
+    command = [*wrapper, sys.executable, "-c", START, str(folder), str(binaries)]
+    ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    if ran.stderr.startswith("unshare: "):
+        pytest.skip(f"a container or chroot may not do this: {ran.stderr.strip()}")
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@as_root
+def test_without_proc_it_is_refused_at_once_and_another_server_named(tmp_path: Path) -> None:
+    """As on macOS, which has none."""
+    without_proc = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+    said = started_by(without_proc, tmp_path / "data", embedded_binaries())
+    assert "needs Linux with /proc mounted" in said
+    assert "set DATABASE_URL to a PostgreSQL server" in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_platform_without_unix_modules_is_refused_in_the_same_sentence(tmp_path: Path) -> None:
+    """As Windows: without fcntl, pwd and SIGHUP all commands can still be imported."""
+    program = (
+        "import signal, sys; sys.modules.update(fcntl=None, pwd=None); del signal.SIGHUP\n"
+        "import pathlib; real = pathlib.Path.exists\n"
+        "pathlib.Path.exists = lambda path: not path.is_relative_to('/proc') and real(path)\n"
+        "from app.cli import main; main(prog_name='catalog')"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "serve"],
+        env=environment | {"CATALOG_DATA_DIR": str(tmp_path / "data")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1
+    assert "set DATABASE_URL to a PostgreSQL server" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    said = refusal(EmbeddedPostgres(tmp_path / "data"))
+    assert "its file system has no locks (No locks available)" in said
+    assert "set DATABASE_URL to a PostgreSQL server" in said
+
+
+@as_root
+def test_as_root_without_setpriv_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    assert "setpriv" in refusal(EmbeddedPostgres(tmp_path / "data"))
+    said = refusal(EmbeddedPostgres(tmp_path / "data"))
+    assert "there is no setpriv" in said
+    assert "set DATABASE_URL to a PostgreSQL server" in said
+
+
+@as_root
+def test_as_root_without_a_user_to_run_it_as_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr("pwd.getpwnam", unknown)
+    said = refusal(EmbeddedPostgres(tmp_path / "data"))
+    assert "there is no user postgres or nobody" in said
+    assert "set DATABASE_URL to a PostgreSQL server" in said

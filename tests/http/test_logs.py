@@ -165,7 +165,8 @@ def test_every_line_from_the_start_to_the_stop_is_an_object(tmp_path: Path) -> N
     lines = [json.loads(line) for line in written.splitlines()]
     said = [line["message"] for line in lines if line["logger"] != "catalog.access"]
     assert said[0].startswith("starting, version ")
-    assert said[1:3] == ["the schema has been installed", f"serving on http://127.0.0.1:{port}"]
+    assert said[1] == f"Database: the embedded Postgres in {tmp_path}/data."
+    assert said[2:4] == ["the schema has been installed", f"serving on http://127.0.0.1:{port}"]
     assert any(message.startswith("a rebuild of owners ended") for message in said)
     refused = [line for line in lines if line["logger"] == "catalog.access" and line["status"] == 400]
     assert [(line["method"], line.get("route")) for line in refused] == [("-", None)]

@@ -266,7 +266,7 @@ def test_a_replica_that_dies_or_hangs_costs_no_request_and_is_read_from_again(se
         with standing_still(served.pair.replica):
             served.until_it_is("away")
         served.until_it_is("ok")
-        killed(served.pair.replica)
+        killed(served.pair.replica.data_dir)
         served.until_it_is("away")
         served.pair.replica.stop()
         served.pair.replica.start()

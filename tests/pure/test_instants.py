@@ -86,7 +86,6 @@ def test_what_rfc_3339_knows_is_taken(text: str, instant: datetime) -> None:
         ("0000-12-31", "cannot be read as an instant: it lies outside the years 0001 to 9999 in UTC."),
         ("0001-01-01T00:00:00+00:01", "cannot be read as an instant: it lies outside the years 0001 to 9999 in UTC."),
         ("9999-12-31T23:59:59-00:01", "cannot be read as an instant: it lies outside the years 0001 to 9999 in UTC."),
-        ("9999-12-31T23:59:59Z", "is in the future; only the past can be read."),
         ("2026-02-29", "is not an instant: day is out of range for month."),
         ("2026-13-01", "is not an instant: month must be in 1..12."),
         ("2026-01-15T12:60:00Z", "is not an instant: minute must be in 0..59."),
