@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import click
 import msgspec
-from psycopg import AsyncConnection
 
 from app import operator_tables as tables
 from app.console import complain, console, exit_when_told, run_until_told
@@ -18,6 +17,7 @@ from app.item import UserId
 from app.main import item_decider
 from app.migrating import may_change_events
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
+from app.session import connect_async
 from app.settings import read_settings
 
 
@@ -68,7 +68,7 @@ def _what_there_is(found: Found) -> str:
 
 
 async def _look(conninfo: str, owner: str) -> Found:
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with await connect_async(conninfo) as connection:
         return await look(connection, item_decider.projection, owner)
 
 

@@ -14,7 +14,6 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
-from psycopg import AsyncCursor
 
 from app.database import Database
 from app.documents import Documents, RollupDocuments
@@ -44,6 +43,7 @@ from app.lag import LagWatch
 from app.machinery import Machinery
 from app.metrics import Metrics
 from app.migrating import checksum, migrate
+from app.pooled import PooledCursor
 from app.projector import Projector, register
 from app.reads import Reads
 from app.replica import Replica
@@ -81,7 +81,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     """
     tracing = start_tracing()
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each attempt to connect again
-    cursor = tracing.cursor if tracing else AsyncCursor
+    cursor = tracing.cursor if tracing else PooledCursor
     database = Database(conninfo, settings, cursor)
     feed = Feed(database, stopping or asyncio.Event())
     replica = (

@@ -22,6 +22,7 @@ from app.rebuild import rebuild
 from app.rebuild_facts import RebuildFailed
 from app.rebuild_sql import AnyReadModel, fingerprint
 from app.rollup import Rollup
+from app.session import LEADER
 from app.settled import settle
 from app.tasks import end
 
@@ -38,24 +39,6 @@ GIVEN_UP_SECONDS = 600.0
 """What cannot be rebuilt is not tried again sooner."""
 SOMEBODY_WAS_THERE = "SW006"
 REST_SECONDS = (0.01, 0.05)
-
-SESSION = """
-set timezone to 'UTC';
-set jit = off;
-set plan_cache_mode = 'force_generic_plan';
-set enable_seqscan = off;
-set client_connection_check_interval = '1s';
-set statement_timeout = '50s';
-set idle_session_timeout = '60s';
-set tcp_keepalives_idle = 5;
-set tcp_keepalives_interval = 2;
-set tcp_keepalives_count = 3
-"""
-"""A leader that was killed, or whose machine was, does not keep the lock for long; neither does one that is silent
-though it should look for something new every second. A batch that takes too long is tried again as a smaller one.
-Batches go by index, however many streams they touch, and though the tables were small when it was planned; to plan each
-anew would take longer than most of them take. Such plans cost so much on paper that jit would compile each of them.
-"""
 
 
 class Checkpoint(Struct, frozen=True):
@@ -97,8 +80,7 @@ class Projector:
 
     async def _lead_while_it_lasts(self) -> None:
         try:
-            async with await WatchedConnection.opened(self._conninfo) as connection:
-                await connection.execute(SESSION)
+            async with await WatchedConnection.opened(self._conninfo, LEADER) as connection:
                 while not await try_lock(connection, LEADER_LOCK):  # noqa: ASYNC110, the lock tells nobody
                     await asyncio.sleep(NOT_LEADING_SECONDS)
                 self.leads = True

@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.database import Database
 from app.errors import SetupError, Unavailable
+from app.pooled import PooledCursor
 from app.settings import Settings
 
 logger = logging.getLogger("catalog")
@@ -42,7 +43,11 @@ class Replica:
     """`async with` it, and `await run()` meanwhile. It need not be there: then it does not serve."""
 
     def __init__(
-        self, conninfo: str, settings: Settings, primary: Database, cursor_factory: type[AsyncCursor[Any]] = AsyncCursor
+        self,
+        conninfo: str,
+        settings: Settings,
+        primary: Database,
+        cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
     ) -> None:
         """Raises SetupError for what is no conninfo; without repeating it, for it may hold a password."""
         try:

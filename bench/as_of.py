@@ -92,7 +92,10 @@ class One(Database):
 
     @asynccontextmanager
     async def connection(
-        self, wait_seconds: float | None = None, answers_within_seconds: float | None = None
+        self,
+        wait_seconds: float | None = None,
+        answers_within_seconds: float | None = None,
+        statement_timeout_seconds: float | None = None,
     ) -> AsyncIterator[AsyncConnection]:
         yield self.one
 

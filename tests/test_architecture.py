@@ -11,8 +11,8 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 
 LEVELS = [
-    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.spans", "app.pooled"},
-    {"app.personal"},
+    {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.pooled", "app.session"},
+    {"app.personal", "app.spans", "app.away"},
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres"},
     {"app.rule_checks", "app.tokens"},
