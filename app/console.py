@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from app.errors import CatalogError, SetupError
 from app.logs import is_json
+from app.poolers import check_sessions, url_of_sessions
 from app.postgres import EmbeddedPostgres, holds_cluster
 from app.settings import Settings
 
@@ -56,17 +57,14 @@ def first_line(error: Exception) -> str:
 
 @contextmanager
 def database_in_use(settings: Settings, must_exist: bool = False, supervised: bool = False) -> Iterator[str]:
-    """A conninfo of DATABASE_URL's database, or of the embedded one, which runs meanwhile.
+    """A conninfo for sessions with DATABASE_URL's database, or with the embedded one, which runs meanwhile.
 
     `must_exist`: an embedded one is not made. `supervised`: it is started again when it dies. Raises SetupError.
     """
-    if settings.database_url:
-        try:
-            conninfo = make_conninfo(settings.database_url, client_encoding=UTF8)
-        except psycopg.ProgrammingError:  # which repeats it, and a password may be in it
-            raise SetupError(
-                "the database cannot be reached: DATABASE_URL is neither a libpq URL nor a conninfo"
-            ) from None
+    if given := url_of_sessions(settings):
+        name, url = given
+        conninfo = conninfo_of(name, url)
+        check_sessions(name, conninfo)
         yield conninfo
         return
     for name in [name for name in os.environ if name.startswith("PG")]:
@@ -78,6 +76,14 @@ def database_in_use(settings: Settings, must_exist: bool = False, supervised: bo
     )
     with embedded, embedded.supervised() if supervised else nullcontext():
         yield make_conninfo(embedded.conninfo, client_encoding=UTF8)
+
+
+def conninfo_of(name: str, url: str) -> str:
+    """What the variable `name` says, in UTF-8. Raises SetupError."""
+    try:
+        return make_conninfo(url, client_encoding=UTF8)
+    except psycopg.ProgrammingError:  # which repeats it, and a password may be in it
+        raise SetupError(f"the database cannot be reached: {name} is neither a libpq URL nor a conninfo") from None
 
 
 def exit_when_told(status: int = 0) -> None:

@@ -13,6 +13,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 import psycopg
+from msgspec import structs
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
@@ -50,6 +51,7 @@ class Database:
         settings: Settings,
         cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
         answers_within_seconds: float | None = None,
+        least_connections: int = 1,
     ) -> None:
         """A statement is given up after `answers_within_seconds`, or else soon after the server should have.
 
@@ -63,7 +65,7 @@ class Database:
         self.pool = AsyncConnectionPool(
             conninfo,
             connection_class=PooledConnection,
-            min_size=1,
+            min_size=least_connections,
             max_size=settings.catalog_pool_size,
             timeout=settings.catalog_pool_timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
@@ -169,6 +171,12 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.pool.name} {self.pool.get_stats()}>"
+
+
+def one_at_a_time(conninfo: str, settings: Settings, cursor_factory: type[AsyncCursor[Any]] = PooledCursor) -> Database:
+    """A database that keeps sessions, with one connection, which is opened when it is asked for."""
+    limited = structs.replace(settings, catalog_pooler="session", catalog_pool_size=1)
+    return Database(conninfo, limited, cursor_factory, least_connections=0)
 
 
 class WatchedConnection(AsyncConnection):

@@ -9,7 +9,7 @@ import msgspec
 
 from app import operator_tables as tables
 from app.console import complain, console, exit_when_told, run_until_told
-from app.database import Database
+from app.database import one_at_a_time
 from app.errors import SetupError
 from app.events import Metadata
 from app.forgetting import Forgetter, Forgotten, Found, look
@@ -73,7 +73,6 @@ async def _look(conninfo: str, owner: str) -> Found:
 
 
 async def _forget(conninfo: str, owner: str, metadata: Metadata) -> Forgotten:
-    settings = msgspec.structs.replace(read_settings(), catalog_pool_size=1)
     said_at = monotonic()
 
     def tell(done: int, of: int) -> None:
@@ -82,5 +81,5 @@ async def _forget(conninfo: str, owner: str, metadata: Metadata) -> Forgotten:
             said_at = monotonic()
             console.print(f"{done:,} of {of:,} items", markup=False, soft_wrap=True)
 
-    async with Database(conninfo, settings) as database:
+    async with one_at_a_time(conninfo, read_settings()) as database:
         return await Forgetter(conninfo, database, item_decider).forget(owner, metadata, tell)

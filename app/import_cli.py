@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from app import operator_tables as tables
 from app.console import complain, console, exit_when_told, run_until_told
-from app.database import Database
+from app.database import one_at_a_time
 from app.errors import CatalogError, InvalidInput
 from app.events import Event, Metadata
 from app.http.rows import LONGEST_ROW_BYTES, Lines, Row
@@ -25,7 +25,7 @@ from app.importing import Arrivals, Imported, Importer
 from app.item import Command, CreateItem, Item, UserId
 from app.main import item_decider
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
-from app.settings import Settings, read_settings
+from app.settings import read_settings
 
 CHUNK_BYTES = 64 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -75,7 +75,7 @@ def _user(name: str) -> str:
 
 def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
     """The file is read before anything is asynchronous: a read that waits for a pipe can be interrupted so."""
-    database = Database(conninfo, _with_one_connection(read_settings()))
+    database = one_at_a_time(conninfo, read_settings())
     importer: Importer[Command, Item, Event] = Importer(database, item_decider)
 
     async def store(arrivals: Arrivals[Command, Item, Event]) -> Imported:
@@ -100,10 +100,6 @@ def _readable(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
         yield from items
     except OSError as error:
         raise InvalidInput(f"The file cannot be read: {error.strerror}.") from error
-
-
-def _with_one_connection(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, catalog_pool_size=1)
 
 
 def items_of(file: BinaryIO) -> Iterator[CreateItem]:

@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from app.database import Database
+from app.database import Database, one_at_a_time
 from app.documents import Documents, RollupDocuments
 from app.events import Event, tag_of
 from app.feed import Feed
@@ -74,8 +74,12 @@ def install(conninfo: str) -> bool:
     return migrate(conninfo, schema_sql(), lambda connection: register(connection, PROJECTIONS))
 
 
-def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None = None) -> ASGIApp:
+def create_app(
+    conninfo: str, settings: Settings, stopping: asyncio.Event | None = None, sessions: str | None = None
+) -> ASGIApp:
     """The service over the database at `conninfo`, which must hold `schema_sql()`.
+
+    `sessions` leads to it past a pooler that keeps none.
 
     Whoever sets `stopping` ends the open event streams; a server that waits for its connections must, before it does.
     """
@@ -83,6 +87,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each attempt to connect again
     cursor = tracing.cursor if tracing else PooledCursor
     database = Database(conninfo, settings, cursor)
+    sessions = sessions or conninfo
+    for_imports = database if sessions == conninfo else one_at_a_time(sessions, settings, cursor)
     feed = Feed(database, stopping or asyncio.Event())
     replica = (
         Replica(settings.database_replica_url, settings, database, cursor) if settings.database_replica_url else None
@@ -91,8 +97,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     reads = Reads(database, replica, metrics.answered_by)
     past = Past(reads, database)
     release = checksum(schema_sql())
-    projector = Projector(conninfo, PROJECTIONS, release)
-    machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake, release)
+    projector = Projector(sessions, PROJECTIONS, release)
+    machinery = Machinery(sessions, database, PROJECTIONS, metrics.replayed, projector.wake, release)
     lag = LagWatch(database)
 
     def after_append(events: tuple[Struct, ...]) -> None:
@@ -104,7 +110,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
 
     authenticator = Authenticator(settings) if settings.catalog_auth == "jwt" else None
     handler = CommandHandler(database, item_decider, after_append)
-    importer = Importer(database, item_decider, after_import)
+    importer = Importer(for_imports, item_decider, after_import)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -112,6 +118,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
             if tracing:
                 await stack.enter_async_context(tracing)
             await stack.enter_async_context(database)
+            if for_imports is not database:
+                await stack.enter_async_context(for_imports)
             if replica:
                 await stack.enter_async_context(replica)
                 await stack.enter_async_context(running(replica.run()))

@@ -14,7 +14,7 @@ LEVELS = [
     {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.pooled", "app.session"},
     {"app.personal", "app.spans", "app.away"},
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
-    {"app.item", "app.rules", "app.postgres"},
+    {"app.item", "app.rules", "app.postgres", "app.poolers"},
     {"app.rule_checks", "app.tokens"},
     {"app.index_checks", "app.personal_checks"},
     {"app.projection"},

@@ -96,7 +96,7 @@ create function shadows.jsonb_typeof(jsonb) returns text language sql return 'sh
 
 def unusual(connection: psycopg.Connection, turn: int) -> dict[str, str]:
     """A value for each setting that a user may change: at the first turn all are unusual, later those with names."""
-    values = {}
+    values: dict[str, str] = {}
     for name, vartype, setting, enumvals, least, most in connection.execute(SETTABLE).fetchall():
         if name in LEFT_OUT:
             continue
