@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.markup import escape
 
+from app.away import is_away
 from app.errors import CatalogError, SetupError
 from app.logs import is_json
 from app.poolers import check_sessions, url_of_sessions
@@ -39,7 +40,9 @@ class Group(click.Group):
             return super().invoke(ctx)
         except CatalogError as error:
             complain(error.detail)
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            if not is_away(error):
+                raise
             complain(f"the database went away: {first_line(error)}")
         raise SystemExit(1)
 

@@ -102,7 +102,7 @@ class Database:
         try:
             connection = await self._living_connection(wait_seconds or self._settings.catalog_pool_timeout_seconds)
         except psycopg.Error as error:
-            raise Unavailable(_why_unavailable(error)) from error
+            raise _unavailable(error) from error
         connection.answers_within_seconds = answers_within_seconds or self._given_up_after(statement_timeout_seconds)
         connection.brings = self._brought(statement_timeout_seconds)
         try:
@@ -111,7 +111,7 @@ class Database:
         except psycopg.Error as error:
             if not is_away(error, connection):
                 raise
-            raise Unavailable(_why_unavailable(error)) from error
+            raise _unavailable(error) from error
         finally:
             await self._give_back(connection)
 
@@ -247,13 +247,14 @@ NOTHING_CHANGED: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _why_unavailable(error: Exception) -> str:
+def _unavailable(error: Exception) -> Unavailable:
     for kind, why in NOTHING_CHANGED:
         if isinstance(error, kind):
-            return f"{why}; nothing was changed. Try again."
+            return Unavailable(f"{why}; nothing was changed. Try again.")
+    why = "The database went away; whether a command was carried out is unknown."
     if isinstance(error, Unconfirmed):
-        return "No second server has confirmed the command; whether it stays is unknown. Read, then try again."
-    return "The database went away; whether a command was carried out is unknown. Read, then try again."
+        why = "No second server has confirmed the command; whether it stays is unknown."
+    return Unavailable(f"{why} Read, then try again.", outcome_is_unknown=True)
 
 
 def as_service(conninfo: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 
+from app.in_doubt import committing
 from app.listing import FARTHEST_KM, MOST_CANDIDATES, Key, Listing, candidate_queries, listing_query
 from app.projection import Projection
 from app.reads import Connections
@@ -233,7 +234,8 @@ class Documents:
         async with self._database.connection() as connection:
             query = "select changed, version, document from catalog.rebuild_document(%s, %s::integer)"
             with self._timed("item"):
-                cursor = await connection.execute(query, (self._projection.name, document_id))
+                with committing(connection):
+                    cursor = await connection.execute(query, (self._projection.name, document_id))
                 row = await cursor.fetchone()
         return Rebuilt(*row) if row and row[2] is not None else None
 

@@ -20,6 +20,7 @@ from app.database import Database
 from app.errors import InvalidInput, Unavailable
 from app.events import E, Metadata, tag_of
 from app.handler import Decider
+from app.in_doubt import may_be_committed
 from app.once import KeyTaken, Once, as_json, keep, recall
 
 C = TypeVar("C")
@@ -158,6 +159,7 @@ class Importer(Generic[C, S, E]):
             imported = Imported(created=row[0], first_position=row[1], last_position=row[2])
             if once is not None:
                 await keep(connection, once, imported)
+            may_be_committed()
             return imported
 
     @asynccontextmanager

@@ -12,6 +12,7 @@ from typing import Literal
 
 import psycopg
 
+from app.away import is_away
 from app.database import Database
 from app.errors import CatalogError, Conflict, NotFound, Unavailable
 from app.projector import resume
@@ -92,7 +93,9 @@ class Machinery:
         started = time.perf_counter()
         try:
             verified = await in_a_thread(verify(self._conninfo, self.read_model(name), tell))
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            if not is_away(error):
+                raise
             raise Unavailable("The database went away while verifying. Try again.") from error
         self._replayed("verify", time.perf_counter() - started)
         return verified

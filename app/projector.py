@@ -13,8 +13,10 @@ import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection, errors, sql
 
+from app.away import is_away
 from app.database import WatchedConnection
 from app.errors import CatalogError, NotFound
+from app.in_doubt import committing
 from app.leftovers import forget_killed_rebuilds, try_lock
 from app.migrating import installed_release
 from app.once import sweep
@@ -85,10 +87,11 @@ class Projector:
                     await asyncio.sleep(NOT_LEADING_SECONDS)
                 self.leads = True
                 await self._lead(connection)
-        except (psycopg.Error, OSError) as error:
-            logger.warning("the projector lost its database and tries again: %s", error)
-        except Exception:
-            logger.exception("the projector failed and tries again")
+        except Exception as error:
+            if _is_lost(error):
+                logger.warning("the projector lost its database and tries again: %s", error)
+            else:
+                logger.exception("the projector failed and tries again")
         finally:
             self.leads = False
 
@@ -124,10 +127,11 @@ class Projector:
         while True:
             try:
                 await self.tend()
-            except (psycopg.Error, OSError) as error:
-                logger.warning("the projections are looked after later: %s", error)
-            except Exception:
-                logger.exception("the projections are looked after later")
+            except Exception as error:
+                if _is_lost(error):
+                    logger.warning("the projections are looked after later: %s", error)
+                else:
+                    logger.exception("the projections are looked after later")
             await asyncio.sleep(TEND_SECONDS)
 
     async def tend(self) -> None:
@@ -158,7 +162,14 @@ class Projector:
             self._given_up[name] = time.monotonic() + GIVEN_UP_SECONDS
             logger.error("%s The old documents serve until that has changed.", error.detail)
         except (CatalogError, psycopg.Error, OSError) as error:
+            if not (isinstance(error, CatalogError) or _is_lost(error)):
+                raise
             logger.warning("%s is looked after later: %s", name, error)
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the database or the network was away; else it is a mistake of ours."""
+    return isinstance(error, OSError) or is_away(error)
 
 
 def _rest(worked_seconds: float) -> float:
@@ -243,7 +254,8 @@ async def resume(connection: AsyncConnection, name: str, skip_as: str | None = N
     The skipped event is kept in catalog.projections.skipped. Raises NotFound for an unknown projection.
     """
     await read_checkpoint(connection, name)
-    await connection.execute("select catalog.resume_projection(%s, %s)", (name, skip_as))
+    with committing(connection):
+        await connection.execute("select catalog.resume_projection(%s, %s)", (name, skip_as))
 
 
 REGISTER = """

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 LEVELS = [
     {"app.errors", "app.tasks", "app.upcasts", "app.logs", "app.pooled", "app.session"},
-    {"app.personal", "app.spans", "app.away"},
+    {"app.personal", "app.spans", "app.away", "app.in_doubt"},
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
     {"app.item", "app.rules", "app.postgres", "app.poolers"},
     {"app.rule_checks", "app.tokens"},
