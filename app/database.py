@@ -24,7 +24,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 from app.away import is_away
 from app.errors import Unavailable
 from app.pooled import WAIT_INTERVAL_SECONDS, PooledConnection, PooledCursor, Unconfirmed, hang_up
-from app.session import at_connection, connect_async, statement
+from app.session import TRANSACTION, at_connection, connect_async, statement
 from app.settings import Settings
 
 logger = logging.getLogger("catalog")
@@ -123,7 +123,7 @@ class Database:
     def _brought(self, statement_timeout_seconds: float | None) -> bytes:
         """What each transaction is to set: all of it where there are no sessions, else only a limit of its own."""
         if not self._has_sessions:
-            return statement(self._limits(statement_timeout_seconds), is_local=True).encode()
+            return statement({**TRANSACTION, **self._limits(statement_timeout_seconds)}, is_local=True).encode()
         if statement_timeout_seconds is None:
             return b""
         limit = _milliseconds(statement_timeout_seconds)
@@ -166,6 +166,7 @@ class Database:
     async def _configure(self, connection: PooledConnection) -> None:
         read_json_as_bytes(connection)
         await connection.prepare_to_serve(self._answers_within_seconds)
+        connection.may_cancel = self._has_sessions
         if self._has_sessions:
             await connection.execute(at_connection(self._limits()).encode())
 

@@ -46,6 +46,10 @@ class PooledConnection(AsyncConnection):
     answers_within_seconds = 3600.0
     """After so long a statement is cancelled. To be longer than its `statement_timeout`, which is the better end."""
 
+    may_cancel = True
+    """Not through a pooler in transaction mode: PgBouncer up to 1.21 may end when it is asked to cancel, for all of its
+    clients. What would be cancelled is hung up on; the server notices as its client_connection_check_interval says."""
+
     brings = b""
     """The query that sets what the session does not: for each transaction, within it. Empty: the session has it all."""
 
@@ -87,6 +91,13 @@ class PooledConnection(AsyncConnection):
             self._unconfirmed = False
             raise Unconfirmed("the commit is not confirmed by the synchronous replica")
         return result
+
+    async def cancel_safe(self, *, timeout: float = CANCELLED_WITHIN_SECONDS) -> None:  # noqa: ASYNC109, psycopg's
+        """Also what psycopg does when whoever waits is called off."""
+        if self.may_cancel:
+            await super().cancel_safe(timeout=timeout)
+        else:
+            hang_up(self)
 
     def _hear(self, notice: Diagnostic) -> None:
         self._unconfirmed |= notice.source_function == WAITS_FOR_A_REPLICA

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import AsyncConnection, errors
 
 from app.errors import SetupError
+from app.pooled import PooledConnection
 from app.session import connect_async
 from app.settings import Settings
 
@@ -128,8 +129,10 @@ select exists (
 
 
 async def _connected(conninfo: str) -> AsyncConnection:
-    """Without our settings: a pooler would leave them to others."""
-    return await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+    """Without our settings, which a pooler would leave to others; and what lasts too long is hung up on."""
+    connection = await PooledConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+    connection.may_cancel = False
+    return connection
 
 
 async def _backend(connection: AsyncConnection) -> int:

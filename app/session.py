@@ -86,6 +86,9 @@ MIGRATION: Mapping[str, str] = {"lock_timeout": "250ms"}
 VERIFY: Mapping[str, str] = {"client_connection_check_interval": "1s"}
 """One that is killed does not go on reading."""
 
+TRANSACTION: Mapping[str, str] = {"client_connection_check_interval": "1s"}
+"""Behind a pooler a statement is not cancelled: its connection is closed, which the server is to notice."""
+
 SET = """
 select pg_catalog.set_config(name, case
     when name = 'synchronous_commit' and pg_catalog.current_setting(name) = 'remote_apply' then 'remote_apply'

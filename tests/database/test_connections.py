@@ -1,5 +1,5 @@
-"""The connections of a process: whoever is called off at whatever moment, none is lost and nobody waits for nothing; and
-only what the database did is told as its being away."""
+"""The connections of a process: whoever is called off at whatever moment, none is lost and nobody waits for nothing; only
+what the database did is told as its being away."""
 
 import asyncio
 import random
@@ -121,14 +121,18 @@ def test_a_connection_that_was_closed_under_us_is_the_database_that_went_away(co
     async def run() -> None:
         async with Database(conninfo, Settings()) as database:
             with pytest.raises(Unavailable, match="went away"):
-                async with database.connection() as connection:
-                    await _terminate(conninfo, connection.info.backend_pid)
-                    for _ in range(asked - 1):
-                        with pytest.raises(psycopg.Error):
-                            await connection.execute("select 1")
-                    await connection.execute("select 1")
+                await _ask_what_is_terminated(conninfo, database, asked)
 
     asyncio.run(run())
+
+
+async def _ask_what_is_terminated(conninfo: str, database: Database, asked: int) -> None:
+    async with database.connection() as connection:
+        await _terminate(conninfo, connection.info.backend_pid)
+        for _ in range(asked - 1):
+            with pytest.raises(psycopg.Error):
+                await connection.execute("select 1")
+        await connection.execute("select 1")
 
 
 async def _terminate(conninfo: str, pid: int) -> None:
