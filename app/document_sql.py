@@ -228,7 +228,7 @@ def refold_function(projection: AnyProjection) -> str:
     counts = "\n    union all ".join(counted)
     return f"""\
 create or replace function catalog.refold_{name}(p_stream_id integer) returns bigint
-language sql volatile as $$
+language sql volatile set extra_float_digits = 1 as $$
 with versions as materialized (
 {versions}
 ), {", ".join(steps)}
@@ -242,7 +242,8 @@ $$;
 
 
 def _put_right(table: Table, query: str) -> str:
-    """Delete what should not be, write what is missing or other. (Compared as texts: points have no `=`.)"""
+    """Delete what should not be, write what is missing or other. (Compared as texts: points have no `=`. How many digits
+    these have is said by the function.)"""
     name = f"catalog.{table.name}"
     columns = _columns(table)
     rest = [column for column in columns if column not in table.key]

@@ -1,5 +1,7 @@
-"""The connections of a process: whoever is called off at whatever moment, none is lost and nobody waits for nothing; only
-what the database did is told as its being away."""
+"""The connections of a process: whoever is called off at whatever moment, none is lost and nobody waits for nothing.
+
+Only what the database did is told as its being away.
+"""
 
 import asyncio
 import random
