@@ -242,8 +242,8 @@ $$;
 
 
 def _put_right(table: Table, query: str) -> str:
-    """Delete what should not be, write what is missing or other. (Compared as texts: points have no `=`. How many digits
-    these have is said by the function.)"""
+    """Delete what should not be, write what is missing or other. Compared as texts: points have no `=`. How many digits
+    these have is said by the function."""
     name = f"catalog.{table.name}"
     columns = _columns(table)
     rest = [column for column in columns if column not in table.key]

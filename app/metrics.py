@@ -5,6 +5,7 @@ per application: two in one process, as in tests, do not share counts.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
@@ -30,6 +31,8 @@ from app.errors import Unavailable
 from app.events import tag_of
 from app.replica import Replica
 from app.states import MARK_AND_HEAD, UNSETTLED, has_leader
+
+logger = logging.getLogger("catalog")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each that counts, and nobody asks
 
@@ -149,7 +152,10 @@ class Metrics:
         try:
             async with asyncio.timeout(DATABASE_WITHIN_SECONDS):
                 facts: _Facts | None = await _read_facts(database)
-        except (Unavailable, TimeoutError, psycopg.Error):
+        except (Unavailable, TimeoutError):
+            facts = None
+        except psycopg.Error:
+            logger.exception("the database could not be asked for its metrics")
             facts = None
         self._up.set(facts is not None)
         self._database.facts = facts

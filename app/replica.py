@@ -103,7 +103,7 @@ class Replica:
         while True:
             try:
                 await self._look()
-            except (Unavailable, psycopg.Error):
+            except Unavailable:
                 self._answers = False
             except Exception:
                 self._answers = False
@@ -113,7 +113,7 @@ class Replica:
 
     async def _look(self) -> None:
         """One look at the primary, and some at the replica: it may be just about to replay that."""
-        with suppress(Unavailable, psycopg.Error):
+        with suppress(Unavailable):
             await self._note_what_is_written()
         looks = int(self._pause / LOOK_AGAIN_SECONDS)
         for _ in range(looks):
