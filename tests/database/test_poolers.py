@@ -249,5 +249,8 @@ async def _limit(connection: psycopg.AsyncConnection) -> str:
 def test_options_in_the_url_must_be_ignored_by_the_pooler(conninfo: str, tmp_path: Path) -> None:
     with pgbouncer(conninfo, tmp_path, further="ignore_startup_parameters = options") as pooler:
         with_options = make_conninfo(pooler.conninfo, options="-c datestyle=German")
-        with running_service({**behind(pooler, conninfo), "DATABASE_URL": with_options}) as (url, _):
-            created(httpx.Client(base_url=f"{url}/api/v2"))
+        with (
+            running_service({**behind(pooler, conninfo), "DATABASE_URL": with_options}) as (url, _),
+            httpx.Client(base_url=f"{url}/api/v2") as api,
+        ):
+            created(api)

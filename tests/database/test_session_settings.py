@@ -23,7 +23,7 @@ from tests.http.shapes import assert_problem
 from tests.items import an_item, created, present
 from tests.operators import answer, eventually, one, said
 
-ROUNDS = 4
+ROUNDS = 3
 EVENTS = 67
 """In the life of an item and beside it."""
 NDJSON = {"Content-Type": "application/x-ndjson"}
