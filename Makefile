@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo town chromium test soak check bench snapshot lock clean clean-data
+.PHONY: setup run demo town chromium pgbouncer test soak check bench snapshot lock clean clean-data
 
 setup: .venv/installed
 
@@ -36,8 +36,16 @@ chromium:
 		apt-get update -qq && apt-get install -y -qq chromium > /dev/null \
 			|| echo "Chromium cannot be installed: the tests of the page will be skipped." >&2
 
+# The tests behind a pooler take the system's PgBouncer; without it they say so and are skipped.
+pgbouncer:
+	@PATH="$$PATH:/usr/sbin" command -v pgbouncer > /dev/null && exit 0; \
+		[ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null || exit 0; \
+		echo "Installing PgBouncer for the tests behind a pooler."; \
+		apt-get update -qq && apt-get install -y -qq pgbouncer > /dev/null \
+			|| echo "PgBouncer cannot be installed: the tests behind a pooler will be skipped." >&2
+
 # PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18.
-test: setup chromium
+test: setup chromium pgbouncer
 	CATALOG_TEST_PG=$(PG) $(BIN)/pytest
 
 # Minutes of load on the background: killed projectors, rebuilds under fire. Not part of `make test`.

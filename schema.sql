@@ -1008,7 +1008,7 @@ declare
 begin
     if v_set = '' then
         return 'infinity';
-    elsif v_set !~ '^\d{4}-\d\d-\d\d' then
+    elsif v_set !~ '^[0-9]{4}-[0-9][0-9]-[0-9][0-9]' then
         raise exception 'catalog.as_of is no instant: %', v_set
             using errcode = '22007', hint = 'As in: set catalog.as_of = ''2026-01-15 10:30+01''. Empty is the present.';
     elsif v_set::timestamptz > clock_timestamp() + v_ahead then

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psycopg
 from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.errors import Conflict, SetupError
 from app.postgres import embedded_binaries
+from app.session import connect
 
 with suppress(ImportError):  # on Windows
     import fcntl
@@ -60,7 +60,7 @@ def back_up(conninfo: str, file: Path, binaries: Path | None = None) -> Contents
 
     Raises SetupError if pg_dump is not there or fails, or the file cannot be written; then nothing is left behind.
     """
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         connection.execute("set transaction isolation level repeatable read read only")
         events, last_position = connection.execute(COUNT).fetchone() or (0, 0)
         (snapshot,) = connection.execute("select pg_export_snapshot()").fetchone() or ("",)
@@ -73,7 +73,7 @@ def back_up(conninfo: str, file: Path, binaries: Path | None = None) -> Contents
 
 def check_empty(conninfo: str) -> None:
     """Raises Conflict for a database that holds anything."""
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         found = connection.execute(HOLDS_SOMETHING).fetchone()
     if found:
         raise Conflict(f"The database is not empty, it holds {found[0]}: a backup is restored into an empty one only.")
@@ -85,7 +85,7 @@ def restore(conninfo: str, file: Path, binaries: Path | None = None) -> None:
     Without owners and privileges: their roles need not be there. Raises Conflict unless the database is empty.
     """
     check_empty(conninfo)
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         major = connection.info.server_version // 10000
     options = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
     _run([program("pg_restore", major, binaries), *options, str(file)], conninfo)
@@ -93,7 +93,7 @@ def restore(conninfo: str, file: Path, binaries: Path | None = None) -> None:
 
 def contents(conninfo: str) -> Contents:
     """What the catalog holds. Raises Conflict if something is missing in it."""
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         if connection.execute(WHOLE).fetchone() != (True,):
             raise Conflict("The log is not whole: there are streams with more or fewer events than versions.")
         events, last_position = connection.execute(COUNT).fetchone() or (0, 0)

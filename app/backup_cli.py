@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import psycopg
 
 from app.backup import Contents, back_up, check_empty, contents, restore
 from app.console import database_in_use, exit_when_told, run_until_told
@@ -12,6 +11,7 @@ from app.migrating import checksum, installed_checksum
 from app.operator_cli import INTERRUPTED, current_database
 from app.operator_tables import show_verified
 from app.printing import tell
+from app.session import connect
 from app.settings import read_settings
 from app.verify import verify
 from app.wording import count
@@ -61,7 +61,7 @@ def restore_command(file: Path, no_verify: bool) -> None:
 
 def _grant(conninfo: str) -> bool:
     """Install this release once more, with its roles and grants, which are not restored; False if it is another's."""
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         if installed_checksum(connection) != checksum(schema_sql()):
             return False
     return install(conninfo)

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from app.backup_cli import backup_command, restore_command
-from app.console import Group, database_in_use, exit_when_told, note, typed
+from app.console import Group, conninfo_of, database_in_use, exit_when_told, note, typed
 from app.database import as_service
 from app.demo import run_demo
 from app.demo_year import fill
@@ -23,6 +23,7 @@ from app.logs import log_as_json, log_as_text
 from app.main import PROJECTIONS, create_app, install, schema_sql
 from app.migrating import check_durable, check_schema, may_change_events
 from app.operator_cli import COMMANDS
+from app.poolers import check_poolers
 from app.postgres import embedded_binaries
 from app.printing import print_whole, tell
 from app.schema_sql import compile_read_models
@@ -85,7 +86,8 @@ def serve(host: str | None, port: int | None, with_demo: bool) -> None:
 
 def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bool) -> None:
     with database_in_use(settings, may_create=True, supervised=True) as database:
-        conninfo = _made_ready(database, settings)
+        sessions = _made_ready(database, settings)
+        conninfo = conninfo_of("DATABASE_URL", settings.database_url) if settings.database_url else sessions
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         if with_demo:
             _fill(database)
@@ -95,7 +97,7 @@ def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bo
             tell(f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema")
             _say_how_to_reach(settings)
         stopping = asyncio.Event()
-        serve_until_told(create_app(conninfo, settings, stopping), stopping, listening)
+        serve_until_told(create_app(conninfo, settings, stopping, sessions), stopping, listening)
 
 
 def _fill(database: str) -> None:
@@ -125,6 +127,7 @@ def _made_ready(conninfo: str, settings: Settings) -> str:
             logger.info("the schema has been installed")
         return as_service(conninfo)
     check_schema(conninfo, schema_sql())
+    check_poolers(settings, conninfo)
     if settings.catalog_env == "production" and may_change_events(conninfo):
         logger.warning("DATABASE_URL names a role that may change events: give it one that is in catalog_service")
     return conninfo

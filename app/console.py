@@ -17,8 +17,10 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from app.away import is_away
 from app.errors import CatalogError, SetupError
 from app.logs import is_json
+from app.poolers import check_sessions, url_of_sessions
 from app.postgres import EmbeddedPostgres, holds_cluster
 from app.postgres_folder import MARKER
 from app.printing import tell, tell_wrong
@@ -51,7 +53,9 @@ class Group(click.Group):
                 return super().invoke(ctx)
         except CatalogError as error:
             complain(error.detail)
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            if not is_away(error):
+                raise
             complain(f"the database went away: {first_line(error)}")
         raise SystemExit(1)
 
@@ -82,19 +86,18 @@ def first_line(error: Exception) -> str:
 
 @contextmanager
 def database_in_use(settings: Settings, may_create: bool = False, supervised: bool = False) -> Iterator[str]:
-    """A conninfo of DATABASE_URL's database, or of the embedded one, which runs meanwhile; says which on stderr.
+    """A conninfo for sessions with DATABASE_URL's database, or with the embedded one, which runs meanwhile.
+
+    Which one it is, it says on stderr.
 
     `may_create`: an embedded one is made where there is none. `supervised`: it is started again when it dies. Raises
     SetupError.
     """
-    if settings.database_url:
-        try:
-            conninfo = make_conninfo(settings.database_url, client_encoding=UTF8)
-        except psycopg.ProgrammingError:  # which repeats it, and a password may be in it
-            raise SetupError(
-                "the database cannot be reached: DATABASE_URL is neither a libpq URL nor a conninfo"
-            ) from None
+    if given := url_of_sessions(settings):
+        name, url = given
+        conninfo = conninfo_of(name, url)
         note(f"Database: {server_of(conninfo)}.")
+        check_sessions(name, conninfo)
         yield conninfo
         return
     for name in [name for name in os.environ if name.startswith("PG")]:
@@ -106,6 +109,14 @@ def database_in_use(settings: Settings, may_create: bool = False, supervised: bo
     note(f"Database: the embedded Postgres in {folder.absolute()}.")
     with embedded, embedded.supervised() if supervised else nullcontext():
         yield make_conninfo(embedded.conninfo, client_encoding=UTF8)
+
+
+def conninfo_of(name: str, url: str) -> str:
+    """What the variable `name` says, in UTF-8. Raises SetupError."""
+    try:
+        return make_conninfo(url, client_encoding=UTF8)
+    except psycopg.ProgrammingError:  # which repeats it, and a password may be in it
+        raise SetupError(f"the database cannot be reached: {name} is neither a libpq URL nor a conninfo") from None
 
 
 def note(sentence: str) -> None:

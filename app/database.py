@@ -7,35 +7,31 @@ import asyncio
 import logging
 import select
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from math import ceil
 from typing import Any, TypeVar
 
 import psycopg
+from msgspec import structs
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import PipelineStatus
 from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from app.away import is_away
 from app.bulkhead import ENDS_WITHIN_SECONDS, Bulkheads, Costly
 from app.errors import TooExpensive, Unavailable
-from app.pooled import WAIT_INTERVAL_SECONDS, PooledConnection, Unconfirmed, hang_up
+from app.pooled import WAIT_INTERVAL_SECONDS, PooledConnection, PooledCursor, Unconfirmed, hang_up
+from app.session import TRANSACTION, at_connection, connect_async, statement
 from app.settings import Settings
 
 logger = logging.getLogger("catalog")
 
 T = TypeVar("T")
 
-UNAVAILABLE = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    errors.ReadOnlySqlTransaction,
-    errors.IdleInTransactionSessionTimeout,
-    PoolTimeout,
-    TooManyRequests,
-)
 ENDED_BY_THE_SERVER_SECONDS = 1.0
 """So much longer than the server's limit is ours, for a commit that it does not limit."""
 RECONNECT_SECONDS = 1.0
@@ -46,14 +42,6 @@ ANSWERS_WITHIN_SECONDS = 60.0
 ANSWERS_AT_LAST_WITHIN_SECONDS = 3600.0
 """The same for those statements of a rebuild that fold or index."""
 
-SESSION = """
-select set_config('timezone', 'UTC', false),
-    set_config('jit', 'off', false),
-    set_config('statement_timeout', %s, false),
-    set_config('lock_timeout', %s, false),
-    set_config('idle_in_transaction_session_timeout', %s, false)
-"""
-
 
 class Database:
     """A pool of connections. Use `async with database.connection() as connection`."""
@@ -62,18 +50,23 @@ class Database:
         self,
         conninfo: str,
         settings: Settings,
-        cursor_factory: type[AsyncCursor[Any]] = AsyncCursor,
+        cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
         answers_within_seconds: float | None = None,
+        least_connections: int = 1,
     ) -> None:
-        """A statement is given up after `answers_within_seconds`, or else soon after the server should have."""
+        """A statement is given up after `answers_within_seconds`, or else soon after the server should have.
+
+        With `settings.catalog_pooler` transaction nothing rests on a session: no statement is prepared.
+        """
         self._settings = settings
+        self._has_sessions = settings.catalog_pooler == "session"
         self._answers_within_seconds = (
             answers_within_seconds or settings.catalog_statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
         )
         self.pool = AsyncConnectionPool(
             conninfo,
             connection_class=PooledConnection,
-            min_size=1,
+            min_size=least_connections,
             max_size=settings.catalog_pool_size,
             timeout=settings.catalog_pool_timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
@@ -82,6 +75,7 @@ class Database:
                 "application_name": "catalog",
                 "client_encoding": "utf8",
                 "cursor_factory": cursor_factory,
+                **({} if self._has_sessions else {"prepare_threshold": None}),
             },
             configure=self._configure,
             open=False,
@@ -97,19 +91,53 @@ class Database:
 
     @asynccontextmanager
     async def connection(
-        self, wait_seconds: float | None = None, answers_within_seconds: float | None = None
+        self,
+        wait_seconds: float | None = None,
+        answers_within_seconds: float | None = None,
+        statement_timeout_seconds: float | None = None,
     ) -> AsyncIterator[AsyncConnection]:
-        """A connection in autocommit. Raises Unavailable when the database is away, busy, or too slow."""
+        """A connection in autocommit; with a limit of its own for each statement, if one is given.
+
+        Raises Unavailable when the database is away, busy, or too slow. An error that is a mistake of ours stays what
+        it is.
+        """
         try:
             connection = await self._living_connection(wait_seconds or self._settings.catalog_pool_timeout_seconds)
-            connection.answers_within_seconds = answers_within_seconds or self._answers_within_seconds
-            try:
-                async with connection:
-                    yield connection
-            finally:
-                await self._give_back(connection)
-        except UNAVAILABLE as error:
-            raise Unavailable(_why_unavailable(error)) from error
+        except psycopg.Error as error:
+            raise _unavailable(error) from error
+        connection.answers_within_seconds = answers_within_seconds or self._given_up_after(statement_timeout_seconds)
+        connection.brings = self._brought(statement_timeout_seconds)
+        try:
+            async with connection:
+                yield connection
+        except psycopg.Error as error:
+            if not is_away(error, connection):
+                raise
+            raise _unavailable(error) from error
+        finally:
+            await self._give_back(connection)
+
+    def _given_up_after(self, statement_timeout_seconds: float | None) -> float:
+        if statement_timeout_seconds is None:
+            return self._answers_within_seconds
+        return statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
+
+    def _brought(self, statement_timeout_seconds: float | None) -> bytes:
+        """What each transaction is to set: all of it where there are no sessions, else only a limit of its own."""
+        if not self._has_sessions:
+            return statement({**TRANSACTION, **self._limits(statement_timeout_seconds)}, is_local=True).encode()
+        if statement_timeout_seconds is None:
+            return b""
+        limit = _milliseconds(statement_timeout_seconds)
+        return f"select pg_catalog.set_config('statement_timeout', '{limit}', true)".encode()
+
+    def _limits(self, statement_timeout_seconds: float | None = None) -> dict[str, str]:
+        timeout = _milliseconds(statement_timeout_seconds or self._settings.catalog_statement_timeout_seconds)
+        return {
+            "statement_timeout": timeout,
+            "lock_timeout": _milliseconds(self._settings.catalog_lock_timeout_seconds),
+            "idle_in_transaction_session_timeout": timeout,
+        }
 
     @asynccontextmanager
     async def costly(self, read: Costly, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
@@ -119,7 +147,7 @@ class Database:
         try:
             async with (
                 self.bulkheads.costly.entered(read.what, wait_seconds),
-                self.connection(wait_seconds, seconds) as connection,
+                self.connection(wait_seconds, statement_timeout_seconds=seconds) as connection,
             ):
                 yield connection
         except Unavailable as error:
@@ -136,30 +164,40 @@ class Database:
             connection = await self.pool.getconn(max(0.0, deadline - time.monotonic()))
             try:
                 await check_connection(connection)
-            except UNAVAILABLE:
+            except BaseException as error:
+                away = isinstance(error, psycopg.Error) and is_away(error, connection)
                 await self._give_back(connection)
-            except BaseException:
-                await self._give_back(connection)
-                raise
+                if not away:
+                    raise
             else:
                 return connection
 
     async def _give_back(self, connection: PooledConnection) -> None:
-        """To its end, though we are called off: half-way the pool has neither the connection nor who waits for it."""
+        """To its end, though we are called off: half-way the pool has neither the connection nor who waits for it.
+
+        One that was called off within a pipeline may still be in it: the pool would not notice.
+        """
+        connection.brings = b""
+        if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+            hang_up(connection)
+            connection.pgconn.finish()
         await asyncio.shield(self.pool.putconn(connection))
 
     async def _configure(self, connection: PooledConnection) -> None:
         read_json_as_bytes(connection)
-        connection.watch(self._answers_within_seconds)
-        limits = (
-            _milliseconds(self._settings.catalog_statement_timeout_seconds),
-            _milliseconds(self._settings.catalog_lock_timeout_seconds),
-            _milliseconds(self._settings.catalog_statement_timeout_seconds),
-        )
-        await connection.execute(SESSION, limits)
+        await connection.prepare_to_serve(self._answers_within_seconds)
+        connection.may_cancel = self._has_sessions
+        if self._has_sessions:
+            await connection.execute(at_connection(self._limits()).encode())
 
     def __repr__(self) -> str:
         return f"<Database {self.pool.name} {self.pool.get_stats()}>"
+
+
+def one_at_a_time(conninfo: str, settings: Settings, cursor_factory: type[AsyncCursor[Any]] = PooledCursor) -> Database:
+    """A database that keeps sessions, with one connection, which is opened when it is asked for."""
+    limited = structs.replace(settings, catalog_pooler="session", catalog_pool_size=1)
+    return Database(conninfo, limited, cursor_factory, least_connections=0)
 
 
 class WatchedConnection(AsyncConnection):
@@ -171,9 +209,9 @@ class WatchedConnection(AsyncConnection):
     _taking_its_time = False
 
     @classmethod
-    async def opened(cls, conninfo: str) -> "WatchedConnection":
-        """A connection in autocommit."""
-        return await cls.connect(conninfo, autocommit=True, connect_timeout=ceil(ANSWERS_WITHIN_SECONDS))
+    async def opened(cls, conninfo: str, settings: Mapping[str, str] | None = None) -> "WatchedConnection":
+        """A connection in autocommit, with `settings` over those that every session has."""
+        return await connect_async(conninfo, settings, kind=cls, connect_timeout=ceil(ANSWERS_WITHIN_SECONDS))
 
     @contextmanager
     def taking_its_time(self) -> Iterator[None]:
@@ -218,20 +256,26 @@ def _milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
 
 
-def _why_unavailable(error: Exception) -> str:
-    match error:
-        case errors.LockNotAvailable():
-            return "Another command on the same item takes too long; nothing was changed. Try again."
-        case errors.ReadOnlySqlTransaction():
-            return "The database takes no changes just now; nothing was changed. Try again."
-        case errors.QueryCanceled():
-            return "The database took too long; nothing was changed. Try again."
-        case Unconfirmed():
-            return "No second server has confirmed the command; whether it stays is unknown. Read, then try again."
-        case PoolTimeout() | TooManyRequests():
-            return "The database is away, or too many requests wait for it; nothing was changed. Try again."
-        case _:
-            return "The database went away; whether a command was carried out is unknown. Read, then try again."
+NOTHING_CHANGED: tuple[tuple[type[Exception], str], ...] = (
+    (errors.LockNotAvailable, "Another command on the same item takes too long"),
+    (errors.ReadOnlySqlTransaction, "The database takes no changes just now"),
+    (errors.QueryCanceled, "The database took too long"),
+    (errors.DeadlockDetected, "Another command was in the way"),
+    (errors.SerializationFailure, "Another command was in the way"),
+    (PoolClosed, "The service is stopping"),
+    (PoolTimeout, "The database is away, or too many requests wait for it"),
+    (TooManyRequests, "The database is away, or too many requests wait for it"),
+)
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    for kind, why in NOTHING_CHANGED:
+        if isinstance(error, kind):
+            return Unavailable(f"{why}; nothing was changed. Try again.")
+    why = "The database went away; whether a command was carried out is unknown."
+    if isinstance(error, Unconfirmed):
+        why = "No second server has confirmed the command; whether it stays is unknown."
+    return Unavailable(f"{why} Read, then try again.", outcome_is_unknown=True)
 
 
 def as_service(conninfo: str) -> str:

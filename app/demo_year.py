@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
-import psycopg
 from msgspec import UNSET
 from psycopg.types.json import Jsonb
 
@@ -21,6 +20,7 @@ from app.demo_goods import ADDITIONS, COLOURS, FALLEN_THROUGH, KINDS, NAME_ENDIN
 from app.errors import SetupError
 from app.events import Event, Metadata, Recorded, TagTable
 from app.item import ChangeStatus, Command, CreateItem, DeleteItem, Item, RestoreItem, UpdateItem, decide, evolve
+from app.session import connect
 
 SEED = 7
 DAYS = 365
@@ -249,7 +249,7 @@ def fill(conninfo: str, seed: int = SEED) -> int:
     other events, and for one that is empty, but whose past has been asked for: that it was empty then has been answered
     for good.
     """
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         connection.execute("select pg_advisory_xact_lock(catalog.append_gate())")
         (events,) = connection.execute("select count(*) from catalog.streams").fetchone() or (0,)
         if events:
@@ -270,7 +270,7 @@ def fill(conninfo: str, seed: int = SEED) -> int:
             cursor.executemany(EVENTS, map(_row, happened))
         for statement in (STREAMS, NEXT_STREAM, DOCUMENTS):
             connection.execute(statement)
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with connect(conninfo, autocommit=True) as connection:
         connection.execute("analyze")
     return len(happened)
 

@@ -238,13 +238,14 @@ from (
 """
     return f"""\
 create or replace function catalog.refold_{name}(p_stream_id integer) returns bigint
-language sql volatile as {in_dollars(body)};
+language sql volatile set extra_float_digits = 1 as {in_dollars(body)};
 {comment(f"function catalog.refold_{name}", f"Writes what the log has of a stream into {name}; counts the changes.")}
 """
 
 
 def _put_right(table: Table, query: str) -> str:
-    """Delete what should not be, write what is missing or other. (Compared as texts: points have no `=`.)"""
+    """Delete what should not be, write what is missing or other. Compared as texts: points have no `=`. How many digits
+    these have is said by the function."""
     name = f"catalog.{table.name}"
     columns = _columns(table)
     rest = [column for column in columns if column not in table.key]

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, sql
 
 from app.bulkhead import CHANGES, REBUILDS, STATISTICS, STREAMS
 from app.changes import ChangesPage, Span, changed_between
+from app.in_doubt import committing
 from app.listing import Key, Listing, cost_of
 from app.listing_rows import rows_of
 from app.projection import Projection
@@ -215,7 +216,8 @@ class Documents:
                 if row:
                     check(row[0])
             with self._timed("item"):
-                cursor = await connection.execute(query, (self._projection.name, document_id))
+                with committing(connection):
+                    cursor = await connection.execute(query, (self._projection.name, document_id))
                 row = await cursor.fetchone()
         return Rebuilt(*row) if row and row[2] is not None else None
 

@@ -110,6 +110,11 @@ class Unavailable(CatalogError):
 
     status = 503
 
+    def __init__(self, detail: str, *, outcome_is_unknown: bool = False, **facts: object) -> None:
+        """`outcome_is_unknown`: `detail` says that a command may have been carried out."""
+        super().__init__(detail, **facts)
+        self.outcome_is_unknown = outcome_is_unknown
+
 
 class SetupError(CatalogError):
     """The service cannot start"""

@@ -6,10 +6,9 @@ from uuid import uuid4
 
 import click
 import msgspec
-from psycopg import AsyncConnection
 
 from app.console import complain, exit_when_told, run_until_told
-from app.database import Database
+from app.database import one_at_a_time
 from app.errors import SetupError
 from app.events import Metadata
 from app.forgetting import Forgetter, Forgotten, Found, look
@@ -18,6 +17,7 @@ from app.main import item_decider
 from app.migrating import may_change_events
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
 from app.printing import confirm, print_json, say, tell
+from app.session import connect_async
 from app.settings import read_settings
 from app.wording import count
 
@@ -71,12 +71,11 @@ def _what_there_is(found: Found) -> str:
 
 
 async def _look(conninfo: str, owner: str) -> Found:
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with await connect_async(conninfo) as connection:
         return await look(connection, item_decider.projection, owner)
 
 
 async def _forget(conninfo: str, owner: str, metadata: Metadata) -> Forgotten:
-    settings = msgspec.structs.replace(read_settings(), catalog_pool_size=1)
     said_at = monotonic()
 
     def tell_now_and_then(done: int, of: int) -> None:
@@ -85,5 +84,5 @@ async def _forget(conninfo: str, owner: str, metadata: Metadata) -> Forgotten:
             said_at = monotonic()
             tell(f"{done:,} of {count(of, 'item')}")
 
-    async with Database(conninfo, settings) as database:
+    async with one_at_a_time(conninfo, read_settings()) as database:
         return await Forgetter(conninfo, database, item_decider).forget(owner, metadata, tell_now_and_then)

@@ -24,6 +24,7 @@ from app.item import Command, DeleteItem, Item
 from app.leftovers import lock_key, try_lock
 from app.rebuild_facts import RebuildUnderWay
 from app.rebuild_sql import Step
+from app.session import connect_async
 
 REASON = "Its owner was forgotten."
 """Why the items were deleted: our own words, nothing personal, so they stay."""
@@ -141,7 +142,7 @@ class Forgetter:
     @asynccontextmanager
     async def _without_rebuilds(self) -> AsyncIterator[AsyncConnection]:
         """The connection that forgets: while it lasts no rebuild begins, and what a killed one has left is gone."""
-        async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+        async with await connect_async(self._conninfo) as connection:
             if not await try_lock(connection, lock_key(self._projection.name)):
                 raise RebuildUnderWay(
                     f"The projection {self._projection.name} is being rebuilt, or somebody is being forgotten: "

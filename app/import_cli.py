@@ -14,7 +14,7 @@ import msgspec
 from rich.progress import BarColumn, Progress, TextColumn
 
 from app.console import complain, exit_when_told, run_until_told
-from app.database import Database
+from app.database import one_at_a_time
 from app.errors import InvalidInput
 from app.events import Event, Metadata
 from app.import_file import items_of, opened
@@ -24,7 +24,7 @@ from app.main import item_decider
 from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
 from app.printing import console, print_json, say
 from app.printing import tell as tell_people
-from app.settings import Settings, read_settings
+from app.settings import read_settings
 from app.wording import count, span
 
 STORING = -1
@@ -68,7 +68,7 @@ def _user(name: str) -> str:
 
 def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
     """The file is read before anything is asynchronous: a read that waits for a pipe can be interrupted so."""
-    database = Database(conninfo, _with_one_connection(read_settings()))
+    database = one_at_a_time(conninfo, read_settings())
     importer: Importer[Command, Item, Event] = Importer(database, item_decider)
 
     async def store(arrivals: Arrivals[Command, Item, Event]) -> Imported:
@@ -93,10 +93,6 @@ def _readable(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
         yield from items
     except OSError as error:
         raise InvalidInput(f"The file cannot be read: {error.strerror}.") from error
-
-
-def _with_one_connection(settings: Settings) -> Settings:
-    return msgspec.structs.replace(settings, catalog_pool_size=1)
 
 
 def _size(file: BinaryIO) -> int | None:

@@ -16,10 +16,11 @@ import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from app.database import ENDED_BY_THE_SERVER_SECONDS, Database
+from app.database import Database
 from app.errors import InvalidInput, Unavailable
 from app.events import E, Metadata, tag_of
 from app.handler import NO_STREAM, Condition, Decider
+from app.in_doubt import may_be_committed
 from app.once import KeyTaken, Once, as_json, keep, recall
 
 C = TypeVar("C")
@@ -156,17 +157,15 @@ class Importer(Generic[C, S, E]):
             imported = Imported(created=row[0], first_position=row[1], last_position=row[2])
             if once is not None:
                 await keep(connection, once, imported)
+            may_be_committed()
             return imported
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
         """In a transaction that may take longer than those of other requests."""
-        given_up_after = STORED_WITHIN_SECONDS + ENDED_BY_THE_SERVER_SECONDS
         async with (
             self._database.bulkheads.imports.entered("imports"),
-            self._database.connection(answers_within_seconds=given_up_after) as connection,
+            self._database.connection(statement_timeout_seconds=STORED_WITHIN_SECONDS) as connection,
             connection.transaction(),
         ):
-            limit = str(int(STORED_WITHIN_SECONDS * 1000))
-            await connection.execute("select set_config('statement_timeout', %s, true)", (limit,))
             yield connection

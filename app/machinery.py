@@ -12,6 +12,7 @@ from typing import Literal
 
 import psycopg
 
+from app.away import is_away
 from app.bulkhead import Bulkhead
 from app.database import Database
 from app.errors import CatalogError, Conflict, NotFound, Unavailable
@@ -107,7 +108,9 @@ class Machinery:
         try:
             async with self._verifying.entered("verifications"):
                 verified = await in_a_thread(verify(self._conninfo, read_model, tell))
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            if not is_away(error):
+                raise
             raise Unavailable("The database went away while verifying. Try again.") from error
         self._replayed("verify", time.perf_counter() - started)
         return verified

@@ -14,9 +14,8 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 from msgspec import Struct
-from psycopg import AsyncCursor
 
-from app.database import Database
+from app.database import Database, one_at_a_time
 from app.documents import Documents, RollupDocuments
 from app.events import Event, tag_of
 from app.feed import Feed
@@ -48,6 +47,7 @@ from app.lag import LagWatch
 from app.machinery import Machinery
 from app.metrics import Metrics
 from app.migrating import checksum, migrate
+from app.pooled import PooledCursor
 from app.projector import Projector, register
 from app.reads import Reads
 from app.replica import Replica
@@ -78,15 +78,21 @@ def install(conninfo: str) -> bool:
     return migrate(conninfo, schema_sql(), lambda connection: register(connection, PROJECTIONS))
 
 
-def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None = None) -> ASGIApp:
+def create_app(
+    conninfo: str, settings: Settings, stopping: asyncio.Event | None = None, sessions: str | None = None
+) -> ASGIApp:
     """The service over the database at `conninfo`, which must hold `schema_sql()`.
+
+    `sessions` leads to it past a pooler that keeps none.
 
     Whoever sets `stopping` ends the open event streams; a server that waits for its connections must, before it does.
     """
     tracing = start_tracing()
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each attempt to connect again
-    cursor = tracing.cursor if tracing else AsyncCursor
+    cursor = tracing.cursor if tracing else PooledCursor
     database = Database(conninfo, settings, cursor)
+    sessions = sessions or conninfo
+    for_imports = database if sessions == conninfo else one_at_a_time(sessions, settings, cursor)
     feed = Feed(database, stopping or asyncio.Event())
     replica = (
         Replica(settings.database_replica_url, settings, database, cursor) if settings.database_replica_url else None
@@ -95,8 +101,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
     reads = Reads(database, replica, metrics.answered_by)
     past = Past(reads, database)
     release = checksum(schema_sql())
-    projector = Projector(conninfo, PROJECTIONS, release)
-    machinery = Machinery(conninfo, database, PROJECTIONS, metrics.replayed, projector.wake, release)
+    projector = Projector(sessions, PROJECTIONS, release)
+    machinery = Machinery(sessions, database, PROJECTIONS, metrics.replayed, projector.wake, release)
     lag = LagWatch(database)
 
     def after_append(events: tuple[Struct, ...]) -> None:
@@ -108,7 +114,7 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
 
     authenticator = Authenticator(settings) if settings.catalog_auth == "jwt" else None
     handler = CommandHandler(database, item_decider, after_append)
-    importer = Importer(database, item_decider, after_import)
+    importer = Importer(for_imports, item_decider, after_import)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -116,6 +122,8 @@ def create_app(conninfo: str, settings: Settings, stopping: asyncio.Event | None
             if tracing:
                 await stack.enter_async_context(tracing)
             await stack.enter_async_context(database)
+            if for_imports is not database:
+                await stack.enter_async_context(for_imports)
             if replica:
                 await stack.enter_async_context(replica)
                 await stack.enter_async_context(running(replica.run()))

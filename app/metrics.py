@@ -5,6 +5,7 @@ per application: two in one process, as in tests, do not share counts.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -32,6 +33,8 @@ from app.rebuild_sql import AnyReadModel
 from app.replica import Replica
 from app.settled import NEWEST
 from app.states import MARK_AND_HEAD, Background, has_leader, read_background
+
+logger = logging.getLogger("catalog")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each that counts, and nobody asks
 
@@ -153,7 +156,10 @@ class Metrics:
         try:
             async with asyncio.timeout(DATABASE_WITHIN_SECONDS):
                 facts: _Facts | None = await _read_facts(database, self._read_models)
-        except (Unavailable, TimeoutError, psycopg.Error):
+        except (Unavailable, TimeoutError):
+            facts = None
+        except psycopg.Error:
+            logger.exception("the database could not be asked for its metrics")
             facts = None
         self._up.set(facts is not None)
         self._database.facts = facts

@@ -15,9 +15,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection, errors
 
 from app.errors import SetupError
+from app.session import MIGRATION, connect
 
-MIGRATION_SESSION = "set local standard_conforming_strings = on; set local lock_timeout = '250ms'"
-"""An open transaction must not make everybody else wait behind a migration that waits for it."""
 MIGRATION_LOCK = 7023051975126217512
 MIGRATION_PATIENCE_SECONDS = 60.0
 MIGRATION_PAUSE_SECONDS = 0.5
@@ -59,8 +58,7 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
 
 
 def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None]) -> bool:
-    with psycopg.connect(conninfo, client_encoding="utf8") as connection:
-        connection.execute(MIGRATION_SESSION)
+    with connect(conninfo, MIGRATION, client_encoding="utf8") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         _check_encoding(connection)
         installed = installed_checksum(connection)
@@ -114,7 +112,7 @@ def _check_encoding(connection: psycopg.Connection) -> None:
 def check_schema(conninfo: str, sql: str) -> None:
     """Raises SetupError unless the database holds just `sql`."""
     try:
-        with psycopg.connect(conninfo) as connection:
+        with connect(conninfo) as connection:
             found = installed_checksum(connection)
     except errors.InsufficientPrivilege as error:
         raise SetupError(
@@ -131,7 +129,7 @@ def check_schema(conninfo: str, sql: str) -> None:
 def check_durable(conninfo: str) -> None:
     """Raises SetupError if what the server acknowledges may be lost when it crashes."""
     try:
-        with psycopg.connect(conninfo) as connection:
+        with connect(conninfo) as connection:
             off = connection.execute(NOT_DURABLE).fetchall()
     except psycopg.Error as error:
         raise SetupError(f"the database cannot be reached: {_first_line(error)}") from error
@@ -144,7 +142,7 @@ def check_durable(conninfo: str) -> None:
 NOT_DURABLE = """
 select name
 from pg_settings
-where name in ('fsync', 'full_page_writes', 'synchronous_commit')
+where name in ('fsync', 'full_page_writes')
     and setting = 'off'
 order by name
 """
@@ -152,7 +150,7 @@ order by name
 
 def may_change_events(conninfo: str) -> bool:
     """Whether whoever connects so is held back by the trigger alone, which its owner may switch off."""
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         return connection.execute(MAY_CHANGE_EVENTS).fetchone() == (True,)
 
 

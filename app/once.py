@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.errors import InvalidInput
+from app.in_doubt import committing, may_be_committed
 
 A = TypeVar("A", bound=Struct)
 
@@ -64,6 +65,7 @@ async def recall(connection: AsyncConnection, once: Once, kind: type[A]) -> A | 
     request, answer = row
     if request != once.request:
         raise KeyReused("This Idempotency-Key was sent with another request; take a new key for each command.")
+    may_be_committed()
     await confirm(connection)
     return msgspec.json.decode(answer, type=kind)
 
@@ -79,7 +81,8 @@ async def confirm(connection: AsyncConnection) -> None:
 async def keep(connection: AsyncConnection, once: Once, answer: Struct) -> None:
     """To be called in the transaction of the events, if there are any. Raises KeyTaken if another one was first."""
     try:
-        await connection.execute(KEEP, (as_json(once), as_json(answer)))
+        with committing(connection):
+            await connection.execute(KEEP, (as_json(once), as_json(answer)))
     except psycopg.DatabaseError as error:
         raise as_key_taken(error) from None
 

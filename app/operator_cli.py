@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 import psycopg
-from psycopg import AsyncConnection
 from rich.progress import BarColumn, Progress, TextColumn
 
 from app import operator_facts as facts
@@ -29,6 +28,7 @@ from app.rebuild_facts import Progress as RebuildProgress
 from app.rebuild_facts import Rebuilt, Told
 from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup
+from app.session import connect_async
 from app.settings import read_settings
 from app.store import AheadOfLog
 from app.verify import verify
@@ -286,7 +286,7 @@ def resume_command(name: str, skip: bool, yes: bool, as_json: bool) -> None:
 
 
 async def _resume(conninfo: str, name: str, skip_as: str | None) -> None:
-    async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with await connect_async(conninfo) as connection:
         await projector.resume(connection, name, skip_as)
 
 

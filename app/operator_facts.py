@@ -20,6 +20,7 @@ from app.fold_sql import AnyProjection
 from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup
 from app.rollup_sql import AnyRollup
+from app.session import connect, connect_async
 from app.states import MARK_AND_HEAD, States, read_states
 from app.store import NEWEST_POSITION, read_stream, recorded
 
@@ -90,7 +91,7 @@ class Inspected(Struct, frozen=True, kw_only=True):
 
 
 def operator_connection(conninfo: str) -> psycopg.Connection:
-    connection = psycopg.connect(conninfo, autocommit=True, application_name=OPERATOR)
+    connection = connect(conninfo, autocommit=True, application_name=OPERATOR)
     read_json_as_bytes(connection)
     return connection
 
@@ -168,9 +169,8 @@ def newest_position(connection: psycopg.Connection) -> int:
 
 
 async def how_they_are(conninfo: str, read_models: Sequence[AnyReadModel]) -> States:
-    async with await AsyncConnection.connect(conninfo, autocommit=True, application_name=OPERATOR) as connection:
+    async with await connect_async(conninfo, application_name=OPERATOR) as connection:
         read_json_as_bytes(connection)
-        await connection.execute("set timezone to 'UTC'")
         return await read_states(connection, read_models)
 
 
@@ -187,11 +187,10 @@ def why_stopped(connection: psycopg.Connection, name: str) -> Stopped | None:
 
 async def inspect(conninfo: str, read_models: Sequence[AnyReadModel], item: int) -> Inspected:
     """Raises NotFound if the item never had an event."""
-    async with await AsyncConnection.connect(conninfo) as connection:
+    async with await connect_async(conninfo, autocommit=False, application_name=OPERATOR) as connection:
         read_json_as_bytes(connection)
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         await connection.set_read_only(True)
-        await connection.execute("set timezone to 'UTC'")
         # Before the snapshot is taken, which would see nothing in a table that a rebuild swaps in later.
         served = sql.SQL(", ").join(sql.Identifier("catalog", each.name) for each in read_models)
         await connection.execute(sql.SQL("lock table {} in access share mode").format(served))

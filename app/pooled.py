@@ -3,19 +3,28 @@
 With a synchronous replica a commit waits until that one has it, and while it is lost for ever: `statement_timeout` has
 ended by then. Cancelled, it is there all the same: the server warns and reports success, and a fail-over may lose it.
 So we cancel what takes too long, and raise Unconfirmed where the server warned: the outcome is unknown.
+
+Behind a pooler in transaction mode there is no session: each statement may be another server connection's. There every
+transaction brings its settings with it, in the same round trip.
+
+Messages on the wire, where settings are brought: begin, set_config, the statement and commit in one pipeline, one Sync.
 """
 
 import asyncio
 import logging
 import os
 import socket
-from contextlib import suppress
-from typing import TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection
-from psycopg.abc import PQGen
+from psycopg import AsyncConnection, AsyncCursor, AsyncTransaction, IsolationLevel
+from psycopg.abc import Buffer, Params, PQGen
+from psycopg.adapt import Loader
 from psycopg.errors import Diagnostic
+from psycopg.pq import TransactionStatus
 
 logger = logging.getLogger("catalog")
 
@@ -37,14 +46,34 @@ class PooledConnection(AsyncConnection):
     answers_within_seconds = 3600.0
     """After so long a statement is cancelled. To be longer than its `statement_timeout`, which is the better end."""
 
+    may_cancel = True
+    """Not through a pooler in transaction mode: PgBouncer up to 1.21 may end when it is asked to cancel, for all of its
+    clients. What would be cancelled is hung up on; the server notices as its client_connection_check_interval says."""
+
+    brings = b""
+    """The query that sets what the session does not: for each transaction, within it. Empty: the session has it all."""
+
     _unconfirmed = False
     _alarm: asyncio.TimerHandle | None = None
     _cancelling: asyncio.Task[None] | None = None
 
-    def watch(self, answers_within_seconds: float) -> None:
-        """From now on."""
+    async def prepare_to_serve(self, answers_within_seconds: float) -> None:
+        """Once, as it comes into the pool. Asks the server nothing."""
         self.answers_within_seconds = answers_within_seconds
         self.add_notice_handler(self._hear)
+        self.adapters.register_loader("timestamptz", InUtc)
+        await self.set_isolation_level(IsolationLevel.READ_COMMITTED)
+
+    @asynccontextmanager
+    async def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> AsyncIterator[AsyncTransaction]:
+        """As psycopg's, with the settings that it is to bring."""
+        is_outermost = self.pgconn.transaction_status == TransactionStatus.IDLE
+        async with super().transaction(savepoint_name, force_rollback) as transaction:
+            if self.brings and is_outermost:
+                await AsyncCursor(self).execute(self.brings)
+            yield transaction
 
     async def wait(
         self,
@@ -63,6 +92,13 @@ class PooledConnection(AsyncConnection):
             raise Unconfirmed("the commit is not confirmed by the synchronous replica")
         return result
 
+    async def cancel_safe(self, *, timeout: float = CANCELLED_WITHIN_SECONDS) -> None:  # noqa: ASYNC109, psycopg's
+        """Also what psycopg does when whoever waits is called off."""
+        if self.may_cancel:
+            await super().cancel_safe(timeout=timeout)
+        else:
+            hang_up(self)
+
     def _hear(self, notice: Diagnostic) -> None:
         self._unconfirmed |= notice.source_function == WAITS_FOR_A_REPLICA
 
@@ -78,6 +114,44 @@ class PooledConnection(AsyncConnection):
     def _hang_up(self) -> None:
         logger.warning("the database does not answer: hanging up")
         hang_up(self)
+
+
+BEGIN, COMMIT = b"begin isolation level read committed", b"commit"
+
+
+class PooledCursor(AsyncCursor[Any]):
+    """A cursor whose statements bring the settings of their connection along, where it has any to bring."""
+
+    async def execute(
+        self, query: Any, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> "PooledCursor":
+        connection = self.connection
+        assert isinstance(connection, PooledConnection), "a cursor of a pool"
+        if not connection.brings or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            return await super().execute(query, params, prepare=prepare, binary=binary)
+        beside = AsyncCursor(connection)
+        try:
+            async with connection.pipeline():
+                await beside.execute(BEGIN, prepare=False)
+                await beside.execute(connection.brings, prepare=False)
+                await super().execute(query, params, prepare=prepare, binary=binary)
+                await beside.execute(COMMIT, prepare=False)
+        finally:
+            if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                await connection.rollback()
+        return self
+
+
+class InUtc(Loader):
+    """An instant, in UTC whatever the session's time zone was when psycopg looked; its text says its offset."""
+
+    def load(self, data: Buffer) -> datetime:
+        """Raises DataError for what Python has no datetime for."""
+        text = bytes(data).decode()
+        try:
+            return datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise psycopg.DataError(f"not an instant between the years 1 and 9999: {text}") from error
 
 
 def hang_up(connection: AsyncConnection) -> None:

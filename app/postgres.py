@@ -52,6 +52,7 @@ from app.postgres_folder import (
     run_as_owner,
     run_tool,
 )
+from app.session import connect
 
 with suppress(ImportError):  # on Windows, where `check_platform` refuses
     import fcntl
@@ -347,7 +348,7 @@ class EmbeddedPostgres:
         self.conninfo = self._conninfo(server)
         self._served = server
         try:
-            with psycopg.connect(self.conninfo, dbname="postgres", autocommit=True) as connection:
+            with connect(self.conninfo, dbname="postgres", autocommit=True) as connection:
                 if not connection.execute("select 1 from pg_database where datname = 'catalog'").fetchone():
                     connection.execute("create database catalog")
                 if server.on_tcp:

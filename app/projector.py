@@ -13,8 +13,10 @@ import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection, errors, sql
 
+from app.away import is_away
 from app.database import WatchedConnection
 from app.errors import CatalogError, NotFound
+from app.in_doubt import committing
 from app.leftovers import forget_killed_rebuilds, try_lock
 from app.migrating import installed_release
 from app.once import sweep
@@ -22,6 +24,7 @@ from app.rebuild import rebuild
 from app.rebuild_facts import RebuildFailed
 from app.rebuild_sql import AnyReadModel, fingerprint
 from app.rollup import Rollup
+from app.session import LEADER
 from app.settled import settle
 from app.tasks import end
 
@@ -38,24 +41,6 @@ GIVEN_UP_SECONDS = 600.0
 """What cannot be rebuilt is not tried again sooner."""
 SOMEBODY_WAS_THERE = "SW006"
 REST_SECONDS = (0.01, 0.05)
-
-SESSION = """
-set timezone to 'UTC';
-set jit = off;
-set plan_cache_mode = 'force_generic_plan';
-set enable_seqscan = off;
-set client_connection_check_interval = '1s';
-set statement_timeout = '50s';
-set idle_session_timeout = '60s';
-set tcp_keepalives_idle = 5;
-set tcp_keepalives_interval = 2;
-set tcp_keepalives_count = 3
-"""
-"""A leader that was killed, or whose machine was, does not keep the lock for long; neither does one that is silent
-though it should look for something new every second. A batch that takes too long is tried again as a smaller one.
-Batches go by index, however many streams they touch, and though the tables were small when it was planned; to plan each
-anew would take longer than most of them take. Such plans cost so much on paper that jit would compile each of them.
-"""
 
 
 class Checkpoint(Struct, frozen=True):
@@ -97,16 +82,16 @@ class Projector:
 
     async def _lead_while_it_lasts(self) -> None:
         try:
-            async with await WatchedConnection.opened(self._conninfo) as connection:
-                await connection.execute(SESSION)
+            async with await WatchedConnection.opened(self._conninfo, LEADER) as connection:
                 while not await try_lock(connection, LEADER_LOCK):  # noqa: ASYNC110, the lock tells nobody
                     await asyncio.sleep(NOT_LEADING_SECONDS)
                 self.leads = True
                 await self._lead(connection)
-        except (psycopg.Error, OSError) as error:
-            logger.warning("the projector lost its database and tries again: %s", error)
-        except Exception:
-            logger.exception("the projector failed and tries again")
+        except Exception as error:
+            if _is_lost(error):
+                logger.warning("the projector lost its database and tries again: %s", error)
+            else:
+                logger.exception("the projector failed and tries again")
         finally:
             self.leads = False
 
@@ -142,10 +127,11 @@ class Projector:
         while True:
             try:
                 await self.tend()
-            except (psycopg.Error, OSError) as error:
-                logger.warning("the projections are looked after later: %s", error)
-            except Exception:
-                logger.exception("the projections are looked after later")
+            except Exception as error:
+                if _is_lost(error):
+                    logger.warning("the projections are looked after later: %s", error)
+                else:
+                    logger.exception("the projections are looked after later")
             await asyncio.sleep(TEND_SECONDS)
 
     async def tend(self) -> None:
@@ -176,7 +162,14 @@ class Projector:
             self._given_up[name] = time.monotonic() + GIVEN_UP_SECONDS
             logger.error("%s The old documents serve until that has changed.", error.detail)
         except (CatalogError, psycopg.Error, OSError) as error:
+            if not (isinstance(error, CatalogError) or _is_lost(error)):
+                raise
             logger.warning("%s is looked after later: %s", name, error)
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the database or the network was away; else it is a mistake of ours."""
+    return isinstance(error, OSError) or is_away(error)
 
 
 def _rest(worked_seconds: float) -> float:
@@ -261,7 +254,8 @@ async def resume(connection: AsyncConnection, name: str, skip_as: str | None = N
     The skipped event is kept in catalog.projections.skipped. Raises NotFound for an unknown projection.
     """
     await read_checkpoint(connection, name)
-    await connection.execute("select catalog.resume_projection(%s, %s)", (name, skip_as))
+    with committing(connection):
+        await connection.execute("select catalog.resume_projection(%s, %s)", (name, skip_as))
 
 
 REGISTER = """

@@ -22,6 +22,7 @@ from app.leftovers import forget, lock_key, try_lock
 from app.migrating import MIGRATION_LOCK, installed_release
 from app.rebuild_facts import ENDED_EARLY, Phase, Progress, RebuildFailed, RebuildUnderWay, Rebuilt, Told, why_refused
 from app.rebuild_sql import AnyReadModel, Step, fingerprint
+from app.session import REBUILD
 from app.settled import LOOK_AGAIN_SECONDS, settle
 
 SLICE_STREAMS = 2_000
@@ -38,20 +39,6 @@ SHORT_WAIT_SECONDS = 1.0
 CALM_LOOKS = 10
 """So many times in a row nobody else was at work, so that the second connection may be."""
 
-SESSION = """
-set timezone to 'UTC';
-set jit = off;
-set client_connection_check_interval = '1s';
-set idle_in_transaction_session_timeout = '10s';
-set work_mem = '32MB';
-set maintenance_work_mem = '128MB';
-set max_parallel_maintenance_workers = 0;
-set max_parallel_workers_per_gather = 0
-"""
-"""A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate;
-and each of its connections keeps to one core.
-"""
-
 
 async def rebuild(
     conninfo: str, read_model: AnyReadModel, tell: Told = lambda _: None, release: str | None = None
@@ -62,8 +49,7 @@ async def rebuild(
     Raises RebuildUnderWay if somebody is at it, RebuildFailed if the log cannot be folded or another release is
     installed, and Unavailable if the swap never got its locks; what is served is then what it was.
     """
-    async with await WatchedConnection.opened(conninfo) as connection:
-        await connection.execute(SESSION)
+    async with await WatchedConnection.opened(conninfo, REBUILD) as connection:
         if not await try_lock(connection, lock_key(read_model.name)):
             raise RebuildUnderWay(f"The projection {read_model.name} is being rebuilt already.")
         why = ENDED_EARLY
@@ -142,8 +128,7 @@ class _Rebuild:
     async def _on_two_connections(self, work: Callable[[WatchedConnection], Coroutine[Any, Any, None]]) -> None:
         """Twice the same, side by side: one statement keeps one core of the database busy. The second one works while
         nobody else does, so that a rebuild leaves the others a core."""
-        async with await WatchedConnection.opened(self.conninfo) as second:
-            await second.execute(SESSION)
+        async with await WatchedConnection.opened(self.conninfo, REBUILD) as second:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self.goes_on = True

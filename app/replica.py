@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from app.bulkhead import BulkheadFull, Costly
 from app.database import Database
 from app.errors import SetupError, Unavailable
+from app.pooled import PooledCursor
 from app.settings import Settings
 
 logger = logging.getLogger("catalog")
@@ -43,7 +44,11 @@ class Replica:
     """`async with` it, and `await run()` meanwhile. It need not be there: then it does not serve."""
 
     def __init__(
-        self, conninfo: str, settings: Settings, primary: Database, cursor_factory: type[AsyncCursor[Any]] = AsyncCursor
+        self,
+        conninfo: str,
+        settings: Settings,
+        primary: Database,
+        cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
     ) -> None:
         """Raises SetupError for what is no conninfo; without repeating it, for it may hold a password."""
         try:
@@ -110,7 +115,7 @@ class Replica:
         while True:
             try:
                 await self._look()
-            except (Unavailable, psycopg.Error):
+            except Unavailable:
                 self._answers = False
             except Exception:
                 self._answers = False
@@ -120,7 +125,7 @@ class Replica:
 
     async def _look(self) -> None:
         """One look at the primary, and some at the replica: it may be just about to replay that."""
-        with suppress(Unavailable, psycopg.Error):
+        with suppress(Unavailable):
             await self._note_what_is_written()
         looks = int(self._pause / LOOK_AGAIN_SECONDS)
         for _ in range(looks):

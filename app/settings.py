@@ -24,6 +24,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """DATABASE_URL: a libpq URL or conninfo. Without it the service runs its own embedded Postgres."""
     database_replica_url: str | None = None
     """DATABASE_REPLICA_URL: a streaming replica of DATABASE_URL's server, for reads that may be a moment behind."""
+    database_direct_url: str | None = None
+    """DATABASE_DIRECT_URL: the same database past a pooler, for what needs a session: the background, rebuilds,
+    imports, and the console's commands. Without it DATABASE_URL serves that too."""
+    catalog_pooler: Literal["session", "transaction"] = "session"
+    """CATALOG_POOLER: transaction, where DATABASE_URL or DATABASE_REPLICA_URL leads through a pooler in that mode
+    (PgBouncer's `pool_mode`): requests prepare no statements then, and DATABASE_DIRECT_URL is needed."""
     catalog_replica_lag_seconds: Seconds = 10.0
     """CATALOG_REPLICA_LAG_SECONDS: a replica that is further behind is not read from; the primary is."""
     catalog_host: str = "127.0.0.1"

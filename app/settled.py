@@ -89,7 +89,11 @@ async def knows_to_be_settled(connection: AsyncConnection, instant: datetime) ->
     return await (await connection.execute(IS_SETTLED, (instant,), prepare=True)).fetchone() == (True,)
 
 
-NOTE = "set local synchronous_commit = off; select position, instant from catalog.note_mark()"
+NOTE = """
+select position, instant
+from set_config('synchronous_commit', 'off', true)
+cross join catalog.note_mark()
+"""
 """Nothing rests on a note before it is published, by a commit that writes everything before it to the disk as well."""
 
 
@@ -98,9 +102,7 @@ async def settle(connection: AsyncConnection) -> Mark:
 
     `connection` is in autocommit: each step is a transaction of its own (note_mark, gate_holders, publish_mark).
     """
-    cursor = await connection.execute(NOTE, prepare=False)
-    cursor.nextset()
-    noted = await cursor.fetchone()
+    noted = await (await connection.execute(NOTE)).fetchone()
     assert noted is not None, "note_mark answers with one row"
     await _appends_under_way(connection)
     await connection.execute("select catalog.publish_mark(%s, %s)", noted)

@@ -23,6 +23,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from psycopg import AsyncCursor
 from psycopg.sql import Composable
 
+from app.pooled import PooledCursor
+
 UNTRACED = ("/health", "/metrics", "/api/v2/events/stream")
 """Probes and scrapes tell nothing; a stream of events lasts for hours, and its span would come when it ends."""
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -104,7 +106,7 @@ def _telling_status(span: Span, send: Send) -> Send:
 
 
 def _tracing_cursor(tracer: Tracer) -> type[AsyncCursor[Any]]:
-    class TracingCursor(AsyncCursor[Any]):
+    class TracingCursor(PooledCursor):
         """An error is told by its kind: its message may quote a row."""
 
         async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from app.errors import Conflict, VersionConflict
 from app.events import E, Metadata, Recorded, TagTable, metadata_from
+from app.in_doubt import committing
 from app.once import Once, as_json, as_key_taken
 
 VERSION_CONFLICT = "SW001"
@@ -55,10 +56,11 @@ async def append_to_stream(
     """
     parameters = (stream_id, expected_version, _json(TagTable.encode(events)), _json(msgspec.json.encode(metadata)))
     try:
-        if once is None:
-            cursor = await connection.execute(APPEND, parameters, prepare=True)
-        else:
-            cursor = await connection.execute(APPEND_ONCE, (as_json(once), *parameters), prepare=True)
+        with committing(connection):
+            if once is None:
+                cursor = await connection.execute(APPEND, parameters, prepare=True)
+            else:
+                cursor = await connection.execute(APPEND_ONCE, (as_json(once), *parameters), prepare=True)
     except psycopg.DatabaseError as error:
         if error.sqlstate == VERSION_CONFLICT:
             facts = msgspec.json.decode(error.diag.message_detail or "{}")

@@ -24,6 +24,7 @@ from app.rebuild_sql import AnyReadModel
 from app.rollup import Rollup, Totals
 from app.rollup_sql import AnyRollup
 from app.rules import name_of
+from app.session import VERIFY, connect_async
 from app.store import StoredEvent, recorded
 
 SLICE_STREAMS = 500
@@ -70,11 +71,10 @@ Told = Callable[[int, int], None]
 
 async def verify(conninfo: str, read_model: AnyReadModel, tell: Told = lambda *_: None) -> Verified:
     """Compare every document of a read model with an independent fold; readers and writers are not disturbed."""
-    async with await AsyncConnection.connect(conninfo) as connection:
+    async with await connect_async(conninfo, VERIFY, autocommit=False) as connection:
         read_json_as_bytes(connection)
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         await connection.set_read_only(True)
-        await connection.execute("set timezone to 'UTC'; set client_connection_check_interval = '1s'")
         await _keep(connection, read_model)
         compare = _compare_rollup if issubclass(read_model, Rollup) else _compare_documents
         each_stream = "member" if issubclass(read_model, Rollup) else "document"

@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.database import as_service
 from app.main import install
@@ -141,9 +141,11 @@ def free_port() -> int:
 
 
 def with_a_services_rights(environment: dict[str, str]) -> dict[str, str]:
-    """The same, with a database given as the service is to use it."""
+    """The same, with a database given as the service is to use it; unless it is given with options."""
     url = environment.get("DATABASE_URL")
-    return {**environment, "DATABASE_URL": as_service(url)} if url else environment
+    if not url or "options" in conninfo_to_dict(url):
+        return environment
+    return {**environment, "DATABASE_URL": as_service(url)}
 
 
 @contextmanager

@@ -12,12 +12,15 @@ ROOT = Path(__file__).parent.parent
 
 LEVELS = [
     {
-        *("app.errors", "app.tasks", "app.upcasts", "app.visible", "app.wording", "app.spans", "app.pooled"),
+        *("app.errors", "app.tasks", "app.upcasts", "app.visible", "app.wording", "app.pooled", "app.session"),
         *("app.identifiers",),
     },
-    {"app.personal", "app.logs", "app.printing", "app.public_keys", "app.search_terms", "app.bulkhead"},
+    {
+        *("app.personal", "app.logs", "app.printing", "app.public_keys", "app.search_terms", "app.bulkhead"),
+        *("app.spans", "app.away", "app.in_doubt"),
+    },
     {"app.settings", "app.events", "app.demo_goods", "app.postgres_folder", "app.actors", "app.once", "app.tracing"},
-    {"app.item", "app.rules", "app.postgres"},
+    {"app.item", "app.rules", "app.postgres", "app.poolers"},
     {"app.name_checks", "app.tokens"},
     {"app.rule_checks"},
     {"app.index_checks", "app.personal_checks"},

@@ -9,6 +9,7 @@ from uuid import uuid4
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.in_doubt import DOUBT, Doubt
 from app.logs import ACCESS, FACTS
 
 LONGEST_REQUEST_ID = 128
@@ -17,7 +18,10 @@ TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9
 
 
 def knowing_requests(app: ASGIApp) -> ASGIApp:
-    """Give every request to `app` its id (`X-Request-ID`: the caller's, or one of ours), and log how it went."""
+    """Give every request to `app` its id (`X-Request-ID`: the caller's, or one of ours), and log how it went.
+
+    What it commits is kept in mind for as long as it lasts.
+    """
 
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -37,9 +41,11 @@ def knowing_requests(app: ASGIApp) -> ASGIApp:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
+        token = DOUBT.set(Doubt())
         try:
             await app(scope, receive, send_known)
         finally:
+            DOUBT.reset(token)
             if ACCESS.isEnabledFor(logging.INFO):
                 _log(scope, state, status, time.perf_counter() - began)
 

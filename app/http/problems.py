@@ -20,6 +20,7 @@ from app.errors import (
     Unauthenticated,
     Unavailable,
 )
+from app.in_doubt import is_in_doubt
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
@@ -78,6 +79,9 @@ class ProblemResponse(Response[bytes]):
 
 
 def answer_catalog_error(_: Request[Any, Any, Any], error: CatalogError) -> ProblemResponse:
+    says_so = isinstance(error, Unavailable) and error.outcome_is_unknown
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and is_in_doubt() and not says_so:
+        error = _outcome_unknown()
     return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts)
 
 
@@ -94,10 +98,20 @@ def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException)
 
 
 def answer_exception(request: Request[Any, Any, Any], error: Exception) -> ProblemResponse:
-    """A fault of ours: logged whole, told without its inside."""
+    """A fault of ours: logged whole, told without its inside. After a commit it must not pass for a refusal."""
     logger.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    if is_in_doubt():
+        return answer_catalog_error(request, _outcome_unknown())
     title = "The catalog failed"
     return ProblemResponse(500, "catalog-error", title, "The service made a mistake; it has been logged.", {})
+
+
+def _outcome_unknown() -> Unavailable:
+    return Unavailable(
+        "The command may have been carried out, but the service failed to answer; its outcome is unknown. "
+        "Read, then try again.",
+        outcome_is_unknown=True,
+    )
 
 
 def _invalid_parameters(error: ValidationException) -> CatalogError:

@@ -355,7 +355,7 @@ $$;
 comment on function catalog.write_new_items is 'Writes the documents of Items of all new_streams.';
 
 create or replace function catalog.refold_items(p_stream_id integer) returns bigint
-language sql volatile as $$
+language sql volatile set extra_float_digits = 1 as $$
 with versions as materialized (
 select id, version, valid_from, valid_to, document
 from (
