@@ -101,6 +101,8 @@ async def answer_listing(
     asked: Asked, request: Request[Any, Any, Any], documents: Documents, past: Past, settings: Settings
 ) -> Response[Any]:
     """One page; raises InvalidInput for parameters that do not go together."""
+    if asked.search is not None and not asked.search.strip():
+        raise refused_parameter("search", "These are blanks alone; leave the parameter out to list everything.")
     near = _near(asked)
     parameters = asked.parameters()
     of = listing_id(*(value for name, value in sorted(parameters.items()) if name != "limit"))

@@ -85,7 +85,7 @@ function recorded(view, position) {
 }
 
 function asked({ state, reached }) {
-  const filters = { search: state.q, category: state.category, owner_id: state.owner, near: state.near };
+  const filters = { search: state.q?.trim(), category: state.category, owner_id: state.owner, near: state.near };
   const status = state.status ?? (state.owner ? "any" : "active");
   const within = state.near ? state.km : undefined;
   return { ...filters, within_km: within, status, sort: state.sort, ...momentOf({ state, reached }) };

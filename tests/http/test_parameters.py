@@ -56,6 +56,12 @@ def test_what_is_empty_is_told_so(api: httpx.Client) -> None:
     assert problem["errors"][0]["detail"] == "This parameter is empty: leave it out, or give it a value."
 
 
+@pytest.mark.parametrize("search", [" ", "\t \n"])
+def test_a_search_of_blanks_alone_is_refused(api: httpx.Client, search: str) -> None:
+    """It would list everything, as an empty one did."""
+    assert_fields_refused(api.get("/items", params={"search": search}), "/search")
+
+
 def test_blanks_are_a_text_as_they_are_in_an_item(api: httpx.Client) -> None:
     """An owner and a category may be blanks, so a filter of blanks finds those, and not everything."""
     item = created(api, owner_id=" \t", category="  ", description=some_name("blank"))
