@@ -243,7 +243,7 @@ async def _apply(connection: AsyncConnection, name: str, position: int, events: 
 
 
 async def _stop(connection: AsyncConnection, name: str, after: int, error: psycopg.Error) -> None:
-    """Stop at the event behind the checkpoint, which is the one that raised. The log gets no row that the error quotes."""
+    """Stop at the event behind the checkpoint, which is the one that raised. No row that the error quotes is logged."""
     logger.error("the projection %s stopped behind position %s: %s", name, after, error.diag.message_primary)
     await connection.execute("select catalog.stop_projection(%s, %s, %s)", (name, after, str(error)))
 
