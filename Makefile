@@ -74,21 +74,26 @@ lock:
 	$(COMPILE) --constraints requirements.lock --extra otel -o deploy/run.lock pyproject.toml
 	$(COMPILE) --constraints requirements.lock --group build -o deploy/build.lock
 
+# A service runs programs of .venv as long as it lasts.
+CATALOGS := .catalog-data .catalog-demo
+NOT_IN_USE := for folder in $(CATALOGS); do \
+		[ ! -e $$folder/in-use ] || flock --nonblock $$folder/in-use true || \
+			{ echo "$$folder is in use: stop its service first." >&2; exit 1; }; \
+	done
+
 # What can be made anew. The catalogs stay.
 clean:
+	@$(NOT_IN_USE)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The catalogs of `make run` and `make town`. Asks first; YES=1 is the answer where nobody can be asked.
 clean-data:
-	@found=; for folder in .catalog-data .catalog-demo; do \
-		[ ! -e $$folder ] || found="$$found $$folder"; \
-		[ ! -e $$folder/in-use ] || flock --nonblock $$folder/in-use true || \
-			{ echo "$$folder is in use: stop its service first." >&2; exit 1; }; \
-	done; \
+	@$(NOT_IN_USE); \
+	found=; for folder in $(CATALOGS); do [ ! -e $$folder ] || found="$$found $$folder"; done; \
 	[ -n "$$found" ] || { echo "There are no catalogs here to delete."; exit 0; }; \
 	if [ "$(YES)" != 1 ]; then \
 		[ -t 0 ] || { echo "Not deleted:$$found. Say so with make clean-data YES=1." >&2; exit 1; }; \
 		printf 'Delete%s with all their items and history, for good? [y/N] ' "$$found"; \
-		read answer; [ "$$answer" = y ] || { echo "Not deleted."; exit 1; }; \
+		read answer; case "$$answer" in [Yy] | [Yy][Ee][Ss]) ;; *) echo "Not deleted."; exit 1 ;; esac; \
 	fi; \
 	rm -rf $$found && echo "Deleted:$$found."

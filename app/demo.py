@@ -252,7 +252,7 @@ class Story:
     def table(self, rows: Rows) -> None:
         table = Table(*rows[0], box=SIMPLE_HEAD, header_style="dim")
         for row in rows:
-            table.add_row(*(Text(plain(cell), overflow="fold") for cell in row.values()))
+            table.add_row(*(Text(in_lines(cell), overflow="fold") for cell in row.values()))
         output.print(table)
 
 
@@ -270,6 +270,11 @@ def content(item: dict[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> str:
     return visible(value if isinstance(value, str) else json.dumps(value))
+
+
+def in_lines(value: Any) -> str:
+    """The same, in lines where the value has lines."""
+    return "\n".join(map(plain, value.split("\n"))) if isinstance(value, str) else plain(value)
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def import_command(file: str, user: str | None, as_json: bool) -> None:
         print_json(imported)
     else:
         where = span(imported.first_position, imported.last_position, "position")
-        say(f"Imported {count(imported.created, 'item')}, at the {where}.")
+        say(f"Imported {count(imported.created, 'item')}, at {where}.")
 
 
 def _user(name: str) -> str:

@@ -22,11 +22,12 @@ SEPARATORS = (",", ";", "\t", "|")
 """Of equals the first is taken."""
 SAYS_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
 FIELDS = {field.name: field.required for field in msgspec.structs.fields(CreateItem)}
+AS_ONE_WORD = {name.replace("_", ""): name for name in FIELDS}
 NUMBERS = ("location_lat", "location_lon")
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 """As JSON has it."""
-DECIMAL_COMMA = re.compile(r"-?(0|[1-9][0-9]*),[0-9]+")
+DECIMAL_COMMA = re.compile(r"-?(0|[1-9][0-9]*),[0-9]+([eE][-+]?[0-9]+)?")
 GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?P<by>[.,' \u00a0\u2009\u202f])[0-9]{3}(?P=by)?.*[0-9]", re.ASCII)
 BETWEEN_URLS = re.compile(r"[,;|]?\s+|[,;|](?=https?://)")
 NOT_UTF_8 = (
@@ -107,8 +108,9 @@ def _values(lines: _Lines, header: str, separator: str) -> Iterator[tuple[int, l
 
 
 def _name(text: str) -> str:
-    """A field's name as people write it: in any case, with blanks or hyphens for underscores."""
-    return re.sub(r"[\s_-]+", "_", text.strip()).lower()
+    """A field's name as people write it: in any case, with blanks, hyphens or nothing for underscores."""
+    word = re.sub(r"[\s_-]+", "", text).lower()
+    return AS_ONE_WORD.get(word, word)
 
 
 def _names(values: Sequence[str], number: int) -> list[str]:

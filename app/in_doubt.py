@@ -46,6 +46,12 @@ def may_be_committed() -> None:
         doubt.is_there = True
 
 
+def nothing_is_committed() -> bool:
+    """Whether a request is under way of which nothing can have been committed so far."""
+    doubt = DOUBT.get()
+    return doubt is not None and not doubt.is_there
+
+
 def is_in_doubt() -> bool:
     """Whether something may be committed for the request under way."""
     doubt = DOUBT.get()

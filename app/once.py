@@ -65,7 +65,6 @@ async def recall(connection: AsyncConnection, once: Once, kind: type[A]) -> A | 
     request, answer = row
     if request != once.request:
         raise KeyReused("This Idempotency-Key was sent with another request; take a new key for each command.")
-    may_be_committed()
     await confirm(connection)
     return msgspec.json.decode(answer, type=kind)
 
@@ -75,6 +74,7 @@ async def confirm(connection: AsyncConnection) -> None:
 
     Theirs may be without the synchronous replica, where their wait for it was cut short; ours waits for both.
     """
+    may_be_committed()
     await connection.execute(CONFIRM, prepare=True)
 
 

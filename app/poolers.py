@@ -42,7 +42,8 @@ def check_sessions(name: str, conninfo: str) -> None:
     """Raises SetupError if the database keeps no session. One that is away is not judged."""
     with suppress(psycopg.OperationalError):
         if not asyncio.run(keeps_sessions(conninfo)):
-            raise SetupError(f"{name} leads through a pooler in transaction mode: {WHAT_TO_SET}")
+            what_to_do = GO_PAST if name == "DATABASE_DIRECT_URL" else WHAT_TO_SET
+            raise SetupError(f"{name} leads through a pooler in transaction mode: {what_to_do}")
 
 
 def check_poolers(settings: Settings, conninfo: str) -> None:
@@ -74,6 +75,7 @@ async def _check_requests(settings: Settings, name: str, url: str) -> None:
 
 
 DIRECT_URL = "DATABASE_DIRECT_URL, the same database past the pooler, for the background, rebuilds and imports"
+GO_PAST = "it must name the same database past the pooler"
 WHAT_TO_SET = f"set CATALOG_POOLER=transaction and {DIRECT_URL}"
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from subprocess import PIPE, STDOUT
+from typing import IO
 
 import msgspec
 import psycopg
@@ -139,16 +140,23 @@ def serving(*command: str, **environment: str) -> Iterator[int]:
         assert process.stdout is not None
         reading = threading.Thread(target=process.stdout.read)
         try:
-            said = process.stdout.readline()
-            _, _, address = said.partition("http://127.0.0.1:")
-            if not address:
-                sys.exit(f"{command[0]} did not begin to serve: {said}{process.stdout.read()}")
+            port = _port_of(process.stdout)
             reading.start()
-            yield int(address.split()[0])
+            yield port
         finally:
             process.terminate()
             if reading.ident:
                 reading.join()
+
+
+def _port_of(said: IO[str]) -> int:
+    """The port in the first line that names an address; a program that ends without one ends this, too."""
+    lines = []
+    for line in said:
+        lines.append(line)
+        if "http://127.0.0.1:" in line:
+            return int(line.partition("http://127.0.0.1:")[2].split()[0])
+    sys.exit(f"The program that is to be measured did not begin to serve: {''.join(lines)}")
 
 
 def main() -> None:

@@ -28,6 +28,8 @@ BENCHMARKS = sorted(PROGRAMS.keys() - STARTED_BY.keys() - {"results"})
 
 SOMEWHERE = Where(date="2026-01-15", scale="tiny", machine="?", processors=2, memory_gib=4, versions={}, settings={})
 
+ENDS_WITHIN_SECONDS = 300
+"""So that one that hangs is told, and does not hang the suite."""
 Ran = subprocess.CompletedProcess[str]
 
 
@@ -35,7 +37,9 @@ def run(program: str, folder: Path, *arguments: str) -> Ran:
     """A program of the benchmarks at the tiny scale; its lines, and its server, are in the folder."""
     environment = {**os.environ, "SCALE": "tiny", "BENCH_RESULTS": str(folder), "TMPDIR": str(folder)}
     command = [sys.executable, "-m", f"bench.{program}", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=ENDS_WITHIN_SECONDS
+    )
 
 
 def published() -> dict[Path, tuple[int, int]]:

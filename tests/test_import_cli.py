@@ -35,7 +35,7 @@ def test_ndjson_is_imported_under_the_name_of_who_runs_it(
 ) -> None:
     items = [an_item(name=f"Spade {n}") for n in range(1, 1501)]
     file.write_text("\n".join(json.dumps(item) for item in items), encoding="utf-8-sig")
-    assert said(conninfo, "import", str(file)) == "Imported 1,500 items, at the positions 1 to 1500.\n"
+    assert said(conninfo, "import", str(file)) == "Imported 1,500 items, at positions 1 to 1500.\n"
     assert stored(connection) == items
     assert one(connection, "select distinct metadata ->> 'user_id' from catalog.events") == os_user()
 
@@ -159,7 +159,7 @@ def test_standard_input_is_a_file_too_and_progress_is_told_in_lines(conninfo: st
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with running("import", "-", conninfo=conninfo, **pipes) as process:
         out, err = process.communicate((json.dumps(an_item()) + "\n") * 3, timeout=DONE_WITHIN_SECONDS)
-    assert (process.returncode, out) == (0, "Imported 3 items, at the positions 1 to 3.\n"), err
+    assert (process.returncode, out) == (0, "Imported 3 items, at positions 1 to 3.\n"), err
     assert "storing 3 items" in err
 
 

@@ -62,6 +62,8 @@ SAME = {
     "names as people write them": table(
         "Owner ID;NAME; Description ;Category;Image-URLs;Location  Lat;location_LON;Status", ROW
     ),
+    "names in one word": table("OwnerId;Name;Description;Category;ImageUrls;locationLat;locationLon;Status", ROW),
+    "a decimal comma and an exponent": table(HEADER, ROW.replace("52,5", "5,25E+01")),
     "columns without a name at the end": table(HEADER + ";;", ROW + ";;"),
     "blank lines": table("", HEADER, "", ROW, "", "   ", ";;;;;;;", ""),
     "ends of lines as on Unix": table(HEADER, ROW, end="\n"),
@@ -193,9 +195,9 @@ def test_a_spreadsheets_file_is_imported_and_what_was_is_said_in_the_right_numbe
 ) -> None:
     file = tmp_path / "items.csv"
     file.write_text(table(HEADER, ROW), encoding="utf-16")
-    assert said(conninfo, "import", str(file)) == "Imported 1 item, at the position 1.\n"
+    assert said(conninfo, "import", str(file)) == "Imported 1 item, at position 1.\n"
     file.write_text(table(HEADER, ROW, ROW), encoding="utf-8-sig")
-    assert said(conninfo, "import", str(file)) == "Imported 2 items, at the positions 2 to 3.\n"
+    assert said(conninfo, "import", str(file)) == "Imported 2 items, at positions 2 to 3.\n"
     names = connection.execute("select distinct document ->> 'name' from catalog.items").fetchall()
     assert names == [("Größe €",)]
 

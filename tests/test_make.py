@@ -75,12 +75,15 @@ def test_clean_data_without_a_terminal_takes_an_explicit_yes(here: Path) -> None
     assert make(here, "clean-data", "YES=1").returncode == 0
 
 
-def test_clean_data_leaves_a_catalog_that_is_in_use(here: Path) -> None:
+def test_what_a_service_uses_is_left(here: Path) -> None:
+    """Its catalog, and the server's programs, which are in .venv."""
     shutil.rmtree(here / ".catalog-demo")
     with EmbeddedPostgres(here / ".catalog-demo", settings={"fsync": "off"}):
-        refused = make(here, "clean-data", "YES=1")
-        assert ".catalog-demo is in use" in refused.stderr
-        assert refused.returncode != 0
+        for target in ("clean", "clean-data"):
+            refused = make(here, target, "YES=1")
+            assert ".catalog-demo is in use" in refused.stderr
+            assert refused.returncode != 0
+    assert (here / ".venv").exists()
     assert left(here) == [".catalog-data"]
     assert (here / ".catalog-demo").exists()
     assert make(here, "clean-data", "YES=1").returncode == 0

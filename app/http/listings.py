@@ -102,7 +102,7 @@ async def answer_listing(
 ) -> Response[Any]:
     """One page; raises InvalidInput for parameters that do not go together."""
     if asked.search is not None and not asked.search.strip():
-        raise refused_parameter("search", "These are blanks alone; leave the parameter out to list everything.")
+        raise refused_parameter("search", "These are blanks alone. Leave it out, or write a plus as %2B.")
     near = _near(asked)
     parameters = asked.parameters()
     of = listing_id(*(value for name, value in sorted(parameters.items()) if name != "limit"))

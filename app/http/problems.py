@@ -20,7 +20,7 @@ from app.errors import (
     Unauthenticated,
     Unavailable,
 )
-from app.in_doubt import is_in_doubt
+from app.in_doubt import is_in_doubt, nothing_is_committed
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
@@ -80,6 +80,8 @@ class ProblemResponse(Response[bytes]):
 
 def answer_catalog_error(_: Request[Any, Any, Any], error: CatalogError) -> ProblemResponse:
     says_so = isinstance(error, Unavailable) and error.outcome_is_unknown
+    if says_so and nothing_is_committed():
+        error = Unavailable("The database went away; nothing was changed. Try again.")
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and is_in_doubt() and not says_so:
         error = _outcome_unknown()
     return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts)
