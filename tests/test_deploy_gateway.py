@@ -18,8 +18,11 @@ SEEN_BY_ALL = {
     "Pragma",
 }
 """Of an answer, browsers show these to a page from elsewhere unasked."""
-NOBODY_NEEDS = {"Date", "Vary", "Allow", "Connection", "Transfer-Encoding", "X-Accel-Buffering", "Host"}
-"""Said to what lies between, or by it."""
+NOBODY_NEEDS = {
+    *("Date", "Vary", "Allow", "Connection", "Transfer-Encoding", "X-Accel-Buffering", "Host"),
+    *("Accept-Encoding", "Content-Encoding"),
+}
+"""Said to what lies between, or by it; or by the browser alone, which a page cannot set."""
 HEADER = re.compile(r'"((?:[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)+)|ETag|Link|Location|Authorization|Accept|Vary)"')
 
 

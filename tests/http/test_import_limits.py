@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,8 +58,11 @@ class Limited:
 
     def temporary_files(self) -> int:
         """How many files in its TMPDIR, which have no name there, the service holds open."""
-        held = Path(f"/proc/{self._process.pid}/fd").iterdir()
-        return sum(os.readlink(entry).startswith(self._folder) for entry in held)
+        held = 0
+        for entry in Path(f"/proc/{self._process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it may be closed meanwhile
+                held += os.readlink(entry).startswith(self._folder)
+        return held
 
     def has_given_everything_back(self) -> bool:
         """Whether there is a slot for each that may be, and no file is left."""

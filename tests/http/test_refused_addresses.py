@@ -101,7 +101,7 @@ def test_a_parameter_of_a_listing_is_refused_by_name(api: httpx.Client, name: st
     ("name", "value"),
     [
         *(("limit", "1"), ("limit", "100"), ("offset", "0"), ("offset", str(2**31 - 1)), ("search", "a" * 200)),
-        *(("category", "c" * 100), ("owner_id", "o" * 100), ("search", "\n\t"), ("search", "\ufffd")),
+        *(("category", "c" * 100), ("owner_id", "o" * 100), ("search", "\na\t"), ("search", "\ufffd")),
     ],
 )  # fmt: skip
 def test_a_parameter_at_its_limit_is_accepted(api: httpx.Client, name: str, value: str) -> None:
