@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from app.backup_cli import backup_command, restore_command
-from app.console import Group, conninfo_of, database_in_use, exit_when_told, note, typed
+from app.console import Group, conninfo_of, database_in_use, exit_when_told, note, server_of, typed
 from app.database import as_service
 from app.demo import run_demo
 from app.demo_year import fill
@@ -88,6 +88,8 @@ def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bo
     with database_in_use(settings, may_create=True, supervised=True) as database:
         sessions = _made_ready(database, settings)
         conninfo = conninfo_of("DATABASE_URL", settings.database_url) if settings.database_url else sessions
+        if settings.database_direct_url:
+            note(f"Requests go through {server_of(conninfo)}.")
         listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
         if with_demo:
             _fill(database)

@@ -136,13 +136,13 @@ def server_of(conninfo: str) -> str:
 
 def _no_catalog_in(folder: Path) -> str:
     """The sentence, which names catalogs beside the folder that one may have meant."""
-    beside = catalogs_beside(folder)
+    beside, new = catalogs_beside(folder), typed(folder, "serve")
     if not beside:
-        return f"there is no catalog in {folder} yet: run `catalog serve`"
+        return f"there is no catalog in {folder} yet: run `{new}`"
     context = click.get_current_context(silent=True)
     command = typed(beside[0], context.info_name if context and context.info_name else "serve")
     there_is = f"there is one in {', '.join(map(str, beside))}"
-    return f"there is no catalog in {folder}, and {there_is}: run `{command}`, or `catalog serve` for a new one"
+    return f"there is no catalog in {folder}, and {there_is}: run `{command}`, or `{new}` for a new one"
 
 
 def catalogs_beside(folder: Path) -> list[Path]:

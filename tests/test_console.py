@@ -46,7 +46,7 @@ def test_a_command_that_needs_a_catalog_makes_none(extra: tuple[str, ...], tmp_p
     ran = catalog(*a_call(name, tmp_path / "file"), *options, CATALOG_DATA_DIR=str(tmp_path / "data"))
     assert ran.returncode == 1
     assert ran.stdout == ""
-    assert f"there is no catalog in {tmp_path}/data yet: run `catalog serve`" in ran.stderr
+    assert f"there is no catalog in {tmp_path}/data yet: run `catalog --data-dir {tmp_path}/data serve`" in ran.stderr
     assert not (tmp_path / "data").exists()
 
 

@@ -283,5 +283,8 @@ def test_operators_need_no_other_database_than_the_embedded_one(tmp_path: Path) 
 def test_operators_make_no_catalog_where_there_is_none(tmp_path: Path, command: str) -> None:
     ran = catalog(*command.split(), CATALOG_DATA_DIR=str(tmp_path / "data"))
     assert ran.returncode == 1
-    assert f"there is no catalog in {tmp_path}/data yet: run `catalog serve`" in ran.stderr.replace("\n", " ")
+    assert (
+        f"there is no catalog in {tmp_path}/data yet: run `catalog --data-dir {tmp_path}/data serve`"
+        in ran.stderr.replace("\n", " ")
+    )
     assert not (tmp_path / "data").exists()
