@@ -199,6 +199,8 @@ def test_connections_beyond_the_most_are_answered_503_and_there_is_room_again_wh
             assert answer.status == 503
             assert answer.headers["retry-after"] == "1"
             assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
             assert b"Too many connections" in answer.body
             assert refused.is_closed()
         until(lambda: is_answered(url), "silent connections keep others out")
