@@ -94,6 +94,7 @@ def _one_life(url: str, number: int) -> int:
             (api.get("/items", params={"as_of": then, "near": "52,13", "within_km": "100"}), 200),
             (api.get("/items", params={"search": "rake", "limit": 2}), 200),
             (api.get("/events"), 200),
+            (api.get(f"/items/owner/owner-{number}"), 200),
             (api.delete(item), 204),
         ]
         wrong = [answer.status_code for answer, status in right if answer.status_code != status]
