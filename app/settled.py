@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from msgspec import Struct
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 
 from app.database import Database
 from app.errors import Malformed, Unavailable
@@ -59,7 +59,7 @@ class Settlement:
         return instant <= self._known
 
     async def is_settled(self, instant: datetime, patience_seconds: float = 0.5) -> bool:
-        """Whether no event will be recorded at or before `instant` any more; waits a little for it to be so.
+        """Whether no event will be recorded at or before `instant` any more; waits a little for it to be known.
 
         Raises Malformed for an instant in the future.
         """
@@ -76,8 +76,8 @@ class Settlement:
             try:
                 async with asyncio.timeout(COMMITTED_WITHIN_SECONDS + patience_seconds):
                     return (await settle(connection, patience_seconds)).instant
-            except TimeoutError:
-                pass
+            except (TimeoutError, errors.ReadOnlySqlTransaction):
+                pass  # appends or a commit take long; or an operator has closed the database to changes, not to reads
         return cast(datetime, settled)
 
 
