@@ -143,7 +143,7 @@ class Database:
     async def costly(self, read: Costly, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         """A connection for a costly read, of which only some are under way at a time. Raises Unavailable when too many
         wait, and TooExpensive for one whose parameters make it take too long."""
-        seconds = min(ENDS_WITHIN_SECONDS, self._answers_within_seconds) if read.parameter else None
+        seconds = self._ends_within(read)
         try:
             async with (
                 self.bulkheads.costly.entered(read.what, wait_seconds),
@@ -156,6 +156,11 @@ class Database:
                     read.parameter, f"This was stopped after {seconds:g} seconds. {read.instead}"
                 ) from error
             raise
+
+    def _ends_within(self, read: Costly) -> float | None:
+        """Seconds; never more than an operator allows to any statement. None for what has no limit of its own."""
+        limits = (self._settings.catalog_statement_timeout_seconds, self._answers_within_seconds)
+        return min(ENDS_WITHIN_SECONDS, *limits) if read.parameter else None
 
     async def _living_connection(self, wait_seconds: float) -> PooledConnection:
         """A connection from the pool that is not dead; its own check waits 1, 2, 4 … seconds after each that is."""

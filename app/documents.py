@@ -9,10 +9,10 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 
-from app.bulkhead import CHANGES, REBUILDS, STATISTICS, STREAMS
+from app.bulkhead import CHANGES, REBUILDS, SHELVES, STATISTICS, STREAMS
 from app.changes import ChangesPage, Span, changed_between
 from app.in_doubt import committing
-from app.listing import Key, Listing, cost_of
+from app.listing import Key, Listing, cost_of, listing_query
 from app.listing_rows import rows_of
 from app.projection import Projection
 from app.reads import Connections
@@ -20,6 +20,8 @@ from app.rollup_sql import AnyRollup
 from app.settled import now_without_appends
 from app.store import LAST_INSTANT, LAST_VERSION, StoredEvent, lock_stream, read_instants, read_stream, recorded
 
+AT_A_TIME = 200
+"""So many documents are fetched of those that come whole."""
 STREAM_VERSION = "select version from catalog.streams where stream_id = %s"
 
 
@@ -178,6 +180,25 @@ class Documents:
             last=None if key is None else Key(key, id),
             as_of=listing.as_of,
         )
+
+    async def find_all(self, listing: Listing, most_bytes: int) -> bytes | None:
+        """All documents that a listing asks for, in order, as a JSON array; None if they are more than its limit, or
+        than `most_bytes` together. They are fetched some at a time, so that no more than that is held in memory."""
+        query, given = listing_query(self._projection, structs.replace(listing, limit=listing.limit + 1))
+        documents: list[bytes] = []
+        held_bytes = 0
+        async with (
+            self._database.costly(SHELVES) as connection,
+            connection.transaction(),
+            connection.cursor(name="all") as cursor,
+        ):
+            await cursor.execute(query, given)
+            while rows := await cursor.fetchmany(AT_A_TIME):
+                documents += [document for _, _, document in rows]
+                held_bytes += sum(len(document) for _, _, document in rows)
+                if len(documents) > listing.limit or held_bytes > most_bytes:
+                    return None
+        return b"[" + b",".join(documents) + b"]"
 
     async def _rows(self, connection: AsyncConnection, listing: Listing) -> list[tuple[Any, ...]]:
         return await rows_of(connection, self._projection, listing)

@@ -35,9 +35,14 @@ def committing(connection: AsyncConnection) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        if error.sqlstate is not None and not connection.closed and not isinstance(error, Unconfirmed):
+        if not _is_unknown(error) and not connection.closed:
             doubt.is_there = before
         raise
+
+
+def _is_unknown(error: psycopg.Error) -> bool:
+    """A pooler that loses the server answers in its place, with a connection exception, and may go on serving."""
+    return error.sqlstate is None or error.sqlstate.startswith("08") or isinstance(error, Unconfirmed)
 
 
 def may_be_committed() -> None:

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from psycopg import sql
 
-from app.bulkhead import DEEP_PAGES, NEAR, SEARCHES, SHELVES, Costly
+from app.bulkhead import DEEP_PAGES, NEAR, SEARCHES, Costly
 from app.document_tables import REPLACED_AT, degrees, names_of, replaced_at, searched, words_text
 from app.fold_sql import AnyProjection, literal
 from app.identifiers import quoted
@@ -74,8 +74,7 @@ MOST_WALKED = 10_000
 MOST_CANDIDATES_AT_LAST = 10_000
 """Up to so many; a search with more of them is refused."""
 CHEAP_OFFSET = 1_000
-CHEAP_LIMIT = 1_000
-"""Whoever asks for more waits with the other costly reads."""
+"""Whoever passes over more waits with the other costly reads."""
 MOST_OFFSET = 10_000
 """Farther into a listing leads the key of the last document, not how many came before it."""
 MOST_OFFSET_BY_DISTANCE = 1_000
@@ -90,9 +89,7 @@ def cost_of(listing: Listing) -> Costly | None:
         return SEARCHES
     if listing.near is not None:
         return NEAR
-    if listing.offset > CHEAP_OFFSET:
-        return DEEP_PAGES
-    return SHELVES if listing.limit > CHEAP_LIMIT else None
+    return DEEP_PAGES if listing.offset > CHEAP_OFFSET else None
 
 
 def candidate_queries(projection: AnyProjection, listing: Listing, most: int = MOST_CANDIDATES) -> Iterator[Query]:

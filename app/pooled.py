@@ -85,6 +85,9 @@ class PooledConnection(AsyncConnection):
         self._alarm = asyncio.get_running_loop().call_later(self.answers_within_seconds, self._give_up)
         try:
             result = await super().wait(gen, interval, timeout)
+        except asyncio.CancelledError:
+            self._unconfirmed = False  # nobody waits for this commit any more; the next statement is somebody else's
+            raise
         finally:
             self._alarm.cancel()
         if self._unconfirmed:

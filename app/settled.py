@@ -6,17 +6,22 @@ to what was noted is decided. Writers are not slowed down, and whoever is not ap
 """
 
 import asyncio
+import math
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from msgspec import Struct
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 
 from app.database import Database
 from app.errors import Malformed, Unavailable
 
 LOOK_AGAIN_SECONDS = 0.005
+
+COMMITTED_WITHIN_SECONDS = 0.5
+"""While a synchronous replica is lost, a commit waits for it for ever."""
 
 CLOCKS_DIFFER_BY = timedelta(seconds=1)
 """A client's clock may be so much ahead of the database's."""
@@ -54,7 +59,7 @@ class Settlement:
         return instant <= self._known
 
     async def is_settled(self, instant: datetime, patience_seconds: float = 0.5) -> bool:
-        """Whether no event will be recorded at or before `instant` any more; waits a little for it to be so.
+        """Whether no event will be recorded at or before `instant` any more; waits a little for it to be known.
 
         Raises Malformed for an instant in the future.
         """
@@ -69,10 +74,10 @@ class Settlement:
         if instant > settled:
             await check_past(connection, instant)
             try:
-                async with asyncio.timeout(patience_seconds):
-                    return (await settle(connection)).instant
-            except TimeoutError:
-                pass
+                async with asyncio.timeout(COMMITTED_WITHIN_SECONDS + patience_seconds):
+                    return (await settle(connection, patience_seconds)).instant
+            except (TimeoutError, errors.ReadOnlySqlTransaction):
+                pass  # appends or a commit take long; or an operator has closed the database to changes, not to reads
         return cast(datetime, settled)
 
 
@@ -97,14 +102,15 @@ cross join catalog.note_mark()
 """Nothing rests on a note before it is published, by a commit that writes everything before it to the disk as well."""
 
 
-async def settle(connection: AsyncConnection) -> Mark:
+async def settle(connection: AsyncConnection, patience_seconds: float = math.inf) -> Mark:
     """Move the mark to now, waiting for the appends under way; several may do so at once.
 
     `connection` is in autocommit: each step is a transaction of its own (note_mark, gate_holders, publish_mark).
+    Raises TimeoutError if the appends take too long.
     """
     noted = await (await connection.execute(NOTE)).fetchone()
     assert noted is not None, "note_mark answers with one row"
-    await _appends_under_way(connection)
+    await _appends_under_way(connection, patience_seconds)
     await connection.execute("select catalog.publish_mark(%s, %s)", noted)
     return Mark(*noted)
 
@@ -144,15 +150,18 @@ async def now_without_appends(connection: AsyncConnection, patience_seconds: flo
     if row is None or row[0] is None:
         raise Unavailable("The replica cannot tell what is settled. Try again.")
     with suppress(TimeoutError):
-        async with asyncio.timeout(patience_seconds):
-            await _appends_under_way(connection)
+        await _appends_under_way(connection, patience_seconds)
     return cast(datetime, row[0])
 
 
-async def _appends_under_way(connection: AsyncConnection) -> None:
-    """Wait for exactly those who hold the append gate just now."""
+async def _appends_under_way(connection: AsyncConnection, patience_seconds: float) -> None:
+    """Wait for exactly those who hold the append gate just now. Raises TimeoutError between two looks at them: to call
+    a look off would cost the connection, where a pooler must not be asked to cancel."""
+    deadline = time.monotonic() + patience_seconds
     waiting_for = await _gate_holders(connection)
     while waiting_for:
+        if time.monotonic() > deadline:
+            raise TimeoutError
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
         waiting_for &= await _gate_holders(connection)
 

@@ -105,7 +105,8 @@ def _plain_answer(refusal: CatalogError) -> bytes:
     body = problem_of(refusal)
     head = (
         f"HTTP/1.1 {refusal.status} Service Unavailable\r\nContent-Type: {PROBLEM_JSON}\r\n"
-        f"Content-Length: {len(body)}\r\nRetry-After: {RETRY_AFTER_SECONDS}\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nRetry-After: {RETRY_AFTER_SECONDS}\r\nCache-Control: no-store\r\n"
+        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
 

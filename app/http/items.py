@@ -35,6 +35,9 @@ from app.settings import Settings
 
 MOST_ON_A_SHELF = 10_000
 """An answer of so many items has some five megabytes."""
+MIB = 1024 * 1024
+LARGEST_SHELF_MIB = 16
+"""The largest items are a hundred times as large as others. An answer is held in memory while its client reads it."""
 
 OwnerId = Annotated[str, PathParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS)]
 
@@ -124,11 +127,12 @@ class ItemQueries(Controller):
         point = await past.at(as_of, min_position)
         equal = {"owner_id": owner_id} if status == "any" else {"owner_id": owner_id, "status": status}
         shelf = Listing(order="created_at", equal=equal, as_of=point.instant, limit=MOST_ON_A_SHELF)
-        page = await documents.find(shelf)
-        if page.last is not None:
+        found = await documents.find_all(shelf, LARGEST_SHELF_MIB * MIB)
+        if found is None:
+            most = f"{MOST_ON_A_SHELF:,} items, or than {LARGEST_SHELF_MIB} MiB"
             instead = "Ask for pages of GET /items?owner_id= instead."
-            raise TooExpensive("owner_id", f"There are more than {MOST_ON_A_SHELF:,} items. {instead}", source="path")
-        return json_answer(page.json, headers=point.headers)
+            raise TooExpensive("owner_id", f"This is more than {most}. {instead}", source="path")
+        return json_answer(found, headers=point.headers)
 
 
 class StatsQueries(Controller):

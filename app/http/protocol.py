@@ -33,6 +33,9 @@ from app.http.transport import Reading, WholeAnswers
 HAVE_NO_BODY = frozenset(("GET", "HEAD"))
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 ABSOLUTE = re.compile(rb"https?://(?:[^/?#@]*@)?([^/?#@]+)(.*)", re.IGNORECASE | re.DOTALL)
+HOST = re.compile(rb"(?:[^:\[\]]*|\[[^\[\]]*\])(?::0*+(?P<port>\d{0,5}))?")
+"""A host with or without a port (RFC 9112, 3.2); which characters a name has is looked at later."""
+LARGEST_PORT = 65535
 OTHER_VERSION = "Invalid HTTP version"
 """As the parser says it."""
 
@@ -152,6 +155,8 @@ class Protocol(HttpToolsProtocol):
             raise Malformed("A request has one Host field (RFC 9112, 3.2).")
         if not self.url.startswith(b"/"):
             self._take_other_form()
+        if not all(_is_host(value) for name, value in self.headers if name == b"host"):
+            raise Malformed("The host of a request is a name or an address, perhaps with a port of 65535 at most.")
 
     def _take_other_form(self) -> None:
         """`GET http://host/path` is `GET /path` of that host; there is no other form but `OPTIONS *`."""
@@ -287,6 +292,12 @@ def _raised_by_us(error: httptools.HttpParserCallbackError) -> CatalogError:
             return Malformed("The address cannot be read.")
         case _:
             raise error
+
+
+def _is_host(value: bytes) -> bool:
+    """Other ports make a fault of ours out of a refusal, when its address is looked at."""
+    match = HOST.fullmatch(value.strip(b" \t"))
+    return match is not None and int(match["port"] or 0) <= LARGEST_PORT
 
 
 def _too_long() -> AddressTooLong:

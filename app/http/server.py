@@ -5,6 +5,7 @@ import logging
 import socket
 import sys
 import time
+from operator import itemgetter
 from typing import cast
 
 import uvicorn
@@ -13,6 +14,7 @@ from litestar.types import ASGIApp
 from app.errors import SetupError
 from app.http import limits
 from app.http.connection import Connection, most_connections
+from app.http.transport import WholeAnswers
 
 TICKS_PER_SECOND = 10
 """uvicorn's."""
@@ -43,7 +45,20 @@ class Server(uvicorn.Server):
         self._looked_at = now
         for connection in list(self.server_state.connections):
             cast(Connection, connection).look(passed)
+        self._let_go_of_unsent()
         self._tell_if_full()
+
+    def _let_go_of_unsent(self) -> None:
+        """Whoever reads slowly has us hold the answer: of too much in all the largest are given up."""
+        connections = [cast(Connection, each) for each in self.server_state.connections]
+        unsent = [(cast(WholeAnswers, each.transport).held_bytes, each) for each in connections]
+        too_many_bytes = sum(size for size, _ in unsent) - limits.UNSENT_BYTES
+        for size, connection in sorted(unsent, key=itemgetter(0), reverse=True):
+            if too_many_bytes <= 0:
+                return
+            logger.warning("clients do not take their answers: giving one of %s bytes up", size)
+            connection.transport.abort()
+            too_many_bytes -= size
 
     def _tell_if_full(self) -> None:
         is_full = len(self.server_state.connections) >= most_connections()

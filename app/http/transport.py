@@ -19,12 +19,20 @@ class WholeAnswers:
         self._may_still_send = may_still_send
         self._loop = asyncio.get_running_loop()
         self._waiting: list[bytes] = []
+        self._largest_bytes = 0
+        """Of what was written at once since there was last nothing unsent."""
         self._lingers = False
 
     def write(self, data: bytes) -> None:
         if not self._waiting:
             self._loop.call_soon(self._send)
         self._waiting.append(data)
+
+    @property
+    def held_bytes(self) -> int:
+        """What is kept in memory for the client, at most: uvloop keeps an answer whole until its last byte is sent."""
+        unsent = self._transport.get_write_buffer_size()
+        return unsent + self._largest_bytes if unsent else 0
 
     def is_closing(self) -> bool:
         return self._lingers or self._transport.is_closing()
@@ -45,7 +53,10 @@ class WholeAnswers:
 
     def _send(self) -> None:
         if self._waiting and not self._transport.is_closing():
-            self._transport.write(b"".join(self._waiting))
+            answer = b"".join(self._waiting)
+            largest = self._largest_bytes if self._transport.get_write_buffer_size() else 0
+            self._largest_bytes = max(largest, len(answer))
+            self._transport.write(answer)
         self._waiting.clear()
 
     def __getattr__(self, name: str) -> Any:

@@ -1,6 +1,7 @@
 """Two servers: without the first nothing acknowledged is lost, and without the second nothing is acknowledged."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -52,3 +53,16 @@ def test_without_its_synchronous_replica_nothing_is_acknowledged_and_nothing_han
         kept = client.post("/items", json=an_item(), headers=key)
         assert (kept.status_code, kept.headers["Idempotent-Replayed"]) == (201, "true")
         assert asked(pair.replica, "select count(*) from catalog.events") == 2
+
+
+def test_without_its_synchronous_replica_reads_go_on(pair: Pair) -> None:
+    """One that gives up a commit in doubt, as it asks what is settled, leaves no doubt to whoever has its connection
+    next."""
+    settings = {"DATABASE_URL": pair.primary.conninfo, "CATALOG_POOL_SIZE": "1"}
+    with running_service(settings) as (url, _), httpx.Client(base_url=f"{url}/api/v2", timeout=20) as client:
+        item = client.post("/items", json=an_item()).json()
+        with standing_still(pair.replica):
+            for _ in range(3):
+                now = {"as_of": datetime.now(UTC).isoformat()}
+                asked_for = [client.get(f"/items/{item['id']}", params=given) for given in (now, {})]
+                assert [(each.status_code, each.json()) for each in asked_for] == [(200, item)] * 2

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from app.bulkhead import SEARCHES
 from app.database import Database
 from app.errors import Unavailable
 from app.settings import Settings
@@ -140,3 +141,13 @@ async def _ask_what_is_terminated(conninfo: str, database: Database, asked: int)
 async def _terminate(conninfo: str, pid: int) -> None:
     async with await AsyncConnection.connect(conninfo, autocommit=True) as another:
         await another.execute("select pg_terminate_backend(%s, 5000)", (pid,))
+
+
+@pytest.mark.parametrize(("allowed", "limit"), [(0.25, "250ms"), (8, "2s")])
+def test_a_costly_read_has_no_more_time_than_any_statement(conninfo: str, allowed: float, limit: str) -> None:
+    async def run() -> None:
+        settings = Settings(catalog_statement_timeout_seconds=allowed)
+        async with Database(conninfo, settings) as database, database.costly(SEARCHES) as connection:
+            assert await (await connection.execute("show statement_timeout")).fetchone() == (limit,)
+
+    asyncio.run(run())

@@ -94,6 +94,7 @@ def _one_life(url: str, number: int) -> int:
             (api.get("/items", params={"as_of": then, "near": "52,13", "within_km": "100"}), 200),
             (api.get("/items", params={"search": "rake", "limit": 2}), 200),
             (api.get("/events"), 200),
+            (api.get(f"/items/owner/owner-{number}"), 200),
             (api.delete(item), 204),
         ]
         wrong = [answer.status_code for answer, status in right if answer.status_code != status]
@@ -204,6 +205,21 @@ def test_a_pooler_that_is_killed_under_load_costs_answers_but_no_command(pooled:
             done = sum(each.result() for each in working)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         assert one(connection, "select count(*) from catalog.streams") == done
+
+
+def test_a_page_that_does_not_wait_for_an_append_any_longer_is_answered(pooled: PgBouncer, conninfo: str) -> None:
+    """To give up waiting must not cost the connection, on which the page is read next."""
+    with (
+        running_service(behind(pooled, conninfo)) as (url, _),
+        httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api,
+        psycopg.connect(conninfo) as appending,
+    ):
+        created(api)
+        created(api)
+        appending.execute("select pg_advisory_xact_lock_shared(catalog.append_gate())")
+        with ThreadPoolExecutor(4) as many:
+            statuses = set(many.map(lambda _: api.get("/items", params={"limit": 1}).status_code, range(60)))
+    assert statuses == {200}
 
 
 def test_a_replica_is_read_behind_a_pooler(tmp_path: Path) -> None:

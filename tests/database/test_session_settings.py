@@ -4,7 +4,7 @@ change is walked, with an unusual value, as pg_settings lists them."""
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +326,8 @@ def test_a_database_that_is_closed_to_changes_is_read_and_commands_are_told_so(
         assert present(api, item["id"]) == item
         problem = assert_problem(api.post("/items", json=an_item()), 503)
         assert "nothing was changed" in problem["detail"]
+        now = datetime.now(UTC).isoformat()
+        as_of_now = api.get(f"/items/{item['id']}", params={"as_of": now})
+        assert (as_of_now.json(), as_of_now.headers["X-Settled"]) == (item, "false")
+        for path in (f"/stats?as_of={item['created_at']}", f"/changes?from={item['created_at']}", "/items?limit=1"):
+            assert api.get(path).status_code == 200, path

@@ -1,5 +1,6 @@
 """A connection that keeps the service waiting is ended, with an answer where there is something to answer."""
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -175,6 +176,34 @@ def test_an_answer_that_nobody_takes_is_given_up(impatient: tuple[str, Process])
         until(lambda: connections(process) <= 1, "connections whose clients take nothing are open")
 
 
+def test_of_answers_that_nobody_takes_only_so_much_is_held(conninfo: str) -> None:
+    """Four megabytes are an answer; who takes his gets it meanwhile."""
+    holding_little = """if True:
+        import app.http.limits as limits
+        limits.LOOK_SECONDS = 0.1
+        limits.UNSENT_BYTES = 10_000_000
+        from app.cli import main
+        main()
+    """
+    largest = an_item(image_urls=["https://images.example/" + "a" * 2000] * 20)
+    rows = b"\n".join([httpx.Request("POST", "http://x", json=largest).content] * 100)
+    with (
+        running_service({"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off"}, holding_little) as (url, process),
+        ExitStack() as stack,
+    ):
+        imported = httpx.post(
+            f"{url}/api/v2/items/import", content=rows, headers={"Content-Type": "application/x-ndjson"}, timeout=30
+        )
+        assert imported.status_code == 200, imported.text
+        for _ in range(8):
+            raw = stack.enter_context(connected(url))
+            assert raw.answer_to(ALIVE).status == 200
+            raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            raw.send(b"GET /api/v2/items HTTP/1.1\r\n" + HOST + b"\r\n")
+        until(lambda: connections(process) <= 3, "the answers of all are held")
+        assert len(httpx.get(f"{url}/api/v2/items", timeout=30).json()) == 100
+
+
 def connections(process: Process) -> int:
     """TCP connections that the service has accepted and not closed."""
     established = 0
@@ -199,6 +228,8 @@ def test_connections_beyond_the_most_are_answered_503_and_there_is_room_again_wh
             assert answer.status == 503
             assert answer.headers["retry-after"] == "1"
             assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
             assert b"Too many connections" in answer.body
             assert refused.is_closed()
         until(lambda: is_answered(url), "silent connections keep others out")

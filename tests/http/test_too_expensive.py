@@ -14,6 +14,7 @@ LOWERED = """if True:
     app.listing.MOST_WALKED = app.listing.MOST_CANDIDATES = app.listing.MOST_CANDIDATES_AT_LAST = 5
     app.listing.MOST_OFFSET = app.listing.MOST_OFFSET_BY_DISTANCE = 5
     app.http.items.MOST_ON_A_SHELF = 5
+    app.http.items.MIB = 600
     from app.cli import main
     main()
 """
@@ -21,7 +22,8 @@ LOWERED = """if True:
 
 @pytest.fixture(scope="module")
 def small(module_conninfo: str) -> Iterator[httpx.Client]:
-    """A service that reads five documents at most; ann has five items, of bob's seven the last one is for C++."""
+    """A service that reads five documents at most; ann has five items, of bob's seven the last one is for C++.
+    A shelf holds some ten kilobytes, which is less than eve's five items have."""
     environment = {"DATABASE_URL": module_conninfo, "CATALOG_PROJECTOR": "off"}
     with (
         running_service(environment, LOWERED) as (url, _),
@@ -30,6 +32,9 @@ def small(module_conninfo: str) -> Iterator[httpx.Client]:
         for owner, names in {"bob": ["Rake"] * 6 + ["Book on C++"], "ann": ["Hoe"] * 5}.items():
             for name in names:
                 assert client.post("/items", json=an_item(owner_id=owner, name=name)).status_code == 201
+        large = an_item(owner_id="eve", name="Anvil", description="a" * 5000, status="archived")
+        for _ in range(5):
+            assert client.post("/items", json=large).status_code == 201
         yield client
 
 
@@ -42,6 +47,7 @@ def small(module_conninfo: str) -> Iterator[httpx.Client]:
         ("/items?offset=6", "/offset", "query"),
         ("/items?offset=6&near=52.5,13.4&sort=nearest", "/offset", "query"),
         ("/items/owner/bob", "/owner_id", "path"),
+        ("/items/owner/eve", "/owner_id", "path"),
     ],
 )
 def test_it_is_refused_by_the_parameter_that_makes_it_so(

@@ -263,6 +263,24 @@ def test_the_address_of_an_absolute_form_is_the_requests(service: str) -> None:
         assert raw.answer().status == 204
 
 
+@pytest.mark.parametrize("host", [b"x:99999", b"x:y", b"x:-1", b"::1", b"[::1]:65536", b"[::1", b"x:" + b"9" * 5000])
+def test_a_host_with_a_port_that_is_none_is_refused(service: str, host: bytes) -> None:
+    """Also where the request has another fault, which was answered 500."""
+    with connected(service) as raw:
+        raw.send(b"GET /api/v2/items?limit=x HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+        raw.answer().problem(400)
+    with connected(service) as raw:
+        raw.send(b"GET http://%b/schema/none HTTP/1.1\r\nHost: x\r\n\r\n" % host)
+        raw.answer().problem(400)
+
+
+@pytest.mark.parametrize("host", [b"", b"x:", b"x:0", b"x:065535", b"[::1]:80", b"[::1]", b"under_score:1"])
+def test_any_other_host_is_taken(service: str, host: bytes) -> None:
+    with connected(service) as raw:
+        raw.send(b"GET /api/v2/items?limit=x HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+        assert raw.answer().status == 422
+
+
 @pytest.mark.parametrize(
     "address", [b"//", b"///x", b"/#", b"/%ff", b"/%00", b"/api/v2/items?a=%ff", b"/..", b"/a;b?#"]
 )
