@@ -19,6 +19,7 @@ from app.projection import RECORDED_AT, Index, Projection, RuleError, Words, cop
 from app.rollup import Rollup, counts, keyed
 from app.rule_checks import check_union
 from app.schema_sql import compile_read_models
+from app.upcasts import renamed
 from tests.odd_names import Orders
 
 
@@ -137,6 +138,20 @@ def test_a_field_of_an_event_is_stored_under_its_own_name_and_not_too_long() -> 
     ):
         event = msgspec.defstruct("Told", fields, tag="told")
         with pytest.raises(RuleError, match=re.escape(sentence)):
+            check_union(event)
+
+
+@pytest.mark.parametrize("text", ["to\x00ld", "to\ud800ld"])
+def test_what_postgres_cannot_hold_is_no_tag_and_no_older_name(text: str) -> None:
+    fields = [("name", str)]
+    for event, where in (
+        (msgspec.defstruct("Told", fields, tag=text), "the tag of Told"),
+        (
+            msgspec.defstruct("Told", fields, tag="told", namespace={"upcasts": (renamed(text, to="name"),)}),
+            "the older names of Told",
+        ),
+    ):
+        with pytest.raises(RuleError, match=re.escape(f"{text!r} does not fit {where}")):
             check_union(event)
 
 
