@@ -15,7 +15,7 @@ from app.forgetting import Forgetter, Forgotten, Found, look
 from app.item import UserId
 from app.main import item_decider
 from app.migrating import may_change_events
-from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
+from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, in_utf_8, os_user
 from app.printing import confirm, print_json, say, tell
 from app.session import connect_async
 from app.settings import read_settings
@@ -23,8 +23,8 @@ from app.wording import count
 
 
 @click.command("forget")
-@click.argument("owner")
-@click.option("--by", help="Who does it, as log and audit will have it. [you]")
+@click.argument("owner", callback=in_utf_8)
+@click.option("--by", callback=in_utf_8, help="Who does it, as log and audit will have it. [you]")
 @click.option("--yes", is_flag=True, help="Do it without being asked.")
 @as_json
 def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None:

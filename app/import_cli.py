@@ -21,7 +21,7 @@ from app.import_file import items_of, opened
 from app.importing import Arrivals, Imported, Importer
 from app.item import Command, CreateItem, Item, UserId
 from app.main import item_decider
-from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
+from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, in_utf_8, os_user
 from app.printing import console, print_json, say
 from app.printing import tell as tell_people
 from app.settings import read_settings
@@ -35,7 +35,7 @@ Tell = Callable[[str, int], None]
 
 @click.command("import")
 @click.argument("file")
-@click.option("--user", help="Who acts, as the log will have it. [you]")
+@click.option("--user", callback=in_utf_8, help="Who acts, as the log will have it. [you]")
 @as_json
 def import_command(file: str, user: str | None, as_json: bool) -> None:
     """Put the items in FILE, or of standard input if that is -, into the catalog: all of them, or none and exit 1.
