@@ -71,6 +71,7 @@ SAME = {
     "no end of the last line": table(HEADER, ROW).rstrip(),
     "quotes": table(*(";".join(f'"{value}"' for value in line.split(";")) for line in (HEADER, ROW))),
     "a quoted decimal comma": table(HEADER, ROW.replace("52,5", '"52,5"')),
+    "signs as in some languages": table(HEADER, ROW.replace("52,5", "+52,5").replace("-13", "\u221213")),
     "NDJSON with Windows' ends of lines": table(json.dumps({**an_item(), "name": "x"}), "", ""),
 }
 
@@ -122,7 +123,14 @@ REFUSED = {
         table(HEADER, ROW.replace("52,5", "1,052.5")).encode(),
         "Line 2: location_lat: '1,052.5' has thousands separators",
     ),
-    "no number": (table(HEADER, ROW.replace("52,5", "north")).encode(), "Line 2: location_lat: Expected `float`"),
+    "no number": (
+        table(HEADER, ROW.replace("52,5", "52,5°")).encode(),
+        "Line 2: location_lat: '52,5°' is no number: write it as in -13.405.",
+    ),
+    "two signs": (table(HEADER, ROW.replace("52,5", "+-52,5")).encode(), "Line 2: location_lat: '+-52,5' is no number"),
+    "an endless number": (table(HEADER, ROW.replace("52,5", "1e999")).encode(), "Line 2: location_lat: '1e999' is no"),
+    "an endless comma": (table(HEADER, ROW.replace("52,5", "9" * 400 + ",5")).encode(), "Line 2: location_lat: '999"),
+    "no number at all": (table(HEADER, ROW.replace("52,5", " ")).encode(), "Line 2: location_lat: It is empty"),
     "a field twice, once spelt otherwise": (
         table(HEADER.replace("status", "Owner ID"), ROW).encode(),
         "Line 1: The field owner_id is named twice.",
