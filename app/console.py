@@ -73,6 +73,15 @@ def _visible_usage_errors() -> Iterator[None]:
         raise shown from None
 
 
+def in_utf_8(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """A text that the log may hold; an argument may be any bytes."""
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("It is not in UTF-8.") from None
+    return value
+
+
 def complain(sentence: str) -> None:
     if is_json():
         logger.error(sentence)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import click
 import msgspec
 
-from app.console import complain, exit_when_told, run_until_told
+from app.console import complain, exit_when_told, in_utf_8, run_until_told
 from app.database import one_at_a_time
 from app.errors import SetupError
 from app.events import Metadata
@@ -15,7 +15,7 @@ from app.forgetting import Forgetter, Forgotten, Found, look
 from app.item import UserId
 from app.main import item_decider
 from app.migrating import may_change_events
-from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, in_utf_8, os_user
+from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
 from app.printing import confirm, print_json, say, tell
 from app.session import connect_async
 from app.settings import read_settings

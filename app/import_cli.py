@@ -13,7 +13,7 @@ import click
 import msgspec
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app.console import complain, exit_when_told, run_until_told
+from app.console import complain, exit_when_told, in_utf_8, run_until_told
 from app.database import one_at_a_time
 from app.errors import InvalidInput
 from app.events import Event, Metadata
@@ -21,7 +21,7 @@ from app.import_file import items_of, opened
 from app.importing import Arrivals, Imported, Importer
 from app.item import Command, CreateItem, Item, UserId
 from app.main import item_decider
-from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, in_utf_8, os_user
+from app.operator_cli import INTERRUPTED, LINE_EVERY_SECONDS, as_json, current_database, os_user
 from app.printing import console, print_json, say
 from app.printing import tell as tell_people
 from app.settings import read_settings

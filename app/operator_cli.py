@@ -60,15 +60,6 @@ class ItemId(click.IntRange):
             self.fail(f"{value!r} is not the id of an item, which is a number such as 7.", param, ctx)
 
 
-def in_utf_8(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """A text that the log may hold; an argument may be any bytes."""
-    try:
-        (value or "").encode()
-    except UnicodeEncodeError:
-        raise click.BadParameter("It is not in UTF-8.") from None
-    return value
-
-
 @contextmanager
 def current_database(supervised: bool = False) -> Iterator[str]:
     """The conninfo of the database in use, which must be there already; `supervised` as in `database_in_use`.
