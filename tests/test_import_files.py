@@ -85,6 +85,28 @@ def test_a_file_means_the_same_however_a_program_wrote_it(text: str, encoding: s
         "image_urls": tuple(an_item()["image_urls"])})])  # fmt: skip
 
 
+class Dribbling(io.RawIOBase):
+    """A pipe that gives a byte at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        given, self._content = self._content[:1], self._content[1:]
+        buffer[: len(given)] = given
+        return len(given)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("before", ["", "\r\n", "\n" * 20_000], ids=["", "a line", "lines"])
+def test_a_pipe_is_told_apart_however_small_its_pieces_are(before: str, encoding: str) -> None:
+    for piped in (Dribbling, io.BytesIO):
+        assert [*items_of(cast(BinaryIO, piped((before + table(HEADER, ROW)).encode(encoding))))] == [ITEM]
+
+
 @pytest.mark.parametrize(
     "cell",
     ["https://a.b/1 https://a.b/2", '"https://a.b/1\nhttps://a.b/2"', '"https://a.b/1, https://a.b/2"',
