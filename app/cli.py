@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from app.backup_cli import backup_command, restore_command
-from app.console import Group, conninfo_of, database_in_use, exit_when_told, note, server_of, typed
+from app.console import Group, conninfo_of, database_in_use, exit_when_told, in_utf_8, note, server_of, typed
 from app.database import as_service
 from app.demo import run_demo
 from app.demo_year import fill
@@ -63,7 +63,7 @@ def main(context: click.Context, data_dir: str | None) -> None:
 
 
 @main.command()
-@click.option("--host", help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
+@click.option("--host", callback=in_utf_8, help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
 @click.option("--demo", "with_demo", is_flag=True, help="Fill an empty embedded catalogue with a year of a small town.")
 def serve(host: str | None, port: int | None, with_demo: bool) -> None:
@@ -136,7 +136,11 @@ def _made_ready(conninfo: str, settings: Settings) -> str:
 
 
 @main.command()
-@click.option("--url", help="A running service, such as http://localhost:8001; without it the demo starts its own.")
+@click.option(
+    "--url",
+    callback=in_utf_8,
+    help="A running service, such as http://localhost:8001; without it the demo starts its own.",
+)
 def demo(url: str | None) -> None:
     """Tell the life of one item, request by request, and check every answer; exit 1 if one is wrong."""
     sys.exit(0 if run_demo(url) else 1)

@@ -37,7 +37,8 @@ NAMING = ("service", "host", "hostaddr", "port", "dbname", "user")
 UTF8 = "utf8"
 """What bytes passed through are in, whatever PGCLIENTENCODING or a role's setting says."""
 TOLD = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
-"""Windows has no SIGHUP."""
+HANGUP = getattr(signal, "SIGHUP", None)
+"""Windows has none."""
 
 
 class Group(click.Group):
@@ -71,6 +72,15 @@ def _visible_usage_errors() -> Iterator[None]:
         told = visible(error.format_message())
         shown = click.UsageError(told, error.ctx) if isinstance(error, click.UsageError) else click.ClickException(told)
         raise shown from None
+
+
+def in_utf_8(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """A text that the log may hold; an argument may be any bytes."""
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("It is not in UTF-8.") from None
+    return value
 
 
 def complain(sentence: str) -> None:
@@ -163,13 +173,24 @@ def typed(folder: Path, command: str) -> str:
 
 
 def exit_when_told(status: int = 0) -> None:
-    """Make SIGTERM and SIGINT an orderly exit, in which an embedded database is stopped; uvicorn passes them on."""
+    """Make SIGTERM, SIGINT and a hang-up an orderly exit, in which an embedded database is stopped; uvicorn passes the
+    first two on."""
 
     def leave(*_: object) -> None:
         raise SystemExit(status)
 
-    for number in TOLD:
-        signal.signal(number, leave)
+    for number in _listened_to():
+        signal.signal(number, leave if number != HANGUP else _as_if_terminated)
+
+
+def _listened_to() -> list[signal.Signals]:
+    """All but a hang-up that nohup has us ignore."""
+    return [number for number in TOLD if number != HANGUP or signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _as_if_terminated(*_: object) -> None:
+    """Whoever serves listens to SIGTERM itself, and to no hang-up."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def run_until_told(work: Coroutine[Any, Any, T], status: int = 0) -> T:
@@ -181,7 +202,7 @@ def run_until_told(work: Coroutine[Any, Any, T], status: int = 0) -> T:
     async def cancelled_when_told() -> T:
         task = asyncio.current_task()
         assert task is not None, "this is one"
-        for number in TOLD:
+        for number in _listened_to():
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await work
 

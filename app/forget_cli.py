@@ -7,7 +7,7 @@ from uuid import uuid4
 import click
 import msgspec
 
-from app.console import complain, exit_when_told, run_until_told
+from app.console import complain, exit_when_told, in_utf_8, run_until_told
 from app.database import one_at_a_time
 from app.errors import SetupError
 from app.events import Metadata
@@ -23,8 +23,8 @@ from app.wording import count
 
 
 @click.command("forget")
-@click.argument("owner")
-@click.option("--by", help="Who does it, as log and audit will have it. [you]")
+@click.argument("owner", callback=in_utf_8)
+@click.option("--by", callback=in_utf_8, help="Who does it, as log and audit will have it. [you]")
 @click.option("--yes", is_flag=True, help="Do it without being asked.")
 @as_json
 def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None:

@@ -13,7 +13,7 @@ import click
 import msgspec
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app.console import complain, exit_when_told, run_until_told
+from app.console import complain, exit_when_told, in_utf_8, run_until_told
 from app.database import one_at_a_time
 from app.errors import InvalidInput
 from app.events import Event, Metadata
@@ -35,7 +35,7 @@ Tell = Callable[[str, int], None]
 
 @click.command("import")
 @click.argument("file")
-@click.option("--user", help="Who acts, as the log will have it. [you]")
+@click.option("--user", callback=in_utf_8, help="Who acts, as the log will have it. [you]")
 @as_json
 def import_command(file: str, user: str | None, as_json: bool) -> None:
     """Put the items in FILE, or of standard input if that is -, into the catalog: all of them, or none and exit 1.

@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Any, BinaryIO
 
 import msgspec
@@ -27,6 +28,7 @@ NUMBERS = ("location_lat", "location_lon")
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 """As JSON has it."""
+PLUS = re.compile(r"^\+(?=[0-9])")
 DECIMAL_COMMA = re.compile(r"-?(0|[1-9][0-9]*),[0-9]+([eE][-+]?[0-9]+)?")
 GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?P<by>[.,' \u00a0\u2009\u202f])[0-9]{3}(?P=by)?.*[0-9]", re.ASCII)
 BETWEEN_URLS = re.compile(r"[,;|]?\s+|[,;|](?=https?://)")
@@ -162,18 +164,20 @@ def _urls(text: str) -> list[str]:
     return [url for url in BETWEEN_URLS.split(text) if url]
 
 
-def _number(name: str, text: str, separator: str, number: int) -> float | str:
-    """What is no number stays a text, and is refused as one."""
-    if NUMBER.fullmatch(text):
-        return float(text)
+def _number(name: str, written: str, separator: str, number: int) -> float:
+    text = PLUS.sub("", written.replace("\N{MINUS SIGN}", "-"))
     if DECIMAL_COMMA.fullmatch(text):
-        if separator != ",":
-            return float(text.replace(",", "."))
-        detail = "has a decimal comma where commas separate values: write a point, or separate by semicolons."
-        raise _refused(number, f"{name}: {quoted(text)} {detail}")
+        if separator == ",":
+            detail = "has a decimal comma where commas separate values: write a point, or separate by semicolons."
+            raise _refused(number, f"{name}: {quoted(written)} {detail}")
+        text = text.replace(",", ".")
+    if NUMBER.fullmatch(text) and isfinite(value := float(text)):
+        return value
     if GROUPED.fullmatch(text):
-        raise _refused(number, f"{name}: {quoted(text)} has thousands separators: write the number without them.")
-    return text
+        raise _refused(number, f"{name}: {quoted(written)} has thousands separators: write the number without them.")
+    if text:
+        raise _refused(number, f"{name}: {quoted(written)} is no number: write it as in -13.405.")
+    raise _refused(number, f"{name}: It is empty: write a number.")
 
 
 def _check_utf_8(values: Sequence[str], number: int) -> None:

@@ -28,6 +28,8 @@ NOT_TEXT = {
     codecs.BOM_UTF32_BE: "It is UTF-32. Save it as UTF-8.",
 }
 LONGEST_BEGINNING = max(map(len, NOT_TEXT))
+LONGEST_BLANK = 1024 * 1024
+"""Of blank lines before the first that is not."""
 
 
 @contextmanager
@@ -55,31 +57,49 @@ def opened(name: str) -> Iterator[BinaryIO]:
 
 def items_of(file: BinaryIO) -> Iterator[CreateItem]:
     """The items of a file, which is taken for NDJSON if it begins with a brace. Raises CatalogError naming a line."""
-    text = _as_utf_8(_peeking(file))
-    beginning = text.peek(1).lstrip()
+    text = _as_utf_8(file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, file)))
+    beginning = b""
+    while not beginning.strip() and len(beginning) < LONGEST_BLANK and (more := text.read1(CHUNK_BYTES)):
+        beginning += more
+    text, beginning = _before(beginning, text), beginning.lstrip()
     if beginning.startswith(b"["):
         raise InvalidInput("It is a JSON array: write each item on a line of its own, or send it to /items/import.")
     rows = _lines(text) if beginning.startswith(b"{") or not beginning else csv_rows(text)
     yield from (row.decode(CreateItem) for row in rows)
 
 
-def _peeking(file: BinaryIO) -> io.BufferedReader:
-    return cast(io.BufferedReader, file if hasattr(file, "peek") else io.BufferedReader(cast(io.RawIOBase, file)))
+def _before(beginning: bytes, file: io.BufferedReader) -> io.BufferedReader:
+    """A file with what has been read of it; a pipe gives no more at once than has been written to it."""
+    return io.BufferedReader(_Before(beginning, file), CHUNK_BYTES)
+
+
+class _Before(io.RawIOBase):
+    def __init__(self, beginning: bytes, file: io.BufferedReader) -> None:
+        self._beginning, self._file = beginning, file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        given = self._beginning[: len(buffer)] or self._file.read1(len(buffer))
+        self._beginning = self._beginning[len(given) :]
+        buffer[: len(given)] = given
+        return len(given)
 
 
 def _as_utf_8(file: io.BufferedReader) -> io.BufferedReader:
     """Without a byte order mark; from UTF-16 if that begins with one. Raises InvalidInput for what is no text."""
-    beginning = file.peek(LONGEST_BEGINNING)[:LONGEST_BEGINNING]
+    beginning = file.read(LONGEST_BEGINNING)
     for magic, detail in NOT_TEXT.items():
         if beginning.startswith(magic):
             raise InvalidInput(detail)
     if beginning.startswith(codecs.BOM_UTF8):
-        file.read(len(codecs.BOM_UTF8))
-    elif beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return io.BufferedReader(_Utf16(file), CHUNK_BYTES)
-    elif b"\x00" in beginning[:2]:
+        return _before(beginning.removeprefix(codecs.BOM_UTF8), file)
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return io.BufferedReader(_Utf16(_before(beginning, file)), CHUNK_BYTES)
+    if b"\x00" in beginning[:2]:
         raise InvalidInput("It is UTF-16 without a byte order mark, or no text. Save it as UTF-8.")
-    return file
+    return _before(beginning, file)
 
 
 class _Utf16(io.RawIOBase):

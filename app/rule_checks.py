@@ -1,5 +1,6 @@
 """A rule set that cannot be right is refused while its class is made, with one sentence that names what is wrong."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from types import MemberDescriptorType, UnionType
@@ -8,11 +9,13 @@ from typing import Annotated, Any, Literal, Union, assert_never, get_args, get_o
 import msgspec
 from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 
+from app.events import tag_of
 from app.name_checks import check_event_names, check_field_names, check_name, check_view_name
 from app.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step
 from app.upcasts import Default, Dropped, Renamed, Upcast, is_struct, upcasts_of
 
 NEVER_IN_A_CONSTANT = (b"$fold$", b"\\u0000")
+NO_TEXT_OF_POSTGRES = re.compile("[\x00\ud800-\udfff]")
 ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 
 
@@ -120,12 +123,12 @@ def _check_step(step: Step, event: type[Struct], document: type[Struct]) -> list
 
 
 def _check_constant(value: object, target: Any, where: str) -> None:
-    """It must be of the field's type, and come back from JSON as it was."""
-    encoded = msgspec.json.encode(value)
+    """It must be of the field's type, come back from JSON as it was, and be what Postgres can hold."""
     try:
+        encoded = msgspec.json.encode(value)
         same = msgspec.json.encode(msgspec.json.decode(encoded, type=target)) == encoded
-    except msgspec.ValidationError:
-        same = False
+    except (msgspec.ValidationError, UnicodeEncodeError):
+        raise RuleError(f"{value!r} does not fit {where}") from None
     if not same or any(never in encoded for never in NEVER_IN_A_CONSTANT):
         raise RuleError(f"{value!r} does not fit {where}")
 
@@ -239,6 +242,8 @@ def check_union(union: Any) -> None:
     """Every older shape of its events, and of the structs in them, can be read. Raises RuleError."""
     for event in get_args(union) or (union,):
         check_event_names(event)
+        if NO_TEXT_OF_POSTGRES.search(tag := tag_of(event)):
+            raise RuleError(f"{tag!r} does not fit the tag of {event.__name__}")
         _check_upcasts(event)
 
 

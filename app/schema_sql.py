@@ -8,9 +8,10 @@ from app.document_sql import compile_inline, project_functions
 from app.fold_sql import fold_function
 from app.personal_sql import personal_functions
 from app.projection import Projection
-from app.rebuild_sql import AnyReadModel, rebuild_steps
+from app.rebuild_sql import AnyReadModel, rebuild_steps, tables_of
 from app.rollup import Rollup
 from app.rollup_sql import compile_rollup
+from app.rules import RuleError
 
 
 def schema_of(read_models: Sequence[AnyReadModel]) -> str:
@@ -32,8 +33,18 @@ def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
     rollups = [each for each in read_models if issubclass(each, Rollup)]
     compiled = [each for each in read_models if issubclass(each, Projection) and each.compiles()]
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
+    _check_distinct([*inline, *rollups])
     events = [event for each in read_models if issubclass(each, Projection) for event in each.tags.types.values()]
     parts = [personal_functions(dict.fromkeys(events)), *map(fold_function, compiled)]
     parts += [*map(compile_inline, inline), *map(compile_rollup, rollups), project_functions(inline)]
     parts += [analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]
     return "\n".join([*parts, "select catalog.grant_rights();\n"])
+
+
+def _check_distinct(read_models: Sequence[AnyReadModel]) -> None:
+    """Raises RuleError if a table and an index would have one name: whichever comes later would not be made."""
+    tables = [table for each in read_models for table in tables_of(each)]
+    named = [table.name for table in tables]
+    named += [table.name + index.label for table in tables for index in table.indexes]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise RuleError(f"A table and an index would both be called {twice[0]}: give a read model another name.")

@@ -1,6 +1,7 @@
 """What an operator may set, read once from the environment; a wrong value is one clear sentence at start-up."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
@@ -14,6 +15,11 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.001, le=3600)]
 IMAGE_SOURCES = "origins (https://images.example, https://*.images.example) or schemes (https:), separated by spaces"
 IMAGE_SOURCE = r"[a-z]+:(//(\*\.)?[a-z0-9.-]+(:[0-9]+)?)?"
+
+OF_OTHER_BYTES = re.compile("[\\udc80-\\udcff]")
+"""What Python makes of bytes that are not UTF-8."""
+FOLDERS = ("catalog_data_dir", "catalog_postgres_bin")
+"""Whose names may be any bytes."""
 
 PUBLIC_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?$"
 PUBLIC_URL_WANTED = "an http or https address, such as https://gw.example/catalog"
@@ -93,6 +99,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings in `environment`. Raises SetupError naming the variable that cannot be understood."""
     known = {field.name.upper(): field.name for field in msgspec.structs.fields(Settings)}
     given = {name: environment[variable] for variable, name in known.items() if environment.get(variable)}
+    for name, value in given.items():
+        if OF_OTHER_BYTES.search(value) and name not in FOLDERS:
+            raise SetupError(f"{name.upper()}={value!r} cannot be used: it is not in UTF-8")
     try:
         return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:

@@ -46,7 +46,9 @@ FIRST_ROUND = scaled(tiny=1, small=0, full=0)
 def a_database() -> Iterator[str]:
     """The conninfo of a new embedded database with the server's own durability; gone afterwards."""
     _take_no_arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "data") as server:
         migrate(server.conninfo, schema_sql())
         yield server.conninfo

@@ -82,6 +82,24 @@ def test_all_of_them_make_a_page(runs: Mapping[str, Future[Ran]], folder: Path) 
     assert len([*(folder / "charts").glob("*.svg")]) == len(results.CHARTS)
 
 
+HANGS_UP = """
+import os, signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from bench.measure import a_database
+with a_database():
+    os.kill(os.getpid(), signal.SIGHUP)
+"""
+
+
+def test_a_benchmark_whose_terminal_goes_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", HANGS_UP], cwd=ROOT, env=environment, check=False, timeout=ENDS_WITHIN_SECONDS
+    )
+    assert ran.returncode != 0
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_a_program_that_takes_arguments_is_started_by_a_benchmark() -> None:
     for program, benchmark in STARTED_BY.items():
         assert re.search(rf"\bbench\.{program}\b", PROGRAMS[benchmark].read_text())

@@ -1,6 +1,7 @@
 """The console script, in processes of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,32 @@ def test_a_service_told_to_stop_exits_with_0_and_stops_its_database(tmp_path: Pa
         process.send_signal(told)
         assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
     assert not (data / "cluster" / "postmaster.pid").exists()
+
+
+HANGS_UP = """
+import os, signal
+signal.signal(signal.SIGHUP, signal.{before})
+os.dup2(os.open({said!r}, os.O_WRONLY | os.O_CREAT), 2)
+from app.cli import main
+main()
+"""
+
+
+def test_a_service_whose_terminal_goes_stops_in_order(tmp_path: Path) -> None:
+    data, said = tmp_path / "data", tmp_path / "said"
+    program = HANGS_UP.format(before="SIG_DFL", said=str(said))
+    with running_service({"CATALOG_DATA_DIR": str(data)}, program) as (_, process):
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
+    assert not (data / "cluster" / "postmaster.pid").exists()
+    assert "Traceback" not in said.read_text()
+
+
+def test_a_service_under_nohup_goes_on_ignoring_a_hang_up(tmp_path: Path) -> None:
+    program = HANGS_UP.format(before="SIG_IGN", said=str(tmp_path / "said"))
+    with running_service({"CATALOG_DATA_DIR": str(tmp_path / "data")}, program) as (_, process):
+        (ignored,) = re.findall(r"^SigIgn:\s+(\w+)", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
+    assert int(ignored, 16) & 1 << (signal.SIGHUP - 1)
 
 
 def test_what_one_service_stored_the_next_one_finds(tmp_path: Path) -> None:

@@ -184,6 +184,22 @@ def test_who_acts_is_repeated_visibly(conninfo: str, tmp_path: Path) -> None:
         assert_nothing_hostile(catalog(*command, DATABASE_URL=conninfo))
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("forget",),
+        ("forget", "ann", "--yes", "--by"),
+        ("import", "-", "--user"),
+        ("serve", "--host"),
+        ("demo", "--url"),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused_with_a_sentence(words: tuple[str, ...], conninfo: str) -> None:
+    ran = catalog(*words, "zo\udceb", DATABASE_URL=conninfo)
+    assert ran.returncode == 2
+    assert ran.stderr.endswith("It is not in UTF-8.\n")
+
+
 def test_a_backups_name_is_repeated_visibly(conninfo: str, tmp_path: Path) -> None:
     file = tmp_path / HOSTILE.replace("/", "")
     told = catalog("backup", str(file), DATABASE_URL=conninfo)

@@ -71,6 +71,7 @@ SAME = {
     "no end of the last line": table(HEADER, ROW).rstrip(),
     "quotes": table(*(";".join(f'"{value}"' for value in line.split(";")) for line in (HEADER, ROW))),
     "a quoted decimal comma": table(HEADER, ROW.replace("52,5", '"52,5"')),
+    "signs as in some languages": table(HEADER, ROW.replace("52,5", "+52,5").replace("-13", "\u221213")),
     "NDJSON with Windows' ends of lines": table(json.dumps({**an_item(), "name": "x"}), "", ""),
 }
 
@@ -82,6 +83,28 @@ def test_a_file_means_the_same_however_a_program_wrote_it(text: str, encoding: s
     found = read((mark + text).encode(encoding))
     assert found == ([ITEM] if not text.startswith("{") else [CreateItem(**{**an_item(), "name": "x",
         "image_urls": tuple(an_item()["image_urls"])})])  # fmt: skip
+
+
+class Dribbling(io.RawIOBase):
+    """A pipe that gives a byte at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        given, self._content = self._content[:1], self._content[1:]
+        buffer[: len(given)] = given
+        return len(given)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("before", ["", "\r\n", "\n" * 20_000], ids=["", "a line", "lines"])
+def test_a_pipe_is_told_apart_however_small_its_pieces_are(before: str, encoding: str) -> None:
+    for piped in (Dribbling, io.BytesIO):
+        assert [*items_of(cast(BinaryIO, piped((before + table(HEADER, ROW)).encode(encoding))))] == [ITEM]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +145,14 @@ REFUSED = {
         table(HEADER, ROW.replace("52,5", "1,052.5")).encode(),
         "Line 2: location_lat: '1,052.5' has thousands separators",
     ),
-    "no number": (table(HEADER, ROW.replace("52,5", "north")).encode(), "Line 2: location_lat: Expected `float`"),
+    "no number": (
+        table(HEADER, ROW.replace("52,5", "52,5°")).encode(),
+        "Line 2: location_lat: '52,5°' is no number: write it as in -13.405.",
+    ),
+    "two signs": (table(HEADER, ROW.replace("52,5", "+-52,5")).encode(), "Line 2: location_lat: '+-52,5' is no number"),
+    "an endless number": (table(HEADER, ROW.replace("52,5", "1e999")).encode(), "Line 2: location_lat: '1e999' is no"),
+    "an endless comma": (table(HEADER, ROW.replace("52,5", "9" * 400 + ",5")).encode(), "Line 2: location_lat: '999"),
+    "no number at all": (table(HEADER, ROW.replace("52,5", " ")).encode(), "Line 2: location_lat: It is empty"),
     "a field twice, once spelt otherwise": (
         table(HEADER.replace("status", "Owner ID"), ROW).encode(),
         "Line 1: The field owner_id is named twice.",

@@ -19,6 +19,7 @@ from app.projection import RECORDED_AT, Index, Projection, RuleError, Words, cop
 from app.rollup import Rollup, counts, keyed
 from app.rule_checks import check_union
 from app.schema_sql import compile_read_models
+from app.upcasts import renamed
 from tests.odd_names import Orders
 
 
@@ -119,6 +120,16 @@ def test_two_read_models_with_views_of_one_name_are_refused() -> None:
         analyst_views([one, a_projection(document, name="thing_events")], [])
 
 
+@pytest.mark.parametrize("name", ["things_by_name", "things_history_replaced", "things_words_found"])
+def test_a_read_model_is_not_called_as_an_index_of_another(name: str) -> None:
+    """The index would be taken for made: it is only made where nothing of its name is there."""
+    document, other = a_document("name"), msgspec.defstruct("Other", [("name", str, "")])
+    things = a_projection(document, temporal=True, indexes=(Index((document.name,)), Words((document.name,))))
+    for read_models in ([things, a_projection(other, name=name)], [a_projection(other, name=name), things]):
+        with pytest.raises(RuleError, match=f"A table and an index would both be called {name}"):
+            compile_read_models(read_models)
+
+
 def test_a_field_of_an_event_is_stored_under_its_own_name_and_not_too_long() -> None:
     """… of an event too that no rule uses: the audit trail has a column for it."""
     for sentence, fields in (
@@ -127,6 +138,20 @@ def test_a_field_of_an_event_is_stored_under_its_own_name_and_not_too_long() -> 
     ):
         event = msgspec.defstruct("Told", fields, tag="told")
         with pytest.raises(RuleError, match=re.escape(sentence)):
+            check_union(event)
+
+
+@pytest.mark.parametrize("text", ["to\x00ld", "to\ud800ld"])
+def test_what_postgres_cannot_hold_is_no_tag_and_no_older_name(text: str) -> None:
+    fields = [("name", str)]
+    for event, where in (
+        (msgspec.defstruct("Told", fields, tag=text), "the tag of Told"),
+        (
+            msgspec.defstruct("Told", fields, tag="told", namespace={"upcasts": (renamed(text, to="name"),)}),
+            "the older names of Told",
+        ),
+    ):
+        with pytest.raises(RuleError, match=re.escape(f"{text!r} does not fit {where}")):
             check_union(event)
 
 

@@ -58,3 +58,13 @@ def test_every_setting_is_documented_with_its_variable() -> None:
     source = Path("app/settings.py").read_text(encoding="utf-8")
     for field in msgspec.structs.fields(Settings):
         assert f'"""{field.name.upper()}: ' in source
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CATALOG_HOST", "CATALOG_LOG", "CATALOG_JWKS_URL", "CATALOG_AUTH"])
+def test_bytes_that_are_no_text_are_refused(name: str) -> None:
+    with pytest.raises(SetupError, match=f"^{name}='x.*' cannot be used: it is not in UTF-8$"):
+        read_settings({name: "x\udcff"})
+
+
+def test_a_folder_may_have_any_name() -> None:
+    assert read_settings({"CATALOG_DATA_DIR": "x\udcff"}).catalog_data_dir == Path("x\udcff")
