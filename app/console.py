@@ -18,7 +18,7 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.away import is_away
-from app.errors import CatalogError, SetupError
+from app.errors import CatalogError, SetupError, first_line
 from app.logs import is_json
 from app.poolers import check_sessions, url_of_sessions
 from app.postgres import EmbeddedPostgres, holds_cluster
@@ -88,10 +88,6 @@ def complain(sentence: str) -> None:
         logger.error(sentence)
         return
     tell_wrong(sentence)
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager

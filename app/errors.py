@@ -118,3 +118,8 @@ class Unavailable(CatalogError):
 
 class SetupError(CatalogError):
     """The service cannot start"""
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first; its kind if it says nothing. Further lines of Postgres's may quote rows."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -14,7 +14,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection, errors
 
-from app.errors import SetupError
+from app.errors import SetupError, first_line
 from app.session import MIGRATION, connect
 
 MIGRATION_LOCK = 7023051975126217512
@@ -50,11 +50,11 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             if time.monotonic() > deadline:
                 raise SetupError(
-                    f"the database cannot be migrated while others hold on to it: {_first_line(error)}"
+                    f"the database cannot be migrated while others hold on to it: {first_line(error)}"
                 ) from error
             time.sleep(MIGRATION_PAUSE_SECONDS)
         except psycopg.Error as error:
-            raise SetupError(f"the database cannot be migrated: {_first_line(error)}") from error
+            raise SetupError(f"the database cannot be migrated: {first_line(error)}") from error
 
 
 def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None]) -> bool:
@@ -116,10 +116,10 @@ def check_schema(conninfo: str, sql: str) -> None:
             found = installed_checksum(connection)
     except errors.InsufficientPrivilege as error:
         raise SetupError(
-            f"this role may not use the catalog, give it one in catalog_service: {_first_line(error)}"
+            f"this role may not use the catalog, give it one in catalog_service: {first_line(error)}"
         ) from error
     except psycopg.Error as error:
-        raise SetupError(f"the database cannot be reached: {_first_line(error)}") from error
+        raise SetupError(f"the database cannot be reached: {first_line(error)}") from error
     if found is None:
         raise SetupError("the database has no catalog yet: run `catalog migrate`")
     if found != checksum(sql):
@@ -132,7 +132,7 @@ def check_durable(conninfo: str) -> None:
         with connect(conninfo) as connection:
             off = connection.execute(NOT_DURABLE).fetchall()
     except psycopg.Error as error:
-        raise SetupError(f"the database cannot be reached: {_first_line(error)}") from error
+        raise SetupError(f"the database cannot be reached: {first_line(error)}") from error
     if off:
         raise SetupError(
             f"the database server runs with {', '.join(f'{name}=off' for (name,) in off)}: it may lose data"
@@ -176,7 +176,3 @@ async def installed_release(connection: AsyncConnection) -> str | None:
 
 def checksum(sql: str) -> str:
     return hashlib.sha256(sql.encode()).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

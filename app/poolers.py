@@ -13,7 +13,7 @@ from contextlib import suppress
 import psycopg
 from psycopg import AsyncConnection, errors
 
-from app.errors import SetupError
+from app.errors import SetupError, first_line
 from app.pooled import PooledConnection
 from app.session import connect_async
 from app.settings import Settings
@@ -63,7 +63,7 @@ async def _check(settings: Settings, conninfo: str) -> None:
             await _check_requests(settings, "DATABASE_URL", settings.database_url)
             await _check_same_database(settings.database_url, conninfo)
         except psycopg.OperationalError as error:
-            raise SetupError(f"the database cannot be reached by DATABASE_URL: {_first_line(error)}") from error
+            raise SetupError(f"the database cannot be reached by DATABASE_URL: {first_line(error)}") from error
 
 
 async def _check_requests(settings: Settings, name: str, url: str) -> None:
@@ -141,7 +141,3 @@ async def _backend(connection: AsyncConnection) -> int:
     row = await (await connection.execute(BACKEND)).fetchone()
     assert row is not None, "a function has a value"
     return int(row[0])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
