@@ -22,11 +22,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from app.database import as_service
+from app.engine.compiler.schema import schema_of
+from app.engine.postgres.connections import as_service
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.migrations import migrate
 from app.main import install
-from app.migrating import migrate
-from app.postgres import EmbeddedPostgres
-from app.schema_sql import schema_of
 from projections.items import Items
 from tests.calls import Call, inherited
 from tests.toys import Sightings, Toys

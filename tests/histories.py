@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from app.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemRestored, ItemStatusChanged, ItemUpdated
-from app.listing import Listing, Near
+from app.domain.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemRestored, ItemStatusChanged, ItemUpdated
+from app.engine.queries.listing import Listing, Near
 from tests.past import Step
 from tests.toys import (
     ToyBroken,

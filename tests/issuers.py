@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from app.concurrency import end
+from app.http.auth.tokens import Authenticator
 from app.settings import Settings
-from app.tasks import end
-from app.tokens import Authenticator
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ import psycopg
 from msgspec import Struct
 from psycopg.types.json import Jsonb, set_json_loads
 
-from app.events import Recorded, TagTable
-from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, recorded
+from app.engine.events.event import Recorded, TagTable
+from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, recorded
 
 E = TypeVar("E", bound=Struct)
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from app.personal import Personal
-from app.projection import (
+from app.engine.events.personal_data import Personal
+from app.engine.projection.projection import (
     RECORDED_AT,
     VERSION,
     Index,
@@ -25,7 +25,7 @@ from app.projection import (
     starts,
     the,
 )
-from app.rollup import Rollup, counts, earliest, keyed, latest
+from app.engine.projection.rollup import Rollup, counts, earliest, keyed, latest
 
 State = Literal["50 % off", "it's \\ $$ sold $$"]
 STATES: tuple[State, ...] = ("50 % off", "it's \\ $$ sold $$")

@@ -14,9 +14,9 @@ import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from app.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemUpdated
-from app.projector import catch_up
-from app.settled import settle
+from app.domain.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemUpdated
+from app.engine.background.checkpoints import catch_up
+from app.engine.store.high_water_mark import settle
 from tests.calls import DONE_WITHIN_SECONDS, catalog, inherited
 
 SPADE = ItemCreated(

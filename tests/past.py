@@ -15,10 +15,10 @@ import psycopg
 from msgspec import Struct
 from psycopg.types.json import Jsonb
 
-from app.events import Recorded, TagTable
-from app.listing import Listing
-from app.projection import Projection
-from app.store import StoredEvent, recorded
+from app.engine.events.event import Recorded, TagTable
+from app.engine.projection.projection import Projection
+from app.engine.queries.listing import Listing
+from app.engine.store.event_store import StoredEvent, recorded
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners

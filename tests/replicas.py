@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from app.postgres import EmbeddedPostgres
-from app.postgres_folder import MARKER, claim, open_private, run_as_owner, run_tool
+from app.engine.postgres.embedded_folder import MARKER, claim, open_private, run_as_owner, run_tool
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import binaries_under_test
 from tests.soak.load import until
 

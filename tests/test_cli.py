@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import schema_sql
-from app.postgres import EmbeddedPostgres
 from tests.calls import DONE_WITHIN_SECONDS, inherited
 from tests.conftest import database_like, running_service
 from tests.items import an_item
@@ -46,7 +46,7 @@ HANGS_UP = """
 import os, signal
 signal.signal(signal.SIGHUP, signal.{before})
 os.dup2(os.open({said!r}, os.O_WRONLY | os.O_CREAT), 2)
-from app.cli import main
+from app.cli.catalog import main
 main()
 """
 

@@ -13,8 +13,8 @@ from tempfile import TemporaryFile
 import click
 import pytest
 
-from app.cli import main
-from app.operator_cli import ItemId
+from app.cli.catalog import main
+from app.cli.operations import ItemId
 from tests.calls import DONE_WITHIN_SECONDS, Call, catalog, inherited
 from tests.conftest import free_port, wait_until_healthy
 from tests.items import an_item

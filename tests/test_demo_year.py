@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from app.cli import main
-from app.demo_year import Town, fill
+from app.cli.catalog import main
+from app.demo.seed_year import Town, fill
+from app.engine.background.verify import verify
 from app.errors import SetupError
 from app.main import PROJECTIONS
-from app.verify import verify
 from tests.conftest import running_service
 
 SPREAD = """

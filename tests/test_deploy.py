@@ -11,11 +11,11 @@ import psycopg
 import pytest
 import yaml
 
-from app.http.arriving import FILES_OF_FULL_SIZE
-from app.http.server import STOPS_WITHIN_SECONDS
-from app.http.system import PROBE_WAITS_SECONDS
+from app.http.auth.tokens import check_authentication
+from app.http.controllers.health import PROBE_WAITS_SECONDS
+from app.http.server.server import STOPS_WITHIN_SECONDS
+from app.http.wire.upload_slots import FILES_OF_FULL_SIZE
 from app.settings import Settings, read_settings
-from app.tokens import check_authentication
 from tests.conftest import running_service
 from tests.manifests import (
     DEPLOY,

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.cli import main
+from app.cli.catalog import main
 from tests.http.streams import until
 from tests.items import an_item
 from tests.manifests import DEPLOY, MONITORING, Object, needs_kustomize, the

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from app.database import as_service
-from app.leftovers import lock_key
-from app.operator_cli import os_user
+from app.cli.console import os_user
+from app.engine.postgres.advisory_locks import lock_key
+from app.engine.postgres.connections import as_service
 from tests.calls import DONE_WITHIN_SECONDS, catalog
 from tests.laws.test_forgetting import rows_of, tables_with
 from tests.log import append

@@ -13,8 +13,8 @@ from threading import Thread
 import psycopg
 import pytest
 
-from app.cli import main
-from app.visible import ascii_safe, quoted, visible
+from app.cli.catalog import main
+from app.visible_text import ascii_safe, quoted, visible
 from tests.calls import catalog
 from tests.log import append
 from tests.operators import SPADE, settle_now
@@ -218,7 +218,7 @@ def test_what_a_service_answers_is_told_visibly() -> None:
 
 LOGGING = """
 import logging, sys
-from app.logs import log_as_json, log_as_text
+from app.observability.json_logs import log_as_json, log_as_text
 {setup}()
 hostile = {text!r}
 logger = logging.getLogger("catalog")

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.operator_cli import os_user
+from app.cli.console import os_user
 from tests.calls import DONE_WITHIN_SECONDS, catalog
 from tests.items import an_item
 from tests.operators import answer, one, running, said

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, cast
 import psycopg
 import pytest
 
+from app.cli.csv_items import FIELDS
+from app.cli.item_files import items_of
+from app.domain.item import CreateItem
 from app.errors import CatalogError
-from app.import_csv import FIELDS
-from app.import_file import items_of
-from app.item import CreateItem
 from tests.calls import DONE_WITHIN_SECONDS, catalog
 from tests.items import an_item
 from tests.operators import said

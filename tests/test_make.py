@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 
 ROOT = Path(__file__).parent.parent
 CATALOGS = (".catalog-data", ".catalog-demo")

@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from msgspec import structs
 
-from app.leftovers import lock_key
+from app.engine.postgres.advisory_locks import lock_key
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import PROJECTIONS
-from app.postgres import EmbeddedPostgres
 from tests.calls import DONE_WITHIN_SECONDS, catalog
 from tests.conftest import database_like
 from tests.log import append

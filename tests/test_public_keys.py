@@ -16,11 +16,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa, x25519
 
-from app import public_keys
-from app.actors import Actor
 from app.errors import SetupError, Unauthenticated
-from app.public_keys import LARGEST_KEY_SET_BYTES, MOST_KEYS, PublicKeys, Unusable, fetched, usable_keys
-from app.tokens import Authenticator
+from app.http.auth import public_keys
+from app.http.auth.actor import Actor
+from app.http.auth.public_keys import LARGEST_KEY_SET_BYTES, MOST_KEYS, PublicKeys, Unusable, fetched, usable_keys
+from app.http.auth.tokens import Authenticator
 from tests.issuers import KEYS, public_key, serving, signed, with_keys
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from app.settings import Settings
-from tests.test_architecture import LEVEL
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -77,15 +76,6 @@ def test_the_page_on_adding_things_works(conninfo: str, monkeypatch: pytest.Monk
 def test_every_file_that_is_named_exists() -> None:
     for name in re.findall(r"`((?:app|tests|projections)/[\w/.]+)`", README):
         assert (ROOT / name).exists(), name
-
-
-def test_the_file_map_names_every_module_and_its_order_is_the_levels() -> None:
-    (drawing,) = re.findall(r"^schema\.sql  .*?^```$", README, re.DOTALL | re.MULTILINE)
-    named = [name for line in re.findall(r"^  (\S.*?)  ", drawing, re.MULTILINE) for name in line.split(", ")]
-    here = [module.removeprefix("app.") for module in LEVEL if not module.startswith("app.http.")]
-    assert sorted(name for name in named if not name.endswith("/")) == sorted(here)
-    for module in LEVEL:
-        assert not module.startswith("app.http.") or module.rpartition(".")[2] in drawing
 
 
 def test_every_setting_is_named() -> None:

@@ -12,10 +12,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from app.actors import Actor
 from app.errors import Unauthenticated
+from app.http.auth.actor import Actor
+from app.http.auth.tokens import Authenticator
 from app.settings import Settings
-from app.tokens import Authenticator
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
 SOON = int(time.time()) + 24 * 3600

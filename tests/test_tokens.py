@@ -11,12 +11,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app import public_keys, tokens
-from app.actors import Actor
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.errors import SetupError, Unauthenticated, Unavailable
-from app.postgres import EmbeddedPostgres
+from app.http.auth import public_keys, tokens
+from app.http.auth.actor import Actor
+from app.http.auth.tokens import Authenticator
 from app.settings import Settings
-from app.tokens import Authenticator
 from tests.issuers import KEYS, Issuer, public_key, serving, signed, with_keys
 
 LONG = "a-secret-of-at-least-thirty-two-bytes"

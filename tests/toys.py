@@ -4,9 +4,10 @@ from datetime import datetime
 
 from msgspec import UNSET, Struct, UnsetType
 
-from app.events import Recorded
-from app.personal import Personal
-from app.projection import (
+from app.engine.events.event import Recorded
+from app.engine.events.personal_data import Personal
+from app.engine.events.upcasting import default, dropped, renamed
+from app.engine.projection.projection import (
     RECORDED_AT,
     STREAM_ID,
     VERSION,
@@ -22,7 +23,6 @@ from app.projection import (
     starts,
     the,
 )
-from app.upcasts import default, dropped, renamed
 
 
 class ToyBuilt(Struct, frozen=True, kw_only=True, tag="toy_built"):

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.backup import program
+from app.engine.postgres.backup import program
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.errors import SetupError
 from app.main import install
-from app.postgres import EmbeddedPostgres
 from tests.calls import catalog
 from tests.conftest import binaries_under_test, running_service
 from tests.crash.clients import Clients, writing

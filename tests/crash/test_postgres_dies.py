@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import install
-from app.postgres import EmbeddedPostgres
 from tests.conftest import binaries_under_test, running_service
 from tests.crash.clients import WRITERS, writing
 from tests.replicas import killed

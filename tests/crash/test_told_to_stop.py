@@ -7,7 +7,7 @@ from threading import Barrier
 import httpx
 import psycopg
 
-from app.http.server import STOPS_WITHIN_SECONDS
+from app.http.server.server import STOPS_WITHIN_SECONDS
 from tests.conftest import running_service
 from tests.http.streams import following
 from tests.items import an_item

@@ -16,12 +16,12 @@ from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from app.engine.background.rebuild import rebuild
+from app.engine.compiler.schema import schema_of
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.migrations import migrate
+from app.engine.projection.projection import Projection, ends, ignores, on, starts, the
 from app.main import schema_sql
-from app.migrating import migrate
-from app.postgres import EmbeddedPostgres
-from app.projection import Projection, ends, ignores, on, starts, the
-from app.rebuild import rebuild
-from app.schema_sql import schema_of
 from projections.items import Items
 from projections.owners import Owners
 from tests.conftest import database_like

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from app.bulkhead import SEARCHES
-from app.database import Database
+from app.engine.postgres.bulkheads import SEARCHES
+from app.engine.postgres.pool import Database
 from app.errors import Unavailable
 from app.settings import Settings
 from tests.poolers import needs_pgbouncer, pgbouncer

@@ -19,8 +19,8 @@ from threading import Barrier
 import psycopg
 import pytest
 
+from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binaries
 from app.errors import SetupError
-from app.postgres import EmbeddedPostgres, embedded_binaries
 
 ROOT = os.geteuid() == 0
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 20
 SERVICE = """
 import signal, sys
 from pathlib import Path
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 postgres = EmbeddedPostgres(Path(sys.argv[1]), settings={"fsync": "off"})
 print(postgres.start(), flush=True)
@@ -682,7 +682,7 @@ START = """
 import sys
 from pathlib import Path
 from app.errors import SetupError
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 try:
     with EmbeddedPostgres(Path(sys.argv[1]), binaries=Path(sys.argv[2]), settings={"fsync": "off"}):
         pass
@@ -718,7 +718,7 @@ def test_a_platform_without_unix_modules_is_refused_in_the_same_sentence(tmp_pat
         "import signal, sys; sys.modules.update(fcntl=None, pwd=None); del signal.SIGHUP\n"
         "import pathlib; real = pathlib.Path.exists\n"
         "pathlib.Path.exists = lambda path: not path.is_relative_to('/proc') and real(path)\n"
-        "from app.cli import main; main(prog_name='catalog')"
+        "from app.cli.catalog import main; main(prog_name='catalog')"
     )
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     ran = subprocess.run(

@@ -8,12 +8,13 @@ import msgspec
 import psycopg
 import pytest
 
-from app.database import Database
-from app.documents import Documents, fold_stream
+from app.engine.events.event import Metadata
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.pool import Database
+from app.engine.queries.documents import Documents
+from app.engine.store.command_handler import CommandHandler, Decider, Expectation
+from app.engine.store.live_fold import fold_stream
 from app.errors import NotFound, PreconditionFailed, Unavailable, VersionConflict
-from app.events import Metadata
-from app.handler import CommandHandler, Decider, Expectation
-from app.postgres import EmbeddedPostgres
 from app.settings import Settings
 from tests.conftest import database_like
 from tests.toys import Sighting, Sightings, Toy, ToyBroken, ToyBuilt, ToyEvent, ToyPlayed, Toys, ToySeen

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection, errors
 
-from app.in_doubt import DOUBT, Doubt, committing, is_in_doubt
+from app.engine.postgres.in_doubt import DOUBT, Doubt, committing, is_in_doubt
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import httpx
 import psycopg
 import pytest
 
+from app.engine.background.projector import Projector
+from app.engine.background.verify import verify
+from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binaries
+from app.engine.postgres.migrations import known_migrations
 from app.errors import SetupError
 from app.main import PROJECTIONS, install
-from app.migrating import known_migrations
-from app.postgres import EmbeddedPostgres, embedded_binaries
-from app.projector import Projector
-from app.verify import verify
 from tests.conftest import binaries_under_test, database_like, running_service
 from tests.laws.test_forgetting import tables_with
 from tests.log import error_of

@@ -10,11 +10,12 @@ import pytest
 from msgspec import structs
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from app.changes import OF_ALL_STREAMS
-from app.documents import rollup_as_of
-from app.listing import Listing, Near, Query, candidate_queries, listing_query
-from app.postgres import EmbeddedPostgres
-from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS, Sought, settled_query
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.queries.changes import OF_ALL_STREAMS
+from app.engine.queries.documents import rollup_as_of
+from app.engine.queries.listing import Listing, Near, Query, candidate_queries, listing_query
+from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS
+from app.engine.store.log_reader import Sought, settled_query
 from projections.items import Items
 from tests.conftest import database_like
 
@@ -132,7 +133,7 @@ def test_a_search_without_candidates_walks_the_index_of_its_order_and_no_farther
     filled: psycopg.Connection, then: datetime, equal: dict[str, str], order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each document on the way is looked up by its key among the words, for its stems; none is sorted."""
-    monkeypatch.setattr("app.listing.MOST_WALKED", 30)
+    monkeypatch.setattr("app.engine.queries.listing.MOST_WALKED", 30)
     for as_of in (None, then):
         query, given = listing(equal=equal, order=order, as_of=as_of, search="z+")
         shown = plan(filled, SQL("(analyze, costs off, timing off) ") + query, given)
@@ -165,7 +166,7 @@ def test_filtered_events_are_passed_over_no_farther_than_the_bound(
     filled: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled.execute("update catalog.settled set position = 2 ^ 40")
-    monkeypatch.setattr("app.store.MOST_PASSED", 50)
+    monkeypatch.setattr("app.engine.store.log_reader.MOST_PASSED", 50)
     for before in (None, 2**62):
         query, given = settled_query(0, 100, Sought(user_id="nobody"), before)
         shown = plan(filled, SQL("(analyze, costs off, timing off) ") + query, given)

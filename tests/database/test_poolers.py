@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.database import Database
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.pool import Database
 from app.errors import Unavailable
-from app.postgres import EmbeddedPostgres
 from app.settings import Settings
 from tests.calls import catalog
 from tests.conftest import Restartable, database_like, running_service

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from app.engine.compiler.schema import compile_read_models
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.migrations import check_schema, migrate
 from app.errors import SetupError
 from app.main import PROJECTIONS, schema_sql
-from app.migrating import check_schema, migrate
-from app.postgres import EmbeddedPostgres
-from app.schema_sql import compile_read_models
 from tests.conftest import database_like
 from tests.operators import eventually
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from app.search_terms import MOST_SHORT_WORDS, MOST_WORDS, SearchTerms
+from app.engine.queries.search_terms import MOST_SHORT_WORDS, MOST_WORDS, SearchTerms
 
 WORDS = ("the", "running", "Runs", "run", "C++", "c", "++", "a+b", "spade's", "spades", "spade", "Größe", "größe", "_")
 phrases = st.lists(st.sampled_from(WORDS) | st.text("ab+-. ", max_size=4), max_size=8).map(" ".join)

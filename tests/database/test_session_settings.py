@@ -14,9 +14,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.session_settings import RELIED_ON, connect
 from app.main import install
-from app.postgres import EmbeddedPostgres
-from app.session import RELIED_ON, connect
 from tests.calls import catalog
 from tests.conftest import database_like, running_service
 from tests.http.shapes import assert_problem

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from app.events import TagTable
-from app.postgres import EmbeddedPostgres
+from app.engine.events.event import TagTable
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import database_like
 from tests.log import append
 from tests.operators import SPADE

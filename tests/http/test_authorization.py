@@ -8,7 +8,7 @@ import httpx
 import jwt
 import pytest
 
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import database_like, running_service
 from tests.http.shapes import assert_problem
 from tests.items import an_item

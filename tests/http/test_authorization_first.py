@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import database_like, running_service
 from tests.http.shapes import assert_problem
 from tests.http.test_authorization import ADMIN, ADMINS, NEWEST, OTHER, OWNER, OWNERS, TOKENS, send, token

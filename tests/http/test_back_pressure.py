@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.database import Database
+from app.engine.postgres.pool import Database
 from app.errors import Unavailable
 from app.settings import Settings
 from tests.conftest import running_service

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.states import BEHIND_SECONDS
+from app.engine.background.projection_status import BEHIND_SECONDS
 from tests.calls import catalog
 from tests.conftest import running_service
 from tests.http.streams import until

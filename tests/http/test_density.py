@@ -9,10 +9,10 @@ import httpx
 import psycopg
 import pytest
 
-from app.demo_year import fill
-from app.http.density import KEPT_AT_MOST
-from app.postgres import EmbeddedPostgres
-from app.store import DENSITY
+from app.demo.seed_year import fill
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.store.log_reader import DENSITY
+from app.http.controllers.event_density import KEPT_AT_MOST
 from tests.conftest import database_like, running_service
 from tests.http.shapes import assert_fields_refused, assert_problem
 from tests.items import created

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from msgspec import Struct
 
-from app.events import ItemStatusChanged
+from app.domain.events import ItemStatusChanged
 from tests.http.shapes import assert_fields_refused, assert_problem
 from tests.items import created, present
 from tests.log import append

@@ -12,7 +12,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from psycopg.types.json import Jsonb
 
-from app.events import ItemCreated
+from app.domain.events import ItemCreated
 from tests.conftest import running_service
 from tests.http.shapes import assert_fields_refused, assert_problem
 from tests.http.streams import following, until

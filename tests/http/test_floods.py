@@ -22,7 +22,9 @@ from tests.items import an_item, created
 CLIENTS = 24
 ASKED = 30
 POOL_SIZE = 4
-FEW_WAIT = "import app.bulkhead as b; b.Bulkhead.most_waiting = 4; from app.cli import main; main()"
+FEW_WAIT = (
+    "import app.engine.postgres.bulkheads as b; b.Bulkhead.most_waiting = 4; from app.cli.catalog import main; main()"
+)
 
 
 @contextmanager
@@ -173,7 +175,9 @@ def test_with_a_single_connection_costly_reads_take_turns_with_all_else(conninfo
 
 
 def test_a_costly_read_that_takes_too_long_is_ended_and_told_why(conninfo: str) -> None:
-    at_once = "import app.database as d; d.ENDS_WITHIN_SECONDS = 0.2; from app.cli import main; main()"
+    at_once = (
+        "import app.engine.postgres.pool as d; d.ENDS_WITHIN_SECONDS = 0.2; from app.cli.catalog import main; main()"
+    )
     with service(conninfo, program=at_once) as api, locked(conninfo, "items_words"):
         problem = assert_problem(api.get("/items?search=spade"), 422)
         assert problem["type"] == "urn:swappo:catalog:too-expensive"

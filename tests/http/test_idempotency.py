@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.once import SWEEP
+from app.engine.store.idempotency import SWEEP
 from tests.http.shapes import assert_problem, events_of
 from tests.items import an_item, created, some_name
 

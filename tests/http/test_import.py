@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.http.server import STOPS_WITHIN_SECONDS
+from app.http.server.server import STOPS_WITHIN_SECONDS
 from tests.conftest import running_service
 from tests.http.shapes import assert_problem, events_of, types_of
 from tests.items import an_item, created, some_name

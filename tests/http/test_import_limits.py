@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from app.errors import RequestTimeout, TooManyRequests, Unavailable
-from app.http import arriving
-from app.http.arriving import Pace, Slots
+from app.http.wire import upload_slots as arriving
+from app.http.wire.upload_slots import Pace, Slots
 from tests.conftest import Process, running_service
 from tests.http.shapes import assert_problem
 from tests.http.test_import import kept_from_storing
@@ -30,7 +30,7 @@ PROGRAM = """
 from app.http import arriving
 arriving.AT_ONCE, arriving.AT_ONCE_OF_A_USER = 4, 2
 arriving.PATIENCE_SECONDS, arriving.SLOWEST_BYTES_A_SECOND, arriving.ARRIVES_WITHIN_SECONDS = {}
-from app.cli import main
+from app.cli.catalog import main
 main(prog_name="catalog")
 """
 

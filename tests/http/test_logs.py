@@ -15,7 +15,7 @@ import jwt
 import psycopg
 import pytest
 
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import database_like, free_port, wait_until_healthy
 from tests.http.streams import until
 from tests.items import an_item
@@ -200,7 +200,7 @@ def test_what_nobody_caught_and_what_python_warns_of_are_objects_too() -> None:
             thread.join()
             raise RuntimeError("a mistake of ours")
         app.cli.check_authentication = broken
-        app.cli.main()
+        app.cli.catalog.main()
     """
     status, lines = written_by({"PYTHONWARNINGS": "always::DeprecationWarning:__main__"}, "-c", program)
     assert status == 1

@@ -21,13 +21,13 @@ from tests.items import an_item, created, present
 from tests.log import append
 
 NEWER = """
-from app.events import ItemChanges, ItemCreated
-from app.upcasts import default, dropped, renamed
+from app.domain.events import ItemChanges, ItemCreated
+from app.engine.events.upcasting import default, dropped, renamed
 
 ItemCreated.upcasts = (renamed("title", to="name"), default("image_urls", ()), dropped("colour"))
 ItemChanges.upcasts = (renamed("title", to="name"), dropped("colour"))
 
-from app.cli import main
+from app.cli.catalog import main
 
 main()
 """

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.errors import SetupError
-from app.http.page import FILES, index
+from app.http.controllers.page import FILES, index
 from app.settings import Settings, read_settings
 
 PAGE = Path(__file__).parents[2] / "app" / "page"

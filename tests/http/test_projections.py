@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from app.leftovers import lock_key
-from app.rebuild import rebuild
+from app.engine.background.rebuild import rebuild
+from app.engine.postgres.advisory_locks import lock_key
 from projections.items import Items
 from tests.conftest import running_service
 from tests.http.shapes import INSTANT, assert_fields_refused, assert_problem

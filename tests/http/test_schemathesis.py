@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import database_like, running_service
 
 ADMIN_TOKEN = "an-admin-token-of-thirty-two-bytes-or-more"

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import database_like, running_service
 from tests.http.shapes import assert_problem
 from tests.items import created

@@ -14,8 +14,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.errors import SetupError
-from app.postgres import EmbeddedPostgres
 from app.settings import read_settings
 from tests.conftest import running_service
 from tests.http.shapes import assert_problem, events_of

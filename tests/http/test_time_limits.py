@@ -18,7 +18,7 @@ from tests.items import an_item
 
 IMPORT = b"POST /api/v2/items/import HTTP/1.1\r\n" + HOST + b"Content-Type: application/x-ndjson\r\n"
 IMPATIENT = """if True:
-    import app.http.limits as limits
+    import app.http.server.limits as limits
     limits.LOOK_SECONDS = 0.1
     limits.FIRST_BYTE_SECONDS = 0.5
     limits.KEEP_ALIVE_SECONDS = 1.0
@@ -26,7 +26,7 @@ IMPATIENT = """if True:
     limits.BODY_SECONDS = 1.0
     limits.LINGER_SECONDS = 0.5
     limits.CONNECTIONS = 50
-    from app.cli import main
+    from app.cli.catalog import main
     main()
 """
 
@@ -179,10 +179,10 @@ def test_an_answer_that_nobody_takes_is_given_up(impatient: tuple[str, Process])
 def test_of_answers_that_nobody_takes_only_so_much_is_held(conninfo: str) -> None:
     """Four megabytes are an answer; who takes his gets it meanwhile."""
     holding_little = """if True:
-        import app.http.limits as limits
+        import app.http.server.limits as limits
         limits.LOOK_SECONDS = 0.1
         limits.UNSENT_BYTES = 10_000_000
-        from app.cli import main
+        from app.cli.catalog import main
         main()
     """
     largest = an_item(image_urls=["https://images.example/" + "a" * 2000] * 20)

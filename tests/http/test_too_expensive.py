@@ -10,12 +10,13 @@ from tests.http.shapes import assert_fields_refused
 from tests.items import an_item
 
 LOWERED = """if True:
-    import app.listing, app.http.items
-    app.listing.MOST_WALKED = app.listing.MOST_CANDIDATES = app.listing.MOST_CANDIDATES_AT_LAST = 5
-    app.listing.MOST_OFFSET = app.listing.MOST_OFFSET_BY_DISTANCE = 5
-    app.http.items.MOST_ON_A_SHELF = 5
-    app.http.items.MIB = 600
-    from app.cli import main
+    from app.engine.queries import listing
+    from app.http.controllers import items
+    listing.MOST_WALKED = listing.MOST_CANDIDATES = listing.MOST_CANDIDATES_AT_LAST = 5
+    listing.MOST_OFFSET = listing.MOST_OFFSET_BY_DISTANCE = 5
+    items.MOST_ON_A_SHELF = 5
+    items.MIB = 600
+    from app.cli.catalog import main
     main()
 """
 

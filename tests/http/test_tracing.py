@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.errors import SetupError
-from app.tracing import is_asked_for
+from app.observability.tracing import is_asked_for
 from tests.conftest import running_service
 from tests.items import an_item
 
@@ -193,7 +193,7 @@ def test_a_collector_that_is_away_costs_no_answer_and_the_end_is_not_waited_for(
         assert process.wait(timeout=15) == 0
 
 
-WITHOUT_THE_EXTRA = "import sys; sys.modules['opentelemetry'] = None; from app.cli import main; main()"
+WITHOUT_THE_EXTRA = "import sys; sys.modules['opentelemetry'] = None; from app.cli.catalog import main; main()"
 
 
 def test_without_the_extra_a_service_that_is_to_trace_says_what_to_install(conninfo: str) -> None:
@@ -220,8 +220,11 @@ def test_nothing_of_it_is_imported_unless_asked_for() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], env={}, capture_output=True, text=True, check=True)
     imported = set(ran.stdout.split())
-    assert "app.tracing" in imported
-    assert not imported & {"app.spans", *(f"opentelemetry.{part}" for part in ("sdk", "trace", "exporter", "context"))}
+    assert "app.observability.tracing" in imported
+    assert not imported & {
+        "app.observability.spans",
+        *(f"opentelemetry.{part}" for part in ("sdk", "trace", "exporter", "context")),
+    }
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ HEAD_BYTES, ADDRESS_BYTES, FIELDS = 32 * 1024, 16 * 1024, 100
 def own(module_conninfo: str) -> Iterator[tuple[str, Process]]:
     """A service of this module's own, and its process: what it costs can be measured. Its event streams are never
     silent for long."""
-    program = "import app.http.event_stream as s; s.KEEP_ALIVE_SECONDS = 0.2; from app.cli import main; main()"
+    program = (
+        "from app.http.wire import server_sent_events as events; events.KEEP_ALIVE_SECONDS = 0.2; "
+        "from app.cli.catalog import main; main()"
+    )
     with running_service({"DATABASE_URL": module_conninfo, "CATALOG_PROJECTOR": "off"}, program) as started:
         yield started
 

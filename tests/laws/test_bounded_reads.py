@@ -10,15 +10,15 @@ import psycopg
 import pytest
 from msgspec import structs
 
-import app.changes
-import app.listing
-import app.store
-from app.database import Database
-from app.documents import Documents
+import app.engine.queries.changes
+import app.engine.queries.listing
+import app.engine.store.event_store
+from app.engine.postgres.pool import Database
+from app.engine.queries.documents import Documents
+from app.engine.queries.listing import Listing, Near
+from app.engine.store.log_reader import LogEntry, Sought, read_settled
 from app.errors import TooExpensive
-from app.listing import Listing, Near
 from app.settings import Settings
-from app.store import LogEntry, Sought, read_settled
 from projections.items import Items
 from tests.database.test_plans import CHANGE, FILL
 
@@ -83,7 +83,7 @@ def asked(request: pytest.FixtureRequest, then: datetime) -> Listing:
 
 def lower(monkeypatch: pytest.MonkeyPatch, **bounds: int) -> None:
     for name, value in bounds.items():
-        monkeypatch.setattr(app.listing, name, value)
+        monkeypatch.setattr(app.engine.queries.listing, name, value)
 
 
 @pytest.mark.parametrize("search", ["+", "++++", "+ ++ +", "g+"])
@@ -160,8 +160,8 @@ def test_changes_are_the_same_however_few_streams_a_page_looks_at(
         expected = reader.run(reader.items.changed_between(since, until, equal, 0, ITEMS))
         assert expected.upto is None
         with monkeypatch.context() as patch:
-            patch.setattr(app.changes, "MOST_EVENTS", 3)
-            patch.setattr(app.changes, "MOST_STREAMS", 7)
+            patch.setattr(app.engine.queries.changes, "MOST_EVENTS", 3)
+            patch.setattr(app.engine.queries.changes, "MOST_STREAMS", 7)
             pages = [reader.run(reader.items.changed_between(since, until, equal, 0, 5))]
             while (upto := pages[-1].upto) is not None:
                 pages.append(reader.run(reader.items.changed_between(since, until, equal, upto, 5)))
@@ -189,7 +189,7 @@ def test_the_log_is_the_same_however_few_events_a_page_looks_at(
 ) -> None:
     expected = [event for event in pages_of(reader, Sought(), backwards, 1000)[0] if is_sought(event, sought)]
     assert pages_of(reader, sought, backwards, 1000)[0] == expected
-    monkeypatch.setattr(app.store, "MOST_PASSED", 4)
+    monkeypatch.setattr(app.engine.store.event_store, "MOST_PASSED", 4)
     found, pages = pages_of(reader, sought, backwards, 3)
     assert found == expected
     assert pages >= (1 if sought.stream_id else ITEMS // 4)
@@ -198,7 +198,7 @@ def test_the_log_is_the_same_however_few_events_a_page_looks_at(
 def pages_of(reader: Reader, sought: Sought, backwards: bool, limit: int) -> tuple[list[LogEntry], int]:
     """All events that are sought, and on how many pages they came."""
 
-    async def read(after: int, before: int | None) -> app.store.Page:
+    async def read(after: int, before: int | None) -> app.engine.store.log_reader.Page:
         async with reader.database.connection() as connection:
             return await read_settled(connection, after, limit, sought, before)
 

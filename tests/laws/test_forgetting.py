@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from app.document_tables import tables_of
-from app.personal import Path, personal_paths
-from app.projection import Projection
+from app.engine.compiler.document_tables import tables_of
+from app.engine.events.personal_data import Path, personal_paths
+from app.engine.projection.projection import Projection
 from projections.items import Items
 from tests.histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
 from tests.laws.test_history_tables import assert_words, changes, kept_ever, stored_ever

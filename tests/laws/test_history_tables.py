@@ -9,11 +9,12 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 
-from app.document_tables import tables_of
-from app.events import ItemChanges, ItemUpdated, Recorded
-from app.projection import Projection
-from app.rebuild import rebuild
-from app.verify import verify
+from app.domain.events import ItemChanges, ItemUpdated
+from app.engine.background.rebuild import rebuild
+from app.engine.background.verify import verify
+from app.engine.compiler.document_tables import tables_of
+from app.engine.events.event import Recorded
+from app.engine.projection.projection import Projection
 from projections.items import Items
 from tests.histories import many_items, many_toys
 from tests.log import append

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from app.events import TagTable
+from app.engine.background.rebuild import rebuild
+from app.engine.background.verify import verify
+from app.engine.events.event import TagTable
 from app.main import PROJECTIONS
-from app.rebuild import rebuild
-from app.verify import verify
 from tests.conftest import running_service
 from tests.histories import item_created, item_events, toy_events
 from tests.items import an_item

@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Struct, structs
 from psycopg import sql
 
-from app.fold_sql import AnyProjection
-from app.identifiers import KEYWORDS, quoted
-from app.listing import Key, Listing, Near, candidate_queries, listing_query
-from app.migrating import migrate
-from app.name_checks import TABLES_OF_THE_STORE
-from app.postgres import EmbeddedPostgres
-from app.projector import register
-from app.rebuild import rebuild
-from app.rebuild_facts import Progress
-from app.rollup_sql import AnyRollup
-from app.schema_sql import schema_of
-from app.verify import verify
-from app.view_sql import fields_of
+from app.engine.background.checkpoints import register
+from app.engine.background.rebuild import rebuild
+from app.engine.background.rebuild_status import Progress
+from app.engine.background.verify import verify
+from app.engine.compiler.schema import schema_of
+from app.engine.compiler.views import fields_of
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.identifiers import KEYWORDS, quoted
+from app.engine.postgres.migrations import migrate
+from app.engine.projection.check_names import TABLES_OF_THE_STORE
+from app.engine.projection.projection import AnyProjection
+from app.engine.projection.rollup import AnyRollup
+from app.engine.queries.listing import Key, Listing, Near, candidate_queries, listing_query
 from tests.conftest import database_like
 from tests.histories import PLACES, texts, whole_numbers
 from tests.laws.test_forgetting import assert_one_fold_of_all, forget, tables_with

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from msgspec import Struct
 
-from app.upcasts import is_struct
+from app.engine.events.upcasting import is_struct
 from projections.items import Items
 from tests.laws.test_one_fold import assert_one_fold
 

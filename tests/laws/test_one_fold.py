@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from app.fold_sql import fold_query
-from app.item import Item, evolve
-from app.projection import Projection
+from app.domain.item import Item, evolve
+from app.engine.compiler.fold import fold_query
+from app.engine.projection.projection import Projection
 from projections.items import Items
 from tests.histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
 from tests.log import append, history

@@ -10,12 +10,14 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from app.engine.background.checkpoints import catch_up, resume
+from app.engine.background.projector import Projector
+from app.engine.background.rebuild import rebuild
+from app.engine.background.verify import verify
+from app.engine.postgres.advisory_locks import LEADER_LOCK
+from app.engine.store.high_water_mark import settle
 from app.errors import NotFound
 from app.main import PROJECTIONS
-from app.projector import LEADER_LOCK, Projector, catch_up, resume
-from app.rebuild import rebuild
-from app.settled import settle
-from app.verify import verify
 from projections.categories import Categories
 from projections.items import Items
 from projections.owners import Owners
@@ -267,7 +269,7 @@ def test_a_leader_whose_connection_swallows_everything_is_followed(
     connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conninfo, ended = connection.info.dsn, Event()
-    monkeypatch.setattr("app.database.ANSWERS_WITHIN_SECONDS", 0.5)
+    monkeypatch.setattr("app.engine.postgres.connections.ANSWERS_WITHIN_SECONDS", 0.5)
     with stalling_proxy(conninfo) as proxy, ThreadPoolExecutor(1) as pool:
         projector = Projector(proxy.conninfo, PROJECTIONS)
         running = pool.submit(asyncio.run, run_for_a_while(projector, ended))

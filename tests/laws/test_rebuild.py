@@ -14,19 +14,20 @@ import pytest
 from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
-from app.events import Event as AnyEvent
-from app.leftovers import lock_key
+from app.domain.events import Event as AnyEvent
+from app.engine.background.checkpoints import register
+from app.engine.background.projector import Projector
+from app.engine.background.rebuild import SWAP_WAITS_MILLISECONDS, rebuild
+from app.engine.background.rebuild_status import Progress, RebuildFailed, RebuildUnderWay, Rebuilt
+from app.engine.background.verify import verify
+from app.engine.compiler.rebuild_steps import fingerprint, tables_of
+from app.engine.compiler.schema import schema_of
+from app.engine.postgres.advisory_locks import lock_key
+from app.engine.postgres.migrations import checksum, migrate
+from app.engine.projection.projection import Projection
+from app.engine.projection.rollup import AnyReadModel, Rollup, counts, earliest, keyed, latest
+from app.engine.projection.rules import Index
 from app.main import PROJECTIONS, schema_sql
-from app.migrating import checksum, migrate
-from app.projection import Projection
-from app.projector import Projector, register
-from app.rebuild import SWAP_WAITS_MILLISECONDS, rebuild
-from app.rebuild_facts import Progress, RebuildFailed, RebuildUnderWay, Rebuilt
-from app.rebuild_sql import AnyReadModel, fingerprint, tables_of
-from app.rollup import Rollup, counts, earliest, keyed, latest
-from app.rules import Index
-from app.schema_sql import schema_of
-from app.verify import verify
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owner, Owners

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from app.settled import settle
+from app.engine.store.high_water_mark import settle
 from tests.log import append, error_of
 from tests.toys import ToyBuilt, ToyPlayed
 

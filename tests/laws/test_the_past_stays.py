@@ -13,12 +13,12 @@ import msgspec
 import psycopg
 from msgspec import structs
 
-from app.database import Database
-from app.documents import Documents, RollupDocuments
-from app.listing import Listing, Near
-from app.rebuild import rebuild
+from app.engine.background.rebuild import rebuild
+from app.engine.postgres.pool import Database
+from app.engine.queries.documents import Documents, RollupDocuments
+from app.engine.queries.listing import Listing, Near
+from app.engine.store.high_water_mark import settle
 from app.settings import Settings
-from app.settled import settle
 from projections.items import Item, Items
 from projections.owners import Owners
 from tests.log import append, json_as_bytes

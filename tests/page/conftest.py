@@ -14,8 +14,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.demo_year import fill
-from app.postgres import EmbeddedPostgres
+from app.demo.seed_year import fill
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import database_like, running_service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -5,7 +5,7 @@ import signal
 import httpx
 from playwright.sync_api import Page, expect
 
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import Restartable, database_like, running_service
 from tests.http.streams import until
 from tests.items import an_item, created, some_name

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from app.demo_year import fill
-from app.postgres import EmbeddedPostgres
+from app.demo.seed_year import fill
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import database_like, running_service
 from tests.http.streams import until
 from tests.items import created

@@ -13,8 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import install
-from app.postgres import EmbeddedPostgres
 from tests.conftest import binaries_under_test, running_service
 from tests.http.test_authorization import ADMIN_TOKEN, NEWEST, OTHER, OWNER, token
 from tests.items import an_item

@@ -2,9 +2,9 @@
 
 import pytest
 
+from app.domain.item import CreateItem
 from app.errors import CatalogError, InvalidInput, Malformed
-from app.http.bodies import DEEPEST, decode_strictly
-from app.item import CreateItem
+from app.parsing.strict_json import DEEPEST, decode_strictly
 
 
 def refusal(body: bytes) -> CatalogError:

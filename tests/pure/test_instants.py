@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.errors import Malformed
-from app.http.instants import parse_instant
+from app.parsing.instants import parse_instant
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 

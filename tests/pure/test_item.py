@@ -7,19 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import CatalogError
-from app.events import (
-    Event,
-    ItemChanges,
-    ItemCreated,
-    ItemDeleted,
-    ItemRestored,
-    ItemStatusChanged,
-    ItemUpdated,
-    Metadata,
-    Recorded,
-)
-from app.item import (
+from app.domain.events import Event, ItemChanges, ItemCreated, ItemDeleted, ItemRestored, ItemStatusChanged, ItemUpdated
+from app.domain.item import (
     ChangeStatus,
     Command,
     CreateItem,
@@ -33,6 +22,8 @@ from app.item import (
     decide,
     evolve,
 )
+from app.engine.events.event import Metadata, Recorded
+from app.errors import CatalogError
 from tests.histories import item_histories
 from tests.items import an_item
 

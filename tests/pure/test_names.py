@@ -11,15 +11,15 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from app.analyst_sql import analyst_views
-from app.identifiers import LONGEST_BYTES, fitting, in_dollars, quoted
-from app.personal import Personal
-from app.personal_checks import check_personal
-from app.projection import RECORDED_AT, Index, Projection, RuleError, Words, copies, starts, the
-from app.rollup import Rollup, counts, keyed
-from app.rule_checks import check_union
-from app.schema_sql import compile_read_models
-from app.upcasts import renamed
+from app.engine.compiler.analyst_views import analyst_views
+from app.engine.compiler.schema import compile_read_models
+from app.engine.events.personal_data import Personal
+from app.engine.events.upcasting import renamed
+from app.engine.postgres.identifiers import LONGEST_BYTES, fitting, in_dollars, quoted
+from app.engine.projection.check_personal_data import check_personal
+from app.engine.projection.check_upcasts import check_union
+from app.engine.projection.projection import RECORDED_AT, Index, Projection, RuleError, Words, copies, starts, the
+from app.engine.projection.rollup import Rollup, counts, keyed
 from tests.odd_names import Orders
 
 

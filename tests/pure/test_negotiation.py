@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.http.negotiation import BY_ITS_NAME, liking_of_type, wants_gzip
+from app.http.wire.content_negotiation import BY_ITS_NAME, liking_of_type, wants_gzip
 
 TAKEN = [
     *("gzip", "GZIP", "x-gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.8, *;q=0.1", "gzip;q=0.001", "*", "*;q=0.5"),

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.personal import Personal, personal_paths
-from app.personal_checks import check_personal, personal_fields
-from app.projection import STREAM_ID, Projection, RuleError, copies, merges, on, starts, the
-from app.rollup import Rollup, counts, keyed
-from app.upcasts import dropped, is_struct, renamed
+from app.engine.events.personal_data import Personal, personal_paths
+from app.engine.events.upcasting import dropped, is_struct, renamed
+from app.engine.projection.check_personal_data import check_personal
+from app.engine.projection.projection import STREAM_ID, Projection, RuleError, copies, merges, on, starts, the
+from app.engine.projection.rollup import Rollup, counts, keyed
+from app.engine.projection.rule_analysis import personal_fields
 from projections.items import Item, Items
 from tests.toys import ToyMended
 

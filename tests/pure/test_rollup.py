@@ -8,9 +8,19 @@ import msgspec
 import pytest
 from msgspec import UNSET, Struct, UnsetType
 
-from app.events import Recorded
-from app.projection import RECORDED_AT, STREAM_ID, Projection, RuleError, copies, merges, on, starts, the
-from app.rollup import Rollup, counts, earliest, keyed, latest
+from app.engine.events.event import Recorded
+from app.engine.projection.projection import (
+    RECORDED_AT,
+    STREAM_ID,
+    Projection,
+    RuleError,
+    copies,
+    merges,
+    on,
+    starts,
+    the,
+)
+from app.engine.projection.rollup import Rollup, counts, earliest, keyed, latest
 
 
 class Grown(Struct, frozen=True, kw_only=True, tag="grown"):

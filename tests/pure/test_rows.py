@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.item import CreateItem
 from app.errors import CatalogError, Malformed
-from app.http.rows import LONGEST_ROW_BYTES, Elements, Lines, Row, Rows
-from app.item import CreateItem
+from app.parsing.rows import LONGEST_ROW_BYTES, Elements, Lines, Row, Rows
 from tests.items import an_item
 
 anything: st.SearchStrategy[Any] = st.recursive(

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from app.events import Recorded, TagTable
-from app.projection import (
+from app.engine.events.event import Recorded, TagTable
+from app.engine.projection.projection import (
     RECORDED_AT,
     STREAM_ID,
     VERSION,

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.events import ItemCreated, TagTable
-from app.projection import Projection, RuleError, copies, starts
-from app.rule_checks import check_union
-from app.upcasts import default, dropped, renamed
+from app.domain.events import ItemCreated
+from app.engine.events.event import TagTable
+from app.engine.events.upcasting import default, dropped, renamed
+from app.engine.projection.check_upcasts import check_union
+from app.engine.projection.projection import Projection, RuleError, copies, starts
 from tests.items import an_item
 
 

@@ -16,14 +16,14 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from app.events import ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Status
+from app.concurrency import end
+from app.domain.events import ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Status
+from app.engine.background.checkpoints import catch_up
+from app.engine.background.projector import Projector
+from app.engine.background.verify import verify
+from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.store.high_water_mark import settle
 from app.main import PROJECTIONS
-from app.projector import Projector, catch_up
-from app.rebuild_sql import AnyReadModel
-from app.rollup import Rollup
-from app.settled import settle
-from app.tasks import end
-from app.verify import verify
 from tests.items import an_item
 from tests.log import METADATA, append
 
@@ -165,9 +165,9 @@ def write_over_http(url: str, seed: int, start: Barrier, done: Callable[[int], b
 RUNNER = """
 import asyncio, sys
 from app.main import PROJECTIONS
-from app.projector import Projector, catch_up
-from app.rollup import Rollup
-from app.settled import settle
+from app.engine.background.projector import Projector, catch_up
+from app.engine.projection.rollup import Rollup
+from app.engine.store.high_water_mark import settle
 asyncio.run(Projector(sys.argv[1], PROJECTIONS).run())
 """
 

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.postgres import EmbeddedPostgres
-from app.projector import LEADER_LOCK
+from app.engine.postgres.advisory_locks import LEADER_LOCK
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.conftest import running_service
 from tests.soak.load import (
     audit,
