@@ -5,13 +5,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
+
 DEPLOY = ROOT / "deploy"
 MONITORING = DEPLOY / "monitoring"
 

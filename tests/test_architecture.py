@@ -7,8 +7,7 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
-
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
 
 
 def modules(package: str) -> dict[str, Path]:

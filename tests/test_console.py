@@ -18,6 +18,7 @@ from app.cli.operations import ItemId
 from tests.calls import DONE_WITHIN_SECONDS, Call, catalog, inherited
 from tests.conftest import free_port, wait_until_healthy
 from tests.items import an_item
+from tests.support.paths import ROOT
 from tests.test_readme import blocks
 
 WITHOUT_DATABASE = {"schema", "demo"}
@@ -97,7 +98,7 @@ def test_the_town_is_served_a_second_time_and_the_console_reaches_it_meanwhile(p
         ran = subprocess.run(
             ["bash", "-euo", "pipefail"],
             input=f"catalog() {{ '{sys.executable}' -m app.cli \"$@\"; }}\n{lines}",
-            env=inherited() | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            env=inherited() | {"PYTHONPATH": str(ROOT)},
             cwd=place,
             capture_output=True,
             text=True,

@@ -6,7 +6,8 @@ import httpx
 import yaml
 
 from tests.items import an_item
-from tests.manifests import DEPLOY, ROOT, Object, environment_of, needs_kustomize, the
+from tests.manifests import DEPLOY, Object, environment_of, needs_kustomize, the
+from tests.support.paths import ROOT
 
 SEEN_BY_ALL = {
     "Cache-Control",

@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app.settings import read_settings
-from tests.manifests import DEPLOY, ROOT
+from tests.manifests import DEPLOY
+from tests.support.paths import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 

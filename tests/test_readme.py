@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from app.settings import Settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+ ?\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 

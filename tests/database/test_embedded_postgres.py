@@ -21,6 +21,7 @@ import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binaries
 from app.errors import SetupError
+from tests.support import paths
 
 ROOT = os.geteuid() == 0
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
@@ -43,7 +44,7 @@ class Service:
     """A process of its own that starts the embedded Postgres and stops it once told to."""
 
     def __init__(self, folder: Path) -> None:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(paths.ROOT), *sys.path])}
         command = [sys.executable, "-c", SERVICE, str(folder)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
@@ -693,7 +694,7 @@ except SetupError as error:
 
 def started_by(wrapper: list[str], folder: Path, binaries: Path) -> str:
     """What a start, in a process begun by `wrapper`, is refused with; nothing if it is not."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(paths.ROOT), *sys.path])}
     command = [*wrapper, sys.executable, "-c", START, str(folder), str(binaries)]
     ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     if ran.stderr.startswith("unshare: "):

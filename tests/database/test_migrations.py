@@ -22,8 +22,9 @@ from app.main import PROJECTIONS, install
 from tests.conftest import binaries_under_test, database_like, running_service
 from tests.laws.test_forgetting import tables_with
 from tests.log import error_of
+from tests.support.paths import RELEASE_DUMPS
 
-RELEASES = sorted((Path(__file__).parent / "releases").glob("*.sql"))
+RELEASES = sorted(RELEASE_DUMPS.glob("*.sql"))
 
 
 @pytest.fixture(params=RELEASES, ids=lambda file: file.stem)

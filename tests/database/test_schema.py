@@ -2,7 +2,6 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import psycopg
@@ -16,8 +15,7 @@ from app.errors import SetupError
 from app.main import PROJECTIONS, schema_sql
 from tests.conftest import database_like
 from tests.operators import eventually
-
-COMPILED = Path(__file__).parent / "compiled.sql"
+from tests.support.paths import COMPILED_SQL
 
 UNEXPLAINED = """
 with ours as (select oid from pg_namespace where nspname in ('catalog', 'public'))
@@ -58,7 +56,7 @@ def test_every_index_says_which_query_it_serves() -> None:
 
 def test_the_compiled_projections_are_as_last_reviewed() -> None:
     """After a changed rule: `make snapshot`, and the changed SQL is in the diff."""
-    assert compile_read_models(PROJECTIONS) == COMPILED.read_text(encoding="utf-8")
+    assert compile_read_models(PROJECTIONS) == COMPILED_SQL.read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-from pathlib import Path
 
 import httpx
 import pytest
@@ -10,8 +9,8 @@ import pytest
 from app.errors import SetupError
 from app.http.controllers.page import FILES, index
 from app.settings import Settings, read_settings
+from tests.support.paths import PAGE_FILES
 
-PAGE = Path(__file__).parents[2] / "app" / "page"
 MOST_BYTES = 250_000
 LONGEST_MODULE = 300
 
@@ -95,15 +94,15 @@ def test_all_files_together_are_small() -> None:
 
 
 def test_what_is_vendored_is_what_it_says() -> None:
-    told = (PAGE / "vendor" / "VENDORED.md").read_text().splitlines()
+    told = (PAGE_FILES / "vendor" / "VENDORED.md").read_text().splitlines()
     sums = {name: checksum for checksum, name in (line.split() for line in told if line[64:66] == "  ")}
-    assert sums.keys() == {path.name for path in (PAGE / "vendor").iterdir()} - {"VENDORED.md", "LICENSE"}
+    assert sums.keys() == {path.name for path in (PAGE_FILES / "vendor").iterdir()} - {"VENDORED.md", "LICENSE"}
     for name, checksum in sums.items():
-        assert hashlib.sha256((PAGE / "vendor" / name).read_bytes()).hexdigest() == checksum
+        assert hashlib.sha256((PAGE_FILES / "vendor" / name).read_bytes()).hexdigest() == checksum
 
 
 def test_modules_are_short_and_make_no_markup_of_data() -> None:
-    for path in PAGE.glob("*.js"):
+    for path in PAGE_FILES.glob("*.js"):
         text = path.read_text()
         assert text.count("\n") <= LONGEST_MODULE, path.name
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http:", "https:"):

@@ -5,7 +5,6 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -52,6 +51,7 @@ from tests.odd_names import (
 )
 from tests.past import documents_as_of, empty, matches, whole_log
 from tests.soak.load import catch_up_all
+from tests.support.paths import SCHEMA_SQL
 
 SCHEMA = schema_of(READ_MODELS)
 
@@ -403,6 +403,6 @@ def test_identifiers_are_quoted_as_postgres_does_it(orders: psycopg.Connection) 
 
 
 def test_the_tables_of_the_store_are_no_names_for_read_models() -> None:
-    text = (Path(__file__).parent.parent.parent / "schema.sql").read_text()
+    text = SCHEMA_SQL.read_text()
     created = set(re.findall(r"^create (?:table if not exists|or replace view) catalog\.(\w+)", text, re.MULTILINE))
     assert created == TABLES_OF_THE_STORE

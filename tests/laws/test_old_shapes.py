@@ -16,9 +16,9 @@ from msgspec import Struct
 from app.engine.events.upcasting import is_struct
 from projections.items import Items
 from tests.laws.test_one_fold import assert_one_fold
+from tests.support.paths import GOLDEN_EVENTS
 
-GOLDEN = Path(__file__).parent.parent / "golden"
-FILES = sorted(GOLDEN.iterdir())
+FILES = sorted(GOLDEN_EVENTS.iterdir())
 TAGS = sorted(Items.tags.types)
 
 
