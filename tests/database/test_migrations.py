@@ -19,10 +19,11 @@ from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binar
 from app.engine.postgres.migrations import known_migrations
 from app.errors import SetupError
 from app.main import PROJECTIONS, install
-from tests.conftest import binaries_under_test, database_like, running_service
-from tests.laws.test_forgetting import tables_with
-from tests.log import error_of
+from tests.laws.test_erasure import tables_with
+from tests.support.appending import error_of
+from tests.support.databases import binaries_under_test, database_like
 from tests.support.paths import RELEASE_DUMPS
+from tests.support.service_process import running_service
 
 RELEASES = sorted(RELEASE_DUMPS.glob("*.sql"))
 

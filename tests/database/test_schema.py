@@ -13,8 +13,8 @@ from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.postgres.migrations import check_schema, migrate
 from app.errors import SetupError
 from app.main import PROJECTIONS, schema_sql
-from tests.conftest import database_like
-from tests.operators import eventually
+from tests.support.databases import database_like
+from tests.support.operator_commands import eventually
 from tests.support.paths import COMPILED_SQL
 
 UNEXPLAINED = """

@@ -19,10 +19,10 @@ import psycopg
 import pytest
 
 from app.domain.events import ItemCreated, ItemStatusChanged
-from tests.conftest import STARTS_WITHIN_SECONDS, free_port, running_service, wait_until_healthy
-from tests.http.streams import ComeBackLater, Follower, following, until
-from tests.items import an_item, created
-from tests.log import append
+from tests.support.appending import append
+from tests.support.sample_items import an_item, created
+from tests.support.service_process import STARTS_WITHIN_SECONDS, free_port, running_service, wait_until_healthy
+from tests.support.sse_client import ComeBackLater, Follower, following, until
 
 WRITERS = 8
 EVENTS_PER_WRITER = 400

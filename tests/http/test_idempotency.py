@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.engine.store.idempotency import SWEEP
-from tests.http.shapes import assert_problem, events_of
-from tests.items import an_item, created, some_name
+from tests.support.response_shapes import assert_problem, events_of
+from tests.support.sample_items import an_item, created, some_name
 
 COMMANDS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("PUT", "/items/{id}", {"name": "Rake"}),

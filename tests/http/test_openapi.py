@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http.shapes import ITEM_TYPES
 from tests.support.paths import SWAGGER_UI
+from tests.support.response_shapes import ITEM_TYPES
 
 VENDORED = SWAGGER_UI / "VENDORED"
 METHODS = {"get", "post", "put", "patch", "delete"}

@@ -19,9 +19,9 @@ from app.engine.postgres.migrations import migrate
 from app.engine.projection.rollup import AnyReadModel, Rollup, counts, earliest, keyed, latest
 from app.main import PROJECTIONS
 from projections.items import Item, Items
-from tests.histories import item_histories
-from tests.log import append
-from tests.soak.load import SPADE, catch_up_all, some_change
+from tests.support.appending import append
+from tests.support.random_histories import item_histories
+from tests.support.workload import SPADE, catch_up_all, some_change
 
 
 def differing(conninfo: str, read_model: AnyReadModel) -> list[Any]:

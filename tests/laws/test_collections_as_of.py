@@ -24,10 +24,10 @@ from app.settings import Settings
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners
-from tests.histories import ELSEWHERE, PLACES, RADII_KM, listings, many_items
-from tests.log import append, json_as_bytes
-from tests.past import World, distance_of, empty, happen, whole_log
-from tests.soak.load import SPADE
+from tests.support.appending import append, json_as_bytes
+from tests.support.random_histories import ELSEWHERE, PLACES, RADII_KM, listings, many_items
+from tests.support.reference_model import World, distance_of, empty, happen, whole_log
+from tests.support.workload import SPADE
 
 BEFORE_EVERYTHING = datetime(1, 1, 1, tzinfo=UTC)
 AFTER_EVERYTHING = datetime(2200, 1, 1, tzinfo=UTC)

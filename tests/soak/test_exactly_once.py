@@ -15,8 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from app.engine.postgres.advisory_locks import LEADER_LOCK
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from tests.conftest import running_service
-from tests.soak.load import (
+from tests.support.service_process import running_service
+from tests.support.workload import (
     audit,
     differences,
     idle_in_a_transaction_elsewhere,
