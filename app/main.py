@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any, get_args
 
+import psycopg
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 from msgspec import Struct
+from psycopg import AsyncCursor
 
 from app.concurrency import end
 from app.domain.events import Event
@@ -32,6 +34,7 @@ from app.engine.queries.read_router import Reads
 from app.engine.store.bulk_append import Importer
 from app.engine.store.command_handler import CommandHandler, Decider
 from app.engine.store.mark_watcher import Feed
+from app.errors import SetupError
 from app.http.auth.tokens import Authenticator
 from app.http.controllers.changes import Changes
 from app.http.controllers.event_density import Densities, EventDensity
@@ -48,6 +51,7 @@ from app.http.controllers.page import page, page_part
 from app.http.controllers.projections import ProjectionMachinery
 from app.http.middleware.early_refusals import answering_refusals
 from app.http.middleware.http_semantics import as_http_has_it, knowing_all_methods
+from app.http.middleware.read_routing import answering_reads
 from app.http.middleware.request_checks import check_request
 from app.http.middleware.request_log import knowing_requests
 from app.http.wire.openapi_schemas import StructSchemas
@@ -93,13 +97,11 @@ def create_app(
     tracing = start_tracing()
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each attempt to connect again
     cursor = tracing.cursor if tracing else PooledCursor
-    database = Database(conninfo, settings, cursor)
+    database = Database(conninfo, settings.pool, cursor)
     sessions = sessions or conninfo
-    for_imports = database if sessions == conninfo else one_at_a_time(sessions, settings, cursor)
+    for_imports = database if sessions == conninfo else one_at_a_time(sessions, settings.pool, cursor)
     feed = Feed(database, stopping or asyncio.Event())
-    replica = (
-        Replica(settings.database_replica_url, settings, database, cursor) if settings.database_replica_url else None
-    )
+    replica = _replica_of(settings, database, cursor)
     metrics = Metrics(get_args(Event), PROJECTIONS, followers=lambda: feed.listeners, replica=replica)
     reads = Reads(database, replica, metrics.answered_by)
     past = Past(reads, database)
@@ -176,8 +178,19 @@ def create_app(
         request_max_body_size=LARGEST_BODY_BYTES,
     )
     _resolve_in_sequence(app)
-    known = knowing_requests(metrics.measuring(answering_refusals(reads.answering(knowing_all_methods(app)))))
+    known = knowing_requests(metrics.measuring(answering_refusals(answering_reads(knowing_all_methods(app), reads))))
     return as_http_has_it(tracing.requests(known) if tracing else known)
+
+
+def _replica_of(settings: Settings, primary: Database, cursor: type[AsyncCursor[Any]]) -> Replica | None:
+    """Raises SetupError for what is no conninfo; without repeating it, for it may hold a password."""
+    if settings.database_replica_url is None:
+        return None
+    lag_limit = settings.catalog_replica_lag_seconds
+    try:
+        return Replica(settings.database_replica_url, settings.pool, lag_limit, primary, cursor)
+    except psycopg.ProgrammingError:
+        raise SetupError("DATABASE_REPLICA_URL is neither a libpq URL nor a conninfo") from None
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from app.engine.postgres.pool import PoolSettings
 from app.errors import SetupError
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -81,6 +82,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_STATEMENT_TIMEOUT_SECONDS: no statement of a request runs longer; clients give up after 10 s."""
     catalog_lock_timeout_seconds: Seconds = 4.0
     """CATALOG_LOCK_TIMEOUT_SECONDS: how long a command waits for another one on the same item before 503."""
+
+    @property
+    def pool(self) -> PoolSettings:
+        return PoolSettings(
+            size=self.catalog_pool_size,
+            timeout_seconds=self.catalog_pool_timeout_seconds,
+            statement_timeout_seconds=self.catalog_statement_timeout_seconds,
+            lock_timeout_seconds=self.catalog_lock_timeout_seconds,
+            pooler=self.catalog_pooler,
+        )
 
     @property
     def jwt_secrets(self) -> tuple[str, ...]:

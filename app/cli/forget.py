@@ -93,5 +93,5 @@ async def _forget(conninfo: str, owner: str, metadata: Metadata) -> Forgotten:
             said_at = monotonic()
             tell(f"{done:,} of {count(of, 'item')}")
 
-    async with one_at_a_time(conninfo, read_settings()) as database:
+    async with one_at_a_time(conninfo, read_settings().pool) as database:
         return await Forgetter(conninfo, database, item_decider).forget(owner, metadata, tell_now_and_then)

@@ -79,7 +79,7 @@ def _user(name: str) -> str:
 
 def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
     """The file is read before anything is asynchronous: a read that waits for a pipe can be interrupted so."""
-    database = one_at_a_time(conninfo, read_settings())
+    database = one_at_a_time(conninfo, read_settings().pool)
     importer: Importer[Command, Item, Event] = Importer(database, item_decider)
 
     async def store(arrivals: Arrivals[Command, Item, Event]) -> Imported:

@@ -254,7 +254,7 @@ def test_a_statement_has_a_limit_of_its_own(pooled: PgBouncer, conninfo: str, mo
     settings = Settings(catalog_pooler="transaction" if mode == "transaction" else "session", catalog_pool_size=1)
 
     async def run() -> None:
-        async with Database(given, settings) as database:
+        async with Database(given, settings.pool) as database:
             with pytest.raises(Unavailable, match="took too long"):
                 async with database.connection(statement_timeout_seconds=0.05) as connection:
                     await connection.execute("select pg_sleep(5)")

@@ -61,7 +61,7 @@ class Reader:
 
 @asynccontextmanager
 async def a_reader(conninfo: str) -> Any:
-    async with Database(conninfo, Settings()) as database:
+    async with Database(conninfo, Settings().pool) as database:
         yield Reader(database)
 
 

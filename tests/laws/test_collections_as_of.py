@@ -59,7 +59,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def reader(module_conninfo: str) -> Iterator[Reader]:
     with asyncio.Runner() as runner:
-        database = Database(module_conninfo, Settings())
+        database = Database(module_conninfo, Settings().pool)
         runner.run(database.__aenter__())
         yield Reader(runner, database)
         runner.run(database.__aexit__())

@@ -9,10 +9,10 @@ import select
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import psycopg
-from msgspec import structs
+from msgspec import Struct, structs
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.pq import PipelineStatus
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
@@ -28,7 +28,6 @@ from app.engine.postgres.connections import (
 from app.engine.postgres.session_settings import TRANSACTION, at_connection, statement
 from app.engine.postgres.unavailability import is_away
 from app.errors import TooExpensive, Unavailable
-from app.settings import Settings
 
 logger = logging.getLogger("catalog")
 
@@ -40,32 +39,45 @@ RECONNECT_SECONDS = 1.0
 """After so long without success the pool stops doubling its pauses; the next request makes it try at once."""
 
 
+class PoolSettings(Struct, frozen=True, kw_only=True):
+    """How large a pool may be, and how long its users wait."""
+
+    size: int = 4
+    """Connections at most."""
+    timeout_seconds: float = 5.0
+    """How long a request waits for a connection."""
+    statement_timeout_seconds: float = 8.0
+    lock_timeout_seconds: float = 4.0
+    pooler: Literal["session", "transaction"] = "session"
+    """transaction: a pooler stands before the server, and no session outlasts a transaction."""
+
+
 class Database:
     """A pool of connections. Use `async with database.connection() as connection`."""
 
     def __init__(
         self,
         conninfo: str,
-        settings: Settings,
+        settings: PoolSettings,
         cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
         answers_within_seconds: float | None = None,
         least_connections: int = 1,
     ) -> None:
         """A statement is given up after `answers_within_seconds`, or else soon after the server should have.
 
-        With `settings.catalog_pooler` transaction nothing rests on a session: no statement is prepared.
+        With `settings.pooler` transaction nothing rests on a session: no statement is prepared.
         """
         self._settings = settings
-        self._has_sessions = settings.catalog_pooler == "session"
+        self._has_sessions = settings.pooler == "session"
         self._answers_within_seconds = (
-            answers_within_seconds or settings.catalog_statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
+            answers_within_seconds or settings.statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
         )
         self.pool = AsyncConnectionPool(
             conninfo,
             connection_class=PooledConnection,
             min_size=least_connections,
-            max_size=settings.catalog_pool_size,
-            timeout=settings.catalog_pool_timeout_seconds,
+            max_size=settings.size,
+            timeout=settings.timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
             kwargs={
                 "autocommit": True,
@@ -77,10 +89,10 @@ class Database:
             configure=self._configure,
             open=False,
         )
-        self.bulkheads = Bulkheads(settings.catalog_pool_size, settings.catalog_pool_timeout_seconds)
+        self.bulkheads = Bulkheads(settings.size, settings.timeout_seconds)
 
     async def __aenter__(self) -> "Database":
-        await self.pool.open(wait=True, timeout=self._settings.catalog_pool_timeout_seconds)
+        await self.pool.open(wait=True, timeout=self._settings.timeout_seconds)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -99,7 +111,7 @@ class Database:
         it is.
         """
         try:
-            connection = await self._living_connection(wait_seconds or self._settings.catalog_pool_timeout_seconds)
+            connection = await self._living_connection(wait_seconds or self._settings.timeout_seconds)
         except psycopg.Error as error:
             raise _unavailable(error) from error
         connection.answers_within_seconds = answers_within_seconds or self._given_up_after(statement_timeout_seconds)
@@ -129,10 +141,10 @@ class Database:
         return f"select pg_catalog.set_config('statement_timeout', '{limit}', true)".encode()
 
     def _limits(self, statement_timeout_seconds: float | None = None) -> dict[str, str]:
-        timeout = _milliseconds(statement_timeout_seconds or self._settings.catalog_statement_timeout_seconds)
+        timeout = _milliseconds(statement_timeout_seconds or self._settings.statement_timeout_seconds)
         return {
             "statement_timeout": timeout,
-            "lock_timeout": _milliseconds(self._settings.catalog_lock_timeout_seconds),
+            "lock_timeout": _milliseconds(self._settings.lock_timeout_seconds),
             "idle_in_transaction_session_timeout": timeout,
         }
 
@@ -156,7 +168,7 @@ class Database:
 
     def _ends_within(self, read: Costly) -> float | None:
         """Seconds; never more than an operator allows to any statement. None for what has no limit of its own."""
-        limits = (self._settings.catalog_statement_timeout_seconds, self._answers_within_seconds)
+        limits = (self._settings.statement_timeout_seconds, self._answers_within_seconds)
         return min(ENDS_WITHIN_SECONDS, *limits) if read.parameter else None
 
     async def _living_connection(self, wait_seconds: float) -> PooledConnection:
@@ -196,9 +208,11 @@ class Database:
         return f"<Database {self.pool.name} {self.pool.get_stats()}>"
 
 
-def one_at_a_time(conninfo: str, settings: Settings, cursor_factory: type[AsyncCursor[Any]] = PooledCursor) -> Database:
+def one_at_a_time(
+    conninfo: str, settings: PoolSettings, cursor_factory: type[AsyncCursor[Any]] = PooledCursor
+) -> Database:
     """A database that keeps sessions, with one connection, which is opened when it is asked for."""
-    limited = structs.replace(settings, catalog_pooler="session", catalog_pool_size=1)
+    limited = structs.replace(settings, pooler="session", size=1)
     return Database(conninfo, limited, cursor_factory, least_connections=0)
 
 

@@ -13,15 +13,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Literal
 
-import psycopg
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.engine.postgres.bulkheads import BulkheadFull, Costly
 from app.engine.postgres.connections import PooledCursor
-from app.engine.postgres.pool import Database
-from app.errors import SetupError, Unavailable
-from app.settings import Settings
+from app.engine.postgres.pool import Database, PoolSettings
+from app.errors import Unavailable
 
 logger = logging.getLogger("catalog")
 
@@ -46,18 +44,16 @@ class Replica:
     def __init__(
         self,
         conninfo: str,
-        settings: Settings,
+        settings: PoolSettings,
+        lag_limit_seconds: float,
         primary: Database,
         cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
     ) -> None:
-        """Raises SetupError for what is no conninfo; without repeating it, for it may hold a password."""
-        try:
-            given = {"connect_timeout": CONNECTS_WITHIN_SECONDS, **conninfo_to_dict(conninfo)}
-        except psycopg.ProgrammingError:
-            raise SetupError("DATABASE_REPLICA_URL is neither a libpq URL nor a conninfo") from None
+        """Raises psycopg.ProgrammingError for what is no conninfo."""
+        given = {"connect_timeout": CONNECTS_WITHIN_SECONDS, **conninfo_to_dict(conninfo)}
         self.database = Database(make_conninfo("", **given), settings, cursor_factory, ANSWERS_WITHIN_SECONDS)
         self._primary = primary
-        self._lag_limit = settings.catalog_replica_lag_seconds
+        self._lag_limit = lag_limit_seconds
         self._pause = min(LOOK_SECONDS, self._lag_limit / 4)
         self._written: deque[tuple[float, int]] = deque(maxlen=NOTES_AT_MOST)
         """By our clock, how far the primary's log had been written, as far as the replica has not replayed it."""

@@ -13,15 +13,11 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import Literal
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from psycopg import AsyncConnection
 
 from app.engine.postgres.bulkheads import Costly
 from app.engine.postgres.pool import Connections, Database
 from app.engine.postgres.replica import Replica
-
-REFUSED = 400
 
 
 class Turn:
@@ -49,8 +45,8 @@ class Reads:
     ) -> None:
         """`answered` hears of each request that has read, and where."""
         self._primary = primary
-        self._replica = replica
-        self._answered = answered
+        self.replica = replica
+        self.answered = answered
 
     @property
     def on_replica(self) -> bool:
@@ -75,47 +71,6 @@ class Reads:
         if turn is not None:
             turn.has_read = True
             if turn.on_replica:
-                assert self._replica is not None, "only then a turn begins there"
-                return self._replica
+                assert self.replica is not None, "only then a turn begins there"
+                return self.replica
         return self._primary
-
-    def answering(self, app: ASGIApp) -> ASGIApp:
-        """`app` with a turn for each request that only reads, taken again on the primary if need be."""
-        replica = self._replica
-        if replica is None:
-            return app
-
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
-                await app(scope, receive, send)
-                return
-            turn = Turn(replica.serves)
-            token = TURN.set(turn)
-            try:
-                await _on_one_and_then_the_other(app, turn, scope, receive, send)
-            finally:
-                TURN.reset(token)
-            if turn.has_read:
-                self._answered("replica" if turn.on_replica else "primary")
-
-        return answer
-
-
-async def _on_one_and_then_the_other(app: ASGIApp, turn: Turn, scope: Scope, receive: Receive, send: Send) -> None:
-    refused = False
-
-    async def send_good_news(message: Message) -> None:
-        nonlocal refused
-        if message["type"] == "http.response.start":
-            refused = turn.on_replica and turn.has_read and message["status"] >= REFUSED
-        if not refused:
-            await send(message)
-
-    state = scope.setdefault("state", {})
-    before = dict(state)
-    await app(scope, receive, send_good_news)
-    if refused:
-        turn.on_replica = False
-        state.clear()
-        state.update(before)
-        await app(scope, receive, send)

@@ -55,7 +55,7 @@ def reader(module_conninfo: str) -> Iterator[Reader]:
         connection.execute(CHANGE, (ITEMS,))
         connection.execute("update catalog.settled set position = 2 ^ 40, instant = now()")
     with asyncio.Runner() as runner:
-        database = Database(module_conninfo, Settings())
+        database = Database(module_conninfo, Settings().pool)
         runner.run(database.__aenter__())
         yield Reader(runner, database)
         runner.run(database.__aexit__())

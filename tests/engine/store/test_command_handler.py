@@ -54,7 +54,7 @@ def toys_conninfo(server: EmbeddedPostgres, template_with_toys: str) -> Iterator
 
 @asynccontextmanager
 async def a_handler(conninfo: str, **settings: float) -> AsyncIterator[tuple[Handler, Database]]:
-    async with Database(conninfo, Settings(**settings)) as database:  # type: ignore[arg-type]
+    async with Database(conninfo, Settings(**settings).pool) as database:  # type: ignore[arg-type]
         yield CommandHandler(database, Decider(decide=decide, state=Toy, projection=Toys)), database
 
 
