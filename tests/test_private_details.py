@@ -2,12 +2,12 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
+
 PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
 
 

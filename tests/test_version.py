@@ -3,12 +3,10 @@
 import importlib.metadata
 import re
 import tomllib
-from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).parent.parent
-RELEASES = ROOT / "tests" / "database" / "releases"
+from tests.support.paths import RELEASE_DUMPS, ROOT
 
 
 def text_of(name: str) -> str:
@@ -53,6 +51,6 @@ def test_upgrading_says_how_to_reach_the_declared_version() -> None:
 
 
 def test_each_earlier_release_left_a_database() -> None:
-    kept = {path.stem for path in RELEASES.glob("*.sql")}
+    kept = {path.stem for path in RELEASE_DUMPS.glob("*.sql")}
     earlier, known = changelog_versions()[1:], changelog_versions()
     assert set(earlier) <= kept <= set(known)
