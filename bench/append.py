@@ -174,7 +174,7 @@ def _logged(log: str) -> Sample:
 async def measure(report: Report, conninfo: str, catalog: peer.PeerCatalog) -> None:
     their_items = [catalog.create(**msgspec.to_builtins(item)) for item in NEW]
     turns = count()
-    async with Database(conninfo, Settings(catalog_pool_size=max(AT_ONCE))) as database:
+    async with Database(conninfo, Settings(pool_size=max(AT_ONCE))) as database:
         ours = Ours(database, asyncio.get_running_loop())
         await ours.fill()
         update = ours.update()

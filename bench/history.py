@@ -80,7 +80,7 @@ async def measure(report: Report, conninfos: dict[str, str]) -> None:
     """The same changes to the same items in each database, in turns."""
     async with AsyncExitStack() as stack:
         pools = {
-            name: await stack.enter_async_context(Database(conninfo, Settings(catalog_pool_size=max(AT_ONCE))))
+            name: await stack.enter_async_context(Database(conninfo, Settings(pool_size=max(AT_ONCE))))
             for name, conninfo in conninfos.items()
         }
         loop = asyncio.get_running_loop()
