@@ -79,5 +79,5 @@ def test_every_file_that_is_named_exists() -> None:
 
 
 def test_every_setting_is_named() -> None:
-    for name in Settings.__struct_fields__:
+    for name in Settings.__struct_encode_fields__:
         assert f"`{name.upper()}`" in README

@@ -3,14 +3,14 @@
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.engine.queries.read_router import TURN, Reads, Turn
+from app.engine.queries.read_router import ROUTING, ReadRouter, RequestRouting
 
-REFUSED = 400
+FIRST_ERROR_STATUS = 400
 
 
-def answering_reads(app: ASGIApp, reads: Reads) -> ASGIApp:
-    """`app` with a turn for each request that only reads; `app` itself where there is no replica."""
-    replica = reads.replica
+def with_read_routing(app: ASGIApp, router: ReadRouter) -> ASGIApp:
+    """`app` with a routing for each request that only reads; `app` itself where there is no replica."""
+    replica = router.replica
     if replica is None:
         return app
 
@@ -18,33 +18,35 @@ def answering_reads(app: ASGIApp, reads: Reads) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
             await app(scope, receive, send)
             return
-        turn = Turn(replica.serves)
-        token = TURN.set(turn)
+        routing = RequestRouting(replica.serves)
+        token = ROUTING.set(routing)
         try:
-            await _on_one_and_then_the_other(app, turn, scope, receive, send)
+            await _replica_then_primary(app, routing, scope, receive, send)
         finally:
-            TURN.reset(token)
-        if turn.has_read:
-            reads.answered("replica" if turn.on_replica else "primary")
+            ROUTING.reset(token)
+        if routing.has_read:
+            router.on_answered("replica" if routing.on_replica else "primary")
 
     return answer
 
 
-async def _on_one_and_then_the_other(app: ASGIApp, turn: Turn, scope: Scope, receive: Receive, send: Send) -> None:
+async def _replica_then_primary(
+    app: ASGIApp, routing: RequestRouting, scope: Scope, receive: Receive, send: Send
+) -> None:
     refused = False
 
-    async def send_good_news(message: Message) -> None:
+    async def send_unless_refused(message: Message) -> None:
         nonlocal refused
         if message["type"] == "http.response.start":
-            refused = turn.on_replica and turn.has_read and message["status"] >= REFUSED
+            refused = routing.on_replica and routing.has_read and message["status"] >= FIRST_ERROR_STATUS
         if not refused:
             await send(message)
 
     state = scope.setdefault("state", {})
     before = dict(state)
-    await app(scope, receive, send_good_news)
+    await app(scope, receive, send_unless_refused)
     if refused:
-        turn.on_replica = False
+        routing.on_replica = False
         state.clear()
         state.update(before)
         await app(scope, receive, send)

@@ -26,7 +26,7 @@ AT_ONCE = 60
 @needs_pgbouncer
 def test_behind_a_pooler_those_who_are_called_off_cost_nobody_a_connection(conninfo: str, tmp_path: Path) -> None:
     with pgbouncer(conninfo, tmp_path, size=AT_ONCE) as pooler:
-        _call_off_and_count(pooler.conninfo, 0, Settings(catalog_pooler="transaction"))
+        _call_off_and_count(pooler.conninfo, 0, Settings(pooler="transaction"))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -146,7 +146,7 @@ async def _terminate(conninfo: str, pid: int) -> None:
 @pytest.mark.parametrize(("allowed", "limit"), [(0.25, "250ms"), (8, "2s")])
 def test_a_costly_read_has_no_more_time_than_any_statement(conninfo: str, allowed: float, limit: str) -> None:
     async def run() -> None:
-        settings = Settings(catalog_statement_timeout_seconds=allowed)
+        settings = Settings(statement_timeout_seconds=allowed)
         async with Database(conninfo, settings.pool) as database, database.costly(SEARCHES) as connection:
             assert await (await connection.execute("show statement_timeout")).fetchone() == (limit,)
 
