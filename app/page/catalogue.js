@@ -1,14 +1,14 @@
 // The catalogue at any instant: its items, its numbers, an owner's shelf.
 
 import { askAnew, get, leave } from "./api.js";
-import { cardOf } from "./cards.js";
+import { filterBar } from "./catalogue-filters.js";
 import { announce, fill, h, setText } from "./dom.js";
-import { filterBar } from "./filters.js";
-import { emptiness, isAway, latest, requestsPanel, showFailure, skeletons } from "./shell.js";
-import { TimeSlider, instantOf } from "./slider.js";
-import { addressOf, change, note } from "./state.js";
-import { keepUp } from "./stream.js";
+import { keepUp } from "./event-stream.js";
+import { cardOf } from "./item-card.js";
+import { addressOf, change, note } from "./router.js";
+import { TimeSlider, instantOf } from "./time-slider.js";
 import { inWords, timeTag } from "./time.js";
+import { emptiness, isAway, latest, requestsPanel, showFailure, skeletons } from "./view-state.js";
 
 const PAGE = 24;
 const LONGEST_PAGE = 100;

@@ -1,16 +1,16 @@
 // One item: its versions on a line, its document then and now, what happened to it, and the way back.
 
 import { Problem, askAnew, get, leave, send } from "./api.js";
-import { compared } from "./compare.js";
+import { compared } from "./document-diff.js";
 import { announce, fill, h, setText } from "./dom.js";
-import { eventList } from "./happened.js";
-import { picture, statusOf } from "./marks.js";
-import { restoreButton } from "./restore.js";
-import { isAway, latest, requestsPanel, showFailure, skeletons } from "./shell.js";
-import { addressOf, change } from "./state.js";
-import { Steps } from "./steps.js";
-import { keepUp } from "./stream.js";
+import { keepUp } from "./event-stream.js";
+import { picture, statusOf } from "./icons.js";
+import { eventList } from "./item-events.js";
+import { restoreButton } from "./restore-button.js";
+import { addressOf, change } from "./router.js";
 import { timeTag } from "./time.js";
+import { Steps } from "./version-timeline.js";
+import { isAway, latest, requestsPanel, showFailure, skeletons } from "./view-state.js";
 
 const VIEW = "item";
 const ASK_AGAIN = 2000;

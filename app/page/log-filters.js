@@ -1,8 +1,8 @@
 // What of the log is shown: by type, item, actor and time.
 
 import { h } from "./dom.js";
-import { KINDS } from "./marks.js";
-import { addressOf } from "./state.js";
+import { KINDS } from "./icons.js";
+import { addressOf } from "./router.js";
 import { LAST_YEAR, fromField, now, toField, toInstant } from "./time.js";
 
 const NAMES = ["type", "subject", "user", "request", "from", "to"];

@@ -2,11 +2,11 @@
 
 import { Problem, askAnew, get, leave } from "./api.js";
 import { announce, fill, h, setText } from "./dom.js";
+import { entryOf } from "./event-row.js";
+import { curlOfStream, follow } from "./event-stream.js";
 import { logFilters } from "./log-filters.js";
-import { entryOf } from "./entry.js";
-import { emptiness, requestsPanel, showFailure, skeletons } from "./shell.js";
-import { addressOf, change, note } from "./state.js";
-import { curlOfStream, follow } from "./stream.js";
+import { addressOf, change, note } from "./router.js";
+import { emptiness, requestsPanel, showFailure, skeletons } from "./view-state.js";
 
 const PAGE = 50;
 const LONGEST_PAGE = 1000;

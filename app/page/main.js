@@ -5,10 +5,10 @@ import { openCatalogue } from "./catalogue.js";
 import { fill, h, leaveQuestion, setText } from "./dom.js";
 import { openItem } from "./item.js";
 import { openLog } from "./log.js";
-import { openMachinery } from "./machinery.js";
-import { addressOf, followLinks, here, onChange } from "./state.js";
-import { askForToken } from "./token.js";
+import { openMachinery } from "./projections.js";
+import { addressOf, followLinks, here, onChange } from "./router.js";
 import { clockOf } from "./time.js";
+import { askForToken } from "./token-dialog.js";
 
 const VIEWS = { catalogue: openCatalogue, item: openItem, log: openLog, machinery: openMachinery };
 const LOOK_AGAIN = 2000;

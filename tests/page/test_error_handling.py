@@ -203,7 +203,7 @@ def test_what_comes_by_itself_waits_for_what_is_under_way(town: str, open_page: 
     """The page's own part: work that takes longer than a visitor would wait, and wishes that do not end."""
     page = open_page(f"{town}/")
     told = """async (how) => {
-        const { latest } = await import("./page/shell.js");
+        const { latest } = await import("./page/view-state.js");
         const ended = [];
         const work = (signal) => new Promise((resolve) => {
             const end = (word) => { ended.push(word); resolve(); };

@@ -1,11 +1,11 @@
 // One projection: its place in the log, its lag, and what can be done with it.
 
-import { actorField } from "./actor.js";
+import { actorField } from "./actor-field.js";
 import { Problem, lines, send } from "./api.js";
 import { lagChart } from "./charts.js";
 import { announce, ask, fill, h, setText } from "./dom.js";
 import { Progress } from "./progress.js";
-import { addressOf } from "./state.js";
+import { addressOf } from "./router.js";
 import { seconds, timeTag } from "./time.js";
 
 export const WINDOW_SECONDS = 300;

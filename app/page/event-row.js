@@ -1,9 +1,9 @@
 // An event of the log as a row that opens.
 
 import { h } from "./dom.js";
-import { causeOf, dataOf, factList, sentenceOf } from "./happened.js";
-import { kindOf, mark } from "./marks.js";
-import { addressOf } from "./state.js";
+import { kindOf, mark } from "./icons.js";
+import { causeOf, dataOf, factList, sentenceOf } from "./item-events.js";
+import { addressOf } from "./router.js";
 import { timeTag } from "./time.js";
 
 export function entryOf(event, state, isNew = false) {

@@ -2,9 +2,9 @@
 
 import { Problem, askAnew, get, leave } from "./api.js";
 import { fill, h, setText } from "./dom.js";
-import { ProjectionCard, WINDOW_SECONDS } from "./projection.js";
-import { requestsPanel, showFailure, skeletons } from "./shell.js";
+import { ProjectionCard, WINDOW_SECONDS } from "./projection-card.js";
 import { setTime } from "./time.js";
+import { requestsPanel, showFailure, skeletons } from "./view-state.js";
 
 const LOOK = 1000;
 const LOOK_SELDOM = 5000;

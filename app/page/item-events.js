@@ -2,8 +2,8 @@
 
 import { get } from "./api.js";
 import { h, setText } from "./dom.js";
-import { kindOf, mark } from "./marks.js";
-import { addressOf } from "./state.js";
+import { kindOf, mark } from "./icons.js";
+import { addressOf } from "./router.js";
 import { timeTag } from "./time.js";
 
 const COLUMNS = ["sequence", "version", "event_type", "timestamp", "user_id", "status", "old_status", "new_status", "reason", "changes", "previous_values"];

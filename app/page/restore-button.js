@@ -1,10 +1,10 @@
 // Back to how it was: shown before it is done, and refused if somebody was faster.
 
-import { actorField } from "./actor.js";
+import { actorField } from "./actor-field.js";
 import { send } from "./api.js";
+import { NAMES, valueOf, wordOf } from "./document-diff.js";
 import { ask, h } from "./dom.js";
-import { NAMES, valueOf, wordOf } from "./compare.js";
-import { BOOKKEEPING, fieldsOf, wordsOf } from "./words.js";
+import { BOOKKEEPING, fieldsOf, wordsOf } from "./text-diff.js";
 
 export function restoreButton({ now, shown, context, done }) {
   const changes = fieldsOf(now, shown).filter((each) => each.kind !== "same" && !BOOKKEEPING.has(each.field));

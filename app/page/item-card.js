@@ -1,8 +1,8 @@
 // An item as a card.
 
 import { h } from "./dom.js";
-import { picture, statusOf } from "./marks.js";
-import { addressOf } from "./state.js";
+import { picture, statusOf } from "./icons.js";
+import { addressOf } from "./router.js";
 import { timeTag } from "./time.js";
 
 /** `key` says what else but its version it was drawn for; `moved` changes its links to those of another instant. */

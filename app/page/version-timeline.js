@@ -1,7 +1,7 @@
 // An item's versions in steps: a marker for each event, by shape and colour, and how long it was until the next.
 
 import { fill, h } from "./dom.js";
-import { kindOf, mark } from "./marks.js";
+import { kindOf, mark } from "./icons.js";
 import { span, timeTag } from "./time.js";
 
 const AT_ONCE = 150;

@@ -1,9 +1,9 @@
 // Two documents of an item, field by field.
 
 import { h } from "./dom.js";
-import { change } from "./state.js";
+import { change } from "./router.js";
+import { fieldsOf, wordsOf } from "./text-diff.js";
 import { timeTag } from "./time.js";
-import { fieldsOf, wordsOf } from "./words.js";
 
 export const NAMES = { image_urls: "pictures", location_lat: "latitude", location_lon: "longitude", owner_id: "owner", created_at: "created", updated_at: "updated", deleted_at: "deleted" };
 const SIGNS = { added: "+ added", removed: "− removed", changed: "± changed", same: "same" };
