@@ -50,7 +50,7 @@ DOCUMENT = "document.querySelector('[data-field=name]') && !document.querySelect
 
 OF_ANOTHER_INSTANT = f"""(() => {{
     const at = new URLSearchParams(location.search).get("at");
-    const link = document.querySelector(".card a[data-here]");
+    const link = document.querySelector(".card a[data-route]");
     return at !== before && link && new URLSearchParams(link.search).get("at") === at && {AT_REST};
 }})()"""
 """Cards lead to their items as of the instant that they are shown of."""

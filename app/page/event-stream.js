@@ -1,14 +1,14 @@
 // The log, live: server-sent events by fetch, since an EventSource cannot send a token. It resumes behind the last event
 // it has seen, and shows none twice.
 
-import { Problem, addressOf, send, token } from "./api.js";
+import { Problem, apiUrl, send, token } from "./api.js";
 
-const PAUSES = [500, 1000, 2000, 5000, 10000];
-const SILENT_FOR = 40000;
-const QUIET = 400;
-const ASK_AGAIN = 5000;
-const LOG_IS_ANOTHER = 409;
-const TOO_MANY = 429;
+const RETRY_PAUSES_MS = [500, 1000, 2000, 5000, 10000];
+const SILENCE_MAX_MS = 40000;
+const BATCH_MS = 400;
+const POLL_MS = 5000;
+const LOG_REPLACED = 409;
+const TOO_MANY_REQUESTS = 429;
 
 /**
  * Follow the log from now on. `on.event` gets each CloudEvent once and in order, `on.begins` the position behind which it
@@ -16,18 +16,18 @@ const TOO_MANY = 429;
  * (for good, and why). What is not to `resume` begins anew after a lost connection. Answers with a way to stop.
  */
 export function follow(params, on, { resume = true } = {}) {
-  const follower = { params, on, resume, last: null, stopped: false, failures: 0, aborter: null, timer: 0, alarm: 0 };
-  const wake = () => {
+  const follower = { params, on, resume, last: null, stopped: false, failures: 0, aborter: null, timer: 0, silenceTimer: 0 };
+  const retryNow = () => {
     if (follower.timer) reconnect(follower);
   };
-  const look = () => (document.hidden ? follower.aborter?.abort() : wake());
-  addEventListener("online", wake);
-  document.addEventListener("visibilitychange", look);
+  const visibilityChanged = () => (document.hidden ? follower.aborter?.abort() : retryNow());
+  addEventListener("online", retryNow);
+  document.addEventListener("visibilitychange", visibilityChanged);
   reconnect(follower);
   return () => {
     follower.stopped = true;
-    removeEventListener("online", wake);
-    document.removeEventListener("visibilitychange", look);
+    removeEventListener("online", retryNow);
+    document.removeEventListener("visibilitychange", visibilityChanged);
     clearTimeout(follower.timer);
     follower.aborter?.abort();
   };
@@ -36,7 +36,7 @@ export function follow(params, on, { resume = true } = {}) {
 /** Not while nobody looks: a browser has six connections for all its tabs here, and hidden ones would hold them. */
 function reconnect(follower) {
   clearTimeout(follower.timer);
-  follower.timer = document.hidden ? setTimeout(() => reconnect(follower), PAUSES.at(-1)) : 0;
+  follower.timer = document.hidden ? setTimeout(() => reconnect(follower), RETRY_PAUSES_MS.at(-1)) : 0;
   if (!document.hidden) connect(follower);
 }
 
@@ -46,26 +46,26 @@ async function connect(follower) {
   follower.aborter = new AbortController();
   try {
     const headers = { Accept: "text/event-stream" };
-    stillThere(follower);
+    restartSilenceTimer(follower);
     if (follower.resume && follower.last !== null) headers["Last-Event-ID"] = follower.last;
-    const response = await send("events/stream", { params: follower.params, headers, signal: follower.aborter.signal, patience: 0 });
+    const response = await send("events/stream", { params: follower.params, headers, signal: follower.aborter.signal, timeoutSeconds: 0 });
     on.state("live");
     await read(response.body, follower);
   } catch (error) {
     if (follower.stopped) return;
-    if (isForGood(error)) return on.state("refused", error);
-    if (error.status === LOG_IS_ANOTHER) follower.last = null;
+    if (isPermanent(error)) return on.state("refused", error);
+    if (error.status === LOG_REPLACED) follower.last = null;
   } finally {
-    clearTimeout(follower.alarm);
+    clearTimeout(follower.silenceTimer);
   }
   if (follower.stopped) return;
   on.state("waiting");
-  follower.timer = setTimeout(() => reconnect(follower), PAUSES[Math.min(follower.failures++, PAUSES.length - 1)]);
+  follower.timer = setTimeout(() => reconnect(follower), RETRY_PAUSES_MS[Math.min(follower.failures++, RETRY_PAUSES_MS.length - 1)]);
 }
 
 /** Asking the same again would be refused again. */
-function isForGood(error) {
-  return error instanceof Problem && error.status >= 400 && error.status < 500 && ![LOG_IS_ANOTHER, TOO_MANY].includes(error.status);
+function isPermanent(error) {
+  return error instanceof Problem && error.status >= 400 && error.status < 500 && ![LOG_REPLACED, TOO_MANY_REQUESTS].includes(error.status);
 }
 
 async function read(body, follower) {
@@ -74,27 +74,27 @@ async function read(body, follower) {
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    stillThere(follower);
+    restartSilenceTimer(follower);
     follower.failures = 0;
     const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();
-    for (const block of blocks) take(block, follower);
+    for (const block of blocks) handleBlock(block, follower);
   }
 }
 
 /** The service says something from time to time; if not, nobody is at the other end any more. */
-function stillThere(follower) {
-  clearTimeout(follower.alarm);
-  follower.alarm = setTimeout(() => follower.aborter.abort(), SILENT_FOR);
+function restartSilenceTimer(follower) {
+  clearTimeout(follower.silenceTimer);
+  follower.silenceTimer = setTimeout(() => follower.aborter.abort(), SILENCE_MAX_MS);
 }
 
 /** One block of the stream: an id and an event, or an id alone, which says where it begins; comments are neither. */
-function take(block, follower) {
+function handleBlock(block, follower) {
   const fields = Object.fromEntries(block.split("\n").map((line) => /^([a-z]*): ?(.*)$/s.exec(line)?.slice(1) ?? ["", ""]));
   if (fields.id === undefined) return;
   const isNew = follower.last === null || BigInt(fields.id) > BigInt(follower.last);
   if (isNew) follower.last = fields.id;
-  if (!fields.data) follower.on.begins(fields.id);
+  if (!fields.data) follower.on.starts(fields.id);
   else if (isNew) follower.on.event(JSON.parse(fields.data));
 }
 
@@ -102,37 +102,37 @@ function take(block, follower) {
  * Call `again`, soon but not for every event of a busy log, when something was recorded: with the position that is to be
  * read at least. Who may not read the log asks from time to time, with null. Answers with a way to stop.
  */
-export function keepUp(params, again) {
-  let waiting = 0, polling = 0, position = null;
-  function soon() {
-    waiting ||= setTimeout(() => {
-      waiting = 0;
-      again(position);
-    }, QUIET);
+export function watchEvents(params, onRecorded) {
+  let batchTimer = 0, pollInterval = 0, position = null;
+  function schedule() {
+    batchTimer ||= setTimeout(() => {
+      batchTimer = 0;
+      onRecorded(position);
+    }, BATCH_MS);
   }
   const on = {
     event(event) {
       position = event.position;
-      soon();
+      schedule();
     },
-    begins(from) {
+    starts(from) {
       position = from === "0" ? null : from;
-      soon();
+      schedule();
     },
     state(state) {
-      if (state === "refused") polling = setInterval(() => document.hidden || again(null), ASK_AGAIN);
+      if (state === "refused") pollInterval = setInterval(() => document.hidden || onRecorded(null), POLL_MS);
     },
   };
-  const quit = follow(params, on, { resume: false });
+  const stopFollowing = follow(params, on, { resume: false });
   return () => {
-    quit();
-    clearTimeout(waiting);
-    clearInterval(polling);
+    stopFollowing();
+    clearTimeout(batchTimer);
+    clearInterval(pollInterval);
   };
 }
 
 /** As curl has it. */
-export function curlOfStream(params) {
+export function streamCurlCommand(params) {
   const authorized = token.get() ? ` -H "Authorization: Bearer $TOKEN"` : "";
-  return `curl -N${authorized} '${addressOf("events/stream", params)}'`;
+  return `curl -N${authorized} '${apiUrl("events/stream", params)}'`;
 }

@@ -2,41 +2,41 @@
 
 import { get } from "./api.js";
 import { h, setText } from "./dom.js";
-import { kindOf, mark } from "./icons.js";
-import { addressOf } from "./router.js";
+import { eventIcon, eventTypeOf } from "./icons.js";
+import { hrefOf } from "./router.js";
 import { timeTag } from "./time.js";
 
-const COLUMNS = ["sequence", "version", "event_type", "timestamp", "user_id", "status", "old_status", "new_status", "reason", "changes", "previous_values"];
-const KINDS = { csv: "text/csv", json: "application/json" };
-const AT_ONCE = 100;
+const CSV_COLUMNS = ["sequence", "version", "event_type", "timestamp", "user_id", "status", "old_status", "new_status", "reason", "changes", "previous_values"];
+const MEDIA_TYPES = { csv: "text/csv", json: "application/json" };
+const INITIAL_ROWS = 100;
 
-export function eventList({ events, refused }, item, context) {
+export function eventList({ events, refusal }, item, context) {
   const title = h("h2", {}, "What happened");
-  if (refused) {
+  if (refusal) {
     const signIn = h("button", { type: "button", class: "primary", onclick: context.signIn }, "Enter a token");
-    const why = refused.status === 403 ? "Your token is neither the owner’s nor an admin’s." : "Who did what is for the owner and for admins.";
+    const why = refusal.status === 403 ? "Your token is neither the owner’s nor an admin’s." : "Who did what is for the owner and for admins.";
     return [h("div", { class: "panel-head" }, title), h("p", { class: "muted" }, `${why} The versions themselves are for everybody.`), signIn];
   }
-  const newest = [...events].reverse();
-  const list = h("ol", { class: "events" }, newest.slice(0, AT_ONCE).map((event) => eventRow(event, item)));
-  const rest = newest.slice(AT_ONCE);
-  const more = h("button", { type: "button", class: "more", onclick: () => { list.append(...rest.map((event) => eventRow(event, item))); more.remove(); } }, `Show ${rest.length} older ones`);
-  return [h("div", { class: "panel-head" }, title, downloads(item)), list, rest.length ? more : null];
+  const newestFirst = [...events].reverse();
+  const list = h("ol", { class: "events" }, newestFirst.slice(0, INITIAL_ROWS).map((event) => itemEventRow(event, item)));
+  const rest = newestFirst.slice(INITIAL_ROWS);
+  const more = h("button", { type: "button", class: "more", onclick: () => { list.append(...rest.map((event) => itemEventRow(event, item))); more.remove(); } }, `Show ${rest.length} older ones`);
+  return [h("div", { class: "panel-head" }, title, downloadButtons(item)), list, rest.length ? more : null];
 }
 
-function eventRow(event, item) {
+function itemEventRow(event, item) {
   const facts = [["event", event.event_id], ["version", String(event.version)], ["position", link(String(event.sequence), { view: "log", event: event.sequence })]];
   facts.push(["request", event.correlation_id && link(event.correlation_id, { view: "log", request: event.correlation_id })]);
-  facts.push(["caused by", event.causation_id && causeOf(event.causation_id)]);
-  const summary = h("summary", {}, mark(event.type), h("span", { class: "what" }, h("strong", {}, kindOf(event.type).name), " ", sentenceOf(event.type, event.changes)), h("span", { class: "who" }, event.user, " · ", timeTag(event.timestamp)));
-  const step = h("a", { class: "small", "data-here": true, href: addressOf({ item: item.id, v: event.version }) }, "Show this version");
-  return h("li", {}, h("details", {}, summary, factList(facts), dataOf(event.changes), step));
+  facts.push(["caused by", event.causation_id && causeLink(event.causation_id)]);
+  const summary = h("summary", {}, eventIcon(event.type), h("span", { class: "event-text" }, h("strong", {}, eventTypeOf(event.type).name), " ", eventSummary(event.type, event.changes)), h("span", { class: "event-meta" }, event.user, " · ", timeTag(event.timestamp)));
+  const versionLink = h("a", { class: "small", "data-route": true, href: hrefOf({ item: item.id, v: event.version }) }, "Show this version");
+  return h("li", {}, h("details", {}, summary, factList(facts), eventData(event.changes), versionLink));
 }
 
-const link = (text, state) => h("a", { "data-here": true, href: addressOf(state) }, text);
+const link = (text, state) => h("a", { "data-route": true, href: hrefOf(state) }, text);
 
 /** A UUIDv7 has its millisecond in it, by which the log finds the event; what is none came from outside. */
-export function causeOf(id) {
+export function causeLink(id) {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(id)) return id;
   const at = Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
   return link(id, { view: "log", from: new Date(at).toISOString(), to: new Date(at + 1).toISOString() });
@@ -47,9 +47,9 @@ export function factList(facts) {
   return h("dl", { class: "facts-list" }, known.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-export const dataOf = (data) => h("pre", { tabindex: 0, "aria-label": "Data of the event" }, JSON.stringify(data, null, 2));
+export const eventData = (data) => h("pre", { tabindex: 0, "aria-label": "Data of the event" }, JSON.stringify(data, null, 2));
 
-export function sentenceOf(type, data) {
+export function eventSummary(type, data) {
   if (type === "item_created") return data.name;
   if (type === "item_updated") return Object.keys(data.changes ?? {}).join(", ");
   if (type === "item_status_changed") return `${data.old_status} → ${data.new_status}${data.reason ? `, ${data.reason}` : ""}`;
@@ -57,30 +57,30 @@ export function sentenceOf(type, data) {
   return data.reason ?? "";
 }
 
-function downloads(item) {
+function downloadButtons(item) {
   const problem = h("span", { class: "problem", role: "alert", hidden: true });
-  const save = async (kind) => {
+  const download = async (format) => {
     problem.hidden = true;
     try {
       const { data } = await get(`items/${item.id}/audit-trail`, {}, { view: "item" });
-      saveAs(`item-${item.id}-audit-trail.${kind}`, kind === "csv" ? asCsv(data.audit_trail) : JSON.stringify(data, null, 2), KINDS[kind]);
+      saveFile(`item-${item.id}-audit-trail.${format}`, format === "csv" ? csvOf(data.audit_trail) : JSON.stringify(data, null, 2), MEDIA_TYPES[format]);
     } catch (error) {
       problem.hidden = false;
       setText(problem, error.message);
     }
   };
-  const button = (kind) => h("button", { type: "button", class: "quiet small", onclick: () => save(kind), "aria-label": `Download the audit trail as ${kind.toUpperCase()}` }, kind.toUpperCase());
+  const button = (format) => h("button", { type: "button", class: "quiet small", onclick: () => download(format), "aria-label": `Download the audit trail as ${format.toUpperCase()}` }, format.toUpperCase());
   return h("span", { class: "downloads" }, h("span", { class: "muted", "aria-hidden": "true" }, "Audit trail"), button("csv"), button("json"), problem);
 }
 
-function saveAs(name, text, type) {
+function saveFile(name, text, type) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
-function asCsv(entries) {
-  return [COLUMNS, ...entries.map((entry) => COLUMNS.map((name) => entry[name]))].map((row) => row.map(csvCell).join(",")).join("\r\n");
+function csvOf(entries) {
+  return [CSV_COLUMNS, ...entries.map((entry) => CSV_COLUMNS.map((name) => entry[name]))].map((row) => row.map(csvCell).join(",")).join("\r\n");
 }
 
 /** Quoted; what a spreadsheet would take for a formula is text. */

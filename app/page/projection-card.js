@@ -1,128 +1,128 @@
 // One projection: its place in the log, its lag, and what can be done with it.
 
 import { actorField } from "./actor-field.js";
-import { Problem, lines, send } from "./api.js";
+import { Problem, jsonLines, send } from "./api.js";
 import { lagChart } from "./charts.js";
-import { announce, ask, fill, h, setText } from "./dom.js";
+import { announce, confirmDialog, fill, h, setText } from "./dom.js";
 import { Progress } from "./progress.js";
-import { addressOf } from "./router.js";
-import { seconds, timeTag } from "./time.js";
+import { hrefOf } from "./router.js";
+import { secondsText, timeTag } from "./time.js";
 
 export const WINDOW_SECONDS = 300;
 const PHASES = { folding: "Folding the log", indexing: "Making the indexes", swapping: "Waiting for a quiet moment to swap" };
-const MOST_SHOWN = 20;
+const DIFFERENCES_SHOWN_MAX = 20;
 
 export class ProjectionCard {
   constructor(name, context) {
     this.name = name;
     this.context = context;
-    this.ends = new AbortController();
+    this.aborter = new AbortController();
     this.state = h("span", { class: "status" });
     this.facts = h("dl", { class: "facts-list" });
-    this.chartBox = h("div", { class: "lag", "aria-hidden": "true" });
-    this.legend = h("p", { class: "caption" });
-    this.keys = h("p", { class: "caption", "aria-hidden": "true" }, h("span", { class: "key" }), "seconds behind", h("span", { class: "key events" }), "events behind");
-    this.rebuilding = new Progress(`Progress of ${name}`);
-    this.verifying = new Progress(`Verification of ${name}`);
+    this.chartBox = h("div", { class: "lag-chart", "aria-hidden": "true" });
+    this.lagText = h("p", { class: "caption" });
+    this.chartKeys = h("p", { class: "caption", "aria-hidden": "true" }, h("span", { class: "legend-key" }), "seconds behind", h("span", { class: "legend-key events" }), "events behind");
+    this.rebuildProgress = new Progress(`Progress of ${name}`);
+    this.verifyProgress = new Progress(`Verification of ${name}`);
     this.result = h("div", { role: "status" });
-    this.trouble = h("div", {});
+    this.errorBox = h("div", {});
     this.rebuildButton = h("button", { type: "button", class: "quiet", onclick: () => this.rebuild() }, "Rebuild");
     this.verifyButton = h("button", { type: "button", class: "quiet", onclick: () => this.verify() }, "Verify");
     const head = h("div", { class: "panel-head" }, h("h2", {}, name), this.state);
-    this.element = h("section", { class: "panel projection", "aria-label": `Projection ${name}` }, head, this.trouble, this.chartBox, this.keys, this.legend, this.facts, this.rebuilding.element, this.verifying.element, this.result, h("div", { class: "actions" }, this.verifyButton, this.rebuildButton));
+    this.element = h("section", { class: "panel projection", "aria-label": `Projection ${name}` }, head, this.errorBox, this.chartBox, this.chartKeys, this.lagText, this.facts, this.rebuildProgress.element, this.verifyProgress.element, this.result, h("div", { class: "actions" }, this.verifyButton, this.rebuildButton));
   }
 
   show(state, lag, head) {
     const isBackground = state.lifecycle === "async";
     this.showLag(state, lag, isBackground);
-    this.showState(state);
-    this.showTrouble(state);
+    this.showStatus(state);
+    this.showStopped(state);
     const share = head ? Math.floor((state.position / head) * 100) : 100;
     const facts = [["position", `${state.position.toLocaleString()} of ${head.toLocaleString()}${share < 100 ? ` (${share} %)` : ""}`]];
-    facts.push(["rules", `version ${state.version}`], ["last rebuild", lastOf(state.last_rebuild)]);
+    facts.push(["rules", `version ${state.version}`], ["last rebuild", lastRebuildText(state.last_rebuild)]);
     if (state.skipped.length) facts.push(["skipped", state.skipped.map((each) => `${each.position ?? "?"} by ${each.by}`).join(", ")]);
     const text = JSON.stringify([state.position, head, state.version, state.last_rebuild, state.skipped]);
-    if (this.told !== text) fill(this.facts, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
-    this.told = text;
+    if (this.shownFacts !== text) fill(this.facts, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    this.shownFacts = text;
     this.showRebuild(state);
   }
 
   showLag(state, lag, isBackground) {
-    this.chartBox.hidden = this.keys.hidden = !isBackground;
+    this.chartBox.hidden = this.chartKeys.hidden = !isBackground;
     if (isBackground) {
       this.chart ??= lagChart(this.chartBox, WINDOW_SECONDS);
       this.chart.show(lag);
     }
     const minutes = Math.max(1, Math.round((lag[0].at(-1) - lag[0][0]) / 60));
-    const most = Math.max(...lag[1]);
-    const waiting = state.lag_events > 100000 ? "more than 100,000" : state.lag_events.toLocaleString();
-    setText(this.legend, isBackground ? `Behind by ${seconds(state.lag_seconds)} and ${waiting} ${state.lag_events === 1 ? "event" : "events"}; at most ${seconds(most)} in the last ${minutes === 1 ? "minute" : `${minutes} minutes`}.` : "Written together with the events: never behind.");
+    const highest = Math.max(...lag[1]);
+    const lagEvents = state.lag_events > 100000 ? "more than 100,000" : state.lag_events.toLocaleString();
+    setText(this.lagText, isBackground ? `Behind by ${secondsText(state.lag_seconds)} and ${lagEvents} ${state.lag_events === 1 ? "event" : "events"}; at most ${secondsText(highest)} in the last ${minutes === 1 ? "minute" : `${minutes} minutes`}.` : "Written together with the events: never behind.");
   }
 
-  showState(state) {
-    const word = state.rebuild ? "rebuilding" : state.state;
-    setText(this.state, word);
-    this.state.className = `status ${{ running: "active", stopped: "deleted", rebuilding: "swapped" }[word] ?? ""}`;
+  showStatus(state) {
+    const status = state.rebuild ? "rebuilding" : state.state;
+    setText(this.state, status);
+    this.state.className = `status ${{ running: "active", stopped: "deleted", rebuilding: "swapped" }[status] ?? ""}`;
     this.rebuildButton.disabled = Boolean(state.rebuild);
   }
 
-  showTrouble(state) {
-    if (state.state !== "stopped") return fill(this.trouble);
-    if (this.trouble.dataset.position === String(state.error_position) && this.trouble.childNodes.length) return null;
-    this.trouble.dataset.position = state.error_position;
-    const event = h("a", { "data-here": true, href: addressOf({ view: "log", event: state.error_position }) }, `event ${state.error_position}`);
+  showStopped(state) {
+    if (state.state !== "stopped") return fill(this.errorBox);
+    if (this.errorBox.dataset.position === String(state.error_position) && this.errorBox.childNodes.length) return null;
+    this.errorBox.dataset.position = state.error_position;
+    const event = h("a", { "data-route": true, href: hrefOf({ view: "log", event: state.error_position }) }, `event ${state.error_position}`);
     const again = h("button", { type: "button", class: "quiet", onclick: () => this.resume(false) }, "Try again");
     const skip = h("button", { type: "button", class: "quiet", onclick: () => this.resume(true) }, "Skip this event");
-    return fill(this.trouble, h("div", { class: "problem", role: "alert" }, h("p", {}, "Stopped by ", event, `: ${state.error}`), again, skip));
+    return fill(this.errorBox, h("div", { class: "problem", role: "alert" }, h("p", {}, "Stopped by ", event, `: ${state.error}`), again, skip));
   }
 
   showRebuild(state) {
     const rebuild = state.rebuild;
     if (rebuild) {
       const what = PHASES[rebuild.phase] ?? rebuild.phase;
-      this.rebuilding.show({ what, done: rebuild.done, all: rebuild.events, things: "events", passed: rebuild.seconds, goesOn: rebuild.phase === "folding" });
+      this.rebuildProgress.show({ what, done: rebuild.done, total: rebuild.events, unit: "events", elapsedSeconds: rebuild.seconds, hasEstimate: rebuild.phase === "folding" });
     } else if (this.wasRebuilding) {
       announce(`${this.name}: ${state.last_rebuild?.error ?? "rebuilt"}`);
-      this.rebuilding.end();
+      this.rebuildProgress.end();
     }
     this.wasRebuilding = Boolean(rebuild);
   }
 
   async rebuild() {
     const body = h("p", {}, `All documents of ${this.name} are folded from the log anew, beside those that serve, and then put in their place. Nobody misses one meanwhile.`);
-    const confirm = () => this.attempt(() => send(`projections/${this.name}/rebuild`, { method: "POST", view: "machinery" }));
-    if (await ask({ title: `Rebuild ${this.name}?`, body, action: "Rebuild", confirm })) this.context.lookNow();
+    const confirm = () => this.failureOf(() => send(`projections/${this.name}/rebuild`, { method: "POST", view: "machinery" }));
+    if (await confirmDialog({ title: `Rebuild ${this.name}?`, body, action: "Rebuild", confirm })) this.context.pollNow();
   }
 
   async verify() {
     this.verifyButton.disabled = true;
     fill(this.result, h("p", { class: "muted" }, "Comparing with the log …"));
-    const began = performance.now();
-    this.isVerified = false;
+    const startedAt = performance.now();
+    this.isComplete = false;
     try {
-      const asked = { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "machinery", signal: this.ends.signal, patience: 0 };
-      const response = await send(`projections/${this.name}/verify`, asked);
-      for await (const line of lines(response)) this.verified(line, (performance.now() - began) / 1000);
-      if (!this.isVerified) throw new Problem(0, "It was broken off before it had compared everything.");
+      const request = { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "machinery", signal: this.aborter.signal, timeoutSeconds: 0 };
+      const response = await send(`projections/${this.name}/verify`, request);
+      for await (const line of jsonLines(response)) this.showVerification(line, (performance.now() - startedAt) / 1000);
+      if (!this.isComplete) throw new Problem(0, "It was broken off before it had compared everything.");
     } catch (error) {
       fill(this.result, h("p", { class: "problem" }, error instanceof Problem ? error.message : "It was broken off."));
     } finally {
       this.verifyButton.disabled = false;
-      this.verifying.end();
+      this.verifyProgress.end();
     }
   }
 
-  verified(line, passed) {
+  showVerification(line, elapsedSeconds) {
     if (line.of !== undefined) {
       fill(this.result);
-      this.verifying.show({ what: "Comparing with the log", done: line.streams, all: line.of, things: "items", passed: line.seconds });
+      this.verifyProgress.show({ what: "Comparing with the log", done: line.streams, total: line.of, unit: "items", elapsedSeconds: line.seconds });
     } else if (line.detail) {
       throw new Problem(line.status, line.detail);
     } else {
-      this.isVerified = true;
-      const good = `✓ All ${line.checked.toLocaleString()} documents are what the log says (${seconds(passed)}).`;
+      this.isComplete = true;
+      const good = `✓ All ${line.checked.toLocaleString()} documents are what the log says (${secondsText(elapsedSeconds)}).`;
       const bad = `✗ ${line.differing_count.toLocaleString()} of ${line.checked.toLocaleString()} differ from the log:`;
-      const differing = line.differing.slice(0, MOST_SHOWN).map((each) => h("li", {}, `${each.of} of ${each.id}`));
+      const differing = line.differing.slice(0, DIFFERENCES_SHOWN_MAX).map((each) => h("li", {}, `${each.of} of ${each.id}`));
       fill(this.result, h("p", { class: line.differing_count ? "problem" : "good" }, line.differing_count ? bad : good), line.differing_count ? h("ul", {}, differing) : null);
     }
   }
@@ -131,12 +131,12 @@ export class ProjectionCard {
     const text = skip ? "The event is left out of this projection for good; that it was you is kept." : "The event is tried again.";
     const actor = skip ? actorField(this.context) : null;
     const params = () => (skip ? { skip, ...actor.params() } : {});
-    const confirm = () => this.attempt(() => send(`projections/${this.name}/resume`, { method: "POST", params: params(), view: "machinery" }));
-    if (await ask({ title: `Let ${this.name} go on?`, body: h("div", {}, h("p", {}, text), actor?.element ?? ""), action: skip ? "Skip" : "Try again", danger: skip, confirm })) this.context.lookNow();
+    const confirm = () => this.failureOf(() => send(`projections/${this.name}/resume`, { method: "POST", params: params(), view: "machinery" }));
+    if (await confirmDialog({ title: `Let ${this.name} go on?`, body: h("div", {}, h("p", {}, text), actor?.element ?? ""), action: skip ? "Skip" : "Try again", danger: skip, confirm })) this.context.pollNow();
   }
 
   /** What was refused, for the question that stays open; null if it was done. */
-  async attempt(work) {
+  async failureOf(work) {
     try {
       await work();
       return null;
@@ -146,13 +146,13 @@ export class ProjectionCard {
   }
 
   close() {
-    this.ends.abort();
+    this.aborter.abort();
     this.chart?.close();
   }
 }
 
-function lastOf(last) {
+function lastRebuildText(last) {
   if (!last) return "never";
   if (last.error) return [timeTag(last.ended_at), `: ${last.error}`];
-  return [timeTag(last.ended_at), `, ${(last.events ?? 0).toLocaleString()} events in ${seconds(last.seconds ?? 0)}, swapped in ${seconds((last.swap_milliseconds ?? 0) / 1000)}`];
+  return [timeTag(last.ended_at), `, ${(last.events ?? 0).toLocaleString()} events in ${secondsText(last.seconds ?? 0)}, swapped in ${secondsText((last.swap_milliseconds ?? 0) / 1000)}`];
 }

@@ -2,29 +2,29 @@
 
 import { actorField } from "./actor-field.js";
 import { send } from "./api.js";
-import { NAMES, valueOf, wordOf } from "./document-diff.js";
-import { ask, h } from "./dom.js";
-import { BOOKKEEPING, fieldsOf, wordsOf } from "./text-diff.js";
+import { CHANGED_BY_EVERY_EVENT, FIELD_LABELS, diffFields, diffWord, fieldValue } from "./document-diff.js";
+import { confirmDialog, h } from "./dom.js";
+import { diffWords } from "./text-diff.js";
 
 export function restoreButton({ now, shown, context, done }) {
-  const changes = fieldsOf(now, shown).filter((each) => each.kind !== "same" && !BOOKKEEPING.has(each.field));
-  const open = () => confirmed({ now, shown, context, changes }).then((yes) => yes && done());
+  const changes = diffFields(now, shown).filter((each) => each.kind !== "same" && !CHANGED_BY_EVERY_EVENT.has(each.field));
+  const open = () => confirmRestore({ now, shown, context, changes }).then((yes) => yes && done());
   const button = h("button", { type: "button", class: "primary", onclick: open, disabled: changes.length === 0 }, `Restore version ${shown.version}`);
-  const note = changes.length ? "Records new events; nothing of the past is lost." : "It is just so now: there is nothing to restore.";
-  return h("div", { class: "restore" }, button, h("span", { class: "muted" }, note));
+  const hint = changes.length ? "Records new events; nothing of the past is lost." : "It is just so now: there is nothing to restore.";
+  return h("div", { class: "restore" }, button, h("span", { class: "muted" }, hint));
 }
 
-function confirmed({ now, shown, context, changes }) {
+function confirmRestore({ now, shown, context, changes }) {
   const actor = actorField(context);
-  const list = h("ul", { class: "would" }, changes.map(lineOf));
+  const list = h("ul", { class: "change-list" }, changes.map(changeLine));
   const body = h("div", {}, h("p", {}, `“${now.name}” is at version ${now.version}. This would change:`), list, actor.element);
-  return ask({ title: `Restore version ${shown.version}?`, body, action: "Restore", confirm: () => restore({ now, shown, actor }) });
+  return confirmDialog({ title: `Restore version ${shown.version}?`, body, action: "Restore", confirm: () => restore({ now, shown, actor }) });
 }
 
-function lineOf({ field, before, after }) {
+function changeLine({ field, before, after }) {
   const isText = typeof before === "string" && typeof after === "string";
-  const words = isText ? wordsOf(before, after) : [["removed", valueOf(field, before)], ["same", " → "], ["added", valueOf(field, after)]];
-  return h("li", {}, h("strong", {}, NAMES[field] ?? field), " ", words.map(wordOf));
+  const words = isText ? diffWords(before, after) : [["removed", fieldValue(field, before)], ["same", " → "], ["added", fieldValue(field, after)]];
+  return h("li", {}, h("strong", {}, FIELD_LABELS[field] ?? field), " ", words.map(diffWord));
 }
 
 /** Only if it still is as it was shown: `If-Match`. Answers with what was refused, if it was. */

@@ -1,112 +1,112 @@
 // Where one is, is the address: every state of the page is a permalink, and going back goes back.
 
-import { normal } from "./time.js";
+import { normalizeInstant } from "./time.js";
 
-const INSTANTS = ["at", "from", "to"];
-const SELDOM = 400;
+const INSTANT_PARAMETERS = ["at", "from", "to"];
+const WRITE_INTERVAL_MS = 400;
 const listeners = new Set();
-let state = said(location.search);
-let written = 0;
-let waiting = 0;
+let state = parseQuery(location.search);
+let writtenAt = 0;
+let writeTimer = 0;
 
 /** What a query says, all texts, instants as browsers read them; `view` is catalogue unless it says otherwise. */
-function said(query) {
+function parseQuery(query) {
   const found = Object.fromEntries(new URLSearchParams(query));
-  for (const name of INSTANTS) if (found[name]) found[name] = normal(found[name]);
+  for (const name of INSTANT_PARAMETERS) if (found[name]) found[name] = normalizeInstant(found[name]);
   return { ...found, view: found.item ? "item" : found.view ?? "catalogue" };
 }
 
 /** The present state. */
-export const here = () => state;
+export const currentState = () => state;
 
 /** The address of a state; null, empty and the defaults are left out. */
-export function addressOf(given) {
-  const kept = Object.entries(given).filter(([name, value]) => isSaid(name, value));
-  const query = new URLSearchParams(kept.map(([name, value]) => [name, String(value)])).toString();
+export function hrefOf(fields) {
+  const parameters = Object.entries(fields).filter(([name, value]) => isInAddress(name, value));
+  const query = new URLSearchParams(parameters.map(([name, value]) => [name, String(value)])).toString();
   return query ? `?${query}` : "./";
 }
 
-function isSaid(name, value) {
+function isInAddress(name, value) {
   if (value === null || value === undefined || value === "") return false;
   return !(name === "view" && (value === "catalogue" || value === "item"));
 }
 
 /** Stay, with this changed; by `replace` without a step to go back. */
-export function change(changes, { replace = false } = {}) {
-  const before = addressOf(state);
-  const wanted = stateOf({ ...state, ...changes });
-  if (addressOf(wanted) === before) return;
+export function changeState(changes, { replace = false } = {}) {
+  const before = hrefOf(state);
+  const target = withoutDefaults({ ...state, ...changes });
+  if (hrefOf(target) === before) return;
   if (replace) {
-    state = wanted;
-    writeSoon();
-    tell({});
+    state = target;
+    scheduleWrite();
+    notify({});
   } else {
-    lead(wanted);
+    goTo(target);
   }
 }
 
 /** The address follows what is shown already: those who show it are only told so. Answers with the state. */
-export function note(changes) {
-  state = stateOf({ ...state, ...changes });
-  writeSoon();
-  tell({ isShown: true });
+export function updateAddress(changes) {
+  state = withoutDefaults({ ...state, ...changes });
+  scheduleWrite();
+  notify({ isShown: true });
   return state;
 }
 
-const stateOf = (given) => Object.fromEntries(Object.entries(given).filter(([name, value]) => name === "view" || isSaid(name, value)));
+const withoutDefaults = (fields) => Object.fromEntries(Object.entries(fields).filter(([name, value]) => name === "view" || isInAddress(name, value)));
 
 /** A step that can be gone back, to where one was on the page. */
-function lead(wanted) {
-  leave();
-  state = wanted;
-  history.pushState(null, "", addressOf(state));
-  tell({});
+function goTo(target) {
+  saveScroll();
+  state = target;
+  history.pushState(null, "", hrefOf(state));
+  notify({});
 }
 
 /** Browsers take few changes of an address in a short time, and a slider makes many: the last one counts. */
-function writeSoon() {
-  if (Date.now() - written > SELDOM) write();
-  else waiting ||= setTimeout(write, SELDOM);
+function scheduleWrite() {
+  if (Date.now() - writtenAt > WRITE_INTERVAL_MS) write();
+  else writeTimer ||= setTimeout(write, WRITE_INTERVAL_MS);
 }
 
 function write() {
-  clearTimeout(waiting);
-  waiting = 0;
-  written = Date.now();
-  if (addressOf(state) !== addressOf(said(location.search))) history.replaceState(null, "", addressOf(state));
+  clearTimeout(writeTimer);
+  writeTimer = 0;
+  writtenAt = Date.now();
+  if (hrefOf(state) !== hrefOf(parseQuery(location.search))) history.replaceState(null, "", hrefOf(state));
 }
 
-function leave() {
+function saveScroll() {
   write();
   history.replaceState({ scrolled: scrollY }, "");
 }
 
-function tell(how) {
-  listeners.forEach((listener) => listener(state, how));
+function notify(options) {
+  listeners.forEach((listener) => listener(state, options));
 }
 
 /** Hear of each new state, and with it whether it `isShown` already, and how far one had `scrolled` when one was there. */
-export function onChange(listener) {
+export function onStateChange(listener) {
   listeners.add(listener);
 }
 
 /** Links of the page lead on without loading it anew; those within it (to the content) lead nowhere else. */
-export function followLinks() {
+export function interceptLinks() {
   history.scrollRestoration = "manual";
-  addEventListener("pagehide", leave);
+  addEventListener("pagehide", saveScroll);
   addEventListener("popstate", (event) => {
-    clearTimeout(waiting);
-    waiting = 0;
-    if (addressOf(said(location.search)) === addressOf(state)) return;
-    state = said(location.search);
-    tell({ scrolled: event.state?.scrolled });
+    clearTimeout(writeTimer);
+    writeTimer = 0;
+    if (hrefOf(parseQuery(location.search)) === hrefOf(state)) return;
+    state = parseQuery(location.search);
+    notify({ scrolled: event.state?.scrolled });
   });
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("a[data-here]");
+    const link = event.target.closest?.("a[data-route]");
     if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    const wanted = said(new URL(link.href).search);
-    if (addressOf(wanted) === addressOf(state)) tell({});
-    else lead(wanted);
+    const target = parseQuery(new URL(link.href).search);
+    if (hrefOf(target) === hrefOf(state)) notify({});
+    else goTo(target);
   });
 }

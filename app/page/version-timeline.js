@@ -1,64 +1,64 @@
 // An item's versions in steps: a marker for each event, by shape and colour, and how long it was until the next.
 
 import { fill, h } from "./dom.js";
-import { kindOf, mark } from "./icons.js";
-import { span, timeTag } from "./time.js";
+import { eventIcon, eventTypeOf } from "./icons.js";
+import { durationText, timeTag } from "./time.js";
 
-const AT_ONCE = 150;
+const VERSIONS_MAX = 150;
 
-export class Steps {
-  constructor(choose) {
-    this.choose = choose;
+export class VersionTimeline {
+  constructor(onSelect) {
+    this.onSelect = onSelect;
     this.count = 0;
-    this.list = h("ol", { class: "steps", onkeydown: (event) => this.keyed(event) });
-    this.before = h("button", { type: "button", class: "round", "aria-label": "Previous version", onclick: () => this.by(-1) }, "‹");
-    this.after = h("button", { type: "button", class: "round", "aria-label": "Next version", onclick: () => this.by(1) }, "›");
-    this.element = h("nav", { class: "timeline", "aria-label": "Versions" }, this.before, this.list, this.after);
+    this.list = h("ol", { class: "versions", onkeydown: (event) => this.onKeyDown(event) });
+    this.previousButton = h("button", { type: "button", class: "round", "aria-label": "Previous version", onclick: () => this.moveBy(-1) }, "‹");
+    this.nextButton = h("button", { type: "button", class: "round", "aria-label": "Next version", onclick: () => this.moveBy(1) }, "›");
+    this.element = h("nav", { class: "timeline", "aria-label": "Versions" }, this.previousButton, this.list, this.nextButton);
   }
 
   /** `events` have a version, a type if it is known, and when they were. Of very many those around the shown one. */
   show(events, version) {
     this.count = events.length;
     this.version = version;
-    const first = Math.max(0, Math.min(events.length - AT_ONCE, Math.max(version, 1) - AT_ONCE / 2));
-    const seen = events.slice(first, first + AT_ONCE);
+    const first = Math.max(0, Math.min(events.length - VERSIONS_MAX, Math.max(version, 1) - VERSIONS_MAX / 2));
+    const shown = events.slice(first, first + VERSIONS_MAX);
     const hadFocus = this.list.contains(document.activeElement);
-    fill(this.list, seen.map((event, n) => this.step(event, seen[n - 1] ?? events[first - 1])));
-    this.before.disabled = version <= 1;
-    this.after.disabled = version >= this.count;
-    const chosen = this.list.querySelector("[aria-current]");
-    if (hadFocus) chosen?.focus();
-    if (chosen) this.list.scrollLeft = chosen.parentElement.offsetLeft - this.list.clientWidth / 2 + 40;
+    fill(this.list, shown.map((event, n) => this.versionItem(event, shown[n - 1] ?? events[first - 1])));
+    this.previousButton.disabled = version <= 1;
+    this.nextButton.disabled = version >= this.count;
+    const currentButton = this.list.querySelector("[aria-current]");
+    if (hadFocus) currentButton?.focus();
+    if (currentButton) this.list.scrollLeft = currentButton.parentElement.offsetLeft - this.list.clientWidth / 2 + 40;
   }
 
-  step(event, previous) {
-    const chosen = event.version === this.version;
-    const kind = kindOf(event.type);
+  versionItem(event, previous) {
+    const isCurrent = event.version === this.version;
+    const eventType = eventTypeOf(event.type);
     const button = h(
       "button",
-      { type: "button", "aria-current": chosen ? "step" : null, tabindex: chosen || (!this.version && event.version === 1) ? 0 : -1, "data-version": event.version, onclick: () => this.go(event.version) },
-      mark(event.type),
+      { type: "button", "aria-current": isCurrent ? "step" : null, tabindex: isCurrent || (!this.version && event.version === 1) ? 0 : -1, "data-version": event.version, onclick: () => this.select(event.version) },
+      eventIcon(event.type),
       h("span", { class: "number" }, `v${event.version}`),
-      h("span", { class: "hidden" }, ` ${kind.name}`),
+      h("span", { class: "visually-hidden" }, ` ${eventType.name}`),
     );
-    const gap = previous ? h("span", { class: "gap", title: "Time since the version before" }, span(Date.parse(event.at) - Date.parse(previous.at))) : null;
+    const gap = previous ? h("span", { class: "gap", title: "Time since the version before" }, durationText(Date.parse(event.at) - Date.parse(previous.at))) : null;
     return h("li", {}, gap, button, h("span", { class: "date" }, timeTag(event.at)));
   }
 
-  by(steps) {
-    this.go(this.version + steps);
+  moveBy(distance) {
+    this.select(this.version + distance);
   }
 
-  go(version) {
+  select(version) {
     if (version < 1 || version > this.count) return;
     this.version = version;
-    this.choose(version);
+    this.onSelect(version);
   }
 
-  keyed(event) {
+  onKeyDown(event) {
     const target = { ArrowLeft: this.version - 1, ArrowRight: this.version + 1, Home: 1, End: this.count }[event.key];
     if (target === undefined) return;
     event.preventDefault();
-    this.go(target);
+    this.select(target);
   }
 }

@@ -1,17 +1,17 @@
 // What all views share: how they load, fail and wait, and the requests behind them.
 
-import { Problem, requestsOf } from "./api.js";
+import { Problem, curlCommands } from "./api.js";
 import { copyButton, fill, h } from "./dom.js";
 
-const PATIENCE = 1000;
+const ABORT_AFTER_MS = 1000;
 
 /** Under a view: what it asked, for a terminal. `more` are further lines, such as that of a stream. */
 export function requestsPanel(view, more = () => []) {
   const list = h("ol", { class: "requests" });
-  const panel = h("details", { class: "behind", ontoggle: show }, h("summary", {}, "The requests behind this view"), list);
+  const panel = h("details", { class: "requests-panel", ontoggle: show }, h("summary", {}, "The requests behind this view"), list);
   function show() {
     if (!panel.open) return;
-    const wanted = [...requestsOf(view), ...more()];
+    const wanted = [...curlCommands(view), ...more()];
     if (list.dataset.shown === wanted.join("\n")) return;
     list.dataset.shown = wanted.join("\n");
     fill(list, wanted.map((line) => h("li", {}, h("code", { tabindex: 0 }, line), copyButton(() => line))));
@@ -20,24 +20,24 @@ export function requestsPanel(view, more = () => []) {
 }
 
 /** What is away for a moment: what is shown already stays, and it is asked again. */
-export const isAway = (error) => [0, 503, 504].includes(error.status);
+export const isTemporary = (error) => [0, 503, 504].includes(error.status);
 
 /** What went wrong, for people; with a way on. Said once, however often it happens. */
-export function showFailure(place, error, again, signIn) {
+export function showError(place, error, retry, signIn) {
   const before = place.querySelector("[role=alert] p");
-  if (before?.textContent !== error.message) fill(place, failure(error, again, signIn));
+  if (before?.textContent !== error.message) fill(place, errorMessage(error, retry, signIn));
 }
 
-function failure(error, again, signIn) {
-  const isRefused = error instanceof Problem && error.needsToken;
-  const title = isRefused ? "This needs a token" : error.status === 404 ? "There is nothing here" : "That did not work";
-  const action = isRefused
+function errorMessage(error, retry, signIn) {
+  const needsToken = error instanceof Problem && error.needsToken;
+  const title = needsToken ? "This needs a token" : error.status === 404 ? "There is nothing here" : "That did not work";
+  const action = needsToken
     ? h("button", { type: "button", class: "primary", onclick: signIn }, "Enter a token")
-    : h("button", { type: "button", class: "primary", onclick: again }, "Try again");
+    : h("button", { type: "button", class: "primary", onclick: retry }, "Try again");
   return h("div", { class: "empty", role: "alert" }, h("h2", {}, title), h("p", {}, error.message), error.status === 404 ? null : action);
 }
 
-export function emptiness(title, text, ...more) {
+export function emptyState(title, text, ...more) {
   return h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text), more);
 }
 
@@ -51,30 +51,30 @@ export function skeletons(count, kind = "card") {
  * passes. Work that keeps a visitor waiting for too long is called off, by the signal that it is given first; what comes
  * by itself, `calmly`, waits for its end.
  */
-export function latest(work) {
+export function latestOnly(work) {
   let running = null;
   let wanted = null;
   let aborter = null;
   async function run() {
     try {
       while (wanted) {
-        const given = wanted;
+        const args = wanted;
         wanted = null;
         aborter = new AbortController();
-        await work(aborter.signal, ...given);
+        await work(aborter.signal, ...args);
       }
     } finally {
       running = null;
     }
   }
-  function calmly(...given) {
-    wanted = given;
+  function withoutAbort(...args) {
+    wanted = args;
     running ??= run();
     return running;
   }
-  function ask(...given) {
-    if (running) setTimeout((held) => held.abort(), PATIENCE, aborter);
-    return calmly(...given);
+  function ask(...args) {
+    if (running) setTimeout((aborted) => aborted.abort(), ABORT_AFTER_MS, aborter);
+    return withoutAbort(...args);
   }
-  return Object.assign(ask, { calmly });
+  return Object.assign(ask, { withoutAbort });
 }

@@ -87,7 +87,7 @@ def test_nothing_moves_for_those_who_asked_for_that(town: str, open_page: OpenPa
         page = open_page(f"{town}/", reduced_motion=motion)
         is_there(page)
         rules = page.evaluate(
-            "() => { const node = document.createElement('div'); node.className = 'skeleton fresh'; "
+            "() => { const node = document.createElement('div'); node.className = 'skeleton is-new'; "
             "document.body.append(node); return node.getAnimations().length; }"
         )
         assert bool(rules) == moving
@@ -107,7 +107,7 @@ def test_everything_is_done_with_the_keys_alone(town: str, open_page: OpenPage) 
     page.keyboard.press("Enter")
     expect(page.locator("main h1")).to_be_focused()
     is_there(page)
-    tab_to(page, ".steps button")
+    tab_to(page, ".versions button")
     page.keyboard.press("Home")
     page.wait_for_url("**v=1*")
     expect(page.locator("[aria-current=step]")).to_be_focused()
@@ -255,7 +255,7 @@ def test_production_wears_a_badge(town: str, guarded: str, open_page: OpenPage) 
 
 def test_without_a_token_one_sees_what_everybody_may_see(guarded: str, open_page: OpenPage) -> None:
     page = open_page(f"{guarded}/?item=1&v=1")
-    expect(page.locator(".steps button")).to_have_text([re.compile("v1"), re.compile("v2")])
+    expect(page.locator(".versions button")).to_have_text([re.compile("v1"), re.compile("v2")])
     expect(page.locator("[data-field=name] del")).to_have_text("Garden")
     expect(page.get_by_text("Who did what is for the owner and for admins.")).to_be_visible()
     for view in ("log", "machinery"):

@@ -106,7 +106,7 @@ def test_the_keys_move_by_days_and_to_the_ends(town: str, town_api: httpx.Client
     expect(page.locator(".card")).to_have_count(1)
     page.keyboard.press("End")
     page.wait_for_url(f"{town}/")
-    expect(page.locator(".when")).to_have_text("Nowlive")
+    expect(page.locator(".shown-instant")).to_have_text("Nowlive")
 
 
 def test_the_time_lapse_runs_and_pauses_at_an_instant(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
@@ -185,7 +185,7 @@ def test_an_owners_shelf_is_that_of_the_instant(town: str, town_api: httpx.Clien
     page.locator(".card .owner").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"{owner}’s shelf")
     then = town_api.get(f"/owners/{owner}", params={"as_of": at}).json()
-    expect(page.locator(".shelf strong")).to_have_text(f"{then['total_items']} items")
+    expect(page.locator(".owner-panel strong")).to_have_text(f"{then['total_items']} items")
     shelf = town_api.get(f"/items/owner/{owner}", params={"as_of": at}).json()
     expect(page.locator(".card h2")).to_have_text([item["name"] for item in shelf])
 
@@ -226,7 +226,7 @@ def test_the_request_behind_a_view_gives_what_the_view_shows(
 
 def test_instants_are_local_with_utc_on_hover(town: str, open_page: OpenPage) -> None:
     page = open_page(f"{town}/?at={SPRING}", timezone_id="Asia/Kathmandu")
-    expect(page.locator(".when")).to_have_text("Sun, 1 March 202617:45")
+    expect(page.locator(".shown-instant")).to_have_text("Sun, 1 March 202617:45")
     expect(page.locator(".clock")).to_have_attribute("title", "2026-03-01 12:00:00 UTC")
     tag = page.locator(".card time").first
     expect(tag).to_have_attribute("title", (tag.get_attribute("datetime") or "").replace("T", " ").rstrip("Z") + " UTC")
@@ -324,7 +324,7 @@ def test_pictures_are_shown_where_the_policy_lets_them_and_drawn_where_not(
     page = open_page(f"{town}/?owner={owner}")
     expect(page.locator(".card")).to_have_count(4)
     expect(page.locator(".card img")).to_have_count(1)
-    expect(page.locator(".card .drawing")).to_have_count(4)
+    expect(page.locator(".card .placeholder")).to_have_count(4)
 
 
 def test_what_the_service_refuses_is_said_in_its_own_words(
@@ -340,7 +340,7 @@ def test_what_the_service_refuses_is_said_in_its_own_words(
 
 DRAG = """
 () => new Promise((resolve) => {
-    const range = document.querySelector("input.time");
+    const range = document.querySelector("input.time-range");
     const [min, max] = [Number(range.min), Number(range.max)];
     let frame = 0;
     const step = () => {

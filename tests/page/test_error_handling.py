@@ -154,7 +154,7 @@ def test_a_time_lapse_ends_where_the_service_does(town: str, open_page: OpenPage
     page.get_by_role("button", name="Play a time lapse").click()
     expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
     expect(page.get_by_role("button", name="Play a time lapse")).to_be_visible()
-    expect(page.locator(".when")).to_contain_text("1 March 2026")
+    expect(page.locator(".shown-instant")).to_contain_text("1 March 2026")
     expect(page.locator(".card")).to_have_count(24)
 
 
@@ -168,7 +168,7 @@ def test_without_the_density_one_goes_to_an_instant_all_the_same(town: str, open
     expect(page.get_by_role("button", name="Play a time lapse")).to_be_disabled()
     page.get_by_label("Go to an instant").fill("2026-03-01T12:00:00")
     page.wait_for_url("**at=2026-03-01T12*")
-    expect(page.locator(".when")).to_contain_text("1 March 2026")
+    expect(page.locator(".shown-instant")).to_contain_text("1 March 2026")
 
 
 def test_a_verification_ends_with_its_view(town: str, open_page: OpenPage) -> None:
@@ -203,19 +203,19 @@ def test_what_comes_by_itself_waits_for_what_is_under_way(town: str, open_page: 
     """The page's own part: work that takes longer than a visitor would wait, and wishes that do not end."""
     page = open_page(f"{town}/")
     told = """async (how) => {
-        const { latest } = await import("./page/view-state.js");
+        const { latestOnly } = await import("./page/view-state.js");
         const ended = [];
         const work = (signal) => new Promise((resolve) => {
             const end = (word) => { ended.push(word); resolve(); };
             const timer = setTimeout(() => end("done"), 1500);
             signal.addEventListener("abort", () => { clearTimeout(timer); end("called off"); });
         });
-        const wish = latest(work);
+        const wish = latestOnly(work);
         const all = wish();
-        const again = setInterval(how === "calmly" ? wish.calmly : wish, 200);
+        const again = setInterval(how === "withoutAbort" ? wish.withoutAbort : wish, 200);
         while (!ended.length) await new Promise(requestAnimationFrame);
         clearInterval(again);
         return ended[0];
     }"""
-    assert page.evaluate(told, "calmly") == "done"
+    assert page.evaluate(told, "withoutAbort") == "done"
     assert page.evaluate(told, "by a visitor") == "called off"

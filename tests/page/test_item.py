@@ -43,11 +43,13 @@ def test_one_steps_through_the_versions(
 ) -> None:
     page = open_page(f"{town}/?item={item['id']}")
     shows(page, 6)
-    kinds = page.locator(".steps .hidden").all_inner_texts()
+    kinds = page.locator(".versions .visually-hidden").all_inner_texts()
     assert [kind.strip() for kind in kinds] == [
         *("Created", "Updated", "Updated", "Status changed", "Deleted", "Restored")
     ]
-    shapes = page.locator(".steps .mark path").evaluate_all("(paths) => paths.map((path) => path.getAttribute('d'))")
+    shapes = page.locator(".versions .event-icon path").evaluate_all(
+        "(paths) => paths.map((path) => path.getAttribute('d'))"
+    )
     assert len(set(shapes)) == 5, "each kind has a shape of its own"
     for version in (5, 4, 3, 2, 1):
         page.get_by_role("button", name="Previous version").click()

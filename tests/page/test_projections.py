@@ -101,7 +101,7 @@ def test_a_verification_shows_its_progress_and_what_differs(own: str, own_connin
         }"""
     )
     items.get_by_role("button", name="Verify").click()
-    expect(items.locator(".good")).to_contain_text("documents are what the log says")
+    expect(items.locator(".success")).to_contain_text("documents are what the log says")
     assert {500, 1000} <= set(page.evaluate("window.told")), "it told how far it was"
     with psycopg.connect(own_conninfo, autocommit=True) as connection:
         changed = 'update catalog.items set document = document || \'{"name": "forged"}\' where id = 7'
@@ -148,12 +148,12 @@ def test_progress_says_how_fast_it_is_and_how_long_it_will_take(own: str, open_p
     told = """async (given) => {
         const { Progress } = await import("./page/progress.js");
         const progress = new Progress("Progress");
-        progress.show({ what: "Folding the log", all: 2_000_000, things: "events", ...given });
+        progress.show({ what: "Folding the log", total: 2_000_000, unit: "events", ...given });
         return progress.element.textContent;
     }"""
-    assert page.evaluate(told, {"done": 500_000, "passed": 30}) == (
+    assert page.evaluate(told, {"done": 500_000, "elapsedSeconds": 30}) == (
         "Folding the log: 500,000 of 2,000,000 events · 30 s · 16,667 events/s · 90 s left"
     )
-    assert page.evaluate(told, {"done": 0, "passed": 0}) == "Folding the log: 0 of 2,000,000 events · 0 ms"
-    indexing = {"what": "Making the indexes", "done": 2_000_000, "passed": 300, "goesOn": False}
+    assert page.evaluate(told, {"done": 0, "elapsedSeconds": 0}) == "Folding the log: 0 of 2,000,000 events · 0 ms"
+    indexing = {"what": "Making the indexes", "done": 2_000_000, "elapsedSeconds": 300, "hasEstimate": False}
     assert page.evaluate(told, indexing) == "Making the indexes: 2,000,000 of 2,000,000 events · 5 min · 6,667 events/s"
