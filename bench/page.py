@@ -115,7 +115,7 @@ def visits(browser: Browser, url: str, middle: datetime) -> Mapping[str, Callabl
         "the log's density": of("", DENSITY),
         "the log's density, counted a moment ago": visiting(browser, f"{url}/", DENSITY, pause_seconds=0),
         "the log": of("?view=log", ROWS),
-        "the machinery": of("?view=machinery", PROJECTIONS),
+        "the projections": of("?view=projections", PROJECTIONS),
         "an item of few events": of("?item=1", DOCUMENT),
         "the item of most events": of(f"?item={BUSIEST}", DOCUMENT),
     }

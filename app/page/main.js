@@ -10,7 +10,7 @@ import { currentState, hrefOf, interceptLinks, onStateChange } from "./router.js
 import { clockText } from "./time.js";
 import { askForToken } from "./token-dialog.js";
 
-const VIEWS = { catalogue: openCatalogue, item: openItem, log: openLog, machinery: openProjections };
+const VIEWS = { catalogue: openCatalogue, item: openItem, log: openLog, projections: openProjections };
 const RETRY_MS = 2000;
 const byId = (id) => document.getElementById(id);
 const service = { environment: "development", authentication: "off" };

@@ -90,7 +90,7 @@ export class ProjectionCard {
 
   async rebuild() {
     const body = h("p", {}, `All documents of ${this.name} are folded from the log anew, beside those that serve, and then put in their place. Nobody misses one meanwhile.`);
-    const confirm = () => this.failureOf(() => send(`projections/${this.name}/rebuild`, { method: "POST", view: "machinery" }));
+    const confirm = () => this.failureOf(() => send(`projections/${this.name}/rebuild`, { method: "POST", view: "projections" }));
     if (await confirmDialog({ title: `Rebuild ${this.name}?`, body, action: "Rebuild", confirm })) this.context.pollNow();
   }
 
@@ -100,7 +100,7 @@ export class ProjectionCard {
     const startedAt = performance.now();
     this.isComplete = false;
     try {
-      const request = { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "machinery", signal: this.aborter.signal, timeoutSeconds: 0 };
+      const request = { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "projections", signal: this.aborter.signal, timeoutSeconds: 0 };
       const response = await send(`projections/${this.name}/verify`, request);
       for await (const line of jsonLines(response)) this.showVerification(line, (performance.now() - startedAt) / 1000);
       if (!this.isComplete) throw new Problem(0, "It was broken off before it had compared everything.");
@@ -131,7 +131,7 @@ export class ProjectionCard {
     const text = skip ? "The event is left out of this projection for good; that it was you is kept." : "The event is tried again.";
     const actor = skip ? actorField(this.context) : null;
     const params = () => (skip ? { skip, ...actor.params() } : {});
-    const confirm = () => this.failureOf(() => send(`projections/${this.name}/resume`, { method: "POST", params: params(), view: "machinery" }));
+    const confirm = () => this.failureOf(() => send(`projections/${this.name}/resume`, { method: "POST", params: params(), view: "projections" }));
     if (await confirmDialog({ title: `Let ${this.name} go on?`, body: h("div", {}, h("p", {}, text), actor?.element ?? ""), action: skip ? "Skip" : "Try again", danger: skip, confirm })) this.context.pollNow();
   }
 

@@ -1,4 +1,4 @@
-// The machinery: how each projection is, over the last minutes; rebuild and verify with progress; the settled mark.
+// The projections view: position, lag and state of each projection, rebuild and verify with progress, and the high-water mark.
 
 import { Problem, closeView, forgetReads, get } from "./api.js";
 import { fill, h, setText } from "./dom.js";
@@ -9,7 +9,7 @@ import { requestsPanel, showError, skeletons } from "./view-state.js";
 const POLL_MS = 1000;
 const RETRY_MS = 5000;
 const REBUILD_POLL_MS = 200;
-const VIEW = "machinery";
+const VIEW = "projections";
 
 export function openProjections(main, state, context) {
   const view = { cards: new Map(), samples: new Map(), context, timer: 0, pollNumber: 0 };
@@ -18,9 +18,9 @@ export function openProjections(main, state, context) {
   view.notice = h("div", {});
   view.cardsBox = h("div", { class: "projection-list" }, skeletons(3, "wide"));
   view.requests = requestsPanel(VIEW);
-  const head = h("div", { class: "view-head" }, h("h1", { tabindex: -1 }, "The machinery"), view.mark);
+  const head = h("div", { class: "view-head" }, h("h1", { tabindex: -1 }, "Projections"), view.mark);
   fill(main, head, h("p", { class: "muted" }, "What is read is folded from the log by projections. Each can be built anew while everybody goes on reading and writing, and compared with the log, event by event."), view.notice, view.cardsBox, view.requests.element);
-  document.title = "The machinery · Swappo";
+  document.title = "Projections · Swappo";
   poll(view);
   return {
     update() {},

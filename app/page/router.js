@@ -3,6 +3,8 @@
 import { normalizeInstant } from "./time.js";
 
 const INSTANT_PARAMETERS = ["at", "from", "to"];
+/** Old addresses keep working: former view names and today's. */
+const RENAMED_VIEWS = new Map([["machinery", "projections"]]);
 const WRITE_INTERVAL_MS = 400;
 const listeners = new Set();
 let state = parseQuery(location.search);
@@ -13,7 +15,8 @@ let writeTimer = 0;
 function parseQuery(query) {
   const found = Object.fromEntries(new URLSearchParams(query));
   for (const name of INSTANT_PARAMETERS) if (found[name]) found[name] = normalizeInstant(found[name]);
-  return { ...found, view: found.item ? "item" : found.view ?? "catalogue" };
+  const view = found.item ? "item" : found.view ?? "catalogue";
+  return { ...found, view: RENAMED_VIEWS.get(view) ?? view };
 }
 
 /** The present state. */
@@ -93,6 +96,7 @@ export function onStateChange(listener) {
 /** Links of the page lead on without loading it anew; those within it (to the content) lead nowhere else. */
 export function interceptLinks() {
   history.scrollRestoration = "manual";
+  if (RENAMED_VIEWS.has(new URLSearchParams(location.search).get("view"))) history.replaceState(history.state, "", hrefOf(state));
   addEventListener("pagehide", saveScroll);
   addEventListener("popstate", (event) => {
     clearTimeout(writeTimer);

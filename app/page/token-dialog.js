@@ -8,7 +8,7 @@ export async function askForToken() {
   const field = h("textarea", { rows: 4, autocomplete: "off", spellcheck: "false", autocapitalize: "off", onkeydown: submitOnEnter });
   const inUse = token.get() ? h("p", {}, describeToken(token.get())) : null;
   const removalHint = token.get() ? h("p", { class: "muted" }, "Leave it empty to go on without one.") : null;
-  const text = "An item’s history is for its owner and for admins, the log and the machinery are for admins. The token stays in this tab, and goes to this service alone.";
+  const text = "An item’s history is for its owner and for admins, the log and the projections are for admins. The token stays in this tab, and goes to this service alone.";
   const body = h("div", {}, h("p", {}, text), inUse, h("label", {}, h("span", {}, "Bearer token"), field), removalHint);
   const confirm = async () => {
     const entered = field.value.trim().replace(/^Bearer\s+/i, "");

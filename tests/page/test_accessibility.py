@@ -28,7 +28,7 @@ VIEWS = {
     "nothing": "?q=xyzzy",
     "item": "?item=3&v=1",
     "log": "?view=log",
-    "machinery": "?view=machinery",
+    "projections": "?view=projections",
 }
 THERE = ".card, .empty, [data-field=name], .events.log li[data-position], .projection"
 MOST_BYTES = 250_000
@@ -258,7 +258,7 @@ def test_without_a_token_one_sees_what_everybody_may_see(guarded: str, open_page
     expect(page.locator(".versions button")).to_have_text([re.compile("v1"), re.compile("v2")])
     expect(page.locator("[data-field=name] del")).to_have_text("Garden")
     expect(page.get_by_text("Who did what is for the owner and for admins.")).to_be_visible()
-    for view in ("log", "machinery"):
+    for view in ("log", "projections"):
         page.goto(f"{guarded}/?view={view}")
         expect(page.get_by_role("heading", name="This needs a token")).to_be_visible()
     page.goto(f"{guarded}/")
@@ -270,7 +270,7 @@ def test_a_token_opens_what_it_is_for_and_is_never_in_the_address(guarded: str, 
     page.locator("main").get_by_role("button", name="Enter a token").click()
     enter_token(page, ADMIN_TOKEN)
     expect(page.locator(".events.log li")).to_have_count(2)
-    page.get_by_role("link", name="Machinery").click()
+    page.get_by_role("link", name="Projections").click()
     expect(page.locator(".projection")).to_have_count(3)
     page.get_by_text("The requests behind this view").click()
     expect(page.locator(".requests code").first).to_contain_text('-H "Authorization: Bearer $TOKEN"')

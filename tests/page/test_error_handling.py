@@ -69,10 +69,10 @@ def test_a_service_that_is_asked_too_early_is_asked_again_what_it_is(town: str, 
     assert 200 in asked
 
 
-def test_the_machinery_is_looked_at_again_when_it_was_away(town_conninfo: str, open_page: OpenPage) -> None:
+def test_the_projections_are_asked_for_again_after_a_failure(town_conninfo: str, open_page: OpenPage) -> None:
     """Somebody locks the table for longer than a statement may take: the service answers 503, and then as ever."""
     with running_service({"DATABASE_URL": town_conninfo, "CATALOG_STATEMENT_TIMEOUT_SECONDS": "0.5"}) as (url, _):
-        page = open_page(f"{url}/?view=machinery", may_fail=True)
+        page = open_page(f"{url}/?view=projections", may_fail=True)
         expect(page.locator(".projection")).to_have_count(3)
         with psycopg.connect(town_conninfo) as blocker:
             blocker.execute("lock table catalog.projections in access exclusive mode")
@@ -172,7 +172,7 @@ def test_without_the_density_one_goes_to_an_instant_all_the_same(town: str, open
 
 
 def test_a_verification_ends_with_its_view(town: str, open_page: OpenPage) -> None:
-    page = open_page(f"{town}/?view=machinery", prepare=lambda page: page.route("**/verify", lambda _: None))
+    page = open_page(f"{town}/?view=projections", prepare=lambda page: page.route("**/verify", lambda _: None))
     page.get_by_role("button", name="Verify").first.click()
     expect(page.get_by_text("Comparing with the log …")).to_be_visible()
     with page.expect_event("requestfailed", lambda request: request.url.endswith("/verify")):

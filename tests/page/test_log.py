@@ -266,7 +266,7 @@ def test_while_the_service_is_away_the_page_says_so_and_goes_on_by_itself(
 ) -> None:
     with database_like(server, template) as conninfo, Restartable({"DATABASE_URL": conninfo}) as service:
         service.client.post("/items", json=an_item(name="Still to be seen"))
-        views = ("", "?view=machinery", "?item=1")
+        views = ("", "?view=projections", "?item=1")
         pages = [open_page(f"{service.url}/{view}", may_fail=True) for view in views]
         for page in pages:
             expect(page.locator(".card, .projection, [data-field=name]").first).to_be_visible()

@@ -1,4 +1,4 @@
-"""The machinery as the page shows it: where each projection is, what it is at, and what one can do about it."""
+"""The projections as the page shows them: position, lag and state of each, rebuild, verify and resume."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def own_conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def own(own_conninfo: str) -> Iterator[str]:
-    """The address of a service whose machinery may be disturbed."""
+    """The address of a service whose projections a test may disturb."""
     with running_service({"DATABASE_URL": own_conninfo}) as (url, _):
         yield url
 
@@ -34,8 +34,17 @@ def card(page: Page, name: str) -> Locator:
     return page.get_by_role("region", name=f"Projection {name}")
 
 
+@pytest.mark.parametrize("view", ["projections", "machinery"])
+def test_the_old_address_of_the_view_leads_to_the_new_one(town: str, open_page: OpenPage, view: str) -> None:
+    page = open_page(f"{town}/?view={view}")
+    expect(page.locator(".projection")).to_have_count(3)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Projections")
+    expect(page.get_by_role("link", name="Projections")).to_have_attribute("aria-current", "page")
+    assert page.url == f"{town}/?view=projections"
+
+
 def test_it_shows_positions_lag_and_the_settled_mark(own: str, open_page: OpenPage) -> None:
-    page = open_page(f"{own}/?view=machinery")
+    page = open_page(f"{own}/?view=projections")
     expect(page.locator(".numbers")).to_contain_text("at work")
     with httpx.Client(base_url=f"{own}/api/v2") as api:
         created(api)
@@ -63,7 +72,7 @@ def test_it_knows_how_it_was_before_anybody_looked(
             until(lambda: api.get("/projections/owners/lag").json()["lag"], "the lag was not seen")
             with running_service({"DATABASE_URL": conninfo}):
                 until(lambda: api.get("/projections/owners").json()["lag_events"] == 0, "it did not catch up")
-                page = open_page(f"{url}/?view=machinery")
+                page = open_page(f"{url}/?view=projections")
                 legend = card(page, "owners").get_by_text("Behind by 0 ms and 0 events; at most")
                 expect(legend).to_be_visible()
                 expect(legend).not_to_contain_text("at most 0 ms")
@@ -71,7 +80,7 @@ def test_it_knows_how_it_was_before_anybody_looked(
 
 def test_a_rebuild_shows_its_phase_its_progress_and_its_end(own: str, own_conninfo: str, open_page: OpenPage) -> None:
     """Somebody reads the table in a long transaction, for whose end the swap waits."""
-    page = open_page(f"{own}/?view=machinery")
+    page = open_page(f"{own}/?view=projections")
     owners = card(page, "owners")
     with psycopg.connect(own_conninfo) as reader:
         reader.execute("lock table catalog.owners in access share mode")
@@ -91,7 +100,7 @@ def test_a_rebuild_shows_its_phase_its_progress_and_its_end(own: str, own_connin
 
 
 def test_a_verification_shows_its_progress_and_what_differs(own: str, own_conninfo: str, open_page: OpenPage) -> None:
-    page = open_page(f"{own}/?view=machinery")
+    page = open_page(f"{own}/?view=projections")
     items = card(page, "items")
     page.evaluate(
         """() => {
@@ -120,7 +129,7 @@ def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
             "update catalog.projections set state = 'stopped', error = 'it does not fit', error_position = 17"
             " where name = 'categories'"
         )
-    page = open_page(f"{own}/?view=machinery", may_fail=True)
+    page = open_page(f"{own}/?view=projections", may_fail=True)
     categories = card(page, "categories")
     expect(categories.get_by_role("alert")).to_have_text("Stopped by event 17: it does not fitTry againSkip this event")
     with httpx.Client(base_url=f"{own}/api/v2") as api:
@@ -144,7 +153,7 @@ def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
 
 def test_progress_says_how_fast_it_is_and_how_long_it_will_take(own: str, open_page: OpenPage) -> None:
     """The page's own part, with the numbers of a rebuild that takes longer than one of a small log."""
-    page = open_page(f"{own}/?view=machinery")
+    page = open_page(f"{own}/?view=projections")
     told = """async (given) => {
         const { Progress } = await import("./page/progress.js");
         const progress = new Progress("Progress");

@@ -42,7 +42,7 @@ class Readiness(Health, frozen=True, kw_only=True, omit_defaults=True):
 
 class HealthChecks(Controller):
     path = "/health"
-    tags = ("machinery",)
+    tags = ("operations",)
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
     async def ready(
@@ -69,7 +69,7 @@ class HealthChecks(Controller):
         return encoded(Health(status="ok"))
 
 
-@get("/metrics", tags=["machinery"], summary="Metrics for Prometheus", media_type="text/plain", responses=refuses())
+@get("/metrics", tags=["operations"], summary="Metrics for Prometheus", media_type="text/plain", responses=refuses())
 async def metrics_page(database: NamedDependency[Database], metrics: NamedDependency[Metrics]) -> Response[str]:
     """Also while the database is away: then without what only it knows, and `database_up` is 0."""
     page: Any = await metrics.page(database)

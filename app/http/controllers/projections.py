@@ -87,7 +87,7 @@ class OrProgress(Operation):
 
 class ProjectionMachinery(Controller):
     path = "/projections"
-    tags = ("machinery",)
+    tags = ("projections",)
     guards = (admins_only,)
     security = BEARER
 
