@@ -1,10 +1,10 @@
-// Who acts, where the service believes what one says: with tokens it knows.
+// The actor of a command: named by the visitor without authentication, known by the token with it.
 
 import { h } from "./dom.js";
 
 const ACTOR_KEY = "catalog-actor";
 
-/** A field to ask by, and what a command's parameters have of it; neither where tokens say it. */
+/** The field for the actor and the command's parameters from it. Both are empty where the token names the actor. */
 export function actorField(context) {
   if (context.authentication() !== "off") return { element: null, params: () => ({}) };
   const field = h("input", { type: "text", value: localStorage.getItem(ACTOR_KEY) ?? "demo-user", maxlength: 100, required: true });

@@ -1,4 +1,4 @@
-// The public HTTP API, and nothing else. Whoever reads what a view asked can ask it with curl.
+// The client of the public HTTP API. The page uses nothing else, so curl can repeat every request.
 
 const ROOT = new URL("./", document.baseURI);
 export const API = new URL("api/v2/", ROOT);
@@ -9,7 +9,7 @@ const listeners = new Set();
 const views = new Map();
 let online = true;
 
-/** A refusal, as the service words it (RFC 9457); status 0: it could not be reached. */
+/** An error with the service's text (RFC 9457). Status 0 means that the service could not be reached. */
 export class Problem extends Error {
   constructor(status, detail, facts = {}) {
     super(detail);
@@ -36,9 +36,9 @@ export function apiUrl(path, params = {}) {
 }
 
 /**
- * The response of a request below /api/v2, or of the service where the path begins with a slash. `view` is who asks: it
- * can show what it asked, and what it only reads ends with it. Raises Problem; what was called off, an AbortError.
- * `patience` is in seconds, 0 without end.
+ * Send a request below /api/v2, or below the service's root if the path begins with a slash. Returns the response.
+ * `view` names the view that sends it: the view lists its requests, and its reads end when it closes. Raises Problem, or
+ * an AbortError if the request was aborted. With `timeoutSeconds` 0 the request has no timeout.
  */
 export async function send(path, { method = "GET", params, headers = {}, signal, view, timeoutSeconds = TIMEOUT_SECONDS } = {}) {
   const address = apiUrl(path, params);
@@ -52,34 +52,34 @@ export async function send(path, { method = "GET", params, headers = {}, signal,
   return response;
 }
 
-/** Its JSON, and what its headers say. */
+/** Read JSON. Returns the data, the headers, and the parameters of the next page. */
 export async function get(path, params, options = {}) {
   const response = await send(path, { ...options, params });
   const data = await response.json().catch((error) => throwUnanswered(error, "GET"));
   return { data, headers: response.headers, next: nextPageParams(response) };
 }
 
-/** Nothing has come of a request: it was called off, it took too long, or nobody is there. */
+/** Raise for a request without a response: it was aborted, it timed out, or the service could not be reached. */
 function throwUnanswered(error, method) {
   if (error.name === "AbortError") throw error;
-  const uncertainty = method === "GET" ? "" : " Whether this was done is not known: look, before you do it again.";
-  if (error.name === "TimeoutError") throw new Problem(504, `The catalogue did not answer within ${TIMEOUT_SECONDS} seconds.${uncertainty}`);
+  const advice = method === "GET" ? "Try again in a moment." : "The command may have been executed. Check before you repeat it.";
+  if (error.name === "TimeoutError") throw new Problem(504, `The service did not answer within ${TIMEOUT_SECONDS} seconds. ${advice}`);
   setOnline(false);
-  throw new Problem(0, `The catalogue cannot be reached just now.${uncertainty}`);
+  throw new Problem(0, `The service cannot be reached. ${advice}`);
 }
 
 async function problemOf(response) {
   const facts = await response.json().catch(() => ({}));
-  return new Problem(response.status, facts.detail ?? `The service answered ${response.status}.`, facts);
+  return new Problem(response.status, facts.detail ?? `The service answered with status ${response.status} and no explanation. Try again in a moment.`, facts);
 }
 
-/** The query of the next page, from `Link: rel="next"`. */
+/** The parameters of the next page, from `Link: rel="next"`; null on the last page. */
 function nextPageParams(response) {
   const link = /<([^>]*)>; rel="next"/.exec(response.headers.get("Link") ?? "");
   return link ? Object.fromEntries(new URL(link[1], API).searchParams) : null;
 }
 
-/** Lines of JSON as they come. */
+/** Yield the lines of an NDJSON response as they arrive. */
 export async function* jsonLines(response) {
   let rest = "";
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -98,7 +98,7 @@ function setOnline(isOnline) {
   listeners.forEach((listener) => listener(online));
 }
 
-/** Hear of it when the service cannot be reached, and when it can again. */
+/** Call `listener` when the connection to the service is lost and when it is back. */
 export function onConnection(listener) {
   listeners.add(listener);
 }
@@ -114,18 +114,18 @@ function recordRequest(view, method, address, headers) {
   recordOf(view).requests.set(`${method} ${address} ${headers.Accept ?? ""}`, { method, address, headers });
 }
 
-/** What a view is showing it asks for from here on; its commands stay among the requests. */
+/** Forget a view's reads before it loads again. Its commands stay in the list of requests. */
 export function forgetReads(view) {
   const { requests } = recordOf(view);
   for (const [key, { method }] of requests) if (method === "GET") requests.delete(key);
 }
 
-/** The requests behind a view, as curl has them; the token only by name. */
+/** The requests of a view as curl commands. The token appears as a variable. */
 export function curlCommands(view) {
   return [...recordOf(view).requests.values()].map(curlCommand);
 }
 
-/** The view is gone, and with it what it was reading. */
+/** Abort the reads of a closed view and forget its requests. */
 export function closeView(view) {
   recordOf(view).aborter.abort();
   views.delete(view);

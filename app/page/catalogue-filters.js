@@ -1,8 +1,8 @@
-// The catalogue's filters, search and order, as the API has them.
+// The catalogue's filters, search and order. Their values are parameters of the API.
 
 import { fill, h, setText, setValue } from "./dom.js";
 
-const STATUSES = [["active", "On offer"], ["swapped", "Swapped"], ["archived", "Archived"], ["any", "Everything"]];
+const STATUSES = [["active", "On offer"], ["swapped", "Swapped"], ["archived", "Archived"], ["any", "Any status"]];
 const ORDERS = [["newest", "Newest first"], ["updated", "Last changed"], ["name", "By name"], ["nearest", "Nearest"]];
 const SEARCH_DELAY_MS = 250;
 const NUMBER = String.raw`[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?`;
@@ -20,12 +20,12 @@ export function filterBar(changed) {
   const search = h("input", { type: "search", placeholder: "Search names and descriptions", "aria-label": "Search", maxlength: 200, oninput: () => searchSoon({ q: search.value }) });
   const status = select("Status", STATUSES, (value) => changed({ status: value }));
   const order = select("Order", ORDERS, (value) => changed({ sort: value === "newest" ? undefined : value }));
-  const owner = h("input", { type: "text", placeholder: "Anybody", maxlength: 100, onchange: () => changed({ owner: owner.value.trim() }) });
+  const owner = h("input", { type: "text", placeholder: "any", maxlength: 100, onchange: () => changed({ owner: owner.value.trim() }) });
   const place = h("input", { type: "text", placeholder: "51.33, 12.34", onchange: () => placeChanged() });
   const km = h("input", { type: "number", min: 0.1, step: "any", placeholder: "any", onchange: () => placeChanged() });
   const placeChanged = () => {
     const near = place.value.replace(/\s/g, "");
-    place.setCustomValidity(near && !PLACE.test(near) ? "Latitude and longitude in degrees, such as 51.33, 12.34" : near || !km.value ? "" : "Near what?");
+    place.setCustomValidity(near && !PLACE.test(near) ? "Enter latitude and longitude in degrees, such as 51.33, 12.34" : near || !km.value ? "" : "Enter a place for the distance, such as 51.33, 12.34");
     if (place.reportValidity()) changed({ near, km: near ? km.value : "", sort: near ? "nearest" : undefined });
   };
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Category" });
@@ -45,7 +45,7 @@ export function filterBar(changed) {
       for (const chip of chips.children) setPressed(chip, state);
     },
     close: () => clearTimeout(searchTimer),
-    /** `counts` are of all items; they are shown where the list is of all, too. */
+    /** `counts` cover all items. They are shown if the list is not filtered either. */
     categories(counts, state) {
       const names = new Set([...Object.keys(counts).sort(), ...(state.category ? [state.category] : [])]);
       const known = new Map([...chips.children].map((chip) => [chip.dataset.name, chip]));

@@ -1,4 +1,4 @@
-// The catalogue at any instant: its items, its numbers, an owner's shelf.
+// The catalogue view: items and counts as of an instant, of all owners or of one.
 
 import { closeView, forgetReads, get } from "./api.js";
 import { filterBar } from "./catalogue-filters.js";
@@ -61,12 +61,12 @@ function update(view, state) {
   view.state = state;
   view.filters.show(state);
   if (!view.slider.playing) view.slider.set(instantOfState(state));
-  setText(view.heading, state.owner ? `${state.owner}’s shelf` : "Catalogue");
-  document.title = `${state.owner ? `${state.owner}’s shelf` : "Catalogue"} · Swappo`;
+  setText(view.heading, state.owner ? `Items of ${state.owner}` : "Catalogue");
+  document.title = `${state.owner ? `Items of ${state.owner}` : "Catalogue"} · Swappo`;
   return view.refresh();
 }
 
-/** The slider's: the address follows without a step back for every frame of it. */
+/** Handle a move of the slider. The frames of a time lapse add no history entries. */
 async function sliderMoved(view, at, { playing = false, isStep = false } = {}) {
   const instant = instantOf(at);
   if (playing) {
@@ -77,7 +77,7 @@ async function sliderMoved(view, at, { playing = false, isStep = false } = {}) {
   return null;
 }
 
-/** Now is live. */
+/** Reload after a new event if the view shows the present. */
 function eventRecorded(view, position) {
   view.minPosition = position;
   if (!view.state.at && !view.slider.playing && !document.hidden) view.refresh.withoutAbort();
@@ -91,7 +91,7 @@ function listingParams({ state, minPosition }) {
   return { ...filters, within_km: within, status, sort: state.sort, ...readPoint({ state, minPosition }) };
 }
 
-/** Which instant; or the present, with all that the page has heard of. */
+/** The instant to read as of, or for the present the position that the read must include. */
 const readPoint = ({ state, minPosition }) => (state.at ? { as_of: state.at } : { min_position: minPosition });
 
 async function refresh(view, signal, { playing = false } = {}) {
@@ -118,7 +118,7 @@ async function refresh(view, signal, { playing = false } = {}) {
 
 const wantedCount = (state) => Math.min(ITEMS_MAX, Math.max(PAGE_SIZE, Math.floor(Number(state.shown)) || 0));
 
-/** As many as the address has; `view.next` are the parameters of what follows them. */
+/** Load as many items as the address says. `view.next` keeps the parameters of the next page. */
 async function loadItems(view, options) {
   const wanted = wantedCount(view.state);
   const items = [];
@@ -143,7 +143,7 @@ function showItems(view, items, playing) {
   view.cards = cards;
   fill(view.grid, [...cards.values()].map((card) => card.element));
   const isFull = view.next && items.length >= ITEMS_MAX;
-  fill(view.notice, items.length ? isFull && h("p", { class: "muted" }, `These are the first ${ITEMS_MAX}. A search, a category or another order shows others.`) : emptyNotice(view));
+  fill(view.notice, items.length ? isFull && h("p", { class: "muted" }, `The list shows the first ${ITEMS_MAX} items. Search or choose a category to see others.`) : emptyNotice(view));
   const hadFocus = document.activeElement === view.more;
   view.more.hidden = !view.next || isFull;
   if (hadFocus && view.more.hidden) view.grid.querySelector(".card:last-child h2 a")?.focus();
@@ -152,15 +152,15 @@ function showItems(view, items, playing) {
 function emptyNotice({ state }) {
   const filtered = ["q", "category", "owner", "status", "near"].some((name) => state[name]);
   if (filtered) {
-    const all = h("a", { class: "button", "data-route": true, href: hrefOf({ at: state.at }) }, "Show everything");
-    return emptyState("Nothing like that", state.at ? "No item matched at this instant." : "No item matches.", all);
+    const all = h("a", { class: "button", "data-route": true, href: hrefOf({ at: state.at }) }, "Clear the filters");
+    return emptyState("No items found", state.at ? "No item matched the filters at this instant." : "No item matches the filters.", all);
   }
-  if (state.at) return emptyState("Nothing yet", "At this instant there was nothing on offer.");
-  return emptyState("The catalogue is empty", "Items appear here as soon as somebody puts one in, by POST /api/v2/items. To look around, `catalog serve --demo` fills an embedded catalogue with a year of a small town.");
+  if (state.at) return emptyState("No items yet", "No item was on offer at this instant.");
+  return emptyState("The catalogue is empty", "Create an item with POST /api/v2/items. For sample data, start `catalog serve --demo`.");
 }
 
 function showNumbers(view, { total_items, by_status, by_category }) {
-  const pairs = [["on offer", by_status.active], ["swapped", by_status.swapped], ["archived", by_status.archived], ["in all", total_items]];
+  const pairs = [["on offer", by_status.active], ["swapped", by_status.swapped], ["archived", by_status.archived], ["total", total_items]];
   fill(view.numbers, pairs.map(([name, count]) => h("div", {}, h("dd", {}, (count ?? 0).toLocaleString()), h("dt", {}, name))));
   view.filters.categories(by_category, view.state);
 }
@@ -171,10 +171,10 @@ async function loadStats(view, options) {
   return { ...data, by_status };
 }
 
-/** What a state asks for; how many of it is no other question. */
+/** Identifies what a state shows, whatever the number of items. */
 const queryKey = (state) => hrefOf({ ...state, shown: undefined });
 
-/** Nothing stands under an instant or a filter that it is not of. */
+/** Show an error. Items stay only if they belong to the current instant and filters and the failure is temporary. */
 function handleError(view, error) {
   if (view.slider.playing) view.slider.pause();
   if (isTemporary(error) && view.shown === queryKey(view.state)) {
@@ -198,10 +198,7 @@ function showMore(view) {
   changeState({ shown: wantedCount(view.state) + PAGE_SIZE }, { replace: true });
 }
 
-/**
- * Their numbers as the background has them; none for an owner whom nobody knew yet. If it does not keep up, what it has
- * serves meanwhile.
- */
+/** Load the owner's counts. An unknown owner has none. If the projection lags, its older counts are shown meanwhile. */
 async function loadOwner(view, options) {
   const request = (params) => get(`owners/${encodeURIComponent(view.state.owner)}`, params, options);
   try {

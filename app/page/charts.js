@@ -1,4 +1,4 @@
-// Charts by uPlot, in the page's own colours; what they show stands beside them as text too.
+// Charts drawn by uPlot in the page's colours. A text beside each chart says the same.
 
 /* global uPlot */
 
@@ -6,7 +6,7 @@ import { secondsText } from "./time.js";
 
 const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Redraw when the colours change or the space does; answers with a way to stop. */
+/** Redraw when the colour scheme or the width changes. Returns a function that stops this. */
 function redrawOnChange(element, draw) {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let width = 0;
@@ -36,7 +36,7 @@ function axis(side, more = {}) {
   };
 }
 
-/** How many events there were over time, as bars; `inset` is kept free at both ends for the slider's handle. */
+/** The number of events over time as bars. `inset` pixels at both ends stay free for the slider's handle. */
 export function densityChart(element, inset) {
   let chart = null;
   let density = null;
@@ -83,7 +83,7 @@ function tickLabel(at, step, span) {
   return date.toLocaleTimeString(undefined, span > 600 ? { timeStyle: "short" } : { timeStyle: "medium" });
 }
 
-/** Lag over the last minutes: seconds as a filled line, events as a thin one on a scale of its own. */
+/** Lag over the last minutes: seconds as a filled line, events as a dashed line with its own scale. */
 export function lagChart(element, windowSeconds) {
   let chart = null;
   let samples = [[], [], []];

@@ -1,4 +1,4 @@
-// Two documents of an item, field by field.
+// The difference between two versions of an item's document, field by field.
 
 import { h } from "./dom.js";
 import { changeState } from "./router.js";
@@ -13,16 +13,16 @@ const CHANGE_LABELS = { added: "+ added", removed: "− removed", changed: "± c
 const INSTANT_FIELDS = new Set(["created_at", "updated_at", "deleted_at"]);
 const TEXT_FIELDS = new Set(["name", "description", "category", "status", "owner_id"]);
 
-/** The older one on the left; `at` is the instant that was asked for, where it was one. */
+/** The older version is on the left. `at` is the requested instant, if the address names one. */
 export function documentDiff({ now, shown, other, versions, at }) {
   const pair = [shown, other].sort((one, two) => (one?.version ?? 0) - (two?.version ?? 0));
   const [before, after] = pair;
   const fields = diffFields(before, after);
   const different = fields.filter((each) => each.kind !== "same");
-  const title = at ? ["As it was on ", timeTag(at)] : "The document";
+  const title = at ? ["As of ", timeTag(at)] : "Document";
   const head = h("div", { class: "panel-head" }, h("h2", {}, title), versionSelect({ now, other, shown, versions }));
-  if (!shown) return [head, h("p", { class: "muted" }, "At this instant it was not in the catalogue yet. Beside it, what it is now.")].concat(table(fields, null, other, now));
-  const summary = before && after ? `${different.length} of ${fields.length} fields differ.` : "This is how it began.";
+  if (!shown) return [head, h("p", { class: "muted" }, "The item did not exist at this instant. The current version is shown for comparison.")].concat(table(fields, null, other, now));
+  const summary = before && after ? `${different.length} of ${fields.length} fields differ.` : "This is the first version.";
   return [head, h("p", { class: "muted", "data-differing": different.length }, summary), table(fields, before, after, now)];
 }
 
@@ -34,14 +34,14 @@ function versionSelect({ now, other, shown, versions }) {
     options.map((version) => h("option", { value: version, selected: version === other?.version }, version === now.version ? `now (version ${version})` : `version ${version}`)),
     other ? null : h("option", { value: "", selected: true }, "nothing"),
   );
-  return h("label", { class: "compare-with" }, h("span", {}, "beside"), select);
+  return h("label", { class: "compare-with" }, h("span", {}, "compare with"), select);
 }
 
 function table(fields, before, after, now) {
   const names = [before, after].map((document) => columnTitle(document, now));
   const rows = fields.map((each) => fieldRow(each));
   const head = h("div", { role: "row", class: "field head" }, ["Field", ...names].map((name) => h("div", { role: "columnheader" }, name)));
-  return h("div", { role: "table", class: "fields-table", "aria-label": "Fields then and later" }, h("div", { role: "rowgroup" }, head), h("div", { role: "rowgroup" }, rows));
+  return h("div", { role: "table", class: "fields-table", "aria-label": "Fields of both versions" }, h("div", { role: "rowgroup" }, head), h("div", { role: "rowgroup" }, rows));
 }
 
 function columnTitle(document, now) {
@@ -60,13 +60,13 @@ function fieldRow({ field, before, after, kind }) {
 
 const cell = (content, side) => h("div", { role: "cell", class: side }, content);
 
-/** One of `wordsOf`, as what was added, what was removed, or neither. */
+/** A part of `diffWords`: added, removed or unchanged text. */
 export function diffWord([kind, text]) {
   if (kind === "same") return text;
   return h(kind === "added" ? "ins" : "del", {}, text);
 }
 
-/** A value as people read it. */
+/** A field's value for readers. */
 export function fieldValue(field, value) {
   if (value === null) return h("span", { class: "nothing" }, "—");
   if (INSTANT_FIELDS.has(field)) return timeTag(value, { style: "exact" });
@@ -74,7 +74,7 @@ export function fieldValue(field, value) {
   return String(value);
 }
 
-/** [{field, before, after, kind}] of two documents, either of which may be null. */
+/** The fields of two documents as [{field, before, after, kind}]. Either document may be null. */
 export function diffFields(before, after) {
   const known = [...ITEM_FIELDS, ...METADATA_FIELDS];
   const names = new Set([...known, ...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);

@@ -1,8 +1,8 @@
-// Elements without a framework: data becomes text nodes and attributes, never markup.
+// DOM elements without a framework. Data becomes text nodes and attributes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element: `on…` are listeners, `style` sets properties one by one, true is an attribute without a value. */
+/** Create an element. `on…` adds a listener, `style` sets each property, true sets an attribute without a value. */
 export function h(tag, props, ...children) {
   return build(document.createElement(tag), props, children);
 }
@@ -17,7 +17,7 @@ function build(element, props, children) {
   return element;
 }
 
-/** What is not there for once is left out. */
+/** Absent children are left out. */
 const childNodesOf = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 
 function setProp(element, name, value) {
@@ -29,8 +29,8 @@ function setProp(element, name, value) {
 }
 
 /**
- * Replace the children, unless they are the same nodes in the same order: then nothing flickers. What had the focus and
- * is there again, by its kind and name, has it again; else the heading of the view has it, rather than nothing.
+ * Replace the children, unless they are the same nodes in the same order: then nothing flickers. The focus moves to the
+ * new element of the same kind and name, or else to the heading of the view.
  */
 export function fill(element, ...children) {
   const nodes = childNodesOf(children);
@@ -45,19 +45,19 @@ export function fill(element, ...children) {
 
 const accessibleName = (element) => element.getAttribute("aria-label") ?? element.textContent;
 
-/** Fields of time and others lose what is being typed when they are set, even to what they have. */
+/** Set a field only if its value differs: setting it discards what the visitor is typing. */
 export function setValue(field, value) {
   if (field.value !== value) field.value = value;
 }
 
-/** Only if it differs, so that screen readers and selections are left alone. */
+/** Set the text only if it differs: setting it disturbs screen readers and selections. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
 let announceTimer = 0;
 
-/** Let screen readers know, politely, and of quick successions only the last. */
+/** Announce a text to screen readers. Of several texts in quick succession only the last is announced. */
 export function announce(text) {
   clearTimeout(announceTimer);
   announceTimer = setTimeout(() => setText(document.getElementById("announcer"), text), 400);
@@ -70,7 +70,7 @@ export function copyButton(text, label = "Copy") {
       await navigator.clipboard.writeText(text());
       setText(button, "Copied");
     } catch {
-      setText(button, "Select the text and copy it");
+      setText(button, "Not copied: select the text");
     }
     setTimeout(() => setText(button, label), 1600);
   }
@@ -78,8 +78,8 @@ export function copyButton(text, label = "Copy") {
 }
 
 /**
- * A modal question. Resolves with true if it is confirmed; `confirm` answers with the reason to keep it open. While that
- * is under way nothing closes it, as what comes of it is to be seen. The focus goes back to where it was.
+ * Open a modal dialog. Resolves to true if the visitor confirms. `confirm` returns an error that keeps the dialog open,
+ * or null. While `confirm` runs, the dialog stays open to show the outcome. Afterwards the focus returns.
  */
 export function confirmDialog({ title, body, action, danger = false, confirm = async () => null }) {
   return new Promise((resolve) => {
@@ -115,7 +115,7 @@ export function confirmDialog({ title, body, action, danger = false, confirm = a
   });
 }
 
-/** One has gone elsewhere: whatever was asked is not answered, and what was under way goes on alone. */
+/** Close an open dialog because the visitor leaves the view. A running command continues. */
 export function dismissDialog() {
   document.querySelector("dialog")?.dispatchEvent(new Event("dismiss"));
 }

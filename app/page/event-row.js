@@ -1,4 +1,4 @@
-// An event of the log as a row that opens.
+// An event of the log as a row with details.
 
 import { h } from "./dom.js";
 import { eventIcon, eventTypeOf } from "./icons.js";

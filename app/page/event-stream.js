@@ -1,5 +1,5 @@
-// The log, live: server-sent events by fetch, since an EventSource cannot send a token. It resumes behind the last event
-// it has seen, and shows none twice.
+// The log, live: server-sent events by fetch, because an EventSource cannot send a token. After a lost connection the
+// stream resumes after the last event received and delivers no event twice.
 
 import { Problem, apiUrl, send, token } from "./api.js";
 
@@ -11,9 +11,10 @@ const LOG_REPLACED = 409;
 const TOO_MANY_REQUESTS = 429;
 
 /**
- * Follow the log from now on. `on.event` gets each CloudEvent once and in order, `on.begins` the position behind which it
- * begins, which is once, or again where the log has become another, `on.state` one of connecting, live, waiting, refused
- * (for good, and why). What is not to `resume` begins anew after a lost connection. Answers with a way to stop.
+ * Follow the log from now on. Returns a function that stops. `on.event` gets each CloudEvent once and in order.
+ * `on.starts` gets the position after which the stream starts, again if the log was replaced. `on.state` gets
+ * connecting, live, waiting, or refused with the error, which is final. Without `resume` each connection starts at the
+ * newest event.
  */
 export function follow(params, on, { resume = true } = {}) {
   const follower = { params, on, resume, last: null, stopped: false, failures: 0, aborter: null, timer: 0, silenceTimer: 0 };
@@ -33,7 +34,7 @@ export function follow(params, on, { resume = true } = {}) {
   };
 }
 
-/** Not while nobody looks: a browser has six connections for all its tabs here, and hidden ones would hold them. */
+/** Connect, unless the tab is hidden: a browser allows six connections per service, and hidden tabs would hold them. */
 function reconnect(follower) {
   clearTimeout(follower.timer);
   follower.timer = document.hidden ? setTimeout(() => reconnect(follower), RETRY_PAUSES_MS.at(-1)) : 0;
@@ -63,7 +64,7 @@ async function connect(follower) {
   follower.timer = setTimeout(() => reconnect(follower), RETRY_PAUSES_MS[Math.min(follower.failures++, RETRY_PAUSES_MS.length - 1)]);
 }
 
-/** Asking the same again would be refused again. */
+/** Whether the same request would be refused again. */
 function isPermanent(error) {
   return error instanceof Problem && error.status >= 400 && error.status < 500 && ![LOG_REPLACED, TOO_MANY_REQUESTS].includes(error.status);
 }
@@ -82,13 +83,13 @@ async function read(body, follower) {
   }
 }
 
-/** The service says something from time to time; if not, nobody is at the other end any more. */
+/** Abort a connection that is silent for too long: the service sends a comment at short intervals. */
 function restartSilenceTimer(follower) {
   clearTimeout(follower.silenceTimer);
   follower.silenceTimer = setTimeout(() => follower.aborter.abort(), SILENCE_MAX_MS);
 }
 
-/** One block of the stream: an id and an event, or an id alone, which says where it begins; comments are neither. */
+/** Handle a block of the stream. An id without data is the start position; a block without an id is a comment. */
 function handleBlock(block, follower) {
   const fields = Object.fromEntries(block.split("\n").map((line) => /^([a-z]*): ?(.*)$/s.exec(line)?.slice(1) ?? ["", ""]));
   if (fields.id === undefined) return;
@@ -99,8 +100,8 @@ function handleBlock(block, follower) {
 }
 
 /**
- * Call `again`, soon but not for every event of a busy log, when something was recorded: with the position that is to be
- * read at least. Who may not read the log asks from time to time, with null. Answers with a way to stop.
+ * Call `onRecorded` after new events, once per batch, with the position that the next read must include. If the visitor
+ * may not read the log, it is called at intervals with null. Returns a function that stops.
  */
 export function watchEvents(params, onRecorded) {
   let batchTimer = 0, pollInterval = 0, position = null;
@@ -131,7 +132,7 @@ export function watchEvents(params, onRecorded) {
   };
 }
 
-/** As curl has it. */
+/** The stream as a curl command. */
 export function streamCurlCommand(params) {
   const authorized = token.get() ? ` -H "Authorization: Bearer $TOKEN"` : "";
   return `curl -N${authorized} '${apiUrl("events/stream", params)}'`;

@@ -1,4 +1,4 @@
-// What things look like: kinds of events by shape and colour, statuses, and drawings where there is no picture.
+// Icons of event types, labels of statuses, pictures of items and their placeholders.
 
 import { PAGE_FILES } from "./api.js";
 import { h, svg } from "./dom.js";
@@ -12,7 +12,7 @@ export const EVENT_TYPES = {
 };
 const UNKNOWN_TYPE = { name: "Version", tone: "unknown", path: "M8 2a6 6 0 1 1 0 12A6 6 0 0 1 8 2zm0 3a3 3 0 1 0 0 6 3 3 0 0 0 0-6z" };
 
-/** An event's kind; what nobody knows is shown by its own name. */
+/** The icon and name of an event type. An unknown type is shown under its own name. */
 export const eventTypeOf = (type) => EVENT_TYPES[type] ?? { ...UNKNOWN_TYPE, name: type ?? UNKNOWN_TYPE.name };
 
 export function eventIcon(type) {
@@ -27,8 +27,8 @@ export function statusLabel(item) {
   return h("span", { class: `status ${deleted ? "deleted" : item.status}` }, deleted ? "Deleted" : STATUS_LABELS[item.status] ?? item.status);
 }
 
-/** A few strokes instead of a picture; the same category always looks the same. */
-function drawing(category) {
+/** A placeholder picture: shapes that depend on the category alone. */
+function placeholder(category) {
   const n = hash(category);
   const shapes = Array.from({ length: 3 }, (_, k) => {
     const seed = hash(`${category}${k}`);
@@ -49,8 +49,8 @@ function hash(text) {
 const ALLOWED_SOURCES = document.querySelector("meta[name=image-sources]").content.split(" ").filter(Boolean);
 
 /**
- * Whether the page's policy lets it load an image, so that it does not try what would be refused. Of its own origin only
- * its own pictures: who writes the address of one must not have others send requests elsewhere in their name.
+ * Whether the page's policy allows an image, so that the page requests no image that the browser would block. Of the
+ * service's own origin only the page's pictures are allowed: an item's owner must not make visitors send requests to the API.
  */
 function isAllowedImage(address) {
   let url;
@@ -62,15 +62,15 @@ function isAllowedImage(address) {
   return url.href.startsWith(PAGE_FILES.href) || ALLOWED_SOURCES.some((source) => matchesSource(source, url));
 }
 
-/** A source is a scheme, an origin, or the origins of all subdomains, as CATALOG_PAGE_IMAGES has them. */
+/** A source of CATALOG_PAGE_IMAGES is a scheme, an origin, or all subdomains of a domain. */
 function matchesSource(source, url) {
   const [scheme, domain] = source.split("//*");
   return source === url.protocol || source === url.origin || (scheme === url.protocol && domain !== undefined && url.host.endsWith(domain));
 }
 
-/** The item's first picture if the page may have it and it comes; else a drawing. */
+/** The item's first allowed picture over a placeholder, which shows if the picture does not load. */
 export function itemPicture(item) {
-  const frame = h("div", { class: "picture" }, drawing(item.category));
+  const frame = h("div", { class: "picture" }, placeholder(item.category));
   const address = item.image_urls.find(isAllowedImage);
   if (!address) return frame;
   const image = h("img", { alt: "", loading: "lazy", decoding: "async", src: new URL(address, document.baseURI).href });

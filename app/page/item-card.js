@@ -1,11 +1,11 @@
-// An item as a card.
+// An item of the catalogue as a card.
 
 import { h } from "./dom.js";
 import { itemPicture, statusLabel } from "./icons.js";
 import { hrefOf } from "./router.js";
 import { timeTag } from "./time.js";
 
-/** `key` says what else but its version it was drawn for; `moved` changes its links to those of another instant. */
+/** `key` identifies what else besides the version the card shows. `update` changes links and distance in place. */
 export function itemCard(item, state, key, isNew) {
   const link = h("a", { "data-route": true }, item.name);
   const owner = h("a", { "data-route": true, class: "owner" }, item.owner_id);

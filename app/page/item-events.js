@@ -1,4 +1,4 @@
-// What happened to an item: its events, with who and why, to open and to take away.
+// The events of an item with actor and reason, and the download of its audit trail.
 
 import { get } from "./api.js";
 import { h, setText } from "./dom.js";
@@ -11,16 +11,16 @@ const MEDIA_TYPES = { csv: "text/csv", json: "application/json" };
 const INITIAL_ROWS = 100;
 
 export function eventList({ events, refusal }, item, context) {
-  const title = h("h2", {}, "What happened");
+  const title = h("h2", {}, "Events");
   if (refusal) {
     const signIn = h("button", { type: "button", class: "primary", onclick: context.signIn }, "Enter a token");
-    const why = refusal.status === 403 ? "Your token is neither the owner’s nor an admin’s." : "Who did what is for the owner and for admins.";
-    return [h("div", { class: "panel-head" }, title), h("p", { class: "muted" }, `${why} The versions themselves are for everybody.`), signIn];
+    const why = refusal.status === 403 ? "Your token belongs to neither the owner nor an admin." : "Only the owner and admins can read an item’s events.";
+    return [h("div", { class: "panel-head" }, title), h("p", { class: "muted" }, `${why} Everyone can read the versions.`), signIn];
   }
   const newestFirst = [...events].reverse();
   const list = h("ol", { class: "events" }, newestFirst.slice(0, INITIAL_ROWS).map((event) => itemEventRow(event, item)));
   const rest = newestFirst.slice(INITIAL_ROWS);
-  const more = h("button", { type: "button", class: "more", onclick: () => { list.append(...rest.map((event) => itemEventRow(event, item))); more.remove(); } }, `Show ${rest.length} older ones`);
+  const more = h("button", { type: "button", class: "more", onclick: () => { list.append(...rest.map((event) => itemEventRow(event, item))); more.remove(); } }, `Show ${rest.length} older events`);
   return [h("div", { class: "panel-head" }, title, downloadButtons(item)), list, rest.length ? more : null];
 }
 
@@ -35,7 +35,7 @@ function itemEventRow(event, item) {
 
 const link = (text, state) => h("a", { "data-route": true, href: hrefOf(state) }, text);
 
-/** A UUIDv7 has its millisecond in it, by which the log finds the event; what is none came from outside. */
+/** Link to the causing event, which the log finds by the millisecond in its UUIDv7. Other ids come from clients. */
 export function causeLink(id) {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(id)) return id;
   const at = Number.parseInt(id.slice(0, 13).replace("-", ""), 16);
@@ -47,7 +47,7 @@ export function factList(facts) {
   return h("dl", { class: "facts-list" }, known.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-export const eventData = (data) => h("pre", { tabindex: 0, "aria-label": "Data of the event" }, JSON.stringify(data, null, 2));
+export const eventData = (data) => h("pre", { tabindex: 0, "aria-label": "Event data" }, JSON.stringify(data, null, 2));
 
 export function eventSummary(type, data) {
   if (type === "item_created") return data.name;
@@ -83,7 +83,7 @@ function csvOf(entries) {
   return [CSV_COLUMNS, ...entries.map((entry) => CSV_COLUMNS.map((name) => entry[name]))].map((row) => row.map(csvCell).join(",")).join("\r\n");
 }
 
-/** Quoted; what a spreadsheet would take for a formula is text. */
+/** A quoted cell. A text that a spreadsheet would read as a formula gets an apostrophe. */
 function csvCell(value) {
   if (value === null || value === undefined) return "";
   const text = typeof value === "object" ? JSON.stringify(value) : String(value);

@@ -1,4 +1,4 @@
-// One item: its versions on a line, its document then and now, what happened to it, and the way back.
+// The item view: timeline of versions, difference between two versions, events, and restore.
 
 import { Problem, closeView, forgetReads, get, send } from "./api.js";
 import { documentDiff } from "./document-diff.js";
@@ -73,7 +73,7 @@ function retryLater(view) {
   view.retryTimer = setTimeout(() => view.refresh(), RETRY_MS);
 }
 
-/** Nothing stands under a version or an instant that it is not of. */
+/** Show an error. The item stays only if it belongs to the current address and the failure is temporary. */
 function handleError(view, error) {
   if (isTemporary(error) && view.shown === hrefOf(view.state)) {
     if (error.status) retryLater(view);
@@ -85,7 +85,7 @@ function handleError(view, error) {
   setHidden(view, true);
 }
 
-/** All its events; or, for those who may not see them, when its versions were, which everybody may. */
+/** Load the item's events, or only the instants of its versions if the visitor may not read the events. */
 async function loadHistory(id, options) {
   try {
     const { data } = await get(itemPath(id, "history"), {}, options);
@@ -102,7 +102,7 @@ function parseTimeMap(links) {
   return [...found].map(([, version, date]) => ({ version: Number(version), at: new Date(date).toISOString() }));
 }
 
-/** What the address names: a version, an instant, or else now; null if it was not there then. */
+/** Load what the address names: a version, the document as of an instant, or now. Null if the item did not exist. */
 async function loadShown(state, now, options) {
   if (state.v && Number(state.v) !== now.version) return loadVersion(state, state.v, options);
   if (state.v || !state.at) return now;
@@ -114,7 +114,7 @@ async function loadShown(state, now, options) {
   }
 }
 
-/** Beside it stands now; beside now, what was before it; or what one chooses. */
+/** Load the document to compare with: the chosen version, else the current one; for the current one, the previous. */
 async function loadOther(state, shown, now, options) {
   const wanted = state.with ? Number(state.with) || now.version : shown && shown.version === now.version ? now.version - 1 : now.version;
   if (wanted === now.version) return now;
@@ -140,10 +140,10 @@ function show(view, { now, history, shown, other }) {
     fill(view.compare, documentDiff({ now, shown, other, versions: history.events.length, at }), restoreArea(view, now, shown));
   }
   if (hasChanged(view, "events", versions)) fill(view.events, eventList(history, now, view.context));
-  announce(shown ? `Version ${shown.version} of ${now.version}, ${shown.name}` : "It did not exist then");
+  announce(shown ? `Version ${shown.version} of ${now.version}, ${shown.name}` : "No version existed at this instant");
 }
 
-/** Once: what is in the page already keeps its focus when the rest comes. */
+/** Build the head once: its elements keep the focus when the data arrives. */
 function buildHead(view) {
   view.back = h("a", { class: "back", "data-route": true });
   view.title = h("h1", { tabindex: -1 }, `Item ${view.state.item}`);
@@ -153,7 +153,7 @@ function buildHead(view) {
   return h("header", { class: "item-head" }, view.back, h("div", { class: "item-summary" }, view.picture, h("div", {}, view.title, view.facts, view.since)));
 }
 
-/** What is as it was shown stays: opened events stay open, and the focus where it is. */
+/** Whether a part must be redrawn. A part that is not redrawn keeps its opened events and the focus. */
 function hasChanged(view, part, key) {
   view.shownKeys ??= {};
   const before = view.shownKeys[part];
@@ -172,12 +172,12 @@ function showHead(view, now, shown) {
   view.shownPictures = JSON.stringify(item.image_urls);
   const owner = h("a", { "data-route": true, href: hrefOf({ owner: item.owner_id, at: state.at }) }, item.owner_id);
   const where = `${item.location_lat.toFixed(3)}, ${item.location_lon.toFixed(3)}`;
-  fill(view.facts, shown ? statusLabel(item) : h("span", { class: "status" }, "Not there yet"), h("span", {}, item.category), h("span", {}, "of ", owner), h("span", {}, where), h("span", {}, `item ${item.id}`));
-  fill(view.since, "In the catalogue since ", timeTag(now.created_at), item.deleted_at ? [", deleted ", timeTag(item.deleted_at)] : "");
+  fill(view.facts, shown ? statusLabel(item) : h("span", { class: "status" }, "Did not exist"), h("span", {}, item.category), h("span", {}, "owned by ", owner), h("span", {}, where), h("span", {}, `item ${item.id}`));
+  fill(view.since, "Created ", timeTag(now.created_at), item.deleted_at ? [", deleted ", timeTag(item.deleted_at)] : "");
 }
 
 function restoreArea(view, now, shown) {
   if (!shown || (shown.version === now.version && !shown.deleted_at)) return null;
-  if (shown.deleted_at) return h("p", { class: "muted" }, "It was deleted then; a version to restore is one before that.");
+  if (shown.deleted_at) return h("p", { class: "muted" }, "This version is deleted. To restore the item, choose an earlier version.");
   return restoreButton({ now, shown, context: view.context, done: () => view.closed || changeState({ v: undefined, at: undefined, with: undefined }) });
 }

@@ -1,4 +1,4 @@
-// What of the log is shown: by type, item, actor and time.
+// The filters of the log: type, item, actor and time.
 
 import { h } from "./dom.js";
 import { EVENT_TYPES } from "./icons.js";
@@ -8,14 +8,14 @@ import { LATEST_FIELD_VALUE, fromFieldValue, now, toFieldValue, toInstant } from
 const FILTERS = ["type", "subject", "user", "request", "from", "to"];
 
 export function logFilters(changed) {
-  const typeOptions = [["", "Every kind"], ...Object.entries(EVENT_TYPES).map(([type, kind]) => [type, kind.name])];
+  const typeOptions = [["", "All types"], ...Object.entries(EVENT_TYPES).map(([type, kind]) => [type, kind.name])];
   const type = h("select", { onchange: () => changed({ type: type.value }) }, typeOptions.map(([value, text]) => h("option", { value }, text)));
   const subject = h("input", { type: "number", min: 1, max: 2147483647, placeholder: "any", onchange: () => changed({ subject: subject.value }) });
-  const user = h("input", { type: "text", maxlength: 100, placeholder: "anybody", onchange: () => changed({ user: user.value }) });
+  const user = h("input", { type: "text", maxlength: 100, placeholder: "any", onchange: () => changed({ user: user.value }) });
   const from = instantField((value) => changed({ from: value }));
   const to = instantField((value) => changed({ to: value }));
   const request = h("p", { class: "muted filter-note", hidden: true });
-  const fields = [["Kind", type], ["Item", subject], ["Actor", user], ["From", from], ["Before", to]];
+  const fields = [["Type", type], ["Item", subject], ["Actor", user], ["From", from], ["Before", to]];
   const labels = fields.map(([text, field]) => h("label", {}, h("span", {}, text), field));
   const clear = h("a", { class: "button quiet", "data-route": true, href: hrefOf({ view: "log" }) }, "Clear");
   return {
@@ -27,18 +27,18 @@ export function logFilters(changed) {
       setInstant(from, Date.parse(state.from));
       setInstant(to, Date.parse(state.to));
       request.hidden = !state.request;
-      request.textContent = state.request ? `Only what belongs to the request ${state.request}.` : "";
+      request.textContent = state.request ? `Only events of request ${state.request}.` : "";
       clear.hidden = !FILTERS.some((name) => state[name]);
     },
   };
 }
 
-/** What says the same already is left alone, since somebody may be typing into it. */
+/** Set a field only if it names another instant: the visitor may be typing into it. */
 function setInstant(field, at) {
   if (toFieldValue(fromFieldValue(field.value)) !== toFieldValue(at)) field.value = toFieldValue(at);
 }
 
-/** Local time in the field, UTC in the address; the future is now. */
+/** A field in local time for an address in UTC. A future instant becomes now. */
 function instantField(changed) {
   const field = h("input", { type: "datetime-local", step: 1, max: LATEST_FIELD_VALUE, onchange: () => field.validity.badInput || changed(valueOf()) });
   const valueOf = () => {

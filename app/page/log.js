@@ -1,4 +1,4 @@
-// The log: live while one wants, backwards as far as it goes. Each event once, in order, the newest on top.
+// The log view: live or paused, the newest event first, each event once and in order.
 
 import { Problem, closeView, forgetReads, get } from "./api.js";
 import { announce, fill, h, setText } from "./dom.js";
@@ -13,7 +13,7 @@ const PAGE_SIZE_MAX = 1000;
 const ROWS_MAX = 500;
 const AFTER_LAST_POSITION = "9223372036854775807";
 const VIEW = "log";
-const STATUS_TEXTS = { connecting: "Connecting …", live: "Live", waiting: "Connection lost; trying again …", paused: "Paused", ended: "A span of the past" };
+const STATUS_TEXTS = { connecting: "Connecting …", live: "Live", waiting: "Connection lost. Reconnecting …", paused: "Paused", ended: "Past events" };
 
 export function openLog(main, state, context) {
   const view = { state, context, stopFollowing: null, loadNumber: 0 };
@@ -22,13 +22,13 @@ export function openLog(main, state, context) {
   view.live = h("button", { type: "button", class: "pill", role: "switch", onclick: () => togglePaused(view) }, h("span", { class: "dot", "aria-hidden": "true" }), "Live");
   view.newer = h("button", { type: "button", class: "more", onclick: () => loadNewer(view) }, "Newer");
   view.older = h("button", { type: "button", class: "more", onclick: () => loadOlder(view) }, "Older");
-  view.list = h("ol", { class: "events log", "aria-label": "Events, the newest first" });
+  view.list = h("ol", { class: "events log", "aria-label": "Events, newest first" });
   view.newerNotice = h("div", {});
   view.notice = h("div", {});
   view.requests = requestsPanel(VIEW, () => (view.stopFollowing ? [streamCurlCommand(filtersOf(view.state))] : []));
-  const head = h("div", { class: "view-head" }, h("h1", { tabindex: -1 }, "The log"), h("div", { class: "controls" }, view.status, view.live));
+  const head = h("div", { class: "view-head" }, h("h1", { tabindex: -1 }, "Log"), h("div", { class: "controls" }, view.status, view.live));
   fill(main, head, view.filters.element, view.newer, view.newerNotice, view.list, view.notice, view.older, view.requests.element);
-  document.title = "The log · Swappo";
+  document.title = "Log · Swappo";
   load(view);
   return {
     update(fresh) {
@@ -50,11 +50,11 @@ const filtersOf = ({ type, subject, user, request }) => ({ type, item_id: subjec
 const timeRangeOf = ({ from, to }) => ({ from, to });
 
 function positionAfter(position) {
-  if (!/^\d+$/.test(position)) throw new Problem(422, `“${position}” is no position in the log.`);
+  if (!/^\d+$/.test(position)) throw new Problem(422, `“${position}” is not a position in the log. Use a whole number, such as 42.`);
   return String(BigInt(position) + 1n);
 }
 
-/** As the address says: one event among its neighbours, what was up to where somebody paused, a span that has ended; everything else is live. */
+/** Load what the address names: one event with its neighbours, the log as paused, a past span, or else the live log. */
 function load(view) {
   stop(view);
   const { state } = view;
@@ -76,7 +76,7 @@ function load(view) {
   else goLive(view);
 }
 
-/** What is asked and then shown, unless the view has gone elsewhere meanwhile; a failure ends what was live. */
+/** Run a load and show its result, unless another load has started meanwhile. A failure ends the live stream. */
 async function runLoad(view, work) {
   const loadNumber = view.loadNumber;
   try {
@@ -99,14 +99,14 @@ function showFailed(view, error) {
   setText(view.status, "");
 }
 
-/** A page without events that has a next one has only passed over others: what is sought may be on the next. */
+/** Get the next page that has events. A page of a filtered log may be empty and still have a next page. */
 async function getPage(view, params) {
   let page = await get("events", { ...filtersOf(view.state), ...timeRangeOf(view.state), limit: PAGE_SIZE, ...params }, { view: VIEW });
   while (!page.data.length && page.next) page = await get("events", page.next, { view: VIEW });
   return page;
 }
 
-/** The newest ones up to a position, or of all; as many as the address has. */
+/** Load the newest events up to a position, or of the whole log, as many as the address says. */
 async function loadPage(view, upto, state) {
   const limit = Math.min(PAGE_SIZE_MAX, Math.max(PAGE_SIZE, Number(view.state.shown) || 0));
   const { data, next } = await getPage(view, { before: upto === null ? AFTER_LAST_POSITION : positionAfter(upto), limit });
@@ -118,7 +118,7 @@ async function loadPage(view, upto, state) {
   };
 }
 
-/** One event, open, between its neighbours. */
+/** Load one event, opened, with its neighbours. */
 async function loadAround(view, event) {
   const [older, newer] = await Promise.all([getPage(view, { before: positionAfter(event) }), getPage(view, { after: event, limit: 10 })]);
   return () => {
@@ -129,7 +129,7 @@ async function loadAround(view, event) {
   };
 }
 
-/** The stream says where it begins; what is up to there comes as a page, and what arrives before that waits for it. */
+/** Follow the log. Events up to the stream's start come as a page. Events that arrive earlier wait for that page. */
 function goLive(view) {
   const loadNumber = view.loadNumber;
   let earlyEvents = [];
@@ -176,7 +176,7 @@ function dropOldest(view) {
   view.older.hidden = false;
 }
 
-/** `upto` is how far the log was read, whether or not there was anything to show. */
+/** `upto` is the position up to which the log was read, with or without matching events. */
 function show(view, events, hasOlder, upto) {
   fill(view.list, events.map((event) => eventRow(event, view.state)));
   view.oldest = events.at(-1)?.position ?? null;
@@ -187,10 +187,10 @@ function show(view, events, hasOlder, upto) {
   if (events.length) return;
   const filtered = Object.values({ ...filtersOf(view.state), ...timeRangeOf(view.state) }).some(Boolean);
   const all = h("a", { class: "button", "data-route": true, href: hrefOf({ view: "log" }) }, "Show all events");
-  fill(view.notice, filtered ? emptyState("No such event", "Nothing that was recorded matches these filters.", all) : emptyState("The log is empty", "The first command will show up here."));
+  fill(view.notice, filtered ? emptyState("No events found", "No event matches the filters.", all) : emptyState("The log is empty", "The first event will appear here."));
 }
 
-/** Whoever has asked for older ones keeps them, however many arrive. */
+/** Load older events. They stay, however many new events arrive. */
 function loadOlder(view) {
   return loadMore(view, view.older, view.notice, { before: view.oldest }, ({ data, next }) => {
     view.list.append(...data.map((event) => eventRow(event, view.state)));
@@ -208,12 +208,12 @@ function loadNewer(view) {
     view.newest = data[0]?.position ?? view.newest;
     view.newer.hidden = !next && Boolean(view.state.event);
     if (!view.state.event) view.state = updateAddress({ upto: view.newest, shown: view.list.children.length });
-    if (!data.length) fill(view.newerNotice, h("p", { class: "muted" }, "There are no newer ones yet."));
-    announce(data.length ? `${data.length} newer events` : "There are no newer ones");
+    if (!data.length) fill(view.newerNotice, h("p", { class: "muted" }, "No newer events yet."));
+    announce(data.length ? `${data.length} newer events` : "No newer events");
   });
 }
 
-/** One page at a time by a button, which can be pressed again if it failed; what is shown stays. */
+/** Load one more page for a button. If that fails, the rows stay and the button can be pressed again. */
 async function loadMore(view, button, place, params, add) {
   const loadNumber = view.loadNumber;
   const hadFocus = button === document.activeElement;
@@ -231,7 +231,7 @@ async function loadMore(view, button, place, params, add) {
   }
 }
 
-/** Paused, the log itself keeps what comes, and the address where one paused; going on shows the newest. */
+/** Pause or resume. The address keeps the pause position. Resuming shows the newest events. */
 function togglePaused(view) {
   if (!view.stopFollowing) return changeState({ event: undefined, upto: undefined, shown: undefined });
   stop(view);

@@ -1,4 +1,4 @@
-// The page: which view is open, and what stands around it.
+// The page: the current view, the navigation, the token button and the connection banner.
 
 import { API, onConnection, send, token } from "./api.js";
 import { openCatalogue } from "./catalogue.js";
@@ -67,7 +67,7 @@ function showTokenButton() {
   setText(button, token.get() ? "Token in use" : "Enter a token");
 }
 
-/** Where it is and what it asks for; again while it is not well, and when it can be reached again. */
+/** Load the service's environment and authentication mode. Repeats while the service answers with an error. */
 async function loadServiceInfo() {
   clearTimeout(retryTimer);
   try {
@@ -88,7 +88,7 @@ function showConnection(online) {
     loadServiceInfo();
     currentView?.retry?.();
   } else {
-    fill(banner, h("strong", {}, "The catalogue cannot be reached. "), `What you see is as of ${clockText(Date.now())}; it goes on by itself.`);
+    fill(banner, h("strong", {}, "The service cannot be reached. "), `The page shows data as of ${clockText(Date.now())} and reconnects by itself.`);
     pollHealth();
   }
 }

@@ -1,4 +1,4 @@
-// How far something is that takes a while: done of all, how fast, and how long it will still take.
+// The progress of a long operation: done of total, speed and time left.
 
 import { fill, h, setText } from "./dom.js";
 import { secondsText } from "./time.js";
@@ -10,7 +10,7 @@ export class Progress {
     this.element = h("div", {});
   }
 
-  /** `things` is what is counted, `passed` the seconds since it began; when it ends, one can say only while it `goesOn`. */
+  /** `unit` names what is counted. `hasEstimate` is false in a phase whose time left is unknown. */
   show({ what, done, total, unit, elapsedSeconds, hasEstimate = true }) {
     const rate = elapsedSeconds > 0 ? done / elapsedSeconds : 0;
     const secondsLeft = hasEstimate && rate > 0 ? (total - done) / rate : null;

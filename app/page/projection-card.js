@@ -1,4 +1,4 @@
-// One projection: its place in the log, its lag, and what can be done with it.
+// A projection's card: position, lag, state, rebuild, verify and resume.
 
 import { actorField } from "./actor-field.js";
 import { Problem, jsonLines, send } from "./api.js";
@@ -9,7 +9,7 @@ import { hrefOf } from "./router.js";
 import { secondsText, timeTag } from "./time.js";
 
 export const WINDOW_SECONDS = 300;
-const PHASES = { folding: "Folding the log", indexing: "Making the indexes", swapping: "Waiting for a quiet moment to swap" };
+const PHASES = { folding: "Folding the log", indexing: "Building the indexes", swapping: "Waiting for other transactions before the swap" };
 const DIFFERENCES_SHOWN_MAX = 20;
 
 export class ProjectionCard {
@@ -21,7 +21,7 @@ export class ProjectionCard {
     this.facts = h("dl", { class: "facts-list" });
     this.chartBox = h("div", { class: "lag-chart", "aria-hidden": "true" });
     this.lagText = h("p", { class: "caption" });
-    this.chartKeys = h("p", { class: "caption", "aria-hidden": "true" }, h("span", { class: "legend-key" }), "seconds behind", h("span", { class: "legend-key events" }), "events behind");
+    this.chartKeys = h("p", { class: "caption", "aria-hidden": "true" }, h("span", { class: "legend-key" }), "lag in seconds", h("span", { class: "legend-key events" }), "lag in events");
     this.rebuildProgress = new Progress(`Progress of ${name}`);
     this.verifyProgress = new Progress(`Verification of ${name}`);
     this.result = h("div", { role: "status" });
@@ -56,7 +56,7 @@ export class ProjectionCard {
     const minutes = Math.max(1, Math.round((lag[0].at(-1) - lag[0][0]) / 60));
     const highest = Math.max(...lag[1]);
     const lagEvents = state.lag_events > 100000 ? "more than 100,000" : state.lag_events.toLocaleString();
-    setText(this.lagText, isBackground ? `Behind by ${secondsText(state.lag_seconds)} and ${lagEvents} ${state.lag_events === 1 ? "event" : "events"}; at most ${secondsText(highest)} in the last ${minutes === 1 ? "minute" : `${minutes} minutes`}.` : "Written together with the events: never behind.");
+    setText(this.lagText, isBackground ? `Lag: ${secondsText(state.lag_seconds)} and ${lagEvents} ${state.lag_events === 1 ? "event" : "events"}; at most ${secondsText(highest)} in the last ${minutes === 1 ? "minute" : `${minutes} minutes`}.` : "Inline: written in the same transaction as the events, so it has no lag.");
   }
 
   showStatus(state) {
@@ -89,7 +89,7 @@ export class ProjectionCard {
   }
 
   async rebuild() {
-    const body = h("p", {}, `All documents of ${this.name} are folded from the log anew, beside those that serve, and then put in their place. Nobody misses one meanwhile.`);
+    const body = h("p", {}, `The rebuild folds all documents of ${this.name} from the log into new tables and then swaps them in. Reads and writes continue.`);
     const confirm = () => this.failureOf(() => send(`projections/${this.name}/rebuild`, { method: "POST", view: "projections" }));
     if (await confirmDialog({ title: `Rebuild ${this.name}?`, body, action: "Rebuild", confirm })) this.context.pollNow();
   }
@@ -103,9 +103,9 @@ export class ProjectionCard {
       const request = { method: "POST", headers: { Accept: "application/x-ndjson" }, view: "projections", signal: this.aborter.signal, timeoutSeconds: 0 };
       const response = await send(`projections/${this.name}/verify`, request);
       for await (const line of jsonLines(response)) this.showVerification(line, (performance.now() - startedAt) / 1000);
-      if (!this.isComplete) throw new Problem(0, "It was broken off before it had compared everything.");
+      if (!this.isComplete) throw new Problem(0, "The verification ended early: the response is incomplete. Verify again.");
     } catch (error) {
-      fill(this.result, h("p", { class: "problem" }, error instanceof Problem ? error.message : "It was broken off."));
+      fill(this.result, h("p", { class: "problem" }, error instanceof Problem ? error.message : "The verification ended early: the connection was lost. Verify again."));
     } finally {
       this.verifyButton.disabled = false;
       this.verifyProgress.end();
@@ -120,22 +120,22 @@ export class ProjectionCard {
       throw new Problem(line.status, line.detail);
     } else {
       this.isComplete = true;
-      const good = `✓ All ${line.checked.toLocaleString()} documents are what the log says (${secondsText(elapsedSeconds)}).`;
-      const bad = `✗ ${line.differing_count.toLocaleString()} of ${line.checked.toLocaleString()} differ from the log:`;
+      const good = `✓ All ${line.checked.toLocaleString()} documents match the log (${secondsText(elapsedSeconds)}).`;
+      const bad = `✗ ${line.differing_count.toLocaleString()} of ${line.checked.toLocaleString()} documents differ from the log. A rebuild corrects them:`;
       const differing = line.differing.slice(0, DIFFERENCES_SHOWN_MAX).map((each) => h("li", {}, `${each.of} of ${each.id}`));
       fill(this.result, h("p", { class: line.differing_count ? "problem" : "good" }, line.differing_count ? bad : good), line.differing_count ? h("ul", {}, differing) : null);
     }
   }
 
   async resume(skip) {
-    const text = skip ? "The event is left out of this projection for good; that it was you is kept." : "The event is tried again.";
+    const text = skip ? "The projection skips the event permanently. Your name is stored with the skip." : "The projection applies the event again.";
     const actor = skip ? actorField(this.context) : null;
     const params = () => (skip ? { skip, ...actor.params() } : {});
     const confirm = () => this.failureOf(() => send(`projections/${this.name}/resume`, { method: "POST", params: params(), view: "projections" }));
-    if (await confirmDialog({ title: `Let ${this.name} go on?`, body: h("div", {}, h("p", {}, text), actor?.element ?? ""), action: skip ? "Skip" : "Try again", danger: skip, confirm })) this.context.pollNow();
+    if (await confirmDialog({ title: `Resume ${this.name}?`, body: h("div", {}, h("p", {}, text), actor?.element ?? ""), action: skip ? "Skip" : "Try again", danger: skip, confirm })) this.context.pollNow();
   }
 
-  /** What was refused, for the question that stays open; null if it was done. */
+  /** Run a command. Returns its error message for the dialog, which stays open, or null. */
   async failureOf(work) {
     try {
       await work();

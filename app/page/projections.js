@@ -19,7 +19,7 @@ export function openProjections(main, state, context) {
   view.cardsBox = h("div", { class: "projection-list" }, skeletons(3, "wide"));
   view.requests = requestsPanel(VIEW);
   const head = h("div", { class: "view-head" }, h("h1", { tabindex: -1 }, "Projections"), view.mark);
-  fill(main, head, h("p", { class: "muted" }, "What is read is folded from the log by projections. Each can be built anew while everybody goes on reading and writing, and compared with the log, event by event."), view.notice, view.cardsBox, view.requests.element);
+  fill(main, head, h("p", { class: "muted" }, "Projections fold the events of the log into the documents that clients read. You can rebuild or verify a projection at any time: reads and writes continue."), view.notice, view.cardsBox, view.requests.element);
   document.title = "Projections · Swappo";
   poll(view);
   return {
@@ -37,7 +37,7 @@ export function openProjections(main, state, context) {
   };
 }
 
-/** Again and again, more closely while something is being rebuilt; not while nobody looks. */
+/** Poll the service, faster during a rebuild. A hidden tab sends no requests. */
 async function poll(view) {
   clearTimeout(view.timer);
   const pollNumber = ++view.pollNumber;
@@ -59,7 +59,7 @@ async function poll(view) {
   if (pollNumber === view.pollNumber) view.timer = setTimeout(() => poll(view), pauseMs);
 }
 
-/** What is shown stays while it cannot be asked; what was refused is the visitor's to ask again. Whether to go on asking. */
+/** Show an error. Returns whether to poll again: not without permission. Cards stay if polling continues. */
 function handleError(view, error) {
   const isRetried = !(error instanceof Problem && error.needsToken);
   if (isRetried && view.cards.size) {
@@ -87,9 +87,9 @@ function show(view, status) {
   fill(view.cardsBox, status.projections.map((state) => view.cards.get(state.name).element));
 }
 
-/** The settled mark and who moves it: what stays the same is left alone, so that one can rest on it. */
+/** Build the fields of the high-water mark and the leader once. Updates change their texts only. */
 function buildMark(list) {
-  const names = { head: "newest event", settled: "settled up to", at: "settled at", leader: "leader" };
+  const names = { head: "newest event", settled: "high-water mark", at: "mark reached at", leader: "leader" };
   const markFields = Object.fromEntries(Object.keys(names).map((key) => [key, h("dd", {})]));
   fill(list, Object.entries(names).map(([key, name]) => h("div", {}, markFields[key], h("dt", {}, name))));
   markFields.time = h("time", {});
@@ -101,14 +101,14 @@ function showMark({ mark, markFields }, status) {
   const behind = status.head - status.settled_position;
   mark.hidden = false;
   setText(markFields.head, status.head.toLocaleString());
-  setText(markFields.settled, behind > 0 ? `${status.settled_position.toLocaleString()}, ${behind} open` : "the newest");
+  setText(markFields.settled, behind > 0 ? `${status.settled_position.toLocaleString()}, ${behind} pending` : "at the newest event");
   if (status.settled_instant) setTime(markFields.time, status.settled_instant, "exact");
-  else setText(markFields.time, "never yet");
-  setText(markFields.leader, status.has_leader ? "at work" : "nobody");
+  else setText(markFields.time, "never");
+  setText(markFields.leader, status.has_leader ? "running" : "none");
   markFields.leader.parentElement.classList.toggle("alarm", !status.has_leader);
 }
 
-/** What the service saw when nobody looked here, by our clock; without it the chart has what was seen here. */
+/** Load the lag that the service has sampled, by the browser's clock. Without it the chart has the polled samples only. */
 async function loadLagHistory({ samples }, name) {
   const answer = await get(`projections/${name}/lag`, {}, { view: VIEW }).catch(() => null);
   if (!answer?.data.lag.length) return;
@@ -119,7 +119,7 @@ async function loadLagHistory({ samples }, name) {
   samples.set(name, [...seenHere.filter(([at]) => at < seenByService[0][0]), ...seenByService, ...seenHere.filter(([at]) => at > seenByService.at(-1)[0])]);
 }
 
-/** The lag of the last minutes, as the charts have it: times, seconds behind, events behind. */
+/** Add a sample of the lag. Returns the last minutes for the chart: times, seconds, events. */
 function addSample({ samples }, state) {
   const kept = samples.get(state.name) ?? [];
   const now = Date.now() / 1000;

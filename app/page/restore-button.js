@@ -1,4 +1,4 @@
-// Back to how it was: shown before it is done, and refused if somebody was faster.
+// Restores a version. A dialog shows the changes first. If the item changed meanwhile, the restore is refused.
 
 import { actorField } from "./actor-field.js";
 import { send } from "./api.js";
@@ -10,14 +10,14 @@ export function restoreButton({ now, shown, context, done }) {
   const changes = diffFields(now, shown).filter((each) => each.kind !== "same" && !CHANGED_BY_EVERY_EVENT.has(each.field));
   const open = () => confirmRestore({ now, shown, context, changes }).then((yes) => yes && done());
   const button = h("button", { type: "button", class: "primary", onclick: open, disabled: changes.length === 0 }, `Restore version ${shown.version}`);
-  const hint = changes.length ? "Records new events; nothing of the past is lost." : "It is just so now: there is nothing to restore.";
+  const hint = changes.length ? "A restore appends new events. The history stays complete." : "The item already equals this version.";
   return h("div", { class: "restore" }, button, h("span", { class: "muted" }, hint));
 }
 
 function confirmRestore({ now, shown, context, changes }) {
   const actor = actorField(context);
   const list = h("ul", { class: "change-list" }, changes.map(changeLine));
-  const body = h("div", {}, h("p", {}, `“${now.name}” is at version ${now.version}. This would change:`), list, actor.element);
+  const body = h("div", {}, h("p", {}, `“${now.name}” is at version ${now.version}. The restore changes:`), list, actor.element);
   return confirmDialog({ title: `Restore version ${shown.version}?`, body, action: "Restore", confirm: () => restore({ now, shown, actor }) });
 }
 
@@ -27,7 +27,7 @@ function changeLine({ field, before, after }) {
   return h("li", {}, h("strong", {}, FIELD_LABELS[field] ?? field), " ", words.map(diffWord));
 }
 
-/** Only if it still is as it was shown: `If-Match`. Answers with what was refused, if it was. */
+/** Restore, if the item still has the version that the dialog shows (`If-Match`). Returns an error message or null. */
 async function restore({ now, shown, actor }) {
   const params = { version: shown.version, ...actor.params() };
   try {
@@ -35,6 +35,6 @@ async function restore({ now, shown, actor }) {
     return null;
   } catch (error) {
     if (error.status !== 412) return error.message;
-    return `Somebody was faster: it is at version ${error.facts.current_version} now. Cancel, look, and decide again.`;
+    return `The item changed meanwhile: it is at version ${error.facts.current_version} now. Cancel, review that version, and restore again.`;
   }
 }

@@ -1,4 +1,4 @@
-// Where one is, is the address: every state of the page is a permalink, and going back goes back.
+// The page's state is its address: every state is a permalink, and the back button returns to the previous state.
 
 import { normalizeInstant } from "./time.js";
 
@@ -11,7 +11,7 @@ let state = parseQuery(location.search);
 let writtenAt = 0;
 let writeTimer = 0;
 
-/** What a query says, all texts, instants as browsers read them; `view` is catalogue unless it says otherwise. */
+/** Parse a query into a state. Values are texts, instants are normalized, the default view is the catalogue. */
 function parseQuery(query) {
   const found = Object.fromEntries(new URLSearchParams(query));
   for (const name of INSTANT_PARAMETERS) if (found[name]) found[name] = normalizeInstant(found[name]);
@@ -19,10 +19,10 @@ function parseQuery(query) {
   return { ...found, view: RENAMED_VIEWS.get(view) ?? view };
 }
 
-/** The present state. */
+/** The current state. */
 export const currentState = () => state;
 
-/** The address of a state; null, empty and the defaults are left out. */
+/** The address of a state, without null, empty and default values. */
 export function hrefOf(fields) {
   const parameters = Object.entries(fields).filter(([name, value]) => isInAddress(name, value));
   const query = new URLSearchParams(parameters.map(([name, value]) => [name, String(value)])).toString();
@@ -34,7 +34,7 @@ function isInAddress(name, value) {
   return !(name === "view" && (value === "catalogue" || value === "item"));
 }
 
-/** Stay, with this changed; by `replace` without a step to go back. */
+/** Change the state within the view. With `replace` no history entry is added. */
 export function changeState(changes, { replace = false } = {}) {
   const before = hrefOf(state);
   const target = withoutDefaults({ ...state, ...changes });
@@ -48,7 +48,7 @@ export function changeState(changes, { replace = false } = {}) {
   }
 }
 
-/** The address follows what is shown already: those who show it are only told so. Answers with the state. */
+/** Update the address to what the view already shows; listeners get `isShown`. Returns the state. */
 export function updateAddress(changes) {
   state = withoutDefaults({ ...state, ...changes });
   scheduleWrite();
@@ -58,7 +58,7 @@ export function updateAddress(changes) {
 
 const withoutDefaults = (fields) => Object.fromEntries(Object.entries(fields).filter(([name, value]) => name === "view" || isInAddress(name, value)));
 
-/** A step that can be gone back, to where one was on the page. */
+/** Go to a state with a new history entry. The previous entry keeps the scroll position. */
 function goTo(target) {
   saveScroll();
   state = target;
@@ -66,7 +66,7 @@ function goTo(target) {
   notify({});
 }
 
-/** Browsers take few changes of an address in a short time, and a slider makes many: the last one counts. */
+/** Write the last of several addresses: browsers limit how often a page changes its address, and a slider does so often. */
 function scheduleWrite() {
   if (Date.now() - writtenAt > WRITE_INTERVAL_MS) write();
   else writeTimer ||= setTimeout(write, WRITE_INTERVAL_MS);
@@ -88,12 +88,12 @@ function notify(options) {
   listeners.forEach((listener) => listener(state, options));
 }
 
-/** Hear of each new state, and with it whether it `isShown` already, and how far one had `scrolled` when one was there. */
+/** Call `listener` with each new state, whether it `isShown` already, and the `scrolled` position to return to. */
 export function onStateChange(listener) {
   listeners.add(listener);
 }
 
-/** Links of the page lead on without loading it anew; those within it (to the content) lead nowhere else. */
+/** Follow links with `data-route` without a reload. Other links, such as the one to the content, stay the browser's. */
 export function interceptLinks() {
   history.scrollRestoration = "manual";
   if (RENAMED_VIEWS.has(new URLSearchParams(location.search).get("view"))) history.replaceState(history.state, "", hrefOf(state));

@@ -1,8 +1,8 @@
-// What differs: documents field by field, texts word by word.
+// The difference between two texts, word by word.
 
 const TABLE_CELLS_MAX = 30_000_000;
 
-/** The words of both texts: [kind, text], kind being same, removed or added. */
+/** The parts of both texts as [kind, text]. A kind is same, removed or added. */
 export function diffWords(before, after) {
   const old = wordsIn(before), current = wordsIn(after);
   let start = 0;
@@ -17,7 +17,7 @@ export function diffWords(before, after) {
 const wordsIn = (text) => text.match(/\s+|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu) ?? [];
 const same = (word) => ["same", word];
 
-/** The longest common subsequence, by the usual table; what is longer than any text of an item is replaced as a whole. */
+/** Align words by their longest common subsequence. Texts longer than any text of an item are replaced as a whole. */
 function alignWords(old, current) {
   if (old.length * current.length > TABLE_CELLS_MAX) return [...old.map((w) => ["removed", w]), ...current.map((w) => ["added", w])];
   const width = current.length + 1;
@@ -48,7 +48,7 @@ function backtrack(old, current, lengths, width) {
   return found;
 }
 
-/** What is removed in one place as one text, and then what is added there; a blank between two changes goes with them. */
+/** Merge adjacent parts: one removed text, then one added text. A blank between two changes belongs to both. */
 function mergeParts(parts) {
   const runs = [];
   let removed = "", added = "";

@@ -1,4 +1,4 @@
-// The time machine's handle: a slider over the density of events. Its right end is now, and now is live.
+// The time slider over the density of events. Its right end is now, and now is live.
 
 import { closeView, curlCommands, get } from "./api.js";
 import { densityChart } from "./charts.js";
@@ -11,9 +11,9 @@ const INSET_PX = 10;
 const FRAME_MS = 140;
 const STEP_PAUSE_MS = SECOND;
 const LOAD_INTERVAL_MS = 5 * SECOND;
-const SPEEDS = [["Slow", 90], ["Steady", 45], ["Fast", 15]];
+const SPEEDS = [["Slow", 90], ["Medium", 45], ["Fast", 15]];
 
-/** `on.move(instant or null)` is awaited before the next step of a time lapse; null is now. */
+/** `on.move(instant)` is awaited before the next frame of a time lapse; null means now. */
 export class TimeSlider {
   constructor(on) {
     this.on = on;
@@ -32,7 +32,7 @@ export class TimeSlider {
     this.day = h("span", { class: "day" });
     this.clock = h("span", { class: "clock" });
     this.playButton = h("button", { type: "button", class: "round primary", onclick: () => this.togglePlaying() });
-    this.speed = h("select", { "aria-label": "Speed of the time lapse" }, SPEEDS.map(([name, s]) => h("option", { value: s, selected: name === "Steady" }, name)));
+    this.speed = h("select", { "aria-label": "Speed of the time lapse" }, SPEEDS.map(([name, s]) => h("option", { value: s, selected: name === "Medium" }, name)));
     this.field = h("input", { type: "datetime-local", step: 1, max: LATEST_FIELD_VALUE, "aria-label": "Go to an instant", onchange: () => this.onTyped(), onblur: () => this.show() });
     this.nowButton = h("button", { type: "button", class: "pill", onclick: () => this.move(null) }, h("span", { class: "dot", "aria-hidden": "true" }), "Now");
     this.range = h("input", { type: "range", class: "time-range", "aria-label": "Instant shown", step: 1, oninput: () => this.onDrag(), onkeydown: (event) => this.onKeyDown(event) });
@@ -47,7 +47,7 @@ export class TimeSlider {
     this.showPlaying();
   }
 
-  /** Ask for the density anew; the right end moves with the clock. Until it is there, nobody knows where the past begins. */
+  /** Load the density. Before the first load the slider is disabled, because the start of the log is unknown. */
   async load() {
     const askedAt = Date.now();
     this.loadedAt = askedAt;
@@ -55,7 +55,7 @@ export class TimeSlider {
       const { data } = await get("events/density", { buckets: BUCKETS }, { view: VIEW });
       this.showDensity(data, askedAt);
     } catch (error) {
-      if (!this.isLoaded && error.name !== "AbortError") setText(this.caption, `How many events there were cannot be had just now: ${error.message}`);
+      if (!this.isLoaded && error.name !== "AbortError") setText(this.caption, `The event density could not be loaded. ${error.message}`);
     }
   }
 
@@ -66,11 +66,11 @@ export class TimeSlider {
     this.startsAt = Date.parse(data.from);
     this.endsAt = Date.parse(data.to);
     this.chart.show(data);
-    setText(this.caption, `${data.total.toLocaleString()} events since ${dayText(this.startsAt)}. Bars grow with the square root, so that quiet days are seen.`);
+    setText(this.caption, `${data.total.toLocaleString()} events since ${dayText(this.startsAt)}. The height of a bar is the square root of its count.`);
     this.show();
   }
 
-  /** The same after something was recorded; not for every event of a busy log. */
+  /** Load the density after new events, at most once per interval. */
   scheduleLoad() {
     this.loadTimer ||= setTimeout(() => {
       this.loadTimer = 0;
@@ -78,7 +78,7 @@ export class TimeSlider {
     }, Math.max(0, this.loadedAt + LOAD_INTERVAL_MS - Date.now()));
   }
 
-  /** As the address says: an instant in milliseconds, or null for now. */
+  /** Show an instant in milliseconds, or null for now. */
   set(at) {
     this.at = at;
     this.show();
@@ -100,7 +100,7 @@ export class TimeSlider {
     if (document.activeElement !== this.field) setValue(this.field, toFieldValue(at));
   }
 
-  /** Go there; the right end is now. After a rest it is a step that can be gone back, else part of the one before. */
+  /** Move to an instant; the right end is now. Moves in quick succession share one history entry. */
   move(at) {
     const first = this.isLoaded ? this.first() : at;
     const target = at === null || at >= now() ? null : Math.max(at, first);
@@ -121,7 +121,7 @@ export class TimeSlider {
     if (Number.isFinite(at)) this.move(at);
   }
 
-  /** A day by an arrow where the log is long, an hour or less where it is short; a week or so by page. */
+  /** Arrow keys move by a day, in a short log by an hour or less. Page keys move by seven of these. */
   onKeyDown(event) {
     const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -7, PageUp: 7 };
     if (event.key === "Home") this.move(this.first());
@@ -131,7 +131,7 @@ export class TimeSlider {
     event.preventDefault();
   }
 
-  /** The first whole second at which there was something. */
+  /** The first whole second after the first event. */
   first() {
     return Math.ceil(this.startsAt / SECOND) * SECOND;
   }
@@ -154,7 +154,7 @@ export class TimeSlider {
     this.showPlaying();
   }
 
-  /** Frame after frame: each as far as the speed has it, and none before the last one is there to see. */
+  /** Run the time lapse. A frame starts after the previous one is shown and moves by the time passed. */
   async run(run) {
     let last = performance.now();
     while (this.playing === run) {

@@ -1,4 +1,4 @@
-// An item's versions in steps: a marker for each event, by shape and colour, and how long it was until the next.
+// The timeline of an item's versions: an icon for each event, and the time between events.
 
 import { fill, h } from "./dom.js";
 import { eventIcon, eventTypeOf } from "./icons.js";
@@ -16,7 +16,7 @@ export class VersionTimeline {
     this.element = h("nav", { class: "timeline", "aria-label": "Versions" }, this.previousButton, this.list, this.nextButton);
   }
 
-  /** `events` have a version, a type if it is known, and when they were. Of very many those around the shown one. */
+  /** `events` have a version, an instant, and a type if known. Of very many, only those around the shown version appear. */
   show(events, version) {
     this.count = events.length;
     this.version = version;
@@ -41,7 +41,7 @@ export class VersionTimeline {
       h("span", { class: "number" }, `v${event.version}`),
       h("span", { class: "visually-hidden" }, ` ${eventType.name}`),
     );
-    const gap = previous ? h("span", { class: "gap", title: "Time since the version before" }, durationText(Date.parse(event.at) - Date.parse(previous.at))) : null;
+    const gap = previous ? h("span", { class: "gap", title: "Time since the previous version" }, durationText(Date.parse(event.at) - Date.parse(previous.at))) : null;
     return h("li", {}, gap, button, h("span", { class: "date" }, timeTag(event.at)));
   }
 

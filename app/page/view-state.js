@@ -1,14 +1,14 @@
-// What all views share: how they load, fail and wait, and the requests behind them.
+// What all views share: skeletons, errors, empty states, and the panel of requests.
 
 import { Problem, curlCommands } from "./api.js";
 import { copyButton, fill, h } from "./dom.js";
 
 const ABORT_AFTER_MS = 1000;
 
-/** Under a view: what it asked, for a terminal. `more` are further lines, such as that of a stream. */
+/** The list of a view's requests as curl commands. `more` returns further lines, such as that of a stream. */
 export function requestsPanel(view, more = () => []) {
   const list = h("ol", { class: "requests" });
-  const panel = h("details", { class: "requests-panel", ontoggle: show }, h("summary", {}, "The requests behind this view"), list);
+  const panel = h("details", { class: "requests-panel", ontoggle: show }, h("summary", {}, "Requests of this view"), list);
   function show() {
     if (!panel.open) return;
     const wanted = [...curlCommands(view), ...more()];
@@ -19,10 +19,10 @@ export function requestsPanel(view, more = () => []) {
   return { element: panel, refresh: show };
 }
 
-/** What is away for a moment: what is shown already stays, and it is asked again. */
+/** Whether a failure is temporary: what is shown stays, and the view asks again. */
 export const isTemporary = (error) => [0, 503, 504].includes(error.status);
 
-/** What went wrong, for people; with a way on. Said once, however often it happens. */
+/** Show an error with a button to try again or to enter a token. A repeated error is announced once. */
 export function showError(place, error, retry, signIn) {
   const before = place.querySelector("[role=alert] p");
   if (before?.textContent !== error.message) fill(place, errorMessage(error, retry, signIn));
@@ -30,7 +30,7 @@ export function showError(place, error, retry, signIn) {
 
 function errorMessage(error, retry, signIn) {
   const needsToken = error instanceof Problem && error.needsToken;
-  const title = needsToken ? "This needs a token" : error.status === 404 ? "There is nothing here" : "That did not work";
+  const title = needsToken ? "A token is required" : error.status === 404 ? "Not found" : "The request failed";
   const action = needsToken
     ? h("button", { type: "button", class: "primary", onclick: signIn }, "Enter a token")
     : h("button", { type: "button", class: "primary", onclick: retry }, "Try again");
@@ -41,15 +41,15 @@ export function emptyState(title, text, ...more) {
   return h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text), more);
 }
 
-/** Grey shapes where something is to come. */
+/** Placeholders for content that is loading. */
 export function skeletons(count, kind = "card") {
   return Array.from({ length: count }, () => h("div", { class: `skeleton ${kind}`, "aria-hidden": "true" }));
 }
 
 /**
- * Never two at once: of the calls that come while `work` is at it, the last is next, so that a slider shows what it
- * passes. Work that keeps a visitor waiting for too long is called off, by the signal that it is given first; what comes
- * by itself, `calmly`, waits for its end.
+ * Run `work` once at a time. Of the calls during a run only the last is run next, so that a slider shows the instants it
+ * passes. A call aborts a run that keeps the visitor waiting too long, by the signal that `work` gets first. A call of
+ * `withoutAbort`, which no visitor waits for, lets the run end.
  */
 export function latestOnly(work) {
   let running = null;

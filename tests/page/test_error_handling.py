@@ -141,7 +141,7 @@ def test_nothing_stands_under_an_instant_that_it_is_not_of(town: str, open_page:
     expect(page.locator(".card")).to_have_count(24)
     page.route("**/items?*", lambda route: route.abort())
     page.get_by_role("slider").press("PageDown")
-    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="The request failed")).to_be_visible()
     expect(page.locator(".card")).to_have_count(0)
     page.unroute("**/items?*")
     expect(page.locator(".card")).to_have_count(24)
@@ -163,7 +163,7 @@ def test_without_the_density_one_goes_to_an_instant_all_the_same(town: str, open
         page.route("**/events/density*", lambda route: route.abort())
 
     page = open_page(f"{town}/", may_fail=True, prepare=prepare)
-    expect(page.get_by_text("How many events there were cannot be had just now")).to_be_visible()
+    expect(page.get_by_text("The event density could not be loaded")).to_be_visible()
     expect(page.get_by_role("slider")).to_be_disabled()
     expect(page.get_by_role("button", name="Play a time lapse")).to_be_disabled()
     page.get_by_label("Go to an instant").fill("2026-03-01T12:00:00")

@@ -143,15 +143,15 @@ def test_what_no_stream_can_be_of_is_refused_in_the_services_words(
 ) -> None:
     refused = town_api.get("/events/stream", params={"item_id": "abc"}).json()["detail"]
     page = open_page(f"{town}/?view=log&subject=abc")
-    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(refused)
+    expect(page.get_by_role("alert").filter(has_text="The request failed")).to_contain_text(refused)
     expect(page.locator(".skeleton")).to_have_count(0)
 
 
 def test_what_is_no_position_is_refused_in_words(town: str, open_page: OpenPage) -> None:
     for name, said in (("event", "abc"), ("upto", "1.5")):
         page = open_page(f"{town}/?view=log&{name}={said}")
-        expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(
-            f"“{said}” is no position in the log."
+        expect(page.get_by_role("alert").filter(has_text="The request failed")).to_contain_text(
+            f"“{said}” is not a position in the log. Use a whole number, such as 42."
         )
 
 
@@ -167,7 +167,7 @@ def test_a_span_is_of_the_same_instants_wherever_one_is(town: str, town_api: htt
     """As everywhere in the API, an instant without an offset is UTC, and a space before an offset was a plus."""
     query = "from=2026-03-01&to=2026-03-08T02:00:00+02:00"
     page = open_page(f"{town}/?view=log&{query}", timezone_id="Asia/Kathmandu")
-    expect(page.get_by_role("status").first).to_have_text("A span of the past")
+    expect(page.get_by_role("status").first).to_have_text("Past events")
     span = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-08T00:00:00Z"}
     assert positions(page) == in_the_log(town_api, **span)
     expect(page.get_by_label("From")).to_have_value("2026-03-01T05:45")
@@ -189,14 +189,14 @@ def test_older_ones_follow_to_the_beginning(town: str, town_api: httpx.Client, o
 def test_it_is_filtered_by_kind_item_actor_and_time(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
     page = open_page(f"{town}/?view=log")
     is_live(page)
-    page.get_by_label("Kind").select_option("Deleted")
+    page.get_by_label("Type").select_option("Deleted")
     page.wait_for_url("**type=item_deleted*")
     is_live(page)
     assert positions(page) == in_the_log(town_api, type="item_deleted")
     page.get_by_label("From").fill("2026-03-01T00:00:00")
     page.get_by_label("Before").fill("2026-06-01T00:00:00")
     page.wait_for_url("**to=2026-06-01*")
-    expect(page.get_by_role("status").first).to_have_text("A span of the past")
+    expect(page.get_by_role("status").first).to_have_text("Past events")
     span = {"from": "2026-03-01T00:00:00Z", "to": "2026-06-01T00:00:00Z"}
     expected = in_the_log(town_api, type="item_deleted", **span)
     expect(page.locator(".events.log li[data-position]")).to_have_count(len(expected))

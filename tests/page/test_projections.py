@@ -45,17 +45,17 @@ def test_the_old_address_of_the_view_leads_to_the_new_one(town: str, open_page: 
 
 def test_it_shows_positions_lag_and_the_settled_mark(own: str, open_page: OpenPage) -> None:
     page = open_page(f"{own}/?view=projections")
-    expect(page.locator(".numbers")).to_contain_text("at work")
+    expect(page.locator(".numbers")).to_contain_text("running")
     with httpx.Client(base_url=f"{own}/api/v2") as api:
         created(api)
         head = api.get("/projections").json()["head"]
     for name in ("items", "owners", "categories"):
         expect(card(page, name)).to_contain_text(f"{head:,} of {head:,}")
         expect(card(page, name)).to_contain_text("running")
-    expect(page.locator(".numbers")).to_contain_text("the newest")
-    expect(card(page, "owners")).to_contain_text("Behind by 0 ms and 0 events; at most")
+    expect(page.locator(".numbers")).to_contain_text("at the newest event")
+    expect(card(page, "owners")).to_contain_text("Lag: 0 ms and 0 events; at most")
     expect(card(page, "owners").locator("canvas")).to_be_visible()
-    expect(card(page, "items")).to_contain_text("never behind")
+    expect(card(page, "items")).to_contain_text("so it has no lag")
 
 
 def test_it_knows_how_it_was_before_anybody_looked(
@@ -73,7 +73,7 @@ def test_it_knows_how_it_was_before_anybody_looked(
             with running_service({"DATABASE_URL": conninfo}):
                 until(lambda: api.get("/projections/owners").json()["lag_events"] == 0, "it did not catch up")
                 page = open_page(f"{url}/?view=projections")
-                legend = card(page, "owners").get_by_text("Behind by 0 ms and 0 events; at most")
+                legend = card(page, "owners").get_by_text("Lag: 0 ms and 0 events; at most")
                 expect(legend).to_be_visible()
                 expect(legend).not_to_contain_text("at most 0 ms")
 
@@ -86,7 +86,7 @@ def test_a_rebuild_shows_its_phase_its_progress_and_its_end(own: str, own_connin
         reader.execute("lock table catalog.owners in access share mode")
         owners.get_by_role("button", name="Rebuild").click()
         page.get_by_role("dialog").get_by_role("button", name="Rebuild").click()
-        expect(owners).to_contain_text("Waiting for a quiet moment to swap")
+        expect(owners).to_contain_text("Waiting for other transactions before the swap")
         bar = owners.get_by_role("progressbar", name="Progress of owners")
         done, most = (int(bar.get_attribute(name) or 0) for name in ("value", "max"))
         assert done == most > 3_000
@@ -110,7 +110,7 @@ def test_a_verification_shows_its_progress_and_what_differs(own: str, own_connin
         }"""
     )
     items.get_by_role("button", name="Verify").click()
-    expect(items.locator(".success")).to_contain_text("documents are what the log says")
+    expect(items.locator(".success")).to_contain_text("documents match the log")
     assert {500, 1000} <= set(page.evaluate("window.told")), "it told how far it was"
     with psycopg.connect(own_conninfo, autocommit=True) as connection:
         changed = 'update catalog.items set document = document || \'{"name": "forged"}\' where id = 7'
@@ -141,7 +141,7 @@ def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
     with page.expect_request("**/resume?*") as skipped:
         page.get_by_role("dialog").get_by_role("button", name="Skip").click()
     assert skipped.value.url.endswith("?skip=true&user_id=carol")
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Whether this was done is not known")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The command may have been executed")
     page.keyboard.press("Escape")
     page.unroute("**/resume?*")
     categories.get_by_role("button", name="Try again").click()
@@ -164,5 +164,7 @@ def test_progress_says_how_fast_it_is_and_how_long_it_will_take(own: str, open_p
         "Folding the log: 500,000 of 2,000,000 events · 30 s · 16,667 events/s · 90 s left"
     )
     assert page.evaluate(told, {"done": 0, "elapsedSeconds": 0}) == "Folding the log: 0 of 2,000,000 events · 0 ms"
-    indexing = {"what": "Making the indexes", "done": 2_000_000, "elapsedSeconds": 300, "hasEstimate": False}
-    assert page.evaluate(told, indexing) == "Making the indexes: 2,000,000 of 2,000,000 events · 5 min · 6,667 events/s"
+    indexing = {"what": "Building the indexes", "done": 2_000_000, "elapsedSeconds": 300, "hasEstimate": False}
+    assert (
+        page.evaluate(told, indexing) == "Building the indexes: 2,000,000 of 2,000,000 events · 5 min · 6,667 events/s"
+    )
