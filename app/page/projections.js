@@ -89,7 +89,7 @@ function show(view, status) {
 
 /** Build the fields of the high-water mark and the leader once. Updates change their texts only. */
 function buildMark(list) {
-  const names = { head: "newest event", settled: "high-water mark", at: "mark reached at", leader: "leader" };
+  const names = { head: "newest position", settled: "high-water mark", at: "mark reached at", leader: "leader" };
   const markFields = Object.fromEntries(Object.keys(names).map((key) => [key, h("dd", {})]));
   fill(list, Object.entries(names).map(([key, name]) => h("div", {}, markFields[key], h("dt", {}, name))));
   markFields.time = h("time", {});
