@@ -18,7 +18,7 @@ from app.operator_cli import ItemId
 from tests.calls import DONE_WITHIN_SECONDS, Call, catalog, inherited
 from tests.conftest import free_port, wait_until_healthy
 from tests.items import an_item
-from tests.test_readme import blocks
+from tests.support.doc_pages import README
 
 WITHOUT_DATABASE = {"schema", "demo"}
 """`demo` asks a service over HTTP, its own or another's."""
@@ -89,7 +89,7 @@ def serving_the_demo(data_dir: Path) -> Iterator[Callable[[], str]]:
 
 def test_the_town_is_served_a_second_time_and_the_console_reaches_it_meanwhile(place: Path) -> None:
     """By the lines that the README has for it, typed beside the folder."""
-    (lines,) = blocks("sh console")
+    lines = README.code("sh console")
     with serving_the_demo(place / ".catalog-demo") as said:
         assert "The demo's year is there already, and stays." in said()
         assert f"Database: the embedded Postgres in {place}/.catalog-demo.\n" in said()
@@ -104,7 +104,7 @@ def test_the_town_is_served_a_second_time_and_the_console_reaches_it_meanwhile(p
             check=False,
         )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr.count(f"Database: the embedded Postgres in {place}/.catalog-demo.\n") == lines.count("catalog ")
+    assert ran.stderr.count(f"Database: the embedded Postgres in {place}/.catalog-demo.\n") == lines.count("\ncatalog ")
 
 
 def test_where_there_is_no_catalog_one_that_lies_beside_is_named(place: Path) -> None:

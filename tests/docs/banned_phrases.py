@@ -1,0 +1,56 @@
+"""Phrases that a reader has to decode, and what to write instead."""
+
+BANNED = (
+    # (regular expression, matched without regard to case; what to write instead)
+    # one term for each thing
+    (r"whoever|whomever", "name it: the client, the caller, the session, the replica"),
+    (r"anew", "again, or name the result: rebuilt, re-created"),
+    (r"at last", "leave it out, or: finally"),
+    (r"of late", "recently, or the span: over the last five minutes"),
+    (r"for good", "permanently"),
+    (r"for ever", "permanently, or: never changes"),
+    (r"puts? (it |them |that |this )?right", "corrects, repairs"),
+    (r"hears?|heard", "receives, is notified"),
+    (r"taken? away|takes away", "removed, erased, subtracted"),
+    (r"(is|are|was|were|being) told|tells of", "receives, is answered; states, reports"),
+    (r"told apart", "distinguished"),
+    (r"mended", "fixed, corrected"),
+    (r"the machinery", "the projections"),
+    (r"makes? way", "is dropped, is replaced"),
+    (r"lets? go", "releases, retries"),
+    (r"adds? up|added up|adding up", "aggregates, counts, sums"),
+    (r"goes on|go on|going on", "continues, resumes"),
+    (r"gets? on with|how far it is", "progress"),
+    (r"in their turn|in its turn", "in order"),
+    (r"not before (it|they) (is|are|has|have)", "only after"),
+    (r"looked at again", "checked again"),
+    (r"called off", "cancelled"),
+    (r"hangs? up", "closes the connection, disconnects"),
+    (r"makes? of it", "say what the result is"),
+    (r"nobody is disturbed", "readers and writers are not blocked"),
+    # pronouns for things that have a name
+    (r"that one has", "name it"),
+    (r"(to|for|by|of|with) who(m)? (has|have|is|are|reads|asks|gives)", "name it: the client, the reader"),
+    (r"what is not there", "name it: a missing field, a missing item"),
+    # inverted and archaic clauses
+    (r"whose an? \w+ is,", "ask in order: who owns the item"),
+    (r"so long as", "while"),
+    (r"nor (do|does|did|is|are|was|were|has|have|an?|the)", "a sentence of its own, subject first: and … not"),
+    (r"there being", "because there is"),
+    (r"(is|are) to be (had|found|seen|done)", "say who does what"),
+    (r"(only|never|not) (then|so) (do|does|is|are|has|have|may|can)", "subject first"),
+    (r"but for", "except, apart from"),
+    (r"save for", "except"),
+    (r"ever so", "leave it out"),
+    (r"(it|this|that) is so\b(?! )", "name what holds"),
+    (r"as it were|so to speak", "leave it out"),
+    (r"lest", "so that … not"),
+    (r"thereof|therein|whence|hence|thus|whereby|hitherto|henceforth", "plain words: of it, so, by which"),
+    (r"unless and until", "until"),
+    (r"well again", "available again"),
+    (r"ours alone|theirs alone|his to do", "name the owner, say what is allowed"),
+    # not sentences a reader can act on
+    (r"something went wrong", "what happened, to what, and what to do"),
+    (r"simply|just works|obviously|of course", "leave it out"),
+)
+"""Only phrases that are wrong wherever they stand. Extend the list when a review finds another one."""
