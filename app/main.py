@@ -15,47 +15,50 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 from msgspec import Struct
 
-from app.database import Database, one_at_a_time
-from app.documents import Documents, RollupDocuments
-from app.events import Event, tag_of
-from app.feed import Feed
-from app.handler import CommandHandler, Decider
-from app.http.access import knowing_requests
-from app.http.answers import ItemDocument
-from app.http.arriving import Slots
-from app.http.changes import Changes
-from app.http.commands import ItemCommands
-from app.http.density import Densities, EventDensity
-from app.http.diff import ItemDiff
-from app.http.events import EventLog
-from app.http.history import ItemHistory
-from app.http.imports import ItemImport
-from app.http.items import ItemQueries, StatsQueries
-from app.http.owners import OwnerDocument, OwnerQueries
-from app.http.page import page, page_part
-from app.http.past import Past
-from app.http.problems import EXCEPTION_HANDLERS
-from app.http.projections import ProjectionMachinery
-from app.http.refusals import answering_refusals
-from app.http.requests import check_request
-from app.http.schema_page import openapi_config, page_file
-from app.http.semantics import as_http_has_it, knowing_all_methods
-from app.http.system import HealthChecks, StructSchemas, metrics_page
-from app.importing import Importer
-from app.item import Command, Item, decide
-from app.lag import LagWatch
-from app.machinery import Machinery
-from app.metrics import Metrics
-from app.migrating import checksum, migrate
-from app.pooled import PooledCursor
-from app.projector import Projector, register
-from app.reads import Reads
-from app.replica import Replica
-from app.schema_sql import schema_of
+from app.concurrency import end
+from app.domain.events import Event
+from app.domain.item import Command, Item, decide
+from app.engine.background.checkpoints import register
+from app.engine.background.projection_admin import Machinery
+from app.engine.background.projector import Projector
+from app.engine.compiler.schema import schema_of
+from app.engine.events.event import tag_of
+from app.engine.postgres.connections import PooledCursor
+from app.engine.postgres.migrations import checksum, migrate
+from app.engine.postgres.pool import Database, one_at_a_time
+from app.engine.postgres.replica import Replica
+from app.engine.queries.documents import Documents, RollupDocuments
+from app.engine.queries.read_router import Reads
+from app.engine.store.bulk_append import Importer
+from app.engine.store.command_handler import CommandHandler, Decider
+from app.engine.store.mark_watcher import Feed
+from app.http.auth.tokens import Authenticator
+from app.http.controllers.changes import Changes
+from app.http.controllers.event_density import Densities, EventDensity
+from app.http.controllers.events import EventLog
+from app.http.controllers.health import HealthChecks, metrics_page
+from app.http.controllers.item_commands import ItemCommands
+from app.http.controllers.item_diff import ItemDiff
+from app.http.controllers.item_history import ItemHistory
+from app.http.controllers.item_import import ItemImport
+from app.http.controllers.items import ItemQueries, StatsQueries
+from app.http.controllers.openapi import openapi_config, page_file
+from app.http.controllers.owners import OwnerDocument, OwnerQueries
+from app.http.controllers.page import page, page_part
+from app.http.controllers.projections import ProjectionMachinery
+from app.http.middleware.early_refusals import answering_refusals
+from app.http.middleware.http_semantics import as_http_has_it, knowing_all_methods
+from app.http.middleware.request_checks import check_request
+from app.http.middleware.request_log import knowing_requests
+from app.http.wire.openapi_schemas import StructSchemas
+from app.http.wire.problem_details import EXCEPTION_HANDLERS
+from app.http.wire.responses import ItemDocument
+from app.http.wire.time_parameters import Past
+from app.http.wire.upload_slots import Slots
+from app.observability.lag_history import LagWatch
+from app.observability.metrics import Metrics
+from app.observability.tracing import start_tracing
 from app.settings import Settings
-from app.tasks import end
-from app.tokens import Authenticator
-from app.tracing import start_tracing
 from projections.categories import Categories
 from projections.items import Item as StoredItem
 from projections.items import Items

@@ -74,7 +74,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside its own."""
     catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services. Costly reads
-    hold half of them at most, commands all but one (app/bulkhead.py)."""
+    hold half of them at most, commands all but one (app/engine/postgres/bulkheads.py)."""
     catalog_pool_timeout_seconds: Seconds = 5.0
     """CATALOG_POOL_TIMEOUT_SECONDS: how long a request waits for a connection before it is answered 503."""
     catalog_statement_timeout_seconds: Seconds = 8.0

@@ -22,12 +22,12 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
-from app.database import Database
-from app.events import Metadata
-from app.handler import CommandHandler
-from app.item import Command, CreateItem, UpdateItem
+from app.domain.item import Command, CreateItem, UpdateItem
+from app.engine.events.event import Metadata
+from app.engine.postgres.embedded_server import embedded_binaries
+from app.engine.postgres.pool import Database
+from app.engine.store.command_handler import CommandHandler
 from app.main import item_decider
-from app.postgres import embedded_binaries
 from app.settings import Settings
 from bench import peer
 from bench.data import new_items

@@ -17,12 +17,13 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.sql import SQL, Composed
 from rich.table import Table
 
-from app.bulkhead import Costly
-from app.database import Database, read_json_as_bytes
-from app.documents import Documents, RollupDocuments
-from app.listing import Listing, Near
-from app.projector import register
-from app.rebuild import rebuild
+from app.engine.background.checkpoints import register
+from app.engine.background.rebuild import rebuild
+from app.engine.postgres.bulkheads import Costly
+from app.engine.postgres.connections import read_json_as_bytes
+from app.engine.postgres.pool import Database
+from app.engine.queries.documents import Documents, RollupDocuments
+from app.engine.queries.listing import Listing, Near
 from bench.data import ITEMS, SEED, TOWN, fill, words
 from bench.measure import a_database, console, in_turns, progress, sampled, scaled
 from bench.rows import Report, Row, reporting

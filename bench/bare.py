@@ -17,8 +17,8 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
-from app.database import read_json_as_bytes
-from app.http.server import listen, serve_until_told
+from app.engine.postgres.connections import read_json_as_bytes
+from app.http.server.server import listen, serve_until_told
 from app.settings import Settings
 
 TABLES = """

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import msgspec
 import psycopg
 
-from app.events import Status
+from app.domain.events import Status
 from bench.measure import following, scaled
 
 ITEMS = scaled(tiny=100, small=2_000, full=100_000)

@@ -13,11 +13,11 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from app.database import Database
-from app.events import Event
-from app.migrating import migrate
-from app.projection import Projection
-from app.schema_sql import schema_of
+from app.domain.events import Event
+from app.engine.compiler.schema import schema_of
+from app.engine.postgres.migrations import migrate
+from app.engine.postgres.pool import Database
+from app.engine.projection.projection import Projection
 from app.settings import Settings
 from bench.data import fill
 from bench.measure import a_database, another_database, console, in_turns, scaled

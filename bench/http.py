@@ -22,8 +22,8 @@ import msgspec
 import psycopg
 import uvloop
 
+from app.engine.background.checkpoints import register
 from app.main import PROJECTIONS
-from app.projector import register
 from bench.bare import TABLES
 from bench.data import new_items
 from bench.load import Sample, Target, at_rate, request, saturate

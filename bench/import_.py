@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 import uvicorn
 
-from app.item import CreateItem, decide
+from app.domain.item import CreateItem, decide
 from app.main import create_app
 from app.settings import Settings
 from bench.data import new_items

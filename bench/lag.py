@@ -26,9 +26,9 @@ import uvloop
 from msgspec import Struct
 from rich.table import Table
 
+from app.engine.background.checkpoints import register
+from app.engine.background.rebuild import rebuild
 from app.main import PROJECTIONS
-from app.projector import register
-from app.rebuild import rebuild
 from bench import data
 from bench.append import SPADE
 from bench.http import API, serving

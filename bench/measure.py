@@ -17,9 +17,9 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.migrations import migrate
 from app.main import schema_sql
-from app.migrating import migrate
-from app.postgres import EmbeddedPostgres
 
 SCALES = ("tiny", "small", "full", "large")
 SCALE = os.environ.get("SCALE", "full")

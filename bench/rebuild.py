@@ -19,10 +19,10 @@ from uuid import UUID
 import psycopg
 from msgspec import Struct
 
-from app.migrating import migrate
-from app.projector import register
-from app.schema_sql import schema_of
-from app.verify import verify
+from app.engine.background.checkpoints import register
+from app.engine.background.verify import verify
+from app.engine.compiler.schema import schema_of
+from app.engine.postgres.migrations import migrate
 from bench import peer
 from bench.data import fill
 from bench.measure import a_database, another_database, console, progress, sampled, scaled

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from app.events import Event
-from app.projection import Projection
-from app.rebuild import rebuild
-from app.rebuild_sql import AnyReadModel
+from app.domain.events import Event
+from app.engine.background.rebuild import rebuild
+from app.engine.projection.projection import Projection
+from app.engine.projection.rollup import AnyReadModel
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners

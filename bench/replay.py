@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 from psycopg.types.json import set_json_loads
 
-from app.store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, recorded
+from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, recorded
 from bench import peer
 from bench.append import SPADE
 from bench.data import BEGAN, Happened, store

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from app.rollup import Rollup, counts, keyed
+from app.engine.projection.rollup import Rollup, counts, keyed
 from projections.items import Item, Items
 
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from app.events import Event, ItemCreated, ItemDeleted, ItemRestored, ItemStatusChanged, ItemUpdated, Status
-from app.projection import (
+from app.domain.events import Event, ItemCreated, ItemDeleted, ItemRestored, ItemStatusChanged, ItemUpdated, Status
+from app.engine.projection.projection import (
     RECORDED_AT,
     STREAM_ID,
     VERSION,

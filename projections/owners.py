@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from app.rollup import Rollup, counts, earliest, keyed, latest
+from app.engine.projection.rollup import Rollup, counts, earliest, keyed, latest
 from projections.items import Item, Items
 
 

@@ -4,44 +4,26 @@
 time zone than ours, so that an instant converted by accident is seen.
 """
 
-import itertools
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
-from app.database import as_service
+from app.engine.compiler.schema import schema_of
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.migrations import migrate
 from app.main import install
-from app.migrating import migrate
-from app.postgres import EmbeddedPostgres
-from app.schema_sql import schema_of
 from projections.items import Items
-from tests.calls import Call, inherited
-from tests.toys import Sightings, Toys
-
-EMBEDDED_MAJOR = "18"
-STARTS_WITHIN_SECONDS = 30
-numbers = itertools.count(1)
-Process = Call | subprocess.Popen[bytes]
-"""A service's."""
-
-
-def binaries_under_test() -> Path | None:
-    """The server binaries that CATALOG_TEST_PG names; None for the embedded ones."""
-    major = os.environ.get("CATALOG_TEST_PG", EMBEDDED_MAJOR)
-    return None if major == EMBEDDED_MAJOR else Path(f"/usr/lib/postgresql/{major}/bin")
+from tests.support.databases import binaries_under_test, database_like
+from tests.support.service_process import running_service
+from tests.support.toy_aggregate import Sightings, Toys
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -99,19 +81,6 @@ def template_with_toys(server: EmbeddedPostgres) -> str:
     return name
 
 
-@contextmanager
-def database_like(server: EmbeddedPostgres, template_name: str) -> Iterator[str]:
-    """The conninfo of a new database, a copy of the template, dropped at the end."""
-    name = f"test_{next(numbers)}"
-    with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template_name}")
-    try:
-        yield make_conninfo(server.conninfo, dbname=name)
-    finally:
-        with psycopg.connect(server.conninfo, autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)")
-
-
 @pytest.fixture
 def conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     """A fresh database of this test's own."""
@@ -131,87 +100,6 @@ def connection(conninfo: str) -> Iterator[psycopg.Connection]:
     """A connection in autocommit to this test's own database."""
     with psycopg.connect(conninfo, autocommit=True) as opened:
         yield opened
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def with_a_services_rights(environment: dict[str, str]) -> dict[str, str]:
-    """The same, with a database given as the service is to use it; unless it is given with options."""
-    url = environment.get("DATABASE_URL")
-    if not url or "options" in conninfo_to_dict(url):
-        return environment
-    return {**environment, "DATABASE_URL": as_service(url)}
-
-
-@contextmanager
-def running_service(environment: dict[str, str], program: str = "") -> Iterator[tuple[str, Process]]:
-    """`catalog serve`, or a program that ends in it, in a process of its own: its address, and the process, which is
-    ended at the end."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    arguments, given = ["serve", "--port", str(port)], {**inherited(), **with_a_services_rights(environment)}
-    process: Process = (
-        subprocess.Popen([sys.executable, "-c", program, *arguments], env=given) if program else Call(arguments, given)
-    )
-    try:
-        wait_until_healthy(url, process)
-        yield url, process
-    finally:
-        process.terminate()
-        process.wait(timeout=STARTS_WITHIN_SECONDS)
-
-
-class Restartable:
-    """A service that can be stopped and started again at the same address, and a client of it; `with` it."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = {**inherited(), **with_a_services_rights(environment)}
-        self._port = free_port()
-        self._process: Call | None = None
-        self.url = f"http://127.0.0.1:{self._port}"
-        self.client = httpx.Client(base_url=f"{self.url}/api/v2", timeout=30)
-
-    def ensure_running(self) -> None:
-        if self._process is None:
-            self._process = Call(["serve", "--port", str(self._port)], self._environment)
-            wait_until_healthy(self.url, self._process)
-
-    def end(self, told: signal.Signals = signal.SIGTERM) -> None:
-        if self._process is not None:
-            self._process.send_signal(told)
-            self._process.wait(timeout=STARTS_WITHIN_SECONDS)
-            self._process = None
-
-    def restart(self, told: signal.Signals) -> None:
-        self.end(told)
-        self.ensure_running()
-
-    def __enter__(self) -> "Restartable":
-        self.ensure_running()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
-        self.end()
-
-
-def wait_until_healthy(url: str, process: Process | subprocess.Popen[str]) -> None:
-    """By one client, without certificates: to read those takes longer than a start."""
-    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-    with httpx.Client(verify=False, timeout=5) as client:
-        while time.monotonic() < deadline:
-            assert process.poll() is None, "the service ended while starting; its last words are above"
-            try:
-                if client.get(f"{url}/health").status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.02)
-    raise AssertionError("the service did not become healthy")
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ from bench import data, results
 from bench.load import Sample
 from bench.page import CHROMIUM
 from bench.rows import Report, Row, Where, read
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 PROGRAMS = {path.stem: path for path in (ROOT / "bench").rglob("*.py") if '__name__ == "__main__"' in path.read_text()}
 STARTED_BY = {"bare": "http", "rebuilding": "rebuild"}
 """Programs that take arguments, and the benchmark that starts them."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.postgres import EmbeddedPostgres
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 CATALOGS = (".catalog-data", ".catalog-demo")
 
 

@@ -1,1 +1,1 @@
-"""The HTTP API: thin controllers over the handler and the documents."""
+"""The HTTP API over the engine and the domain."""

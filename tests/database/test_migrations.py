@@ -13,17 +13,19 @@ import httpx
 import psycopg
 import pytest
 
+from app.engine.background.projector import Projector
+from app.engine.background.verify import verify
+from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binaries
+from app.engine.postgres.migrations import known_migrations
 from app.errors import SetupError
 from app.main import PROJECTIONS, install
-from app.migrating import known_migrations
-from app.postgres import EmbeddedPostgres, embedded_binaries
-from app.projector import Projector
-from app.verify import verify
-from tests.conftest import binaries_under_test, database_like, running_service
-from tests.laws.test_forgetting import tables_with
-from tests.log import error_of
+from tests.laws.test_erasure import tables_with
+from tests.support.appending import error_of
+from tests.support.databases import binaries_under_test, database_like
+from tests.support.paths import RELEASE_DUMPS
+from tests.support.service_process import running_service
 
-RELEASES = sorted((Path(__file__).parent / "releases").glob("*.sql"))
+RELEASES = sorted(RELEASE_DUMPS.glob("*.sql"))
 
 
 @pytest.fixture(params=RELEASES, ids=lambda file: file.stem)

@@ -2,22 +2,20 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from app.engine.compiler.schema import compile_read_models
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.migrations import check_schema, migrate
 from app.errors import SetupError
 from app.main import PROJECTIONS, schema_sql
-from app.migrating import check_schema, migrate
-from app.postgres import EmbeddedPostgres
-from app.schema_sql import compile_read_models
-from tests.conftest import database_like
-from tests.operators import eventually
-
-COMPILED = Path(__file__).parent / "compiled.sql"
+from tests.support.databases import database_like
+from tests.support.operator_commands import eventually
+from tests.support.paths import COMPILED_SQL
 
 UNEXPLAINED = """
 with ours as (select oid from pg_namespace where nspname in ('catalog', 'public'))
@@ -58,7 +56,7 @@ def test_every_index_says_which_query_it_serves() -> None:
 
 def test_the_compiled_projections_are_as_last_reviewed() -> None:
     """After a changed rule: `make snapshot`, and the changed SQL is in the diff."""
-    assert compile_read_models(PROJECTIONS) == COMPILED.read_text(encoding="utf-8")
+    assert compile_read_models(PROJECTIONS) == COMPILED_SQL.read_text(encoding="utf-8")
 
 
 @pytest.fixture

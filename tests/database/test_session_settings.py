@@ -14,14 +14,15 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.postgres.session_settings import RELIED_ON, connect
 from app.main import install
-from app.postgres import EmbeddedPostgres
-from app.session import RELIED_ON, connect
-from tests.calls import catalog
-from tests.conftest import database_like, running_service
-from tests.http.shapes import assert_problem
-from tests.items import an_item, created, present
-from tests.operators import answer, eventually, one, said
+from tests.support.cli_process import catalog
+from tests.support.databases import database_like
+from tests.support.operator_commands import answer, eventually, one, said
+from tests.support.response_shapes import assert_problem
+from tests.support.sample_items import an_item, created, present
+from tests.support.service_process import running_service
 
 ROUNDS = 3
 EVENTS = 67

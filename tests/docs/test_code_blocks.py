@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.postgres import EmbeddedPostgres
-from tests.calls import Call, inherited
-from tests.conftest import database_like, free_port, running_service, wait_until_healthy
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.cli_process import Call, inherited
+from tests.support.databases import database_like
 from tests.support.doc_blocks import (
     CHECKED,
     KINDS,
@@ -27,6 +27,7 @@ from tests.support.doc_blocks import (
 )
 from tests.support.doc_pages import PAGES, Block, Page
 from tests.support.paths import ROOT
+from tests.support.service_process import free_port, running_service, wait_until_healthy
 
 FEWEST_WORDS_OF_A_REASON = 3
 STOPS_WITHIN_SECONDS = 60

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 import app.main
+from app.domain.erasure import NothingOfOwner
 from app.errors import CatalogError, SetupError
-from app.forgetting import NothingOfOwner
-from app.http.problems import _kebab
+from app.http.wire.problem_details import _kebab
 from tests.support.doc_pages import page
 
 BASE = "/api/v2"

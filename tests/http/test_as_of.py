@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from msgspec import Struct
 
-from tests.http.shapes import assert_fields_refused, assert_problem
-from tests.items import an_item, created, some_name
-from tests.log import append
-from tests.soak.load import SPADE
+from tests.support.appending import append
+from tests.support.response_shapes import assert_fields_refused, assert_problem
+from tests.support.sample_items import an_item, created, some_name
+from tests.support.workload import SPADE
 
 FOR_EVER = "public, max-age=31536000, immutable"
 LARGEST_ID = 2**31 - 1

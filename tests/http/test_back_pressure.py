@@ -7,13 +7,13 @@ import httpx
 import psycopg
 import pytest
 
-from app.database import Database
+from app.engine.postgres.pool import Database
 from app.errors import Unavailable
 from app.settings import Settings
-from tests.conftest import running_service
-from tests.http.shapes import assert_problem
-from tests.http.streams import until
-from tests.items import an_item
+from tests.support.response_shapes import assert_problem
+from tests.support.sample_items import an_item
+from tests.support.service_process import running_service
+from tests.support.sse_client import until
 
 
 @pytest.fixture

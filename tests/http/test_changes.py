@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http.shapes import assert_fields_refused, assert_problem
-from tests.items import created, present, some_name
+from tests.support.response_shapes import assert_fields_refused, assert_problem
+from tests.support.sample_items import created, present, some_name
 
 
 class Town:

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http.shapes import assert_problem, events_of, types_of
-from tests.items import an_item, created, present, some_name
+from tests.support.response_shapes import assert_problem, events_of, types_of
+from tests.support.sample_items import an_item, created, present, some_name
 
 Send = Callable[[httpx.AsyncClient, int], Coroutine[Any, Any, httpx.Response]]
 

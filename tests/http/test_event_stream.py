@@ -18,11 +18,11 @@ import httpx
 import psycopg
 import pytest
 
-from app.events import ItemCreated, ItemStatusChanged
-from tests.conftest import STARTS_WITHIN_SECONDS, free_port, running_service, wait_until_healthy
-from tests.http.streams import ComeBackLater, Follower, following, until
-from tests.items import an_item, created
-from tests.log import append
+from app.domain.events import ItemCreated, ItemStatusChanged
+from tests.support.appending import append
+from tests.support.sample_items import an_item, created
+from tests.support.service_process import STARTS_WITHIN_SECONDS, free_port, running_service, wait_until_healthy
+from tests.support.sse_client import ComeBackLater, Follower, following, until
 
 WRITERS = 8
 EVENTS_PER_WRITER = 400
@@ -208,7 +208,7 @@ def test_the_events_of_one_service_are_seen_at_another_also_when_the_leader_is_k
 def impatient(conninfo: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """A service that cuts off after half a second who takes nothing, and is silent for half a second at most."""
     settings = "s.PATIENCE_SECONDS = s.KEEP_ALIVE_SECONDS = 0.5"
-    program = f"import app.http.event_stream as s; {settings}; from app.cli import main; main()"
+    program = f"import app.http.wire.server_sent_events as s; {settings}; from app.cli.catalog import main; main()"
     port = free_port()
     command = [sys.executable, "-c", program, "serve", "--port", str(port)]
     with subprocess.Popen(

@@ -12,12 +12,12 @@ from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from psycopg.types.json import Jsonb
 
-from app.events import ItemCreated
-from tests.conftest import running_service
-from tests.http.shapes import assert_fields_refused, assert_problem
-from tests.http.streams import following, until
-from tests.items import an_item, created
-from tests.log import append
+from app.domain.events import ItemCreated
+from tests.support.appending import append
+from tests.support.response_shapes import assert_fields_refused, assert_problem
+from tests.support.sample_items import an_item, created
+from tests.support.service_process import running_service
+from tests.support.sse_client import following, until
 
 
 def settled(api: httpx.Client, position: int) -> None:

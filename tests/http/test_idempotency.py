@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.once import SWEEP
-from tests.http.shapes import assert_problem, events_of
-from tests.items import an_item, created, some_name
+from app.engine.store.idempotency import SWEEP
+from tests.support.response_shapes import assert_problem, events_of
+from tests.support.sample_items import an_item, created, some_name
 
 COMMANDS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("PUT", "/items/{id}", {"name": "Rake"}),

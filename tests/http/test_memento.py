@@ -12,9 +12,9 @@ from memento_client import MementoClient
 from msgspec import Struct
 from psycopg.types.json import Jsonb
 
-from tests.conftest import running_service
-from tests.http.shapes import assert_problem
-from tests.items import an_item, created
+from tests.support.response_shapes import assert_problem
+from tests.support.sample_items import an_item, created
+from tests.support.service_process import running_service
 
 LINK_FORMAT = "application/link-format"
 IMMUTABLE = "public, max-age=31536000, immutable"

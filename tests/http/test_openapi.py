@@ -3,15 +3,15 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.http.shapes import ITEM_TYPES
+from tests.support.paths import SWAGGER_UI
+from tests.support.response_shapes import ITEM_TYPES
 
-VENDORED = Path(__file__).parents[2] / "app" / "http" / "swagger_ui" / "VENDORED"
+VENDORED = SWAGGER_UI / "VENDORED"
 METHODS = {"get", "post", "put", "patch", "delete"}
 OPERATIONS = {
     *(("post", "/items"), ("get", "/items"), ("get", "/items/{item_id}"), ("put", "/items/{item_id}")),

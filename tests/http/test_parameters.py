@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http.shapes import assert_fields_refused, assert_problem, events_of
-from tests.items import created, some_name
+from tests.support.response_shapes import assert_fields_refused, assert_problem, events_of
+from tests.support.sample_items import created, some_name
 
 METHODS = ("get", "post", "put", "patch", "delete")
 INSTANTS = {"as_of", "timestamp", "from", "to"}

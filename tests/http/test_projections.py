@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from app.leftovers import lock_key
-from app.rebuild import rebuild
+from app.engine.background.rebuild import rebuild
+from app.engine.postgres.advisory_locks import lock_key
 from projections.items import Items
-from tests.conftest import running_service
-from tests.http.shapes import INSTANT, assert_fields_refused, assert_problem
-from tests.http.streams import until
-from tests.items import an_item, created
-from tests.soak.load import poison as append_an_item_without_owner
+from tests.support.response_shapes import INSTANT, assert_fields_refused, assert_problem
+from tests.support.sample_items import an_item, created
+from tests.support.service_process import running_service
+from tests.support.sse_client import until
+from tests.support.workload import poison as append_an_item_without_owner
 
 PROJECTIONS = ["items", "owners", "categories"]
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.postgres import EmbeddedPostgres
-from tests.conftest import database_like, running_service
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.databases import database_like
+from tests.support.service_process import running_service
 
 ADMIN_TOKEN = "an-admin-token-of-thirty-two-bytes-or-more"
 ENOUGH_CASES = 2_000

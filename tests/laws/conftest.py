@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from app.postgres import EmbeddedPostgres
-from tests.conftest import database_like
-from tests.log import json_as_bytes
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.appending import json_as_bytes
+from tests.support.databases import database_like
 
 
 @pytest.fixture(scope="module")

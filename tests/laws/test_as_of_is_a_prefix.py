@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from projections.items import Items
-from tests.histories import item_histories
-from tests.log import append, history
+from tests.support.appending import append, history
+from tests.support.random_histories import item_histories
 
 MICROSECOND = timedelta(microseconds=1)
 

@@ -10,19 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from app.events import ItemChanges, ItemUpdated
+from app.domain.events import ItemChanges, ItemUpdated
+from app.engine.background.checkpoints import register
+from app.engine.background.rebuild import rebuild
+from app.engine.background.verify import verify
+from app.engine.compiler.schema import schema_of
+from app.engine.postgres.migrations import migrate
+from app.engine.projection.rollup import AnyReadModel, Rollup, counts, earliest, keyed, latest
 from app.main import PROJECTIONS
-from app.migrating import migrate
-from app.projector import register
-from app.rebuild import rebuild
-from app.rebuild_sql import AnyReadModel
-from app.rollup import Rollup, counts, earliest, keyed, latest
-from app.schema_sql import schema_of
-from app.verify import verify
 from projections.items import Item, Items
-from tests.histories import item_histories
-from tests.log import append
-from tests.soak.load import SPADE, catch_up_all, some_change
+from tests.support.appending import append
+from tests.support.random_histories import item_histories
+from tests.support.workload import SPADE, catch_up_all, some_change
 
 
 def differing(conninfo: str, read_model: AnyReadModel) -> list[Any]:

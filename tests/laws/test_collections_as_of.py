@@ -13,20 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-import app.listing
-from app.database import Database
-from app.documents import Documents, Page, RollupDocuments
+import app.engine.queries.listing
+from app.domain.events import ItemChanges, ItemUpdated
+from app.engine.events.event import Recorded
+from app.engine.postgres.pool import Database
+from app.engine.queries.documents import Documents, Page, RollupDocuments
+from app.engine.queries.listing import Listing, Near
 from app.errors import TooExpensive
-from app.events import ItemChanges, ItemUpdated, Recorded
-from app.listing import Listing, Near
 from app.settings import Settings
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners
-from tests.histories import ELSEWHERE, PLACES, RADII_KM, listings, many_items
-from tests.log import append, json_as_bytes
-from tests.past import World, distance_of, empty, happen, whole_log
-from tests.soak.load import SPADE
+from tests.support.appending import append, json_as_bytes
+from tests.support.random_histories import ELSEWHERE, PLACES, RADII_KM, listings, many_items
+from tests.support.reference_model import World, distance_of, empty, happen, whole_log
+from tests.support.workload import SPADE
 
 BEFORE_EVERYTHING = datetime(1, 1, 1, tzinfo=UTC)
 AFTER_EVERYTHING = datetime(2200, 1, 1, tzinfo=UTC)
@@ -94,7 +95,7 @@ def items_of(page: Page, asked: Listing) -> list[Item]:
     chosen=instants,
     asked=st.lists(listings, min_size=1, max_size=4),
     limits=st.lists(st.integers(1, 5), min_size=1, max_size=3),
-    few=st.sampled_from((0, 3, app.listing.FEW)),
+    few=st.sampled_from((0, 3, app.engine.queries.listing.FEW)),
     bounds=st.sampled_from(({}, {"MOST_CANDIDATES": 0}, {"MOST_CANDIDATES": 0, "MOST_WALKED": 3})),
 )
 def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_pages_of_any_size(
@@ -114,7 +115,7 @@ def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_p
     log = whole_log(writer, Items.tags)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"FEW": few, **bounds}.items():
-            patch.setattr(app.listing, name, value)
+            patch.setattr(app.engine.queries.listing, name, value)
         for listing in asked:
             try:
                 assert_listed(reader, log, chosen, [listing], limits)

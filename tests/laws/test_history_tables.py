@@ -9,17 +9,18 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 
-from app.document_tables import tables_of
-from app.events import ItemChanges, ItemUpdated, Recorded
-from app.projection import Projection
-from app.rebuild import rebuild
-from app.verify import verify
+from app.domain.events import ItemChanges, ItemUpdated
+from app.engine.background.rebuild import rebuild
+from app.engine.background.verify import verify
+from app.engine.compiler.document_tables import tables_of
+from app.engine.events.event import Recorded
+from app.engine.projection.projection import Projection
 from projections.items import Items
-from tests.histories import many_items, many_toys
-from tests.log import append
-from tests.past import empty, happen, whole_log
-from tests.soak.load import SPADE, SWAPPED
-from tests.toys import ToyBroken, ToyBuilt, ToyPainted, ToyPlayed, Toys, ToySeen, ToyTraits
+from tests.support.appending import append
+from tests.support.random_histories import many_items, many_toys
+from tests.support.reference_model import empty, happen, whole_log
+from tests.support.toy_aggregate import ToyBroken, ToyBuilt, ToyPainted, ToyPlayed, Toys, ToySeen, ToyTraits
+from tests.support.workload import SPADE, SWAPPED
 
 AnyProjection = type[Projection[Any, Any]]
 Kept = tuple[int, int, Any, Any, bytes]

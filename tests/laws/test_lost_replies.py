@@ -6,10 +6,10 @@ import httpx
 import psycopg
 import pytest
 
-from tests.conftest import running_service
-from tests.http.shapes import assert_problem
-from tests.items import an_item
-from tests.stalling import stalling_proxy
+from tests.support.response_shapes import assert_problem
+from tests.support.sample_items import an_item
+from tests.support.service_process import running_service
+from tests.support.stalling_proxy import stalling_proxy
 
 RECALL, APPEND = 1, 2
 """What is sent to the database with the key in it, in this order."""

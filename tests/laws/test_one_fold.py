@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from app.fold_sql import fold_query
-from app.item import Item, evolve
-from app.projection import Projection
+from app.domain.item import Item, evolve
+from app.engine.compiler.fold import fold_query
+from app.engine.projection.projection import Projection
 from projections.items import Items
-from tests.histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
-from tests.log import append, history
-from tests.toys import Sightings, ToyBroken, ToyBuilt, ToyPlayed, Toys
+from tests.support.appending import append, history
+from tests.support.random_histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
+from tests.support.toy_aggregate import Sightings, ToyBroken, ToyBuilt, ToyPlayed, Toys
 
 EXAMPLES = 1000
 

@@ -2,8 +2,8 @@
 
 import psycopg
 
-from tests.log import append, history
-from tests.toys import ToyBuilt, ToyPlayed, Toys
+from tests.support.appending import append, history
+from tests.support.toy_aggregate import ToyBuilt, ToyPlayed, Toys
 
 DUCK = ToyBuilt(name="duck", weight=3, box="red")
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.log import append, error_of
-from tests.toys import ToyBuilt, ToyPlayed
+from tests.support.appending import append, error_of
+from tests.support.toy_aggregate import ToyBuilt, ToyPlayed
 
 DUCK = ToyBuilt(name="duck", weight=3, box="red")
 WRITERS = 8

@@ -14,9 +14,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.demo_year import fill
-from app.postgres import EmbeddedPostgres
-from tests.conftest import database_like, running_service
+from app.demo.seed_year import fill
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.databases import database_like
+from tests.support.service_process import running_service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_MILLISECONDS = 10_000

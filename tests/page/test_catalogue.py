@@ -10,10 +10,11 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.postgres import EmbeddedPostgres
-from tests.conftest import database_like, running_service
-from tests.items import an_item, some_name
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.page.conftest import OpenPage, hide
+from tests.support.databases import database_like
+from tests.support.sample_items import an_item, some_name
+from tests.support.service_process import running_service
 
 SPRING = "2026-03-01T12:00:00Z"
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.items import an_item, created, present
 from tests.page.conftest import OpenPage
+from tests.support.sample_items import an_item, created, present
 
 WORDS = "Sharp, hardly used. The handle was oiled last winter."
 OTHER_WORDS = "Sharp, often used. The handle was oiled this autumn."

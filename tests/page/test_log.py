@@ -5,11 +5,12 @@ import signal
 import httpx
 from playwright.sync_api import Page, expect
 
-from app.postgres import EmbeddedPostgres
-from tests.conftest import Restartable, database_like, running_service
-from tests.http.streams import until
-from tests.items import an_item, created, some_name
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.page.conftest import OpenPage
+from tests.support.databases import database_like
+from tests.support.sample_items import an_item, created, some_name
+from tests.support.service_process import Restartable, running_service
+from tests.support.sse_client import until
 
 
 def positions(page: Page) -> list[int]:

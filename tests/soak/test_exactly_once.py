@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.postgres import EmbeddedPostgres
-from app.projector import LEADER_LOCK
-from tests.conftest import running_service
-from tests.soak.load import (
+from app.engine.postgres.advisory_locks import LEADER_LOCK
+from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.service_process import running_service
+from tests.support.workload import (
     audit,
     differences,
     idle_in_a_transaction_elsewhere,

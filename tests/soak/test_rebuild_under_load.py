@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from msgspec import Struct
 
+from app.engine.background.rebuild import rebuild
+from app.engine.background.rebuild_status import Rebuilt
 from app.main import PROJECTIONS
-from app.rebuild import rebuild
-from app.rebuild_facts import Rebuilt
-from tests.conftest import running_service
-from tests.items import an_item
-from tests.soak.load import differences, is_caught_up, until, write_directly
+from tests.support.sample_items import an_item
+from tests.support.service_process import running_service
+from tests.support.workload import differences, is_caught_up, until, write_directly
 
 READERS = 3
 WRITERS = 3

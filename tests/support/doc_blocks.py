@@ -23,8 +23,8 @@ import threading
 import types
 from pathlib import Path
 
-from app.postgres import embedded_binaries
-from tests.calls import inherited
+from app.engine.postgres.embedded_server import embedded_binaries
+from tests.support.cli_process import inherited
 from tests.support.doc_pages import Block, Page
 
 RUN = ("sh", "sh console", "sql", "python")

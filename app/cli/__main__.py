@@ -1,0 +1,5 @@
+"""`python -m app.cli` is the console command `catalog`."""
+
+from app.cli.catalog import main
+
+main()

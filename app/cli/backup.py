@@ -1,0 +1,70 @@
+"""`catalog backup` and `catalog restore`."""
+
+from pathlib import Path
+
+import click
+
+from app.cli.console import INTERRUPTED, current_database, database_in_use, exit_when_told, run_until_told
+from app.cli.rendering import show_verified
+from app.engine.background.verify import verify
+from app.engine.postgres.backup import Contents, back_up, check_empty, contents, restore
+from app.engine.postgres.migrations import checksum, installed_checksum
+from app.engine.postgres.session_settings import connect
+from app.main import PROJECTIONS, install, schema_sql
+from app.settings import read_settings
+from app.terminal import tell
+from app.wording import count
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup_command(file: Path) -> None:
+    """Write a consistent dump of the catalog to FILE, while it serves; pg_restore can read it too.
+
+    FILE appears when it is complete, in place of an older one, and can be read by its owner alone.
+    """
+    exit_when_told(INTERRUPTED)
+    with current_database() as conninfo:
+        written = back_up(conninfo, file.absolute(), read_settings().catalog_postgres_bin)
+    assert written.bytes is not None, "it measures its file"
+    tell(f"{file} holds {_told(written)}: {count(written.bytes, 'byte')}.")
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--no-verify", is_flag=True, help="Do not compare every document with the log.")
+def restore_command(file: Path, no_verify: bool) -> None:
+    """Fill the database in use, which must be empty, from a backup; exit 1 if it is not, or anything differs.
+
+    All of it is restored or nothing. Then every document is compared with a fold of the log.
+    """
+    exit_when_told(INTERRUPTED)
+    settings = read_settings()
+    with database_in_use(settings, may_create=True) as conninfo:
+        check_empty(conninfo)
+        restore(conninfo, file.absolute(), settings.catalog_postgres_bin)
+        restored = contents(conninfo)
+        tell(f"Restored {_told(restored)}; the next one comes behind it.")
+        if not _grant(conninfo):
+            tell("Another release made it: run `catalog migrate`, which also grants, and then `catalog verify`.")
+            return
+        if no_verify:
+            tell("Not verified: `catalog verify` does it.")
+            return
+        found = [run_until_told(verify(conninfo, each), INTERRUPTED) for each in PROJECTIONS]
+    for each in found:
+        show_verified(each)
+    if any(each.differing for each in found):
+        raise SystemExit(1)
+
+
+def _grant(conninfo: str) -> bool:
+    """Install this release once more, with its roles and grants, which are not restored; False if it is another's."""
+    with connect(conninfo) as connection:
+        if installed_checksum(connection) != checksum(schema_sql()):
+            return False
+    return install(conninfo)
+
+
+def _told(held: Contents) -> str:
+    return f"{count(held.events, 'event')} up to position {held.last_position}"

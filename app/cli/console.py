@@ -1,0 +1,235 @@
+"""What all console commands share: which database they use, how they speak, and how they end when told to."""
+
+import asyncio
+import logging
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from app.cli import log_queries as facts
+from app.cli.pooler_checks import check_sessions, url_of_sessions
+from app.engine.postgres.embedded_folder import MARKER
+from app.engine.postgres.embedded_server import EmbeddedPostgres, holds_cluster
+from app.engine.postgres.migrations import check_schema
+from app.engine.postgres.unavailability import is_away
+from app.errors import CatalogError, SetupError, first_line
+from app.main import schema_sql
+from app.observability.json_logs import is_json
+from app.settings import Settings, read_settings
+from app.terminal import TOLD, note, tell_wrong
+from app.visible_text import visible
+
+T = TypeVar("T")
+
+logger = logging.getLogger("catalog")
+
+NAMING = ("service", "host", "hostaddr", "port", "dbname", "user")
+"""What of a conninfo says which database it is."""
+
+UTF8 = "utf8"
+"""What bytes passed through are in, whatever PGCLIENTENCODING or a role's setting says."""
+HANGUP = getattr(signal, "SIGHUP", None)
+"""Windows has none."""
+
+
+class Group(click.Group):
+    """Says what is wrong in one sentence and exits 1; a traceback is for our own mistakes."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _visible_usage_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            with _visible_usage_errors():
+                return super().invoke(ctx)
+        except CatalogError as error:
+            complain(error.detail)
+        except psycopg.Error as error:
+            if not is_away(error):
+                raise
+            complain(f"the database went away: {first_line(error)}")
+        raise SystemExit(1)
+
+
+@contextmanager
+def _visible_usage_errors() -> Iterator[None]:
+    """click repeats arguments and file names as they were given."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.ClickException as error:
+        told = visible(error.format_message())
+        shown = click.UsageError(told, error.ctx) if isinstance(error, click.UsageError) else click.ClickException(told)
+        raise shown from None
+
+
+def in_utf_8(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """A text that the log may hold; an argument may be any bytes."""
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("It is not in UTF-8.") from None
+    return value
+
+
+def complain(sentence: str) -> None:
+    if is_json():
+        logger.error(sentence)
+        return
+    tell_wrong(sentence)
+
+
+@contextmanager
+def database_in_use(settings: Settings, may_create: bool = False, supervised: bool = False) -> Iterator[str]:
+    """A conninfo for sessions with DATABASE_URL's database, or with the embedded one, which runs meanwhile.
+
+    Which one it is, it says on stderr.
+
+    `may_create`: an embedded one is made where there is none. `supervised`: it is started again when it dies. Raises
+    SetupError.
+    """
+    if given := url_of_sessions(settings):
+        name, url = given
+        conninfo = conninfo_of(name, url)
+        note(f"Database: {server_of(conninfo)}.")
+        check_sessions(name, conninfo)
+        yield conninfo
+        return
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]  # meant for another server: libpq would take them for this one too
+    folder = settings.catalog_data_dir
+    embedded = EmbeddedPostgres(folder, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port)
+    if not may_create and not holds_cluster(folder):
+        raise SetupError(_no_catalog_in(folder))
+    note(f"Database: the embedded Postgres in {folder.absolute()}.")
+    with embedded, embedded.supervised() if supervised else nullcontext():
+        yield make_conninfo(embedded.conninfo, client_encoding=UTF8)
+
+
+def conninfo_of(name: str, url: str) -> str:
+    """What the variable `name` says, in UTF-8. Raises SetupError."""
+    try:
+        return make_conninfo(url, client_encoding=UTF8)
+    except psycopg.ProgrammingError:  # which repeats it, and a password may be in it
+        raise SetupError(f"the database cannot be reached: {name} is neither a libpq URL nor a conninfo") from None
+
+
+def server_of(conninfo: str) -> str:
+    """Where a conninfo leads, by libpq's own words and defaults, and nothing secret."""
+    defaults = {each.keyword.decode(): (each.val or b"").decode() for each in pq.Conninfo.get_defaults()}
+    named = {**defaults, **conninfo_to_dict(conninfo)}
+    return " ".join(f"{word}={named[word]}" for word in NAMING if named.get(word))
+
+
+def _no_catalog_in(folder: Path) -> str:
+    """The sentence, which names catalogs beside the folder that one may have meant."""
+    beside, new = catalogs_beside(folder), typed(folder, "serve")
+    if not beside:
+        return f"there is no catalog in {folder} yet: run `{new}`"
+    context = click.get_current_context(silent=True)
+    command = typed(beside[0], context.info_name if context and context.info_name else "serve")
+    there_is = f"there is one in {', '.join(map(str, beside))}"
+    return f"there is no catalog in {folder}, and {there_is}: run `{command}`, or `{new}` for a new one"
+
+
+def catalogs_beside(folder: Path) -> list[Path]:
+    """The other data folders in the same place, relative to the working directory, as far as we may look."""
+    with suppress(OSError):
+        markers = sorted(folder.absolute().parent.glob(f"*/{MARKER}"))
+        return [Path(os.path.relpath(marker.parent)) for marker in markers if holds_cluster(marker.parent)]
+    return []
+
+
+def typed(folder: Path, command: str) -> str:
+    """`catalog COMMAND` as one has to type it, here, to reach the catalog in a folder."""
+    program = sys.argv[0]
+    if shutil.which("catalog") or Path(program).name != "catalog":
+        program = "catalog"
+    where = [] if folder == Settings().catalog_data_dir else ["--data-dir", str(folder)]
+    return shlex.join([program, *where, command])
+
+
+def exit_when_told(status: int = 0) -> None:
+    """Make SIGTERM, SIGINT and a hang-up an orderly exit, in which an embedded database is stopped; uvicorn passes the
+    first two on."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(status)
+
+    for number in _listened_to():
+        signal.signal(number, leave if number != HANGUP else _as_if_terminated)
+
+
+def _listened_to() -> list[signal.Signals]:
+    """All but a hang-up that nohup has us ignore."""
+    return [number for number in TOLD if number != HANGUP or signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _as_if_terminated(*_: object) -> None:
+    """Whoever serves listens to SIGTERM itself, and to no hang-up."""
+    signal.raise_signal(signal.SIGTERM)
+
+
+def run_until_told(work: Coroutine[Any, Any, T], status: int = 0) -> T:
+    """Run `work` to its end, or cancel it at SIGTERM or SIGINT and exit with `status`.
+
+    Cancelled rather than interrupted: an exception out of a signal handler would surface in whatever task runs.
+    """
+
+    async def cancelled_when_told() -> T:
+        task = asyncio.current_task()
+        assert task is not None, "this is one"
+        for number in _listened_to():
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(cancelled_when_told())
+    except asyncio.CancelledError:
+        raise SystemExit(status) from None
+    finally:
+        exit_when_told(status)
+
+
+INTERRUPTED = 130
+"""What a shell makes of a program that SIGINT ended."""
+LINE_EVERY_SECONDS = 2.0
+
+
+@contextmanager
+def current_database(supervised: bool = False) -> Iterator[str]:
+    """The conninfo of the database in use, which must be there already; `supervised` as in `database_in_use`.
+
+    Raises SetupError unless its schema is this release's.
+    """
+    with database_in_use(read_settings(), supervised=supervised) as conninfo:
+        check_schema(conninfo, schema_sql())
+        yield conninfo
+
+
+@contextmanager
+def current_connection() -> Iterator[psycopg.Connection]:
+    with current_database() as conninfo, facts.operator_connection(conninfo) as connection:
+        yield connection
+
+
+def os_user() -> str:
+    """Who runs this, by the operating system and not by the environment; in some containers only a number."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"

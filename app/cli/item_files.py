@@ -1,0 +1,134 @@
+"""The file that `catalog import` reads: opened, told apart by its first bytes, and its items one by one."""
+
+import codecs
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+from app.cli.csv_items import csv_rows
+from app.domain.item import CreateItem
+from app.errors import InvalidInput
+from app.parsing.rows import Lines, Row
+from app.visible_text import quoted
+
+CHUNK_BYTES = 64 * 1024
+STANDARD_INPUT = "-"
+
+NOT_TEXT = {
+    b"\x1f\x8b": "It is compressed with gzip. Unpack it: `gunzip -c FILE | catalog import -`.",
+    b"BZh": "It is compressed with bzip2. Unpack it: `bunzip2 -c FILE | catalog import -`.",
+    b"\xfd7zXZ": "It is compressed with xz. Unpack it: `xz -dc FILE | catalog import -`.",
+    b"\x28\xb5\x2f\xfd": "It is compressed with zstd. Unpack it: `zstd -dc FILE | catalog import -`.",
+    b"PK\x03\x04": "It is a ZIP archive, or a workbook such as .xlsx or .ods. Unpack it, or save it as “CSV UTF-8”.",
+    b"\xd0\xcf\x11\xe0": "It is a workbook such as .xls. Save it as “CSV UTF-8”.",
+    b"%PDF": "It is a PDF. Save what it was made of as “CSV UTF-8”.",
+    codecs.BOM_UTF32_LE: "It is UTF-32. Save it as UTF-8.",
+    codecs.BOM_UTF32_BE: "It is UTF-32. Save it as UTF-8.",
+}
+LONGEST_BEGINNING = max(map(len, NOT_TEXT))
+LONGEST_BLANK = 1024 * 1024
+"""Of blank lines before the first that is not."""
+
+
+@contextmanager
+def opened(name: str) -> Iterator[BinaryIO]:
+    """The file, or standard input if the name is `-`. Raises InvalidInput in a sentence if it cannot be read."""
+    if name == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise InvalidInput("Standard input is closed. Name a file, or redirect one: `catalog import - < FILE`.")
+        if sys.stdin.isatty():
+            raise InvalidInput("Standard input is a terminal. Name a file, or redirect one: `catalog import - < FILE`.")
+        yield sys.stdin.buffer
+        return
+    try:
+        file = open(name, "rb")  # noqa: SIM115, closed below
+    except FileNotFoundError:
+        raise InvalidInput(f"There is no file {quoted(name)}.") from None
+    except IsADirectoryError:
+        raise InvalidInput(f"{quoted(name)} is a directory. Name one of its files.") from None
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InvalidInput(f"The file {quoted(name)} cannot be read: {reason.lower()}.") from None
+    with file:
+        yield file
+
+
+def items_of(file: BinaryIO) -> Iterator[CreateItem]:
+    """The items of a file, which is taken for NDJSON if it begins with a brace. Raises CatalogError naming a line."""
+    text = _as_utf_8(file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, file)))
+    beginning = b""
+    while not beginning.strip() and len(beginning) < LONGEST_BLANK and (more := text.read1(CHUNK_BYTES)):
+        beginning += more
+    text, beginning = _before(beginning, text), beginning.lstrip()
+    if beginning.startswith(b"["):
+        raise InvalidInput("It is a JSON array: write each item on a line of its own, or send it to /items/import.")
+    rows = _lines(text) if beginning.startswith(b"{") or not beginning else csv_rows(text)
+    yield from (row.decode(CreateItem) for row in rows)
+
+
+def _before(beginning: bytes, file: io.BufferedReader) -> io.BufferedReader:
+    """A file with what has been read of it; a pipe gives no more at once than has been written to it."""
+    return io.BufferedReader(_Before(beginning, file), CHUNK_BYTES)
+
+
+class _Before(io.RawIOBase):
+    def __init__(self, beginning: bytes, file: io.BufferedReader) -> None:
+        self._beginning, self._file = beginning, file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        given = self._beginning[: len(buffer)] or self._file.read1(len(buffer))
+        self._beginning = self._beginning[len(given) :]
+        buffer[: len(given)] = given
+        return len(given)
+
+
+def _as_utf_8(file: io.BufferedReader) -> io.BufferedReader:
+    """Without a byte order mark; from UTF-16 if that begins with one. Raises InvalidInput for what is no text."""
+    beginning = file.read(LONGEST_BEGINNING)
+    for magic, detail in NOT_TEXT.items():
+        if beginning.startswith(magic):
+            raise InvalidInput(detail)
+    if beginning.startswith(codecs.BOM_UTF8):
+        return _before(beginning.removeprefix(codecs.BOM_UTF8), file)
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return io.BufferedReader(_Utf16(_before(beginning, file)), CHUNK_BYTES)
+    if b"\x00" in beginning[:2]:
+        raise InvalidInput("It is UTF-16 without a byte order mark, or no text. Save it as UTF-8.")
+    return _before(beginning, file)
+
+
+class _Utf16(io.RawIOBase):
+    """Text in UTF-16, with a byte order mark, as UTF-8 without one."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-16")()
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = b"more"
+        while chunk and not self._rest:
+            chunk = self._file.read1(CHUNK_BYTES)
+            try:
+                self._rest = self._decoder.decode(chunk, final=not chunk).encode()
+            except UnicodeError:
+                raise InvalidInput("It begins as UTF-16 and does not go on so. Save it as UTF-8.") from None
+        given = self._rest[: len(buffer)]
+        buffer[: len(given)] = given
+        self._rest = self._rest[len(given) :]
+        return len(given)
+
+
+def _lines(file: io.BufferedReader) -> Iterator[Row]:
+    lines = Lines()
+    while chunk := file.read1(CHUNK_BYTES):
+        yield from lines.feed(chunk)
+    yield from lines.end()

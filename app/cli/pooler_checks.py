@@ -1,0 +1,143 @@
+"""Whether a pooler stands before the database, and whether it keeps a client's session on one server connection.
+
+A pooler answers a client in the place of the server, with a process id of its own, so the one that libpq was given is
+not the server's. Proxies of bytes, such as the Cloud SQL Auth Proxy, are not noticed, and need not be. In transaction
+mode a client has a server connection for one transaction only: then another client is given the same one meanwhile, or
+this one is given another.
+"""
+
+import asyncio
+import secrets
+from contextlib import suppress
+
+import psycopg
+from psycopg import AsyncConnection, errors
+
+from app.engine.postgres.connections import PooledConnection
+from app.engine.postgres.session_settings import connect_async
+from app.errors import SetupError, first_line
+from app.settings import Settings
+
+LOOKS = 10
+"""In transaction mode the first look mostly tells; under load somebody else may have the connection just then."""
+ANSWERS_WITHIN_SECONDS = 2.0
+BACKEND = "select pg_catalog.pg_backend_pid()"
+TRANSACTION_BLOCK_REFUSED = (errors.ProtocolViolation, errors.FeatureNotSupported)
+
+
+def url_of_sessions(settings: Settings) -> tuple[str, str] | None:
+    """The variable and the URL for what needs a session; None for the embedded database. Raises SetupError."""
+    if settings.database_url is None:
+        if settings.database_direct_url is not None or settings.catalog_pooler == "transaction":
+            raise SetupError("DATABASE_DIRECT_URL and CATALOG_POOLER are of no use without DATABASE_URL")
+        return None
+    if settings.database_direct_url is not None:
+        return "DATABASE_DIRECT_URL", settings.database_direct_url
+    if settings.catalog_pooler == "transaction":
+        raise SetupError(f"CATALOG_POOLER=transaction needs {DIRECT_URL}")
+    return "DATABASE_URL", settings.database_url
+
+
+def check_sessions(name: str, conninfo: str) -> None:
+    """Raises SetupError if the database keeps no session. One that is away is not judged."""
+    with suppress(psycopg.OperationalError):
+        if not asyncio.run(keeps_sessions(conninfo)):
+            what_to_do = GO_PAST if name == "DATABASE_DIRECT_URL" else WHAT_TO_SET
+            raise SetupError(f"{name} leads through a pooler in transaction mode: {what_to_do}")
+
+
+def check_poolers(settings: Settings, conninfo: str) -> None:
+    """What a service needs of the URLs by which requests reach the database; by `conninfo` their sessions do.
+
+    Raises SetupError, one sentence that names what to set. A replica that is away is not judged.
+    """
+    asyncio.run(_check(settings, conninfo))
+
+
+async def _check(settings: Settings, conninfo: str) -> None:
+    if settings.database_replica_url is not None:
+        with suppress(psycopg.OperationalError):
+            await _check_requests(settings, "DATABASE_REPLICA_URL", settings.database_replica_url)
+    if settings.database_direct_url is not None and settings.database_url is not None:
+        try:
+            await _check_requests(settings, "DATABASE_URL", settings.database_url)
+            await _check_same_database(settings.database_url, conninfo)
+        except psycopg.OperationalError as error:
+            raise SetupError(f"the database cannot be reached by DATABASE_URL: {first_line(error)}") from error
+
+
+async def _check_requests(settings: Settings, name: str, url: str) -> None:
+    if settings.catalog_pooler == "session":
+        if not await keeps_sessions(url):
+            raise SetupError(f"{name} leads through a pooler in transaction mode: {WHAT_TO_SET}")
+    elif not await _has_transactions(url):
+        raise SetupError(f"{name} leads through a pooler in statement mode: set its pool_mode to transaction")
+
+
+DIRECT_URL = "DATABASE_DIRECT_URL, the same database past the pooler, for the background, rebuilds and imports"
+GO_PAST = "it must name the same database past the pooler"
+WHAT_TO_SET = f"set CATALOG_POOLER=transaction and {DIRECT_URL}"
+
+
+async def keeps_sessions(conninfo: str) -> bool:
+    """False if a pooler takes the server connection away between two transactions. Raises psycopg.OperationalError."""
+    async with await _connected(conninfo) as one:
+        first = await _backend(one)
+        if first == one.info.backend_pid:
+            return True
+        async with await _connected(conninfo) as other:
+            try:
+                async with asyncio.timeout(ANSWERS_WITHIN_SECONDS):
+                    for _ in range(LOOKS):
+                        if await _is_shared(one, other, first):
+                            return False
+            except TimeoutError:
+                pass  # `other` waits for a connection, though `one` does nothing with its own
+    return True
+
+
+async def _is_shared(one: AsyncConnection, other: AsyncConnection, first: int) -> bool:
+    """Whether the server connection of `one`, which does nothing, is given to `other`, or it another one itself."""
+    return await _backend(other) == first or await _backend(one) != first
+
+
+async def _has_transactions(conninfo: str) -> bool:
+    async with await _connected(conninfo) as connection:
+        try:
+            await connection.execute("begin")
+            await connection.execute("rollback")
+        except TRANSACTION_BLOCK_REFUSED:
+            return False
+    return True
+
+
+async def _check_same_database(url: str, direct: str) -> None:
+    """A lock that is taken on one of them is seen on the other, if both are the same database."""
+    key = int.from_bytes(secrets.token_bytes(8), signed=True)
+    async with await connect_async(direct) as one, await _connected(url) as other:
+        await one.execute("select pg_catalog.pg_advisory_lock(%s)", (key,))
+        row = await (await other.execute(HELD, {"key": key})).fetchone()
+    if row != (True,):
+        raise SetupError("DATABASE_DIRECT_URL and DATABASE_URL lead to two databases: they must name the same one")
+
+
+HELD = """
+select exists (
+    select from pg_catalog.pg_locks
+    where locktype = 'advisory'
+        and database = (select oid from pg_catalog.pg_database where datname = current_database())
+        and (classid::bigint << 32) + objid::bigint = %(key)s)
+"""
+
+
+async def _connected(conninfo: str) -> AsyncConnection:
+    """Without our settings, which a pooler would leave to others; and what lasts too long is hung up on."""
+    connection = await PooledConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+    connection.may_cancel = False
+    return connection
+
+
+async def _backend(connection: AsyncConnection) -> int:
+    row = await (await connection.execute(BACKEND)).fetchone()
+    assert row is not None, "a function has a value"
+    return int(row[0])

@@ -1,0 +1,239 @@
+"""Answers to operators as tables and sentences: what they read at a terminal of 80 columns, in a pipe, in a ticket.
+
+Texts from the log are shown as JSON, with what is hidden made visible, so that no item can write to a terminal.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Raw
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from app.cli.log_queries import Compared, Inspected, LoggedEvent, Stopped
+from app.engine.background.projection_status import State, States
+from app.engine.background.rebuild_status import LastRebuild, Progress, Rebuilt
+from app.engine.background.verify import Difference, Verified
+from app.engine.events.event import metadata_from
+from app.terminal import as_json, output, say
+from app.visible_text import visible
+from app.wording import count
+
+DIFFERENCES_SHOWN = 20
+ABSENT = "—"
+
+
+def show(rows: Iterable[dict[str, str]], *right: str) -> None:
+    """Rows with the same keys, which are the headings; the columns named in `right` hold numbers."""
+    rows = list(rows)
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in rows[0]:
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(visible(value)) for value in row.values()))
+    output.print(table)
+
+
+def show_events(events: Iterable[LoggedEvent]) -> None:
+    """One line each; cut off where the terminal ends."""
+    for event in events:
+        when = f"{event.recorded_at[:10]} {event.recorded_at[11:19]}"
+        what = ": ".join(filter(None, (_actor(event), what_changed(event.data))))
+        line = f"{event.position:>7}  {when}  {event.stream_id:>6}  {visible(event.type):<19}  {what}".rstrip()
+        if output.is_terminal:
+            output.print(Text(line), no_wrap=True, overflow="ellipsis")
+        else:
+            say(line)
+
+
+def _actor(event: LoggedEvent) -> str:
+    """Nothing if the log does not know."""
+    return visible(metadata_from(bytes(event.metadata)).user_id or "")
+
+
+def what_changed(data: Raw) -> str:
+    """An event's data in one line; a changed field with what it was. What is not of that shape stands as it is."""
+    fields = _members(bytes(data).decode())
+    after = _members(fields.get("changes", "null"))
+    before = _members(fields.get("previous_values", "null")) if after else {}
+    changed = [f"{name} {before.get(name, 'null')} → {value}" for name, value in after.items()]
+    shown = {"changes"} if after else set()
+    shown |= {"previous_values"} if before else set()
+    rest = [f"{name} {value}" for name, value in fields.items() if name not in shown and value != "null"]
+    return ", ".join(changed + rest)
+
+
+def _members(text: str) -> dict[str, str]:
+    """The members of a JSON object, each as compact JSON with what is hidden made visible; none of anything else.
+
+    Postgres holds numbers and depths that Python does not read; what has such stands whole.
+    """
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return {"(all)": visible(text)}
+    return (
+        {visible(name): visible(as_json(member)) for name, member in value.items()} if isinstance(value, dict) else {}
+    )
+
+
+def show_lag(states: States) -> None:
+    say(f"Settled up to position {states.settled_position} of {states.head}, instant {_instant(states)}.")
+    if not states.has_leader:
+        say("Nobody leads: nothing is settled or caught up until a service or `catalog project` runs.")
+    if states.background == "behind":
+        say(f"The background is behind: {' and '.join(_why_behind(states))}.")
+    show(map(_lag_row, states.projections), "position", "events behind", "seconds", "skipped")
+    for each in states.projections:
+        if each.last_rebuild is not None:
+            say(_last_rebuild(each.name, each.last_rebuild))
+    for each in states.projections:
+        if each.state == "stopped":
+            say(f"{each.name} was stopped by the event at position {each.error_position}: {visible(each.error or '')}")
+
+
+def _why_behind(states: States) -> Iterable[str]:
+    if states.background_seconds:
+        yield f"an event has waited for {states.background_seconds:.0f} s"
+    yield from (f"{each.name} is {each.state}" for each in states.projections if each.state != "running")
+
+
+def _instant(states: States) -> str:
+    return ABSENT if states.settled_instant is None else f"{states.settled_instant:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def _lag_row(each: State) -> dict[str, str]:
+    return {
+        "projection": each.name,
+        "lifecycle": each.lifecycle,
+        "state": _state(each),
+        "position": str(each.position),
+        "events behind": str(each.lag_events),
+        "seconds": f"{each.lag_seconds:.1f}",
+        "skipped": str(len(each.skipped)),
+    }
+
+
+def _state(each: State) -> str:
+    if each.rebuild is None:
+        return each.state
+    progress = msgspec.json.decode(each.rebuild)
+    phase = progress.get("phase", "folding")
+    return f"rebuilding, {_percent(progress['done'], progress['events'])}" if phase == "folding" else phase
+
+
+def _last_rebuild(name: str, ended: LastRebuild) -> str:
+    when = f"{ended.ended_at:%Y-%m-%d %H:%M:%S}"
+    if ended.error is not None:
+        return f"{name}: the last rebuild failed at {when}: {visible(ended.error)}"
+    return f"{name}: last rebuilt at {when}, from {count(ended.events or 0, 'event')} in {ended.seconds or 0:.2f} s."
+
+
+def _percent(done: int, events: int) -> str:
+    return f"{100 * done // events if events else 100} %"
+
+
+def say_progress(progress: Progress) -> str:
+    """How far it is; to go there is only what can be told, which is the folding."""
+    rate = progress.done / progress.seconds if progress.seconds else 0.0
+    done = f"{progress.done:,} of {count(progress.events, 'event')} ({_percent(progress.done, progress.events)})"
+    said = f"{progress.projection}: {progress.phase}, {done}"
+    if progress.phase != "folding" or not rate:
+        return said
+    return f"{said}, {rate:,.0f} events/s, {(progress.events - progress.done) / rate:.0f} s to fold"
+
+
+def say_rebuilt(rebuilt: Rebuilt, who_waited: str) -> str:
+    rate = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0.0
+    return (
+        f"{rebuilt.projection}: rebuilt from {count(rebuilt.events, 'event')} in {rebuilt.seconds:.2f} s"
+        f" ({rate:,.0f} events/s); {who_waited} waited {rebuilt.swap_milliseconds:.0f} ms at most for the swap."
+    )
+
+
+def show_verified(verified: Verified) -> None:
+    differing = verified.differing
+    differ = f"{len(differing):,} {'differs' if len(differing) == 1 else 'differ'} from the log"
+    say(f"{verified.projection}: {count(verified.checked, 'document')} checked, {differ}.")
+    show(row for each in differing[:DIFFERENCES_SHOWN] for row in _difference_rows(each))
+    if len(differing) > DIFFERENCES_SHOWN:
+        say(f"… and {len(differing) - DIFFERENCES_SHOWN:,} more; --json shows all of them.")
+
+
+def _difference_rows(each: Difference) -> Iterable[dict[str, str]]:
+    """A row per field that differs; one for what is missing or too much as a whole."""
+
+    def row(field: str, stored: str, folded: str) -> dict[str, str]:
+        which = "" if each.of == "document" else f"{each.of}: "
+        return {"id": visible(str(each.id)), "field": which + field, "stored": stored, "folded from the log": folded}
+
+    folded = _fields(each.folded)
+    if "unreadable" in folded:
+        return [row("(all)", "…", folded["unreadable"])]
+    if bytes(each.stored) == b"null":
+        return [row("(all)", "missing", "there is one")]
+    if bytes(each.folded) == b"null":
+        return [row("(all)", "there is one", "none")]
+    return [row(*differing) for differing in differing_fields(each.stored, each.folded)]
+
+
+def differing_fields(*documents: Raw) -> list[list[str]]:
+    """The fields in which documents differ, each with its value in each of them as JSON; all of a missing one."""
+    members = [_fields(document) for document in documents]
+    names = {field: None for fields in members for field in fields}
+    return [
+        [field, *(fields.get(field, ABSENT) for fields in members)]
+        for field in names
+        if any(fields.get(field) != members[0].get(field) for fields in members)
+    ]
+
+
+def _fields(document: Raw) -> dict[str, str]:
+    """Its fields, each as JSON; none of a missing document, and of what is no object the whole."""
+    text = bytes(document).decode()
+    return _members(text) or ({} if text in ("null", "{}") else {"(the document)": visible(text)})
+
+
+def show_stopped(name: str, stopped: Stopped) -> None:
+    say(f"{name} was stopped: {visible(stopped.error.partition(chr(10))[0])}")
+    show_events([stopped.event] if stopped.event else [])
+
+
+def show_inspected(inspected: Inspected) -> None:
+    for compared in inspected.documents:
+        _show_document(inspected.id, compared)
+    say("")
+    for event in inspected.events:
+        by = f" by {actor}" if (actor := _actor(event)) else ""
+        say(f"{event.version:>4}  {event.recorded_at}  {visible(event.type)}{by}, position {event.position}")
+        if what := what_changed(event.data):
+            output.print(Padding(Text(what), (0, 0, 0, 6)))
+    say("")
+    show(
+        {
+            "rollup": each.rollup,
+            "counts for": ABSENT if each.key is None else visible(each.key),
+            "which is now": ABSENT if each.document is None else as_json(each.document),
+        }
+        for each in inspected.rollups
+    )
+
+
+def _show_document(item: int, compared: Compared) -> None:
+    document = _fields(compared.stored)
+    say(f"Item {item}, its document in {compared.projection}:" if document else f"Item {item} has no stored document.")
+    show({"field": field, "value": value} for field, value in document.items())
+    say("")
+    if compared.equal:
+        say("The stored document equals the fold of its events, in Python and in Postgres.")
+        return
+    say("The stored document and the folds of its events differ.")
+    folds = {"folded in Python": compared.folded_in_python, "in Postgres": compared.folded_in_postgres}
+    if compared.error:
+        say(f"Its events cannot be folded: {visible(compared.error)}")
+        folds = {name: fold for name, fold in folds.items() if bytes(fold) != b"null"}
+    differing = differing_fields(compared.stored, *folds.values())
+    show(dict(zip(("field", "stored", *folds), row, strict=True)) for row in differing)

@@ -1,0 +1,191 @@
+"""Forgetting an owner: their items are deleted by the ordinary command, then what is personal of them is taken away.
+
+The log is not touched: it never held the text. What is deleted lies beside it, in `catalog.personal`, and the documents
+and their past are folded anew, stream by stream, each in a transaction of its own (`forget_stream` in schema.sql). So a
+run that is killed has done whole items, and the next one goes on. A rebuild would bring back what it has read before:
+while somebody is forgotten there is none.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from msgspec import Struct
+from psycopg import AsyncConnection, sql
+from psycopg.types.json import Jsonb
+
+from app.domain.events import Event
+from app.domain.item import Command, DeleteItem, Item
+from app.engine.background.generation import generation_of
+from app.engine.background.rebuild_status import RebuildUnderWay
+from app.engine.compiler.document_tables import tables_of
+from app.engine.compiler.rebuild_steps import Step
+from app.engine.events.event import Metadata
+from app.engine.postgres.advisory_locks import lock_key, try_lock
+from app.engine.postgres.pool import Database
+from app.engine.postgres.session_settings import connect_async
+from app.engine.projection.projection import AnyProjection
+from app.engine.store.command_handler import CommandHandler, Decider
+from app.errors import Conflict, NotFound
+
+REASON = "Its owner was forgotten."
+"""Why the items were deleted: our own words, nothing personal, so they stay."""
+KEPT = Jsonb({"reason": REASON})
+
+Told = Callable[[int, int], None]
+"""Hears how many items are done, of how many."""
+
+
+class NothingOfOwner(NotFound):
+    """There is nothing of such an owner"""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What there is of an owner."""
+
+    owner_id: str
+    items: int
+    """All there ever were."""
+    left: list[int]
+    """Those that are not deleted, or of which something personal is there."""
+    events: int
+    """How many of their events have something personal."""
+    keys: int
+    """How many commands of theirs with a key are remembered."""
+    unfinished: bool
+    """Whether forgetting has begun and not ended."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to do any more."""
+        return not self.left and not self.keys and not self.unfinished
+
+
+class Forgotten(Struct, frozen=True, kw_only=True):
+    """Who was forgotten: a row of catalog.forgotten."""
+
+    owner_id: str
+    forgotten_by: str | None
+    """None if there never was anything to forget."""
+    items: int
+    events: int
+
+
+FOUND = """
+select count(*),
+    coalesce(array_agg(id order by id) filter (where events > 0 or document -> 'deleted_at' = 'null'), '{{}}'),
+    coalesce(sum(events), 0)::integer,
+    (select count(*) from catalog.idempotency_keys where user_id = %(owner_id)s),
+    exists (select from catalog.forgotten where owner_id = %(owner_id)s and forgotten_at is null)
+from (
+    select id, document, (
+        select count(*)
+        from catalog.personal
+        where stream_id = item.id
+            and data <> %(kept)s
+    ) as events
+    from {items} as item
+    where owner_id = %(owner_id)s
+    offset 0
+) as item
+"""
+
+
+async def look(connection: AsyncConnection, projection: AnyProjection, owner_id: str) -> Found:
+    """What there is to forget. Raises NothingOfOwner if nobody of this name ever had an item, or has a key."""
+    query = sql.SQL(FOUND).format(items=sql.Identifier("catalog", projection.name))
+    row = await (await connection.execute(query, {"owner_id": owner_id, "kept": KEPT})).fetchone()
+    assert row is not None, "an aggregate answers with one row"
+    items, left, events, keys, unfinished = row
+    if not items and not keys and not unfinished:
+        raise NothingOfOwner(f"There is nothing of {owner_id} in the catalog: nothing was done, and nothing recorded.")
+    return Found(owner_id=owner_id, items=items, left=left, events=events, keys=keys, unfinished=unfinished)
+
+
+class Forgetter:
+    """Forgets one owner after the other; `decider` is how items are deleted."""
+
+    def __init__(self, conninfo: str, database: Database, decider: Decider[Command, Item, Event]) -> None:
+        self._conninfo = conninfo
+        self._projection = decider.projection
+        self._handler = CommandHandler(database, decider)
+
+    async def forget(self, owner_id: str, metadata: Metadata, tell: Told = lambda _done, _of: None) -> Forgotten:
+        """Forget whatever is there of an owner, and keep who did it.
+
+        Raises NothingOfOwner, RebuildUnderWay if a rebuild is, and Conflict if somebody was faster to change an item.
+        """
+        by = metadata.user_id or ""
+        async with self._without_rebuilds() as connection:
+            found = await look(connection, self._projection, owner_id)
+            if found.is_over:
+                return await self._last_time(connection, owner_id)
+            row = await (await connection.execute(BEGIN, {"owner_id": owner_id, "by": by})).fetchone()
+            assert row is not None, "it is there already, or begins"
+            for done, item in enumerate(found.left):
+                tell(done, len(found.left))
+                await self._handler.handle(DeleteItem(reason=REASON), metadata, item)
+                await connection.execute(FORGET_STREAM, {"id": row[0], "stream_id": item, "kept": KEPT})
+            await connection.execute("delete from catalog.idempotency_keys where user_id = %s", (owner_id,))
+            tell(len(found.left), len(found.left))
+            if (await look(connection, self._projection, owner_id)).left:
+                raise Conflict(f"Somebody has changed items of {owner_id} meanwhile: run it again.")
+            await self._vacuum(connection)
+            items, events = await (await connection.execute(END, (row[0],))).fetchone() or (0, 0)
+        return Forgotten(owner_id=owner_id, forgotten_by=by, items=items, events=events)
+
+    @staticmethod
+    async def _last_time(connection: AsyncConnection, owner_id: str) -> Forgotten:
+        """Who was forgotten already stays so, and it is not recorded again."""
+        row = await (await connection.execute(LAST_TIME, (owner_id,))).fetchone()
+        by, items, events = row or (None, 0, 0)
+        return Forgotten(owner_id=owner_id, forgotten_by=by, items=items, events=events)
+
+    @asynccontextmanager
+    async def _without_rebuilds(self) -> AsyncIterator[AsyncConnection]:
+        """The connection that forgets: while it lasts no rebuild begins, and what a killed one has left is gone."""
+        async with await connect_async(self._conninfo) as connection:
+            if not await try_lock(connection, lock_key(self._projection.name)):
+                raise RebuildUnderWay(
+                    f"The projection {self._projection.name} is being rebuilt, or somebody is being forgotten: "
+                    "try again when that is over."
+                )
+            await generation_of(self._projection).do(connection, Step.DISCARD)
+            yield connection
+
+    async def _vacuum(self, connection: AsyncConnection) -> None:
+        """So that neither the pages of the tables nor the planner's samples of them hold the text for long."""
+        tables = ["log", "personal", "idempotency_keys", *(table.name for table in tables_of(self._projection))]
+        for table in tables:
+            await connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier("catalog", table)))
+
+
+BEGIN = """
+with begun as (
+    select id
+    from catalog.forgotten
+    where owner_id = %(owner_id)s
+        and forgotten_by = %(by)s
+        and forgotten_at is null
+), begins as (
+    insert into catalog.forgotten (owner_id, forgotten_by)
+    select %(owner_id)s, %(by)s
+    where not exists (select from begun)
+    returning id
+)
+select id from begun
+union all
+select id from begins
+"""
+FORGET_STREAM = """
+update catalog.forgotten
+set items = items + 1, events = events + catalog.forget_stream(%(stream_id)s, %(kept)s)
+where id = %(id)s
+"""
+END = "update catalog.forgotten set forgotten_at = clock_timestamp() where id = %s returning items, events"
+LAST_TIME = """
+select forgotten_by, items, events
+from catalog.forgotten
+where owner_id = %s
+order by id desc
+limit 1
+"""

@@ -1,0 +1,1 @@
+"""What runs beside requests: the projector, rebuilds, verification and their status."""

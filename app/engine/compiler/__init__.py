@@ -1,0 +1,1 @@
+"""Compiles the rules of projections to SQL: tables, folds, views and the steps of a rebuild."""

@@ -1,0 +1,271 @@
+"""The SQL that installs a projection: its tables, and what writes into them and reads them as of an instant.
+
+`catalog schema` prints it all, with the folds of `app.engine.compiler.fold`.
+"""
+
+from collections.abc import Sequence
+
+from app.engine.compiler.document_fills import _refold_stream, refold_function
+from app.engine.compiler.document_tables import (
+    documents_table,
+    history_table,
+    names_of,
+    place_of,
+    places_table,
+    tables_of,
+    words_table,
+    words_text,
+)
+from app.engine.compiler.sql_text import comment, literal
+from app.engine.compiler.step import step_function, tags
+from app.engine.compiler.tables import create
+from app.engine.compiler.versions import folding_aggregate
+from app.engine.postgres.identifiers import in_dollars
+from app.engine.projection.projection import AnyProjection
+from app.engine.projection.rules import Becomes, Envelope, Place, Words
+
+
+def compile_inline(projection: AnyProjection) -> str:
+    """The tables of an inline projection and its functions, but for the fold."""
+    parts = [create(table) for table in tables_of(projection)]
+    parts += [step_function(projection), *folding_aggregate(projection)]
+    parts += [write_function(projection), prepare_new_function(projection)]
+    parts += [write_new_function(projection), refold_function(projection)]
+    return "\n".join([*parts, *([as_of_function(projection)] if projection.temporal else [])])
+
+
+def project_functions(inline: Sequence[AnyProjection]) -> str:
+    """What appends call to write every inline document, and what folds one stream's anew."""
+    return "\n".join([_project_inline(inline), _project_new_streams(inline), _refold_stream(inline)])
+
+
+def write_function(projection: AnyProjection) -> str:
+    """`write_<name>`: one more event into the stored document; called by appends.
+
+    It writes into the partitions themselves, which spares finding them each time; the append gate keeps swaps away.
+    """
+    name = projection.name
+    documents = documents_table(projection).live
+    further = ""
+    if projection.temporal:
+        further = f"""
+    if v_before is not null then
+        insert into catalog.{history_table(projection).live} (id, version, valid_from, valid_to, document)
+        values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
+    end if;"""
+    for index in projection.indexes:
+        if isinstance(index, Words):
+            further += _write_words(words_table(projection, index).live, index)
+        elif isinstance(index, Place):
+            further += _write_place(places_table(projection, index).live, index)
+    body = f"""
+declare
+    v_version integer;
+    v_valid_from timestamptz;
+    v_before jsonb;
+    v_after jsonb;
+begin
+    if p_version > 1 then
+        select version, valid_from, document
+        into v_version, v_valid_from, v_before
+        from catalog.{documents}
+        where id = p_stream_id;
+    end if;
+    if p_type not in ({tags(projection.by_event)}) then
+        update catalog.{documents} set version = p_version where id = p_stream_id;
+        return v_before;
+    end if;
+    v_after := catalog.step_{name}(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
+    if v_after is null then
+        delete from catalog.{documents} where id = p_stream_id;
+    elsif v_before is null then
+        insert into catalog.{documents} (id, version, valid_from, document)
+        values (p_stream_id, p_version, p_recorded_at, v_after);
+    else
+        update catalog.{documents}
+        set version = p_version, valid_from = p_recorded_at, document = v_after
+        where id = p_stream_id;
+    end if;{further}
+    return v_after;
+end
+"""
+    return f"""\
+create or replace function catalog.write_{name}(
+    p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
+) returns jsonb
+language plpgsql volatile as {in_dollars(body)};
+{comment(f"function catalog.write_{name}", f"Takes one more event into the stored document of {projection.__name__}.")}
+"""
+
+
+def _write_words(table: str, words: Words) -> str:
+    """An upsert would make what they are found by before it sees that nothing is new, and take longer than the rest."""
+    before, after = (words_text(names_of(words.fields), document) for document in BEFORE_AND_AFTER)
+    return f"""
+    if p_version = 1 and {after} is not null then
+        insert into catalog.{table} (id, words)
+        values (p_stream_id, catalog.words_in({after}));
+    elsif v_after is not null and {after} is distinct from {before} then
+        declare
+            v_words constant text[] := catalog.words_in({after});
+        begin
+            update catalog.{table}
+            set words = catalog.words_in(array_to_string(words || v_words, ' '))
+            where id = p_stream_id
+                and not ('*' = any (words) or v_words <@ words);
+            if not found and v_before is null then
+                insert into catalog.{table} (id, words)
+                values (p_stream_id, v_words)
+                on conflict (id) do nothing;
+            end if;
+        end;
+    end if;"""
+
+
+def _write_place(table: str, place: Place) -> str:
+    (before, _), (after, point) = (place_of(place, document) for document in BEFORE_AND_AFTER)
+    return f"""
+    if v_after is not null and {after} is distinct from {before} then
+        insert into catalog.{table} (id, since, place)
+        values (p_stream_id, p_recorded_at, {point});
+    end if;"""
+
+
+BEFORE_AND_AFTER = ("v_before", "v_after")
+"""The document before an event and the one after it, as `write_<name>` has them."""
+
+
+def prepare_new_function(projection: AnyProjection) -> str:
+    """`prepare_new_<name>`: the words of many new streams, which take long to find, before it is known when they are
+    recorded; called by bulk appends."""
+    name = projection.name
+    inserts = ""
+    for index in projection.indexes:
+        if isinstance(index, Words):
+            text, none = (words_text(names_of(index.fields), document) for document in DOCUMENT_AND_NONE)
+            _check_words_need_no_instant(projection, index)
+            inserts += f"""
+    insert into catalog.{name}_words (id, words)
+    select id, catalog.words_in({text})
+    from (
+        {_new_documents(projection)}
+        offset 0
+    ) as new
+    where {_is_there(text, none)};"""
+    body = f"\nbegin{inserts}\nend\n"
+    return f"""\
+create or replace function catalog.prepare_new_{name}(p_recorded_at timestamptz default clock_timestamp()) returns void
+language plpgsql volatile as {in_dollars(body)};
+{comment(f"function catalog.prepare_new_{name}", f"Writes the words of {projection.__name__} in new_streams.")}
+"""
+
+
+def write_new_function(projection: AnyProjection) -> str:
+    """`write_new_<name>`: what is left of what `write_<name>` would write of the first events of many streams; each
+    document is made once."""
+    name = projection.name
+    places = ""
+    for index in projection.indexes:
+        if isinstance(index, Place):
+            (compared, point), (none, _) = (place_of(index, document) for document in DOCUMENT_AND_NONE)
+            places += f""", {name}_placed as (
+        insert into catalog.{name}_places (id, since, place)
+        select id, p_recorded_at, {point}
+        from new
+        where {_is_there(compared, none)}
+    )"""
+    body = f"""
+begin
+    with new as materialized (
+        {_new_documents(projection)}
+    ){places}
+    insert into catalog.{name} (id, version, valid_from, document)
+    select id, 1, p_recorded_at, document
+    from new
+    where document is not null;
+end
+"""
+    return f"""\
+create or replace function catalog.write_new_{name}(p_recorded_at timestamptz) returns void
+language plpgsql volatile as {in_dollars(body)};
+{comment(f"function catalog.write_new_{name}", f"Writes the documents of {projection.__name__} of all new_streams.")}
+"""
+
+
+def _new_documents(projection: AnyProjection) -> str:
+    """The documents that new streams begin with."""
+    return f"""\
+select stream_id as id,
+            catalog.step_{projection.name}(null, stream_id, 1, p_recorded_at, type, data) as document
+        from pg_temp.new_streams
+        where type in ({tags(projection.by_event)})"""
+
+
+DOCUMENT_AND_NONE = ("document", "null::jsonb")
+
+
+def _is_there(searched: str, of_none: str) -> str:
+    """Where there is a document, and what it is searched by is other than of none."""
+    return f"document is not null and {searched} is distinct from {of_none}"
+
+
+def _check_words_need_no_instant(projection: AnyProjection, words: Words) -> None:
+    names = names_of(words.fields)
+    for rule in projection.by_event.values():
+        for step in rule.steps:
+            if isinstance(step, Becomes) and isinstance(step.value, Envelope):
+                assert step.field.__name__ not in names, "a search by words is for texts, not for instants"
+
+
+def as_of_function(projection: AnyProjection) -> str:
+    """`<name>_as_of(instant)`: the documents as of then; a single statement, so that filters reach the indexes."""
+    name = projection.name
+    columns = documents_table(projection).columns
+    names = ", ".join(column.quoted for column in columns)
+    types = ", ".join(f"{column.quoted} {column.type}" for column in columns)
+    return f"""\
+create or replace function catalog.{name}_as_of(p_until timestamptz)
+returns table ({types})
+language sql stable parallel safe as $$
+select {names}
+from catalog.{name}
+where valid_from <= p_until
+union all
+select {names}
+from catalog.{name}_history
+where valid_from <= p_until
+    and valid_to > p_until
+$$;
+{comment(f"function catalog.{name}_as_of", f"The documents of {projection.__name__} as of an instant.")}
+"""
+
+
+def _project_inline(inline: Sequence[AnyProjection]) -> str:
+    arguments = "p_stream_id, p_version, p_recorded_at, p_type, p_data"
+    pairs = ", ".join(f"{literal(each.name)}, catalog.write_{each.name}({arguments})" for each in inline)
+    return f"""\
+create or replace function catalog.project_inline(
+    p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
+) returns jsonb
+language sql volatile
+return jsonb_build_object({pairs});
+{comment("function catalog.project_inline", "Takes one more event into every inline document; answers with them.")}
+"""
+
+
+def _project_new_streams(inline: Sequence[AnyProjection]) -> str:
+    prepared = "".join(f"    select catalog.prepare_new_{each.name}();\n" for each in inline)
+    written = "".join(f"    select catalog.write_new_{each.name}(p_recorded_at);\n" for each in inline)
+    return f"""\
+create or replace function catalog.prepare_new_streams() returns void
+language sql volatile
+begin atomic
+{prepared}end;
+{comment("function catalog.prepare_new_streams", "Writes what takes long of all new_streams.")}
+
+create or replace function catalog.project_new_streams(p_recorded_at timestamptz) returns void
+language sql volatile
+begin atomic
+{written}end;
+{comment("function catalog.project_new_streams", "Writes every inline document of all new_streams.")}
+"""

@@ -1,0 +1,289 @@
+"""A rollup's rules as SQL: its tables, the fold over all documents, and the catch-up that keeps it so.
+
+Beside the documents stands `<name>_members`: what each stream counts as, and for which key. A batch of events steps the
+members of the streams it touched, by the rules that write the inline documents; what they counted as before leaves the
+documents, what they count as now enters them. So a batch costs the same for a stream of ten thousand events as for a
+new one, and for a key of a hundred thousand members as for a key of ten. Only members are counted, never events: what
+is taken away is what is stored as having been added, in the transaction that stores the other; what somebody has
+corrupted stays so until a rebuild. What a change cannot tell (a new key, one without members, a latest that has gone)
+is added up anew.
+"""
+
+from collections.abc import Callable
+from types import MemberDescriptorType
+
+from msgspec import Struct
+
+from app.engine.compiler.document_tables import field_columns
+from app.engine.compiler.sql_text import comment, indent, literal
+from app.engine.compiler.tables import Column, Table, TableIndex, create
+from app.engine.postgres.identifiers import quoted
+from app.engine.projection.rollup import AnyRollup, Tally
+from app.engine.projection.rules import name_of
+
+
+def compile_rollup(rollup: AnyRollup) -> str:
+    """Everything that is installed for a rollup."""
+    parts = [*map(create, tables_of(rollup)), step_function(rollup), catch_up_function(rollup)]
+    return "\n".join([*parts, *([as_of_function(rollup)] if rollup.of.temporal else [])])
+
+
+def tables_of(rollup: AnyRollup) -> list[Table]:
+    """The documents and the members."""
+    name = rollup.name
+    key = Column("key", "text", f"The {name_of(rollup.by)} that it is about.", 'collate "C" not null')
+    stream = Column("id", "integer", "The stream.")
+    part = Column("part", "jsonb", f"What is counted of its {rollup.of.document.__name__}.")
+    document = Column("document", "jsonb", f"{rollup.document.__name__}, as the API serves it.")
+    return [
+        Table(
+            name=name,
+            about=f"The documents of the rollup {rollup.__name__}.",
+            columns=(key, document),
+            key=("key",),
+        ),
+        Table(
+            name=f"{name}_members",
+            about=f"What each stream counts as in {rollup.__name__}.",
+            columns=(stream, key, part),
+            key=("id",),
+            indexes=(TableIndex("_by_key", "(key)", "Adding up the members of some keys."),),
+        ),
+    ]
+
+
+def step_function(rollup: AnyRollup) -> str:
+    """`step_<name>(key, part, events)`: what a stream counts as after more of its events, as a document to take from.
+
+    A step sets a field without regard to the others, so the fields that a member has are enough to begin with.
+    """
+    name = rollup.name
+    return f"""\
+create or replace function catalog.step_{name}(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
+language plpgsql stable parallel safe as $$
+declare
+    v_document jsonb := p_part || jsonb_build_object({literal(name_of(rollup.by))}, p_key);
+    v_event catalog.log;
+begin
+    foreach v_event in array p_events loop
+        v_document := catalog.step_{rollup.of.name}(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
+            v_event.type, v_event.data);
+    end loop;
+    return v_document;
+end
+$$;
+{
+        comment(
+            f"function catalog.step_{name}",
+            f"The fields that {name} takes from a document, after more events; null where there is none.",
+        )
+    }
+"""
+
+
+def catch_up_function(rollup: AnyRollup) -> str:
+    """`catch_up_<name>(from, limit)`: one batch of settled events, exactly once."""
+    name = rollup.name
+    return f"""\
+create or replace function catalog.catch_up_{name}(p_from bigint, p_limit integer) returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_to constant bigint := catalog.advance_checkpoint({literal(name)}, p_from, p_limit);
+    v_skipped constant bigint[] := catalog.skipped_events({literal(name)});
+    v_streams constant integer[] := array(
+        select distinct stream_id
+        from catalog.log
+        where position > p_from
+            and position <= v_to
+    );
+    v_keys text[];
+begin
+    with arrived as (
+        select stream_id, array_agg(event order by version) as events
+        from catalog.log as event
+        where position > p_from
+            and position <= v_to
+            and position <> all (v_skipped)
+        group by stream_id
+    ), member_before (id, key, part) as materialized (
+        select id, key, part from catalog.{name}_members where id = any (v_streams)
+    ), stepped (id, document) as materialized (
+        select arrived.stream_id, catalog.step_{name}(key, part, events)
+        from arrived
+        left join member_before on member_before.id = arrived.stream_id
+    ), member (id, key, part) as materialized (
+        select id, {member_columns(rollup)} from stepped where document is not null
+    ), gone as (
+        delete from catalog.{name}_members
+        where id = any (array(select id from stepped where document is null))
+    ), entered as (
+        insert into catalog.{name}_members as stored (id, key, part)
+        select id, key, part from member
+        on conflict (id) do update
+        set key = excluded.key, part = excluded.part
+        where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
+    ), moved (id, key, part, members) as (
+        select *, -1 from (
+            select * from member_before where id in (select id from stepped)
+            except table member) as left_it
+        union all
+        select *, 1 from (table member except table member_before) as entered_it
+    ), change as (
+        select {change_columns(rollup)}
+        from moved
+        group by key
+    ), changed as (
+        update catalog.{name} as stored
+        set document = jsonb_build_object(
+{_pairs(rollup, _value_after)}
+        )
+        from change
+        where stored.key = change.key
+            and (change.has_entered or exists (
+                select from catalog.{name}_members as other
+                where other.key = change.key and other.id <> all (v_streams)))
+{_known(rollup)}        returning stored.key
+    )
+    select array_agg(key) into v_keys from change where key not in (select key from changed);
+    if v_keys is not null then
+        delete from catalog.{name} as stored
+        where key = any (v_keys)
+            and not exists (select from catalog.{name}_members as other where other.key = stored.key);
+        insert into catalog.{name} as stored (key, document)
+{indent(indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)")))}
+        on conflict (key) do update
+        set document = excluded.document
+        where stored.document <> excluded.document;
+    end if;
+    return v_to;
+end
+$$;
+{comment(f"function catalog.catch_up_{name}", f"Takes settled events into {name}; answers with the checkpoint.")}
+"""
+
+
+def as_of_function(rollup: AnyRollup) -> str:
+    """`<name>_as_of(instant)`: added up from the documents as of then; a filter by key reaches their indexes."""
+    members = (
+        f"(\n    select id, {stored_member_columns(rollup)}\n"
+        f"    from catalog.{rollup.of.name}_as_of(p_until)\n) as member (id, key, part)"
+    )
+    return f"""\
+create or replace function catalog.{rollup.name}_as_of(p_until timestamptz)
+returns table (key text, document jsonb)
+language sql stable parallel safe as $$
+{adding_up(rollup, members)}
+$$;
+{comment(f"function catalog.{rollup.name}_as_of", f"The documents of {rollup.__name__} as of an instant.")}
+"""
+
+
+def adding_up(rollup: AnyRollup, members: str, where: str = "") -> str:
+    """A query for (key, document) over `members`, a relation of (id, key, part)."""
+    added = ["select key, jsonb_build_object(", _pairs(rollup, _value), "    )"]
+    lines = [*added, f"from {members}", where, "group by key"]
+    return "\n".join(line for line in lines if line)
+
+
+def _pairs(rollup: AnyRollup, value: Callable[[Tally], str]) -> str:
+    return ",\n".join(f"        {literal(name_of(tally.field))}, {value(tally)}" for tally in rollup.rules)
+
+
+def _value(tally: Tally) -> str:
+    """What a field of the document is, over the members of one key."""
+    if tally.verb == "keyed":
+        return "key"
+    if tally.of is None:
+        return "count(*)"
+    match tally.verb:
+        case "counts":
+            return f"catalog.count_each(array_agg({_part(tally.of)}))"
+        case "earliest":
+            return f'min(({_part(tally.of)}) collate "C")'
+        case "latest":
+            return f'max(({_part(tally.of)}) collate "C")'
+
+
+def _part(field: MemberDescriptorType) -> str:
+    return f"part ->> {literal(name_of(field))}"
+
+
+def change_columns(rollup: AnyRollup) -> str:
+    """Of what has moved, by key: whatever `_value_after` and `_known` need of it."""
+    columns = ["key", "bool_or(members > 0) as has_entered", "sum(members) as members"]
+    if any(_counts_each(tally) for tally in rollup.rules):
+        columns.append("array_agg(members) as each_members")
+    for tally in rollup.rules:
+        name = name_of(tally.field)
+        if tally.of is None:
+            continue
+        if _counts_each(tally):
+            columns.append(f"array_agg({_part(tally.of)}) as {quoted(f'{name}__each')}")
+            continue
+        outermost = f'{EXTREMES[tally.verb].aggregate}(({_part(tally.of)}) collate "C")'
+        columns += [
+            f"{outermost} filter (where members < 0) as {quoted(f'{name}__left')}",
+            f"{outermost} filter (where members > 0) as {quoted(f'{name}__entered')}",
+        ]
+    return ",\n            ".join(columns)
+
+
+def _counts_each(tally: Tally) -> bool:
+    return tally.verb == "counts" and tally.of is not None
+
+
+class Extreme(Struct, frozen=True):
+    """How SQL says earliest or latest."""
+
+    aggregate: str
+    outermost: str
+    beyond: str
+    """The operator of what is further out than something else."""
+
+
+EXTREMES = {"earliest": Extreme("min", "least", "<"), "latest": Extreme("max", "greatest", ">")}
+
+
+def _stored(tally: Tally) -> str:
+    return f"stored.document ->> {literal(name_of(tally.field))}"
+
+
+def _value_after(tally: Tally) -> str:
+    """What a field of the stored document is after a change."""
+    name = name_of(tally.field)
+    if tally.verb == "keyed":
+        return "stored.key"
+    if tally.of is None:
+        return f"({_stored(tally)})::bigint + change.members"
+    if tally.verb == "counts":
+        counted = f"stored.document -> {literal(name)}"
+        return f"catalog.counts_after({counted}, change.{quoted(f'{name}__each')}, change.each_members)"
+    return f'{EXTREMES[tally.verb].outermost}(({_stored(tally)}) collate "C", change.{quoted(f"{name}__entered")})'
+
+
+def _known(rollup: AnyRollup) -> str:
+    """A condition for each extreme: it has not left, or what entered is as far out."""
+    lines = []
+    for tally in rollup.rules:
+        if extreme := EXTREMES.get(tally.verb):
+            left, entered = (quoted(f"{name_of(tally.field)}__{moved}") for moved in ("left", "entered"))
+            stored, beyond = f'({_stored(tally)}) collate "C"', extreme.beyond
+            kept = f"change.{left} is null or {stored} {beyond} change.{left}"
+            lines.append(f"            and ({kept} or change.{entered} {beyond}= {stored})\n")
+    return "".join(lines)
+
+
+def member_columns(rollup: AnyRollup) -> str:
+    """`key, part` of a member, over the document it is folded to."""
+    return f"document ->> {literal(name_of(rollup.by))}, {_member_part(rollup)}"
+
+
+def stored_member_columns(rollup: AnyRollup) -> str:
+    """The same over a stored document: the key is the column that an index holds, if there is one."""
+    found = [column.quoted for column in field_columns(rollup.of) if column.name == name_of(rollup.by)]
+    return f"{found[0]}, {_member_part(rollup)}" if found else member_columns(rollup)
+
+
+def _member_part(rollup: AnyRollup) -> str:
+    names = sorted({name_of(tally.of) for tally in rollup.rules if tally.of is not None})
+    return f"jsonb_build_object({', '.join(f'{literal(name)}, document -> {literal(name)}' for name in names)})"

@@ -1,0 +1,50 @@
+"""All the SQL that `catalog migrate` installs: the event store, then what the read models are compiled to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.engine.compiler.analyst_views import analyst_views
+from app.engine.compiler.fold import fold_function
+from app.engine.compiler.inline_writes import compile_inline, project_functions
+from app.engine.compiler.personal_data import personal_functions
+from app.engine.compiler.rebuild_steps import rebuild_steps, tables_of
+from app.engine.compiler.rollups import compile_rollup
+from app.engine.projection.projection import Projection
+from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rules import RuleError
+
+
+def schema_of(read_models: Sequence[AnyReadModel]) -> str:
+    return f"{schema_file()}\n{compile_read_models(read_models)}"
+
+
+def schema_file() -> str:
+    """The text of schema.sql: beside the package in a wheel, one folder up in a checkout."""
+    here = Path(__file__).parents[2]
+    packaged = here / "schema.sql"
+    return (packaged if packaged.exists() else here.parent / "schema.sql").read_text(encoding="utf-8")
+
+
+def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
+    """What of the read models' rules becomes SQL: their folds, tables, functions, views for analysts, of which those
+    without a name of their own are about the first projection, and the steps of a rebuild. At last who may do what."""
+    names = [each.name for each in read_models]
+    assert len(set(names)) == len(names), f"two projections of one name: {names}"
+    rollups = [each for each in read_models if issubclass(each, Rollup)]
+    compiled = [each for each in read_models if issubclass(each, Projection) and each.compiles()]
+    inline = [projection for projection in compiled if projection.lifecycle == "inline"]
+    _check_distinct([*inline, *rollups])
+    events = [event for each in read_models if issubclass(each, Projection) for event in each.tags.types.values()]
+    parts = [personal_functions(dict.fromkeys(events)), *map(fold_function, compiled)]
+    parts += [*map(compile_inline, inline), *map(compile_rollup, rollups), project_functions(inline)]
+    parts += [analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]
+    return "\n".join([*parts, "select catalog.grant_rights();\n"])
+
+
+def _check_distinct(read_models: Sequence[AnyReadModel]) -> None:
+    """Raises RuleError if a table and an index would have one name: whichever comes later would not be made."""
+    tables = [table for each in read_models for table in tables_of(each)]
+    named = [table.name for table in tables]
+    named += [table.name + index.label for table in tables for index in table.indexes]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise RuleError(f"A table and an index would both be called {twice[0]}: give a read model another name.")

@@ -1,0 +1,189 @@
+"""A projection's rules as the SQL function that applies one event to a document."""
+
+from collections.abc import Iterable, Mapping
+from types import MemberDescriptorType
+from typing import Any, assert_never
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+
+from app.engine.compiler.sql_text import comment, literal
+from app.engine.events.event import tag_of
+from app.engine.events.upcasting import Upcaster
+from app.engine.projection.projection import AnyProjection
+from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Rule
+
+
+def step_function(projection: AnyProjection) -> str:
+    """`step_<name>`: the document after one more event; what rules with `evolve` do in Python."""
+    name = projection.name
+    cases = "\n".join(
+        f"    when {literal(tag_of(event))} then {_step(rule, projection)}"
+        for event, rule in projection.by_event.items()
+    )
+    return f"""\
+create or replace function catalog.step_{name}(
+    document jsonb, stream_id integer, version integer, recorded_at timestamptz, type text, data jsonb
+) returns jsonb
+language sql stable parallel safe
+return case type
+{cases}
+    else document
+end;
+{comment(f"function catalog.step_{name}", f"The document of {projection.__name__} after one more event.")}
+"""
+
+
+def _step(rule: Rule, projection: AnyProjection) -> str:
+    if rule.verb == "ends":
+        return "null"
+    (event,) = rule.events
+    counted = []
+    for step in rule.steps:
+        if isinstance(step, GrowsBy):
+            field = literal(step.field.__name__)
+            counted += [field, f"(document ->> {field})::numeric + ({_value(step.value, event)} #>> '{{}}')::numeric"]
+    parts = ["document"] if rule.verb == "on" else []
+    return " || ".join(parts + _patch_parts(rule, projection, counted))
+
+
+def patch_with_envelope(projection: AnyProjection) -> dict[str, str]:
+    """By tag, all fields that an event sets, those from its envelope too; of a projection that counts nothing."""
+    return {
+        tag_of(event): " || ".join(_patch_parts(rule, projection, [])) or EMPTY
+        for event, rule in projection.by_event.items()
+        if rule.verb != "ends"
+    }
+
+
+def _patch_parts(rule: Rule, projection: AnyProjection, further: list[str]) -> list[str]:
+    """What an event sets, from its data and from its envelope, and `further` pairs of fields and values."""
+    pairs = []
+    for step in rule.steps:
+        if isinstance(step, Becomes) and isinstance(step.value, Envelope):
+            pairs += [literal(step.field.__name__), ENVELOPE[step.value.name]]
+    patch = _patch(rule, projection, counters=False)
+    parts = [] if patch == EMPTY else [patch]
+    if pairs or further:
+        parts.append(f"jsonb_build_object({', '.join(pairs + further)})")
+    return parts
+
+
+EMPTY = "'{}'::jsonb"
+
+
+def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
+    """The fields that an event sets, as a JSONB expression over its `data`; without those taken from its envelope."""
+    (event,) = rule.events
+    parts: list[str] = []
+    defaults = _defaults(rule, projection) if rule.verb == "starts" else {}
+    constants: dict[str, Any] = {}
+    copied: dict[str, str] = {}
+    for step in rule.steps:
+        match step:
+            case Merges(value=source):
+                parts.append(f"coalesce({_value(source, event)}, {EMPTY})")
+            case GrowsBy(field=field, value=value):
+                if counters:
+                    copied[field.__name__] = _value(value, event)
+            case Becomes(field=field, value=value):
+                if isinstance(value, MemberDescriptorType):
+                    copied[field.__name__] = _value(value, event)
+                elif not isinstance(value, Envelope):
+                    constants[field.__name__] = value
+            case _:
+                assert_never(step)
+    stored_so = {field: f"data -> {literal(field)}" for field in event.__struct_fields__}
+    if copied and copied == stored_so and not Upcaster(event):
+        parts.insert(0, "data")
+    elif copied:
+        pairs = ", ".join(f"{literal(field)}, {value}" for field, value in copied.items())
+        parts.append(f"jsonb_build_object({pairs})")
+    if defaults:
+        parts.insert(0, _json_literal(defaults))
+    if constants:
+        parts.append(_json_literal(constants))
+    return " || ".join(parts) or EMPTY
+
+
+def _defaults(rule: Rule, projection: AnyProjection) -> dict[str, Any]:
+    """What a new document's fields are that its start does not set."""
+    written = {step.field.__name__ for step in rule.steps if isinstance(step, Becomes)}
+    return {
+        field.name: field.default if field.default_factory is NODEFAULT else field.default_factory()
+        for field in msgspec.structs.fields(projection.document)
+        if field.name not in written
+    }
+
+
+def _value(value: object, event: type[Struct]) -> str:
+    if isinstance(value, MemberDescriptorType):
+        return _read("data", event, value.__name__, Upcaster(event))
+    return _json_literal(value)
+
+
+def _read(stored: str, struct: type[Struct], name: str, upcaster: Upcaster) -> str:
+    """A field of a stored struct, in whichever shape that was stored."""
+    found = [f"{stored} -> {literal(each)}" for each in (name, *upcaster.older_names(name))]
+    default = upcaster.defaults.get(name, _default_of(struct, name))
+    if default is not NODEFAULT:
+        found.append(_json_literal(default))
+    value = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    return value if name not in upcaster.within else _present(f"({value})", _field_type(struct, name))
+
+
+def _present(stored: str, struct: type[Struct]) -> str:
+    """A whole struct in its present shape, made as `Upcaster` makes it: each part goes before those on its left."""
+    upcaster = Upcaster(struct)
+    parts = [_json_literal(upcaster.defaults)] if upcaster.defaults else []
+    for old, to in reversed(upcaster.renamed.items()):
+        renamed = f"jsonb_build_object({literal(to)}, {stored} -> {literal(old)})"
+        parts.append(f"case when {stored} ? {literal(old)} then {renamed} else {EMPTY} end")
+    parts.append("".join([stored, *(f" - {literal(old)}" for old in sorted(upcaster.gone))]))
+    for name in upcaster.within:
+        parts.append(f"jsonb_build_object({literal(name)}, {_read(stored, struct, name, upcaster)})")
+    return " || ".join(parts)
+
+
+def _default_of(struct: type[Struct], name: str) -> Any:
+    """What a struct stored before it had this field is read as; NODEFAULT if it always had it, or an upcast says it."""
+    (found,) = (each for each in msgspec.structs.fields(struct) if each.name == name)
+    return found.default if found.default_factory is NODEFAULT else found.default_factory()
+
+
+def _field_type(struct: type[Struct], name: str) -> Any:
+    (found,) = (each.type for each in msgspec.structs.fields(struct) if each.name == name)
+    return found
+
+
+def _json_literal(value: object) -> str:
+    return f"{literal(msgspec.json.encode(value).decode())}::jsonb"
+
+
+ENVELOPE = {
+    "stream_id": "stream_id",
+    "version": "version",
+    "recorded_at": "catalog.rfc3339(recorded_at)",
+}
+"""What an event's envelope says, as documents hold it."""
+
+
+def _by_tag(values: Mapping[type[Struct], str], always: bool = True) -> str:
+    """What goes by the type of an event: always one of these, or null."""
+    if always and len({*values.values()}) == 1:
+        return next(iter(values.values()))
+    cases = " ".join(f"when {literal(tag_of(event))} then {value}" for event, value in values.items())
+    return f"case type {cases} end"
+
+
+def _is_one_of(events: Iterable[type[Struct]]) -> str:
+    """Comparisons: for a handful of types Postgres has them sooner than `in`."""
+    return f"({' or '.join(f'type = {literal(tag_of(event))}' for event in events)})"
+
+
+def _listed(columns: Iterable[str], depth: int = 2) -> str:
+    return (",\n" + "    " * depth).join(columns)
+
+
+def tags(events: Iterable[type[Struct]]) -> str:
+    return ", ".join(literal(tag_of(event)) for event in events)

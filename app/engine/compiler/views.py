@@ -1,0 +1,145 @@
+"""How what analysts find is made: typed columns over documents, views and functions with a COMMENT on everything."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+
+from app.engine.compiler.document_tables import field_columns
+from app.engine.compiler.sql_text import comment, literal
+from app.engine.postgres.identifiers import in_dollars, quoted
+from app.engine.projection.projection import AnyProjection
+from app.engine.projection.rule_analysis import written_to
+from app.engine.projection.rules import STREAM_ID, VERSION
+
+INSTANT = "timestamp with time zone"
+TYPES = {str: "text", int: "bigint", float: "double precision", bool: "boolean", datetime: INSTANT}
+
+
+class Shown(Struct, frozen=True):
+    """A column of a view."""
+
+    name: str
+    type: str
+    """As `format_type` writes it."""
+    value: str
+    about: str
+
+    @property
+    def quoted(self) -> str:
+        return quoted(self.name)
+
+
+def singular(projection: AnyProjection) -> str:
+    """One of its documents, as names in the database have it."""
+    return projection.document.__name__.lower()
+
+
+def fields_of(projection: AnyProjection) -> list[Shown]:
+    """A column for each field of the documents. Those that the table has as columns are found by its indexes."""
+    columns = {column.name: column.quoted for column in field_columns(projection)}
+    fields = []
+    for name, hint in get_type_hints(projection.document).items():
+        kind, value = sql_type(hint), typed("document", name, sql_type(hint))
+        if _is_always(projection, name, STREAM_ID):
+            kind, value = "integer", "id"
+        elif _is_always(projection, name, VERSION):
+            kind, value = "integer", typed("document", name, "integer")
+        elif name in columns:
+            value = f"{columns[name]}::{kind}" if kind != "text" else columns[name]
+        fields.append(Shown(name, kind, value, f"{name} of the document."))
+    if all(field.value != "id" for field in fields):
+        name = own_column(projection, f"{singular(projection)}_id")
+        fields.insert(0, Shown(name, "integer", "id", "The stream it is folded from."))
+    return fields
+
+
+def own_column(projection: AnyProjection, name: str) -> str:
+    """What a column of a view is called that is no field of the document: `name`, or `stored_…` if a field is."""
+    while name in projection.document.__struct_fields__:
+        name = f"stored_{name}"
+    return name
+
+
+def sql_type(hint: Any) -> str:
+    """The type of a column that holds a field of this type: null where it is optional, JSON where nothing fits."""
+    if get_origin(hint) in (Union, UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        return sql_type(kinds[0]) if len(kinds) == 1 else "jsonb"
+    if get_origin(hint) is Literal:
+        return "text" if all(isinstance(value, str) for value in get_args(hint)) else "jsonb"
+    if get_origin(hint) in (tuple, list):
+        kinds = [sql_type(kind) for kind in get_args(hint) if kind is not Ellipsis]
+        return "text[]" if set(kinds) == {"text"} else "jsonb"
+    return TYPES.get(hint, "jsonb")
+
+
+def typed(json: str, name: str, kind: str) -> str:
+    """A field of some JSON as a value of a type. Texts all compare alike, those that an index has too."""
+    field = literal(name)
+    match kind:
+        case "jsonb":
+            return f"{json} -> {field}"
+        case "text":
+            return f'({json} ->> {field}) collate "C"'
+        case "text[]":
+            texts = f"array(select jsonb_array_elements_text({json} -> {field}))"
+            return f"case when jsonb_typeof({json} -> {field}) = 'array' then {texts} end"
+        case _:
+            return f"({json} ->> {field})::{kind}"
+
+
+def _is_always(projection: AnyProjection, name: str, value: object) -> bool:
+    """Whether this of the envelope is all that is ever written to a field."""
+    written = written_to(projection, name)
+    return bool(written) and all(each is value for each in written)
+
+
+def view(name: str, about: str, columns: Sequence[Shown], source: str) -> str:
+    lines = ",\n    ".join(
+        column.value if column.value in (column.name, column.quoted) else f"{column.value} as {column.quoted}"
+        for column in columns
+    )
+    return "\n".join(
+        [
+            _make_way(name, columns),
+            f"create or replace view public.{name} as",
+            f"select {lines}",
+            f"from {source};",
+            comment(f"view public.{name}", about),
+            f"grant select on public.{name} to catalog_reader;",
+            *(comment(f"column public.{name}.{column.quoted}", column.about) for column in columns),
+            "",
+        ]
+    )
+
+
+def function(name: str, parameters: Mapping[str, str], about: str, columns: Sequence[Shown], query: str) -> str:
+    """`parameters` are types by name."""
+    table = ", ".join(f"{column.quoted} {column.type}" for column in columns)
+    body = f"\n{query}\n"
+    return f"""\
+{_make_way(f"{name}({', '.join(parameters.values())})", columns, as_results=True)}
+create or replace function public.{name}({", ".join(f"{name} {kind}" for name, kind in parameters.items())})
+returns table ({table})
+language sql stable parallel safe as {in_dollars(body)};
+{comment(f"function public.{name}", about)}
+"""
+
+
+def _make_way(name: str, columns: Iterable[Shown], as_results: bool = False) -> str:
+    """`as_results` of a function Postgres shows the columns in quotes where they need some, each release by its own
+    keywords: so the server itself says it."""
+    texts = ", ".join(
+        f"quote_ident({literal(column.name)}) || {literal(f' {column.type}')}"
+        if as_results and column.quoted != column.name
+        else literal(f"{column.name} {column.type}")
+        for column in columns
+    )
+    return f"select catalog.make_way({literal(name)}, array[{texts}]);"
+
+
+def names(columns: Iterable[Shown]) -> str:
+    return ", ".join(column.quoted for column in columns)

@@ -1,0 +1,97 @@
+"""An event as it is stored: its envelope, its type tag, and its metadata."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Generic, TypeVar, get_args
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw, Struct
+
+from app.engine.events.upcasting import Upcaster
+
+E = TypeVar("E", bound=Struct)
+
+
+class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who and why: what is stored beside every event. Unknown keys of later releases are skipped when read."""
+
+    user_id: str | None
+    """Who acted; None only for events that were put into the log without it, by other means than commands."""
+    correlation_id: str | None = None
+    """The request that this event belongs to."""
+    causation_id: str | None = None
+    """What led to this event: another event's id, or an outside message's."""
+    traceparent: str | None = None
+    """The trace that its request belongs to (W3C Trace Context)."""
+
+
+def metadata_from(stored: bytes) -> Metadata:
+    """The metadata of a stored event, whatever it holds: what is missing or no text is None."""
+    try:
+        return msgspec.json.decode(stored, type=Metadata)
+    except msgspec.ValidationError:
+        given = msgspec.json.decode(stored, type=dict[str, Raw])
+        known = Metadata.__struct_fields__
+        return Metadata(**{name: _text(given[name]) if name in given else None for name in known})
+
+
+def _text(stored: Raw) -> str | None:
+    return msgspec.json.decode(stored, type=str) if bytes(stored).startswith(b'"') else None
+
+
+class Recorded(Struct, Generic[E], frozen=True, kw_only=True):
+    """An event as the log holds it."""
+
+    position: int
+    """Its place in the whole log; grows, may have gaps."""
+    event_id: UUID
+    """UUIDv7."""
+    stream_id: int
+    version: int
+    """Its place in its stream: 1, 2, 3, … without gaps."""
+    recorded_at: datetime
+    """The database's clock while appending, in UTC; strictly grows within a stream."""
+    metadata: Metadata
+    event: E
+
+
+class TagTable(Generic[E]):
+    """Which stored tag is which event type, for one union of events."""
+
+    def __init__(self, union: object) -> None:
+        members = get_args(union) or (union,)
+        self.types: Mapping[str, type[E]] = {tag_of(each): each for each in members}
+        assert len(self.types) == len(members), f"two events of one tag among {sorted(map(tag_of, members))}"
+        upcasters = {tag: Upcaster(each) for tag, each in self.types.items()}
+        self._upcasters = {tag: upcaster for tag, upcaster in upcasters.items() if upcaster}
+        self._decoders = {tag: self._decoder(tag) for tag in self.types}
+
+    def _decoder(self, tag: str) -> Callable[[bytes], E]:
+        """Of an event type without older shapes msgspec's own, so that these cost the others nothing."""
+        decode, upcaster = msgspec.json.Decoder(self.types[tag]).decode, self._upcasters.get(tag)
+        return decode if upcaster is None else lambda stored: decode(upcaster(stored))
+
+    def decode(self, tag: str, data: bytes) -> E:
+        """The event stored as `tag` and the JSON `data`, in its present or an older shape.
+
+        Raises KeyError for a tag nobody knows and msgspec.ValidationError for data of another shape.
+        """
+        return self._decoders[tag](data)
+
+    def present(self, tag: str, data: bytes) -> bytes:
+        """The JSON `data` of an event in its type's present shape; of a tag that nobody knows as it is stored."""
+        upcaster = self._upcasters.get(tag)
+        return data if upcaster is None else upcaster(data)
+
+    @staticmethod
+    def encode(events: Iterable[E]) -> bytes:
+        """The JSON array of `{"type": tag, …fields}` that `append_to_stream` takes."""
+        return msgspec.json.encode(list(events))
+
+
+def tag_of(event_type: type[Struct]) -> str:
+    """The tag under which events of `event_type` are stored."""
+    tag = event_type.__struct_config__.tag
+    assert isinstance(tag, str), f"{event_type.__name__} needs a tag written by hand: it is a stored format"
+    return tag

@@ -1,0 +1,1 @@
+"""Postgres itself: connections, pool, replica, locks, migrations, backup and the embedded server."""

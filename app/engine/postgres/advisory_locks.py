@@ -1,0 +1,21 @@
+"""Every advisory lock of the product: its key, and how it is taken."""
+
+import hashlib
+
+from psycopg import AsyncConnection
+
+MIGRATION_LOCK = 7023051975126217512
+
+LEADER_LOCK = 7023051975126217513
+TENDING_LOCK = 7023051975126217514
+
+
+def lock_key(name: str) -> int:
+    """The advisory lock that whoever rebuilds this projection holds."""
+    return int.from_bytes(hashlib.sha256(f"catalog rebuild {name}".encode()).digest()[:8], signed=True)
+
+
+async def try_lock(connection: AsyncConnection, key: int) -> bool:
+    """Take a lock for as long as the connection lasts, unless somebody has it."""
+    cursor = await connection.execute("select pg_try_advisory_lock(%s)", (key,))
+    return await cursor.fetchone() == (True,)

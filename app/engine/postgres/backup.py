@@ -1,0 +1,170 @@
+"""A backup: a consistent dump of the whole catalog by pg_dump while it serves; and what it takes to restore one.
+
+The programs are those of the server's version, or the next newer there is: an older pg_dump refuses a newer server.
+A password goes to them in the environment, where other users of the machine do not see it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from msgspec import Struct
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from app.engine.postgres.embedded_server import embedded_binaries
+from app.engine.postgres.session_settings import connect
+from app.errors import Conflict, SetupError
+
+with suppress(ImportError):  # on Windows
+    import fcntl
+
+COUNT = "select count(*), coalesce(max(position), 0) from catalog.events"
+WHOLE = """
+select (select coalesce(sum(version), 0) from catalog.streams) = (select count(*) from catalog.events)
+    and (select last_value from catalog.events_position_seq)
+        >= (select coalesce(max(position), 1) from catalog.events)
+"""
+"""Each stream has as many events as its version says, and the next position is a new one."""
+
+HOLDS_SOMETHING = """
+select format('the %s %I.%I', kind, nspname, name)
+from (
+    select 'relation' as kind, oid, relnamespace as namespace, relname as name from pg_class
+    union all
+    select 'function', oid, pronamespace, proname from pg_proc
+) as found
+join pg_namespace on pg_namespace.oid = found.namespace
+where nspname !~ '^pg_' and nspname <> 'information_schema'
+    and not exists (select from pg_depend where objid = found.oid and deptype = 'e')
+order by nspname = 'catalog' desc, kind = 'relation' desc, name
+limit 1
+"""
+"""What extensions brought does not count: some hosts put them into each database."""
+
+
+class Contents(Struct, frozen=True, kw_only=True):
+    """What is in a backup, or in a restored catalog."""
+
+    events: int
+    last_position: int
+    bytes: int | None = None
+    """How long the file is."""
+
+
+def back_up(conninfo: str, file: Path, binaries: Path | None = None) -> Contents:
+    """Write a dump of the catalog to `file`, which appears when it is complete, in place of an older one.
+
+    Raises SetupError if pg_dump is not there or fails, or the file cannot be written; then nothing is left behind.
+    """
+    with connect(conninfo) as connection:
+        connection.execute("set transaction isolation level repeatable read read only")
+        events, last_position = connection.execute(COUNT).fetchone() or (0, 0)
+        (snapshot,) = connection.execute("select pg_export_snapshot()").fetchone() or ("",)
+        pg_dump = program("pg_dump", connection.info.server_version // 10000, binaries)
+        with _complete_or_not_at_all(file) as part:
+            _run([pg_dump, "--format=custom", f"--snapshot={snapshot}", f"--file={part}"], conninfo)
+            length = part.stat().st_size
+    return Contents(events=events, last_position=last_position, bytes=length)
+
+
+def check_empty(conninfo: str) -> None:
+    """Raises Conflict for a database that holds anything."""
+    with connect(conninfo) as connection:
+        found = connection.execute(HOLDS_SOMETHING).fetchone()
+    if found:
+        raise Conflict(f"The database is not empty, it holds {found[0]}: a backup is restored into an empty one only.")
+
+
+def restore(conninfo: str, file: Path, binaries: Path | None = None) -> None:
+    """Fill an empty database from `file`, in one transaction: all of it or nothing.
+
+    Without owners and privileges: their roles need not be there. Raises Conflict unless the database is empty.
+    """
+    check_empty(conninfo)
+    with connect(conninfo) as connection:
+        major = connection.info.server_version // 10000
+    options = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
+    _run([program("pg_restore", major, binaries), *options, str(file)], conninfo)
+
+
+def contents(conninfo: str) -> Contents:
+    """What the catalog holds. Raises Conflict if something is missing in it."""
+    with connect(conninfo) as connection:
+        if connection.execute(WHOLE).fetchone() != (True,):
+            raise Conflict("The log is not whole: there are streams with more or fewer events than versions.")
+        events, last_position = connection.execute(COUNT).fetchone() or (0, 0)
+    return Contents(events=events, last_position=last_position)
+
+
+def program(name: str, major: int, binaries: Path | None = None) -> str:
+    """Where the program is, of the server's major version or the next newer there is. Raises SetupError."""
+    found: dict[int, str] = {}
+    for folder in _folders(binaries):
+        if path := shutil.which(name, path=str(folder)):
+            found.setdefault(_major(path), path)
+    usable = [version for version in found if version >= major]
+    if not usable:
+        others = f"; found: {', '.join(map(str, sorted(found)))}" if found else ""
+        raise SetupError(
+            f"the server is PostgreSQL {major}: put {name} of that version or a newer one on the PATH{others}"
+        )
+    return found[min(usable)]
+
+
+def _folders(binaries: Path | None) -> Iterator[Path]:
+    if binaries:
+        yield binaries
+    yield from map(Path, filter(None, os.environ.get("PATH", "").split(os.pathsep)))
+    try:
+        yield from embedded_binaries().parents[1].glob("pginstall*/bin")
+    except SetupError:
+        return
+
+
+def _major(path: str) -> int:
+    told = subprocess.run([path, "--version"], check=False, capture_output=True, text=True).stdout
+    match = re.search(r"\) (\d+)", told)
+    return int(match[1]) if match else 0
+
+
+def _run(command: list[str], conninfo: str) -> None:
+    given = conninfo_to_dict(conninfo)
+    password = given.pop("password", None)
+    environment = {**os.environ, "LC_ALL": "C", **({"PGPASSWORD": str(password)} if password else {})}
+    target = f"--dbname={make_conninfo('', **given)}"
+    done = subprocess.run([*command, target], check=False, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it did not say why"]
+        raise SetupError(f"{Path(command[0]).name} failed: {said[0]}")
+
+
+@contextmanager
+def _complete_or_not_at_all(file: Path) -> Iterator[Path]:
+    """The path of a file for us alone beside `file`, which it becomes. What a killed one left there is used again."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        with open(os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb+") as opened:
+            _take(opened.fileno(), file)
+            try:
+                yield part
+                os.fsync(opened.fileno())
+                part.replace(file)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+        folder = os.open(file.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+    except OSError as error:
+        raise SetupError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _take(part: int, file: Path) -> None:
+    try:
+        fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SetupError(f"another backup writes {file} just now") from None

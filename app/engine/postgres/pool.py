@@ -1,0 +1,246 @@
+"""Connections to Postgres, and the schema in it: pooled, bounded in time, JSON as bytes, the database's faults as ours.
+
+Messages on the wire: taking a connection from the pool costs none while its socket is quiet.
+"""
+
+import asyncio
+import logging
+import select
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+import psycopg
+from msgspec import structs
+from psycopg import AsyncConnection, AsyncCursor, errors
+from psycopg.pq import PipelineStatus
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from app.engine.postgres.bulkheads import ENDS_WITHIN_SECONDS, Bulkheads, Costly
+from app.engine.postgres.connections import (
+    PooledConnection,
+    PooledCursor,
+    Unconfirmed,
+    hang_up,
+    read_json_as_bytes,
+)
+from app.engine.postgres.session_settings import TRANSACTION, at_connection, statement
+from app.engine.postgres.unavailability import is_away
+from app.errors import TooExpensive, Unavailable
+from app.settings import Settings
+
+logger = logging.getLogger("catalog")
+
+T = TypeVar("T")
+
+ENDED_BY_THE_SERVER_SECONDS = 1.0
+"""So much longer than the server's limit is ours, for a commit that it does not limit."""
+RECONNECT_SECONDS = 1.0
+"""After so long without success the pool stops doubling its pauses; the next request makes it try at once."""
+
+
+class Database:
+    """A pool of connections. Use `async with database.connection() as connection`."""
+
+    def __init__(
+        self,
+        conninfo: str,
+        settings: Settings,
+        cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
+        answers_within_seconds: float | None = None,
+        least_connections: int = 1,
+    ) -> None:
+        """A statement is given up after `answers_within_seconds`, or else soon after the server should have.
+
+        With `settings.catalog_pooler` transaction nothing rests on a session: no statement is prepared.
+        """
+        self._settings = settings
+        self._has_sessions = settings.catalog_pooler == "session"
+        self._answers_within_seconds = (
+            answers_within_seconds or settings.catalog_statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
+        )
+        self.pool = AsyncConnectionPool(
+            conninfo,
+            connection_class=PooledConnection,
+            min_size=least_connections,
+            max_size=settings.catalog_pool_size,
+            timeout=settings.catalog_pool_timeout_seconds,
+            reconnect_timeout=RECONNECT_SECONDS,
+            kwargs={
+                "autocommit": True,
+                "application_name": "catalog",
+                "client_encoding": "utf8",
+                "cursor_factory": cursor_factory,
+                **({} if self._has_sessions else {"prepare_threshold": None}),
+            },
+            configure=self._configure,
+            open=False,
+        )
+        self.bulkheads = Bulkheads(settings.catalog_pool_size, settings.catalog_pool_timeout_seconds)
+
+    async def __aenter__(self) -> "Database":
+        await self.pool.open(wait=True, timeout=self._settings.catalog_pool_timeout_seconds)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def connection(
+        self,
+        wait_seconds: float | None = None,
+        answers_within_seconds: float | None = None,
+        statement_timeout_seconds: float | None = None,
+    ) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit; with a limit of its own for each statement, if one is given.
+
+        Raises Unavailable when the database is away, busy, or too slow. An error that is a mistake of ours stays what
+        it is.
+        """
+        try:
+            connection = await self._living_connection(wait_seconds or self._settings.catalog_pool_timeout_seconds)
+        except psycopg.Error as error:
+            raise _unavailable(error) from error
+        connection.answers_within_seconds = answers_within_seconds or self._given_up_after(statement_timeout_seconds)
+        connection.brings = self._brought(statement_timeout_seconds)
+        try:
+            async with connection:
+                yield connection
+        except psycopg.Error as error:
+            if not is_away(error, connection):
+                raise
+            raise _unavailable(error) from error
+        finally:
+            await self._give_back(connection)
+
+    def _given_up_after(self, statement_timeout_seconds: float | None) -> float:
+        if statement_timeout_seconds is None:
+            return self._answers_within_seconds
+        return statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
+
+    def _brought(self, statement_timeout_seconds: float | None) -> bytes:
+        """What each transaction is to set: all of it where there are no sessions, else only a limit of its own."""
+        if not self._has_sessions:
+            return statement({**TRANSACTION, **self._limits(statement_timeout_seconds)}, is_local=True).encode()
+        if statement_timeout_seconds is None:
+            return b""
+        limit = _milliseconds(statement_timeout_seconds)
+        return f"select pg_catalog.set_config('statement_timeout', '{limit}', true)".encode()
+
+    def _limits(self, statement_timeout_seconds: float | None = None) -> dict[str, str]:
+        timeout = _milliseconds(statement_timeout_seconds or self._settings.catalog_statement_timeout_seconds)
+        return {
+            "statement_timeout": timeout,
+            "lock_timeout": _milliseconds(self._settings.catalog_lock_timeout_seconds),
+            "idle_in_transaction_session_timeout": timeout,
+        }
+
+    @asynccontextmanager
+    async def costly(self, read: Costly, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+        """A connection for a costly read, of which only some are under way at a time. Raises Unavailable when too many
+        wait, and TooExpensive for one whose parameters make it take too long."""
+        seconds = self._ends_within(read)
+        try:
+            async with (
+                self.bulkheads.costly.entered(read.what, wait_seconds),
+                self.connection(wait_seconds, statement_timeout_seconds=seconds) as connection,
+            ):
+                yield connection
+        except Unavailable as error:
+            if read.parameter and isinstance(error.__cause__, errors.QueryCanceled):
+                raise TooExpensive(
+                    read.parameter, f"This was stopped after {seconds:g} seconds. {read.instead}"
+                ) from error
+            raise
+
+    def _ends_within(self, read: Costly) -> float | None:
+        """Seconds; never more than an operator allows to any statement. None for what has no limit of its own."""
+        limits = (self._settings.catalog_statement_timeout_seconds, self._answers_within_seconds)
+        return min(ENDS_WITHIN_SECONDS, *limits) if read.parameter else None
+
+    async def _living_connection(self, wait_seconds: float) -> PooledConnection:
+        """A connection from the pool that is not dead; its own check waits 1, 2, 4 … seconds after each that is."""
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            connection = await self.pool.getconn(max(0.0, deadline - time.monotonic()))
+            try:
+                await check_connection(connection)
+            except BaseException as error:
+                away = isinstance(error, psycopg.Error) and is_away(error, connection)
+                await self._give_back(connection)
+                if not away:
+                    raise
+            else:
+                return connection
+
+    async def _give_back(self, connection: PooledConnection) -> None:
+        """To its end, though we are called off: half-way the pool has neither the connection nor who waits for it.
+
+        One that was called off within a pipeline may still be in it: the pool would not notice.
+        """
+        connection.brings = b""
+        if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+            hang_up(connection)
+            connection.pgconn.finish()
+        await asyncio.shield(self.pool.putconn(connection))
+
+    async def _configure(self, connection: PooledConnection) -> None:
+        read_json_as_bytes(connection)
+        await connection.prepare_to_serve(self._answers_within_seconds)
+        connection.may_cancel = self._has_sessions
+        if self._has_sessions:
+            await connection.execute(at_connection(self._limits()).encode())
+
+    def __repr__(self) -> str:
+        return f"<Database {self.pool.name} {self.pool.get_stats()}>"
+
+
+def one_at_a_time(conninfo: str, settings: Settings, cursor_factory: type[AsyncCursor[Any]] = PooledCursor) -> Database:
+    """A database that keeps sessions, with one connection, which is opened when it is asked for."""
+    limited = structs.replace(settings, catalog_pooler="session", catalog_pool_size=1)
+    return Database(conninfo, limited, cursor_factory, least_connections=0)
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
+
+
+NOTHING_CHANGED: tuple[tuple[type[Exception], str], ...] = (
+    (errors.LockNotAvailable, "Another command on the same item takes too long"),
+    (errors.ReadOnlySqlTransaction, "The database takes no changes just now"),
+    (errors.QueryCanceled, "The database took too long"),
+    (errors.DeadlockDetected, "Another command was in the way"),
+    (errors.SerializationFailure, "Another command was in the way"),
+    (PoolClosed, "The service is stopping"),
+    (PoolTimeout, "The database is away, or too many requests wait for it"),
+    (TooManyRequests, "The database is away, or too many requests wait for it"),
+)
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    for kind, why in NOTHING_CHANGED:
+        if isinstance(error, kind):
+            return Unavailable(f"{why}; nothing was changed. Try again.")
+    why = "The database went away; whether a command was carried out is unknown."
+    if isinstance(error, Unconfirmed):
+        why = "No second server has confirmed the command; whether it stays is unknown."
+    return Unavailable(f"{why} Read, then try again.", outcome_is_unknown=True)
+
+
+async def check_connection(connection: AsyncConnection) -> None:
+    """Tell whether an idle connection still lives: a quiet socket does, one with something to read is asked."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
+class Connections(Protocol):
+    """A server, or where one is chosen."""
+
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection in autocommit. Raises Unavailable."""
+
+    def costly(self, read: Costly) -> AbstractAsyncContextManager[AsyncConnection]:
+        """The same for a costly read. Raises TooExpensive too."""

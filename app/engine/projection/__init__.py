@@ -1,0 +1,1 @@
+"""The rule language of projections, their fold in Python, and the checks at import."""

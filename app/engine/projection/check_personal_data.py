@@ -1,0 +1,67 @@
+"""A personal field that could not be forgotten is refused while a projection over its event is made."""
+
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct, UnsetType
+
+from app.engine.events.personal_data import PERSONAL, is_personal, personal_paths
+from app.engine.events.upcasting import is_struct
+from app.engine.projection.rule_analysis import structs_in
+from app.engine.projection.rules import RuleError
+
+
+def check_personal(union: Any) -> None:
+    """Everything that the events declare personal has a forgotten form, and is found. Raises RuleError."""
+    for event in get_args(union) or (union,):
+        _check_struct(event)
+
+
+def _check_struct(struct: type[Struct]) -> None:
+    for field in msgspec.structs.fields(struct):
+        where = f"{struct.__name__}.{field.name}"
+        if is_struct(field.type):
+            _check_struct(field.type)
+            if field.encode_name != field.name and personal_paths(field.type):
+                raise RuleError(
+                    f"{where} holds something personal under another name: nobody would find it to forget it"
+                )
+        elif is_personal(field.type):
+            if field.encode_name != field.name:
+                raise RuleError(
+                    f"{where} is personal, but stored under another name: nobody would find it to forget it"
+                )
+            _check_field(field.type, where)
+        elif hidden := [each for each in structs_in(field.type) if personal_paths(each)]:
+            raise RuleError(f"{hidden[0].__name__} has personal fields, but {where} is not simply one")
+
+
+def _check_field(annotation: Any, where: str) -> None:
+    for member in _members(annotation):
+        if get_origin(member) is not Annotated:
+            if member not in (type(None), UnsetType):
+                raise RuleError(f"{where} is personal only in part: write Personal[…] around all that it may be")
+            continue
+        held, *limits = get_args(member)
+        if limits != [PERSONAL]:
+            raise RuleError(f"{where} is personal, so it cannot have limits: what is forgotten would not keep to them")
+        for each in _members(held):
+            if not _has_a_forgotten_form(each):
+                name = getattr(each, "__name__", str(each))
+                raise RuleError(
+                    f"{where} is personal, but nothing says what {name} is once it is forgotten:"
+                    " a text, a float and a list can be"
+                )
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def _has_a_forgotten_form(held: Any) -> bool:
+    if held in (str, float, type(None), UnsetType, list):
+        return True
+    if get_origin(held) is tuple:
+        return get_args(held)[1:] == (Ellipsis,)
+    return get_origin(held) is list

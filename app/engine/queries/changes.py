@@ -1,0 +1,131 @@
+"""Which documents differ between two instants, a page at a time; none of them looks at more than a bounded number.
+
+Where little was recorded between the two, the streams are those of these events. Where much was, all streams are looked
+at in the order of their ids, so that a page need not first collect everything that happened.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from psycopg import AsyncConnection, sql
+
+from app.engine.projection.projection import AnyProjection
+
+MOST_EVENTS = 10_000
+"""So many events are little."""
+MOST_STREAMS = 10_000
+"""So many streams one page looks at."""
+
+
+class Change(Struct, frozen=True):
+    """A document that is not the same at two instants; None where there is none."""
+
+    id: int
+    valid_from: datetime | None
+    """When the event was recorded that made the later one."""
+    before: bytes | None
+    after: bytes | None
+
+
+class ChangesPage(Struct, frozen=True):
+    changes: list[Change]
+    upto: int | None
+    """The next page begins behind this id; None if this is the last."""
+
+
+class Span(Struct, frozen=True):
+    """Between which instants; the later one is not before the earlier one."""
+
+    since: datetime
+    until: datetime
+
+
+MUCH = """
+select count(*) > %(most)s
+from (
+    select
+    from catalog.events
+    where recorded_at > %(since)s
+        and recorded_at <= %(until)s
+    limit %(most)s + 1
+) as event
+"""
+UPTO = """
+select max(stream_id), count(*) = %(most)s
+from (
+    select stream_id
+    from catalog.streams
+    where stream_id > %(after)s
+    order by stream_id
+    limit %(most)s
+) as walked
+"""
+OF_ALL_STREAMS = """(
+    select walked.stream_id as id, later.valid_from, earlier.document as before, later.document as after
+    from (
+        select stream_id
+        from catalog.streams
+        where stream_id > %(after)s and stream_id <= %(upto)s
+        order by stream_id
+        offset 0
+    ) as walked
+    left join lateral (
+        select document
+        from {as_of}(%(since)s) as stored
+        where stored.id = walked.stream_id
+        limit 1
+    ) as earlier on true
+    left join lateral (
+        select valid_from, document
+        from {as_of}(%(until)s) as stored
+        where stored.id = walked.stream_id
+        limit 1
+    ) as later on true
+    where earlier.document is distinct from later.document
+)"""
+OF_THESE_EVENTS = "{changed_between}(%(since)s, %(until)s)"
+CHANGED = "select id, valid_from, before, after from {source} as changed where {conditions} order by id limit %(limit)s"
+
+
+async def changed_between(
+    connection: AsyncConnection,
+    projection: AnyProjection,
+    span: Span,
+    equal: Mapping[str, str],
+    after_id: int,
+    limit: int,
+) -> ChangesPage:
+    """At most `limit` documents that differ between two instants, by their ids behind one; before or after they equal
+    these texts. Fewer, and not the last, where too many others are between them."""
+    given: dict[str, Any] = {"since": span.since, "until": span.until, "after": after_id, "limit": limit + 1}
+    source, upto, more = OF_THESE_EVENTS, None, False
+    if (await _row(connection, MUCH, {**given, "most": MOST_EVENTS}))[0]:
+        source = OF_ALL_STREAMS
+        upto, more = await _row(connection, UPTO, {**given, "most": MOST_STREAMS})
+    texts = {f"equal_{field}": value for field, value in equal.items()}
+    query = sql.SQL(CHANGED).format(
+        source=sql.SQL(source).format(
+            changed_between=sql.Identifier("catalog", f"{projection.name}_changed_between"),
+            as_of=sql.Identifier("catalog", f"{projection.name}_as_of"),
+        ),
+        conditions=sql.SQL(" and ").join([sql.SQL("id > %(after)s"), *map(_equals, equal)]),
+    )
+    cursor = await connection.execute(query, {**given, **texts, "upto": upto})
+    found = [Change(*row) for row in await cursor.fetchall()]
+    if len(found) > limit:
+        return ChangesPage(found[:limit], found[limit - 1].id)
+    return ChangesPage(found, upto if more else None)
+
+
+async def _row(connection: AsyncConnection, query: str, given: dict[str, Any]) -> tuple[Any, ...]:
+    row = await (await connection.execute(query.encode(), given)).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return row
+
+
+def _equals(field: str) -> sql.Composed:
+    return sql.SQL("{} in (before ->> {}, after ->> {})").format(
+        sql.Placeholder(f"equal_{field}"), sql.Literal(field), sql.Literal(field)
+    )

@@ -1,0 +1,273 @@
+"""Queries over a projection's documents, now and as of any instant: stored bytes, or a fold of the log."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct, structs
+from psycopg import AsyncConnection, sql
+
+from app.engine.postgres.bulkheads import CHANGES, REBUILDS, SHELVES, STATISTICS, STREAMS
+from app.engine.postgres.in_doubt import committing
+from app.engine.postgres.pool import Connections
+from app.engine.projection.projection import Projection
+from app.engine.projection.rollup import AnyRollup
+from app.engine.queries.changes import ChangesPage, Span, changed_between
+from app.engine.queries.listing import Key, Listing, cost_of, listing_query
+from app.engine.queries.listing_rows import rows_of
+from app.engine.store.event_store import (
+    LAST_INSTANT,
+    LAST_VERSION,
+    StoredEvent,
+    lock_stream,
+    read_instants,
+    read_stream,
+)
+from app.engine.store.high_water_mark import now_without_appends
+from app.engine.store.live_fold import Document, fold_stream
+
+AT_A_TIME = 200
+"""So many documents are fetched of those that come whole."""
+STREAM_VERSION = "select version from catalog.streams where stream_id = %s"
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """One page of a listing."""
+
+    json: bytes
+    """A JSON array of the documents."""
+    last: Key | None
+    """Where the next page begins; None if this is the last."""
+    as_of: datetime | None
+    """The instant that further pages are to be as of."""
+
+
+class Until(Struct, frozen=True, kw_only=True):
+    """A moment of a document: the last event folded into it is recorded by `until`, and `version` at most."""
+
+    until: datetime | None = None
+    version: int = LAST_VERSION
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing that is still to come can be in it."""
+        return self.version != LAST_VERSION
+
+
+class Rebuilt(Struct, frozen=True):
+    """What a rebuild of one document found."""
+
+    changed: bool
+    """Whether the stored document was not what the log says."""
+    version: int
+    json: bytes
+
+
+AS_OF = """
+select (
+        select events.version
+        from catalog.events
+        where events.stream_id = %(id)s
+            and events.version <= found.version
+            and events.recorded_at <= %(until)s
+        order by events.version desc
+        limit 1
+    ), valid_from, document
+from (
+    select version, valid_from, document
+    from {documents}
+    where id = %(id)s and valid_from <= %(until)s
+    union all
+    select version, valid_from, document
+    from (
+        select version, valid_from, valid_to, document
+        from {history}
+        where id = %(id)s and valid_from <= %(until)s
+        order by valid_from desc
+        limit 1
+    ) as latest
+    where valid_to > %(until)s
+) as found
+"""
+"""A row's version is the last at which its document was so; events that the projection ignores may be of later than
+the instant, so the log says which version it was then."""
+
+
+class Documents:
+    """The documents of one inline projection."""
+
+    def __init__(
+        self,
+        database: Connections,
+        projection: type[Projection[Any, Any]],
+        replayed: Callable[[Literal["item", "time_travel"], float], None] = lambda *_: None,
+    ) -> None:
+        """`replayed` hears how many seconds a fold of one document took."""
+        assert projection.lifecycle == "inline", f"{projection.__name__} keeps no documents"
+        self._database = database
+        self._replayed = replayed
+        self._projection = projection
+        self._table = sql.Identifier("catalog", projection.name)
+        self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table).as_bytes()
+        history = sql.Identifier("catalog", f"{projection.name}_history")
+        self._get_as_of = sql.SQL(AS_OF).format(documents=self._table, history=history).as_bytes()
+
+    async def get(self, document_id: int) -> Document | None:
+        """The present document."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(self._get, (document_id,), prepare=True)
+            row = await cursor.fetchone()
+        return Document(*row) if row else None
+
+    async def get_as_of(
+        self, document_id: int, until: datetime | None = None, version: int = LAST_VERSION
+    ) -> Document | None:
+        """The document from the events up to an instant and a version; None before its first event."""
+        async with self._database.connection() as connection:
+            with self._timed("time_travel"):
+                if until is None or version != LAST_VERSION or not self._projection.temporal:
+                    return await fold_stream(connection, self._projection, document_id, until, version)
+                cursor = await connection.execute(self._get_as_of, {"id": document_id, "until": until}, prepare=True)
+                row = await cursor.fetchone()
+                return Document(*row) if row else None
+
+    async def get_both(self, document_id: int, first: Until, second: Until) -> tuple[Document | None, Document | None]:
+        """One document at two moments, both of one snapshot."""
+        query = sql.SQL(
+            "select folded.version, folded.valid_from, folded.document"
+            " from (values (1, %s::timestamptz, %s::integer), (2, %s, %s::integer)) as asked (place, until, version)"
+            " left join lateral {}(%s::integer, asked.until, asked.version) as folded on true order by asked.place"
+        ).format(sql.Identifier("catalog", f"fold_{self._projection.name}"))
+        bounds = [bound for each in (first, second) for bound in (each.until or LAST_INSTANT, each.version)]
+        async with self._database.connection() as connection:
+            with self._timed("time_travel"):
+                cursor = await connection.execute(query, (*bounds, document_id), prepare=True)
+                before, after = [None if row[0] is None else Document(*row) for row in await cursor.fetchall()]
+        return before, after
+
+    async def events_of(self, document_id: int, version: int = LAST_VERSION) -> list[StoredEvent]:
+        """The events that a document is folded from, up to a version, in order, each in its type's present shape."""
+        async with self._database.costly(STREAMS) as connection:
+            stored = await read_stream(connection, document_id, version=version)
+        tags = self._projection.tags
+        return [structs.replace(each, data=tags.present(each.type, each.data)) for each in stored]
+
+    async def instants_of(self, document_id: int) -> list[datetime]:
+        """When each event of a document was recorded, without reading what they hold; none if there is none."""
+        async with self._database.connection() as connection:
+            return await read_instants(connection, document_id)
+
+    async def find(self, listing: Listing) -> Page:
+        """One page of the documents that a listing asks for, and whether there are more: if so, all pages are to be as
+        of one instant, the first one too."""
+        cost = cost_of(listing)
+        listing = structs.replace(listing, limit=listing.limit + 1)
+        async with self._database.connection() if cost is None else self._database.costly(cost) as connection:
+            rows = await self._rows(connection, listing)
+            if len(rows) == listing.limit and listing.as_of is None:
+                listing = structs.replace(listing, as_of=await now_without_appends(connection))
+                rows = await self._rows(connection, listing)
+        more = len(rows) == listing.limit
+        rows = rows[: listing.limit - 1]
+        key, id, _ = rows[-1] if more else (None, 0, b"")
+        return Page(
+            json=b"[" + b",".join(document for _, _, document in rows) + b"]",
+            last=None if key is None else Key(key, id),
+            as_of=listing.as_of,
+        )
+
+    async def find_all(self, listing: Listing, most_bytes: int) -> bytes | None:
+        """All documents that a listing asks for, in order, as a JSON array; None if they are more than its limit, or
+        than `most_bytes` together. They are fetched some at a time, so that no more than that is held in memory."""
+        query, given = listing_query(self._projection, structs.replace(listing, limit=listing.limit + 1))
+        documents: list[bytes] = []
+        held_bytes = 0
+        async with (
+            self._database.costly(SHELVES) as connection,
+            connection.transaction(),
+            connection.cursor(name="all") as cursor,
+        ):
+            await cursor.execute(query, given)
+            while rows := await cursor.fetchmany(AT_A_TIME):
+                documents += [document for _, _, document in rows]
+                held_bytes += sum(len(document) for _, _, document in rows)
+                if len(documents) > listing.limit or held_bytes > most_bytes:
+                    return None
+        return b"[" + b",".join(documents) + b"]"
+
+    async def _rows(self, connection: AsyncConnection, listing: Listing) -> list[tuple[Any, ...]]:
+        return await rows_of(connection, self._projection, listing)
+
+    async def count_by(self, *fields: str, as_of: datetime | None = None) -> list[tuple[Any, ...]]:
+        """How many documents there are for each combination of the fields' texts: `(text, …, count)`."""
+        keys = sql.SQL(", ").join(map(sql.Identifier, fields))
+        query = sql.SQL("select {}, count(*) from {} group by {}").format(keys, self._as_of(as_of), keys)
+        database = self._database
+        async with database.connection() if as_of is None else database.costly(STATISTICS) as connection:
+            return await (await connection.execute(query)).fetchall()
+
+    def _as_of(self, instant: datetime | None) -> sql.Composable:
+        """The table, or the function of the documents as of an instant."""
+        if instant is None:
+            return self._table
+        return sql.SQL("{}({})").format(sql.Identifier("catalog", f"{self._projection.name}_as_of"), instant)
+
+    async def changed_between(
+        self, since: datetime, until: datetime, equal: Mapping[str, str], after_id: int, limit: int
+    ) -> ChangesPage:
+        """Some documents that differ between two instants, by their ids; before or after they equal these texts."""
+        async with self._database.costly(CHANGES) as connection:
+            return await changed_between(connection, self._projection, Span(since, until), equal, after_id, limit)
+
+    async def rebuild(self, document_id: int, check: Callable[[int], None] | None = None) -> Rebuilt | None:
+        """Fold one stored document anew from the log and put it in place; None if the log has none.
+
+        `check` is given the version that the stream is at, and raises what forbids to do it.
+        """
+        query = "select changed, version, document from catalog.rebuild_document(%s, %s::integer)"
+        async with self._database.costly(REBUILDS) as connection, connection.transaction():
+            if check is not None:
+                await lock_stream(connection, document_id)
+                row = await (await connection.execute(STREAM_VERSION, (document_id,))).fetchone()
+                if row:
+                    check(row[0])
+            with self._timed("item"):
+                with committing(connection):
+                    cursor = await connection.execute(query, (self._projection.name, document_id))
+                row = await cursor.fetchone()
+        return Rebuilt(*row) if row and row[2] is not None else None
+
+    @contextmanager
+    def _timed(self, kind: Literal["item", "time_travel"]) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._replayed(kind, time.perf_counter() - started)
+
+
+class RollupDocuments:
+    """The documents of one rollup: as of its checkpoint, or as of an instant."""
+
+    def __init__(self, database: Connections, rollup: AnyRollup) -> None:
+        self._database = database
+        self.name = rollup.name
+        self._get = sql.SQL("select document from {} where key = %s").format(sql.Identifier("catalog", rollup.name))
+        self._get_as_of = rollup_as_of(rollup.name)
+
+    async def get(self, key: str, as_of: datetime | None = None) -> bytes | None:
+        """The document of a key."""
+        query, given = (self._get, (key,)) if as_of is None else (self._get_as_of, (as_of, key))
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(query, given, prepare=True)).fetchone()
+        return row[0] if row else None
+
+
+def rollup_as_of(name: str) -> sql.Composed:
+    """The query for the document of a key as of an instant.
+
+    What a function returns cannot be declared to compare by "C", as the indexes do: without it here none serves.
+    """
+    return sql.SQL('select document from {}(%s) where key = %s collate "C"').format(
+        sql.Identifier("catalog", f"{name}_as_of")
+    )

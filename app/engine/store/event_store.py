@@ -1,0 +1,198 @@
+"""The event store: appending to a stream, reading one, reading the settled log, counting it; each one statement.
+
+Thin over the SQL: `append_to_stream` and `lock_stream` in schema.sql do the work.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+import psycopg
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from app.engine.events.event import E, Metadata, Recorded, TagTable, metadata_from
+from app.engine.postgres.in_doubt import committing
+from app.engine.store.idempotency import Once, as_json, as_key_taken
+from app.errors import VersionConflict
+
+VERSION_CONFLICT = "SW001"
+
+APPEND = """
+select stream_id, version, position, recorded_at, documents
+from catalog.append_to_stream(%s::integer, %s::integer, %s, %s)
+"""
+
+APPEND_ONCE = """
+select stream_id, version, position, recorded_at, documents
+from catalog.append_once(%s, %s::integer, %s::integer, %s, %s)
+"""
+
+
+class Appended(Struct, frozen=True, kw_only=True):
+    """Where the newest event of an append came to lie."""
+
+    stream_id: int
+    version: int
+    position: int
+    recorded_at: datetime
+    documents: dict[str, msgspec.Raw]
+    """The inline documents after it, as JSON, by projection."""
+
+
+async def append_to_stream(
+    connection: AsyncConnection,
+    stream_id: int | None,
+    expected_version: int | None,
+    events: tuple[Struct, ...],
+    metadata: Metadata,
+    once: Once | None = None,
+) -> Appended:
+    """Append `events` to a stream, or to a new one for None; any version will do without an expected one.
+
+    Raises VersionConflict with `expected_version` and `current_version` if the stream is at another version, and
+    KeyTaken if it is to be `once` and another one was first.
+    """
+    parameters = (stream_id, expected_version, _json(TagTable.encode(events)), _json(msgspec.json.encode(metadata)))
+    try:
+        with committing(connection):
+            if once is None:
+                cursor = await connection.execute(APPEND, parameters, prepare=True)
+            else:
+                cursor = await connection.execute(APPEND_ONCE, (as_json(once), *parameters), prepare=True)
+    except psycopg.DatabaseError as error:
+        if error.sqlstate == VERSION_CONFLICT:
+            facts = msgspec.json.decode(error.diag.message_detail or "{}")
+            raise version_conflict(VersionConflict, facts["expected_version"], facts["current_version"]) from None
+        raise as_key_taken(error) from None
+    row = await cursor.fetchone()
+    assert row is not None, "append_to_stream answers with one row"
+    return Appended(
+        stream_id=row[0],
+        version=row[1],
+        position=row[2],
+        recorded_at=row[3],
+        documents=msgspec.json.decode(row[4], type=dict[str, msgspec.Raw]),
+    )
+
+
+def version_conflict(kind: type[VersionConflict], expected: int, current: int) -> VersionConflict:
+    """A conflict of the given kind, with both versions in its sentence and its facts."""
+    return kind(
+        f"Version {expected} was expected, but the item is at version {current}.",
+        expected_version=expected,
+        current_version=current,
+    )
+
+
+async def lock_stream(connection: AsyncConnection, stream_id: int) -> None:
+    """Let nobody else append to the stream until this connection's transaction ends."""
+    await connection.execute("select catalog.lock_stream(%s::integer)", (stream_id,))
+
+
+READ_STREAM = """
+select position, event_id, version, recorded_at, metadata, type, data
+from catalog.events
+where stream_id = %s and recorded_at <= %s and version <= %s
+order by version
+"""
+
+LAST_VERSION = 2**31 - 1
+LAST_INSTANT = "infinity"
+
+
+class StoredEvent(Struct, frozen=True):
+    """An event with its data still as stored."""
+
+    position: int
+    event_id: UUID
+    version: int
+    recorded_at: datetime
+    metadata: bytes
+    type: str
+    data: bytes
+
+
+async def read_stream(
+    connection: AsyncConnection, stream_id: int, until: datetime | str = LAST_INSTANT, version: int = LAST_VERSION
+) -> list[StoredEvent]:
+    """The events of a stream up to an instant and a version, in order; none if there is no such stream."""
+    cursor = await connection.execute(READ_STREAM, (stream_id, until, version), prepare=True)
+    return [StoredEvent(*row) for row in await cursor.fetchall()]
+
+
+READ_INSTANTS = "select recorded_at from catalog.events where stream_id = %s order by version"
+
+
+async def read_instants(connection: AsyncConnection, stream_id: int) -> list[datetime]:
+    """When each event of a stream was recorded, in order; none if there is no such stream."""
+    cursor = await connection.execute(READ_INSTANTS, (stream_id,), prepare=True)
+    return [recorded_at for (recorded_at,) in await cursor.fetchall()]
+
+
+READ_SURROUNDINGS = """
+with chosen as materialized (
+    select streams.stream_id, streams.version as last,
+        coalesce((
+            select version
+            from catalog.events
+            where stream_id = %(stream_id)s::integer and recorded_at <= %(until)s and version <= %(version)s
+            order by version desc
+            limit 1
+        ), 1) as version
+    from catalog.streams
+    where stream_id = %(stream_id)s::integer
+)
+select chosen.version, chosen.last, near.version, (
+    select recorded_at
+    from catalog.events
+    where events.stream_id = chosen.stream_id and events.version = near.version
+)
+from chosen
+cross join unnest(array[1, chosen.version - 1, chosen.version, chosen.version + 1, chosen.last]) as near (version)
+where near.version between 1 and chosen.last
+order by near.version
+"""
+
+
+class Surroundings(Struct, frozen=True):
+    """One version of a stream, and those around it."""
+
+    version: int
+    last: int
+    """The newest version of the stream."""
+    recorded_at: dict[int, datetime]
+    """When the first, the previous, this, the next and the last version were recorded; in order, those there are."""
+
+
+async def read_surroundings(
+    connection: AsyncConnection, stream_id: int, until: datetime | None = None, version: int = LAST_VERSION
+) -> Surroundings | None:
+    """What is around the last version up to an instant and a version, or around the first if all came later; None if
+    there is no such stream."""
+    given = {"stream_id": stream_id, "until": until or LAST_INSTANT, "version": version}
+    rows = await (await connection.execute(READ_SURROUNDINGS, given, prepare=True)).fetchall()
+    return Surroundings(rows[0][0], rows[0][1], {row[2]: row[3] for row in rows}) if rows else None
+
+
+def recorded(stream_id: int, tags: TagTable[E], stored: StoredEvent) -> Recorded[E]:
+    """The stored event, decoded. Raises KeyError for a tag that `tags` does not know."""
+    return Recorded(
+        position=stored.position,
+        event_id=stored.event_id,
+        stream_id=stream_id,
+        version=stored.version,
+        recorded_at=stored.recorded_at,
+        metadata=metadata_from(stored.metadata),
+        event=tags.decode(stored.type, stored.data),
+    )
+
+
+def _json(encoded: bytes) -> Jsonb:
+    """Bytes that are JSON already, on their way into a jsonb parameter."""
+    return Jsonb(encoded, dumps=_as_it_is)
+
+
+def _as_it_is(encoded: bytes) -> bytes:
+    return encoded

@@ -1,0 +1,207 @@
+"""Reading the log up to the high-water mark: pages, filters, counts over time."""
+
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection, sql
+
+from app.engine.store.event_store import StoredEvent
+from app.errors import Conflict
+
+SETTLED = """
+select settled.position, entry.*
+from catalog.settled
+left join lateral (
+    select position, event_id, version, recorded_at, metadata, type, data, stream_id
+    from catalog.events
+    where events.position > %(after)s
+        and events.position < %(before)s
+        and events.position <= settled.position
+        {in_time}
+    order by events.position {order}
+    limit %(limit)s
+) as entry on true
+"""
+
+
+FILTERED = """
+select settled.position, found.position, entry.*
+from catalog.settled
+left join lateral (
+    select position, place
+    from (
+        select position, type, metadata, row_number() over (order by position {order}) as place
+        from {source} as events
+        where events.position > %(after)s
+            and events.position < %(before)s
+            and events.position <= settled.position
+            {in_time}
+        order by events.position {order}
+        limit %(passed)s + 1
+    ) as events
+    where place > %(passed)s or ({conditions})
+    order by position {order}
+    limit %(limit)s
+) as found on true
+left join lateral (
+    select position, event_id, version, recorded_at, metadata, type, data, stream_id
+    from catalog.events
+    where events.position = found.position and found.place <= %(passed)s
+) as entry on true
+order by found.position {order}
+"""
+"""Passes a bounded number of events; where it ends there is a position without an event."""
+MOST_PASSED = 200_000
+"""So many events one page looks at for those that are sought."""
+OF_ONE_STREAM = "(select * from catalog.events where stream_id = %(stream_id)s::integer offset 0)"
+"""By the index of streams, whatever the planner thinks of meeting the stream's events on the way."""
+
+
+class LogEntry(StoredEvent, frozen=True):
+    """An event as the log holds it, with its stream."""
+
+    stream_id: int
+
+
+class Page(Struct, frozen=True):
+    """Some settled events in the order of the log."""
+
+    events: list[LogEntry]
+    upto: int
+    """Nothing that was asked for is missing up to this position; the next page begins after it."""
+    more: bool
+    """Whether more is settled already."""
+
+
+class Sought(Struct, frozen=True, kw_only=True):
+    """Which events of the log are asked for; None is any."""
+
+    type: str | None = None
+    stream_id: int | None = None
+    user_id: str | None = None
+    correlation_id: str | None = None
+    since: datetime | None = None
+    """Recorded then or later."""
+    until: datetime | None = None
+    """Recorded before that."""
+
+    @property
+    def filters(self) -> bool:
+        """Whether events between those that are sought have to be passed."""
+        return any(each is not None for each in (self.type, self.stream_id, self.user_id, self.correlation_id))
+
+
+EVERY_EVENT = Sought()
+CONDITIONS = {
+    "type": sql.SQL("events.type = %(type)s"),
+    "user_id": sql.SQL("events.metadata ->> 'user_id' = %(user_id)s"),
+    "correlation_id": sql.SQL("events.metadata ->> 'correlation_id' = %(correlation_id)s"),
+}
+IN_TIME = {
+    "since": sql.SQL("and events.recorded_at >= %(since)s"),
+    "until": sql.SQL("and events.recorded_at < %(until)s"),
+}
+BEHIND_ALL = 2**63 - 1
+
+
+def settled_query(after: int, limit: int, sought: Sought, before: int | None) -> tuple[sql.Composed, dict[str, object]]:
+    """The query of `read_settled` for one row more than a page has, and its parameters."""
+    wanted = {name: value for name, value in msgspec.structs.asdict(sought).items() if value is not None}
+    query = sql.SQL(FILTERED if sought.filters else SETTLED).format(
+        source=sql.SQL("catalog.events" if sought.stream_id is None else OF_ONE_STREAM),
+        in_time=sql.SQL(" ").join(IN_TIME[name] for name in wanted if name in IN_TIME),
+        conditions=sql.SQL(" and ").join(
+            [CONDITIONS[name] for name in wanted if name in CONDITIONS] or [sql.SQL("true")]
+        ),
+        order=sql.SQL("asc" if before is None else "desc"),
+    )
+    bounds = {"before": BEHIND_ALL if before is None else before, "limit": limit + 1, "passed": MOST_PASSED}
+    return query, {"after": after, **bounds, **wanted}
+
+
+async def read_settled(
+    connection: AsyncConnection, after: int, limit: int, sought: Sought = EVERY_EVENT, before: int | None = None
+) -> Page:
+    """At most `limit` of the settled events that are sought, in order behind a position; or, the newest first, those
+    before one. Fewer, and `more`, where too many others are between them.
+
+    The mark and the events are of one snapshot, so that nothing up to `upto` can come later.
+    """
+    query, given = settled_query(after, limit, sought, before)
+    rows = await (await connection.execute(query, given)).fetchall()
+    if not sought.filters:
+        rows = [(row[0], *row[1:2], *row[1:]) for row in rows]
+    found = [LogEntry(*row[2:]) for row in rows if row[2] is not None]
+    if len(found) > limit:
+        return Page(found[:limit], found[limit - 1].position, more=True)
+    settled, last, reached, *_ = rows[-1]
+    if last is not None and reached is None:
+        return Page(found, last - 1 if before is None else last + 1, more=True)
+    return Page(found, max(after, settled), more=False)
+
+
+DENSITY = """
+select recorded_at_bucket, count(*)
+from (
+    select least(
+        floor(date_part('epoch', recorded_at - %(since)s) / %(bucket_seconds)s)::integer,
+        %(buckets)s::integer - 1
+    ) as recorded_at_bucket
+    from catalog.events
+    where recorded_at >= %(since)s
+        and recorded_at <= %(until)s
+) as event
+group by recorded_at_bucket
+"""
+FIRST_INSTANT = "select min(recorded_at) from catalog.events"
+
+
+async def read_first_instant(connection: AsyncConnection) -> datetime | None:
+    """When the first event of all was recorded; None for a log without events."""
+    row = await (await connection.execute(FIRST_INSTANT)).fetchone()
+    return row[0] if row else None
+
+
+async def read_density(
+    connection: AsyncConnection, since: datetime, until: datetime, buckets: int
+) -> tuple[float, list[int]]:
+    """How many seconds a bucket has, and how many events were recorded in each of so many between two instants."""
+    bucket_seconds = max((until - since).total_seconds() / buckets, 1e-6)
+    given = {"since": since, "until": until, "buckets": buckets, "bucket_seconds": bucket_seconds}
+    counts = [0] * buckets
+    for bucket, count in await (await connection.execute(DENSITY, given)).fetchall():
+        counts[bucket] = count
+    return bucket_seconds, counts
+
+
+async def read_mark(connection: AsyncConnection) -> int:
+    """Every position up to this one is settled."""
+    row = await (await connection.execute("select position from catalog.settled")).fetchone()
+    assert row is not None, "the mark is always there"
+    return int(row[0])
+
+
+NEWEST_POSITION = "select case when is_called then last_value else 0 end from catalog.events_position_seq"
+
+
+async def check_handed_out(connection: AsyncConnection, position: int) -> None:
+    """Raises AheadOfLog for a position that no event ever had, as a reader of another, lost log may bring it.
+
+    The sequence knows at any moment; the mark would do injustice to who read behind it a moment ago.
+    """
+    row = await (await connection.execute(NEWEST_POSITION)).fetchone()
+    assert row is not None, "a sequence has one row"
+    if position > row[0]:
+        raise AheadOfLog(position, row[0])
+
+
+class AheadOfLog(Conflict):
+    """The log has not come that far"""
+
+    def __init__(self, position: int, newest: int) -> None:
+        super().__init__(
+            f"No event has the position {position}: the newest one handed out is {newest}. "
+            "If the database was restored, read again from a position up to that.",
+            newest_position=newest,
+        )

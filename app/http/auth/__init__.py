@@ -1,0 +1,1 @@
+"""Who acts: bearer tokens, the issuer's keys, and the guards of routes."""

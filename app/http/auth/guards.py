@@ -1,0 +1,44 @@
+"""Who asks, as each route needs to know: nobody in particular, somebody with a token, the owner, an admin."""
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.enums import HttpMethod
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.spec import SecurityScheme
+
+from app.errors import Unauthenticated
+from app.http.auth.actor import Actor
+from app.http.auth.tokens import Authenticator
+
+DEMO_USER = "demo-user"
+BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
+"""In OpenAPI: a route that asks for a token, where authentication is on."""
+TOKEN_SCHEME = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+    """A guard, before the body is read. Raises Unauthenticated without a valid token, where tokens are asked for.
+
+    OPTIONS needs none: it tells nothing of what is there.
+    """
+    authenticator: Authenticator | None = connection.app.state.authenticator
+    if authenticator is not None and connection.scope.get("method") != HttpMethod.OPTIONS:
+        given = connection.headers.getall("Authorization", [])
+        if len(given) > 1:
+            raise Unauthenticated("Send one Authorization header, not several.")
+        connection.state.actor = await authenticator.actor_of(given[0] if given else None)
+
+
+async def admins_only(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard. Raises Unauthenticated, or Forbidden for whoever is no admin."""
+    await signed_in(connection, handler)
+    acting(connection).check_admin()
+
+
+def acting(connection: Connection, user_id: str = DEMO_USER) -> Actor:
+    """Whose token came, past a guard, whatever `user_id` says; without authentication anybody may do everything."""
+    actor: Actor | None = connection.state.get("actor")
+    return actor or Actor(user_id, is_admin=True)

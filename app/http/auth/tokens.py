@@ -1,0 +1,172 @@
+"""Bearer tokens as the platform issues them, their signatures checked by PyJWT: by shared secrets or the issuer's keys.
+
+The platform's tokens say who (`sub`), until when (`exp`) and what for (`type: access`). What else is looked at follows
+RFC 8725: a token is refused where two readers could understand it differently, or where it is meant for somebody else.
+"""
+
+import hmac
+import json
+import time
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
+
+import jwt
+import msgspec
+from jwt.utils import base64url_decode
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.constraints import UserId
+from app.errors import SetupError, Unauthenticated
+from app.http.auth.actor import Actor
+from app.http.auth.public_keys import PUBLIC, PublicKeys
+from app.settings import Settings
+
+S = TypeVar("S", bound=Struct)
+
+LEEWAY_SECONDS = 30
+SHARED = "HS256"
+JWS = jwt.PyJWS(algorithms=[SHARED, *PUBLIC])
+SHORTEST_SECRET_BYTES = 32
+"""As long as what HS256 computes (RFC 7518, 3.2)."""
+LONGEST_TOKEN_CHARACTERS = 8192
+ADMIN = "admin"
+"""What the log calls whoever has CATALOG_ADMIN_TOKEN."""
+
+LAST_SECOND = 253402300799
+"""Of the year 9999: what is beyond was not meant as seconds."""
+NumericDate = Annotated[float, Meta(ge=0, le=LAST_SECOND)]
+"""Seconds since 1970, UTC, perhaps with a fraction (RFC 7519, 2)."""
+
+
+class Header(Struct, frozen=True):
+    """What a token says of how it is signed."""
+
+    alg: str
+    kid: str | UnsetType = UNSET
+    crit: Any = UNSET
+    """Extensions that whoever reads the token must know (RFC 7515, 4.1.11); we know none."""
+    b64: Any = UNSET
+    """An extension that changes what is signed (RFC 7797)."""
+
+
+class Claims(Struct, frozen=True):
+    """What a token says."""
+
+    sub: str
+    exp: NumericDate
+    type: Any = None
+    nbf: NumericDate | UnsetType = UNSET
+    iat: NumericDate | UnsetType = UNSET
+    aud: Any = UNSET
+    """For whom it is: the platform's tokens do not say, so one that does is for somebody else."""
+
+
+class Authenticator:
+    """Tells who a bearer token belongs to."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises SetupError if nothing could ever be accepted."""
+        self._secrets = settings.jwt_secrets
+        self.public_keys = PublicKeys(settings.catalog_jwks_url) if settings.catalog_jwks_url else None
+        self._admins = frozenset(settings.admin_subjects)
+        self._admin_token = (settings.catalog_admin_token or "").encode()
+        if not (self._secrets or self.public_keys):
+            raise SetupError("CATALOG_AUTH=jwt needs CATALOG_JWT_SECRETS or CATALOG_JWKS_URL")
+
+    async def actor_of(self, authorization: str | None) -> Actor:
+        """Who sent this Authorization header. Raises Unauthenticated, which tells no more than its bearer may know,
+        and Unavailable while the keys of the issuer cannot be had."""
+        token = _bearer_token(authorization)
+        if self._admin_token and hmac.compare_digest(token.encode(), self._admin_token):
+            return Actor(ADMIN, is_admin=True)
+        if len(token) > LONGEST_TOKEN_CHARACTERS:
+            raise Unauthenticated("The token is too long.")
+        try:
+            subject = _subject(await self._claims(token))
+        except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, RecursionError):
+            raise Unauthenticated("The token is not valid.") from None
+        return Actor(subject, is_admin=subject in self._admins)
+
+    async def _claims(self, token: str) -> Claims:
+        header = _header(token)
+        if header.alg == SHARED and self._secrets:
+            return _decoded(token, self._secrets, SHARED)
+        if header.alg in PUBLIC and self.public_keys:
+            keys = await self.public_keys.get(header.alg, None if header.kid is UNSET else header.kid)
+            return _decoded(token, keys, header.alg)
+        raise jwt.InvalidAlgorithmError("no key of ours is for this algorithm")
+
+
+def _bearer_token(authorization: str | None) -> str:
+    scheme, _, token = (authorization or "").strip(" \t").partition(" ")
+    token = token.lstrip(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send a bearer token.")
+    return token
+
+
+def _header(token: str) -> Header:
+    """Not verified yet: it chooses among the keys that may check it, and nothing else."""
+    header = _strictly(base64url_decode(token.partition(".")[0]), Header)
+    if header.crit is not UNSET or header.b64 is not UNSET:
+        raise jwt.InvalidTokenError("the token wants an extension to be known")
+    return header
+
+
+def _decoded(token: str, keys: Iterable[str | jwt.PyJWK], algorithm: str) -> Claims:
+    """Signed by any of the keys: the newest secret comes first, and a token of an older one is good until that leaves
+    the ring."""
+    for key in keys:
+        try:
+            return _strictly(JWS.decode(token, key, algorithms=[algorithm]), Claims)
+        except jwt.InvalidSignatureError:
+            pass
+    raise jwt.InvalidSignatureError
+
+
+def _strictly(text: bytes, struct: type[S]) -> S:
+    """JSON as the struct. Raises ValueError, RecursionError and what msgspec does, also for a name that comes twice:
+    readers differ in which of the two they take."""
+    json.loads(text, object_pairs_hook=_without_twins)
+    return msgspec.json.decode(text, type=struct)
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a name comes twice")
+
+
+def _subject(claims: Claims) -> str:
+    now = time.time()
+    if claims.exp <= now - LEEWAY_SECONDS:
+        raise Unauthenticated("The token has expired.")
+    if any(begins is not UNSET and begins > now + LEEWAY_SECONDS for begins in (claims.nbf, claims.iat)):
+        raise Unauthenticated("The token is not valid yet.")
+    if claims.aud is not UNSET:
+        raise Unauthenticated("The token is for another audience.")
+    if claims.type != "access":
+        raise Unauthenticated("This is not an access token.")
+    try:
+        subject = msgspec.convert(claims.sub, UserId)
+    except msgspec.ValidationError:
+        raise Unauthenticated("The token names nobody.") from None
+    if not subject.strip() or subject == ADMIN:
+        raise Unauthenticated("The token names nobody.")
+    return subject
+
+
+def check_authentication(settings: Settings) -> None:
+    """Raises SetupError for settings that cannot work, and in production for those that are not safe."""
+    if settings.catalog_auth == "jwt":
+        Authenticator(settings)
+    if settings.catalog_env != "production":
+        return
+    if settings.catalog_auth == "off":
+        raise SetupError("CATALOG_ENV=production refuses to run with CATALOG_AUTH=off")
+    secrets = {
+        "CATALOG_JWT_SECRETS": settings.jwt_secrets,
+        "CATALOG_ADMIN_TOKEN": (settings.catalog_admin_token,) if settings.catalog_admin_token else (),
+    }
+    for name, held in secrets.items():
+        if any(len(secret.encode()) < SHORTEST_SECRET_BYTES for secret in held):
+            raise SetupError(f"{name} holds a secret of fewer than {SHORTEST_SECRET_BYTES} bytes")

@@ -1,0 +1,85 @@
+"""Which items changed between two instants, and how."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from app.engine.queries.changes import Change
+from app.engine.queries.documents import Documents
+from app.http.controllers.item_diff import Difference, differences
+from app.http.wire.cursors import Cursor, listing_id, read_cursor, write_cursor
+from app.http.wire.links import next_page
+from app.http.wire.listing_parameters import CursorText, Exactly, Limit, StatusFilter, equal_to
+from app.http.wire.problem_details import refused_parameter, refuses
+from app.http.wire.responses import json_answer
+from app.http.wire.time_parameters import Past, PointInTime
+from app.settings import Settings
+
+INSTANT = "An instant: RFC 3339; without an offset UTC; a date is its first moment."
+From = Annotated[str | None, QueryParameter(name="from", description=INSTANT)]
+To = Annotated[str | None, QueryParameter(name="to", description=f"{INSTANT} Without it: now.")]
+
+
+class ItemChange(Struct, frozen=True, kw_only=True):
+    """An item that differs between the two instants."""
+
+    item_id: int
+    changed_at: datetime | None
+    """When it last changed until the later instant."""
+    diff: dict[str, Difference]
+
+
+class Changes(Controller):
+    path = "/changes"
+    tags = ("time",)
+
+    @get(summary="Which items changed between two instants", responses=refuses())
+    async def changes(
+        self,
+        request: Request[Any, Any, Any],
+        documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
+        settings: NamedDependency[Settings],
+        since: From = None,
+        until: To = None,
+        category: Exactly = None,
+        owner_id: Exactly = None,
+        status: StatusFilter = "any",
+        limit: Limit = 100,
+        cursor: CursorText = None,
+    ) -> Response[list[ItemChange]]:
+        """By item, what is not the same at both; nothing of what changed and changed back. A filter takes an item that
+        had the value at either instant. `Link: rel="next"` leads on, to the same later instant; a page may have fewer
+        than `limit`, or none, where too many others are between."""
+        if since is None:
+            raise refused_parameter("from", "This parameter is required.")
+        given = equal_to(category, owner_id, status)
+        of = listing_id("changes", since, until, sorted(given.items()))
+        page = read_cursor(cursor, of, str) if cursor is not None else None
+        first = await past.at(since)
+        if page:
+            last = await past.of_cursor(page.as_of)
+        else:
+            last = await past.at(until) if until is not None else await past.now()
+        assert first.instant is not None
+        assert last.instant is not None
+        if last.instant < first.instant:
+            raise refused_parameter("to", "This is before `from`.")
+        found = await documents.changed_between(first.instant, last.instant, given, page.id if page else 0, limit)
+        headers = PointInTime(
+            last.instant, first.settled and last.settled and (until is not None or page is not None)
+        ).headers
+        if found.upto is not None:
+            further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found.upto))
+            query = {"from": since, "to": until, **given, "limit": limit, "cursor": further}
+            headers |= next_page(request, settings, **query)
+        return json_answer(msgspec.json.encode([_item_change(change) for change in found.changes]), headers=headers)
+
+
+def _item_change(change: Change) -> ItemChange:
+    return ItemChange(item_id=change.id, changed_at=change.valid_from, diff=differences(change.before, change.after))

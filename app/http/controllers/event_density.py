@@ -1,0 +1,126 @@
+"""How lively the log was: events counted over time, and nothing of what they hold, so that anybody may see it."""
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from app.engine.postgres.bulkheads import COUNTS, Bulkhead
+from app.engine.queries.read_router import Reads
+from app.engine.store.log_reader import read_density, read_first_instant
+from app.http.wire.problem_details import refused_parameter, refuses
+from app.http.wire.responses import encoded
+from app.http.wire.time_parameters import Past, PointInTime
+
+MOST_BUCKETS = 1000
+KEPT_SECONDS = 2.0
+KEPT_AT_MOST = 8
+WAIT_SECONDS = 5.0
+AT_LEAST = timedelta(seconds=1)
+"""How long the span is until now of a log that has just begun, or not yet."""
+
+From = Annotated[
+    str | None, QueryParameter(name="from", description="An instant in RFC 3339; without it: the first event's.")
+]
+To = Annotated[str | None, QueryParameter(name="to", description="An instant in RFC 3339; without it: now.")]
+Buckets = Annotated[int, QueryParameter(ge=1, le=MOST_BUCKETS, description="How many spans of equal length.")]
+
+
+class Density(Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    """How many events were recorded in each of some equal spans of time."""
+
+    since: datetime
+    until: datetime
+    bucket_seconds: float
+    counts: list[int]
+    """The first span first; an event right at the end counts in the last."""
+    total: int
+
+
+class Densities:
+    """Counts the log: one count at a time, and that of all until now shared by everybody who asks within a moment."""
+
+    def __init__(self, reads: Reads, past: Past) -> None:
+        self._reads = reads
+        self._past = past
+        self._one_at_a_time = asyncio.Lock()
+        """Whoever counts the whole log, and anybody may: together they hold one of the few connections at most."""
+        self._waiting = Bulkhead(1, WAIT_SECONDS)
+        self._kept: dict[int, tuple[float, Density]] = {}
+        """By how many buckets: until when by our clock, and what. The oldest first."""
+
+    async def until_now(self, buckets: int) -> Density:
+        """From the first event until now, which may be a moment ago: `until` says when it was.
+
+        Every open page asks for this, and all of them again after something was recorded.
+        """
+        if kept := self._fresh(buckets):
+            return kept
+        async with self._one_at_a_time:
+            # Those who waited meanwhile have what the first of them had counted.
+            return self._fresh(buckets) or await self._counted_anew(buckets)
+
+    async def between(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
+        """None: from the first event. Raises InvalidInput if it ends before it begins, Unavailable if too many wait."""
+        async with self._waiting.entered(COUNTS.what), self._one_at_a_time:
+            return await self._counted(begins, ends, buckets)
+
+    def _fresh(self, buckets: int) -> Density | None:
+        kept_until, density = self._kept.get(buckets, (0.0, None))
+        return density if time.monotonic() < kept_until else None
+
+    async def _counted_anew(self, buckets: int) -> Density:
+        """Kept from when it is there: else those who waited for a long count would each begin another one."""
+        now = (await self._past.now()).instant
+        assert now is not None
+        density = await self._counted(None, now, buckets)
+        self._kept.pop(buckets, None)
+        self._kept[buckets] = time.monotonic() + KEPT_SECONDS, density
+        if len(self._kept) > KEPT_AT_MOST:
+            del self._kept[next(iter(self._kept))]
+        return density
+
+    async def _counted(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
+        async with self._reads.costly(COUNTS) as connection:
+            since = begins or await read_first_instant(connection)
+            if since is None or (begins is None and since > ends - AT_LEAST):
+                since = ends - AT_LEAST
+            if since > ends:
+                raise refused_parameter("to", "This is before `from`.")
+            bucket_seconds, counts = await read_density(connection, since, ends, buckets)
+        return Density(since=since, until=ends, bucket_seconds=bucket_seconds, counts=counts, total=sum(counts))
+
+
+class EventDensity(Controller):
+    path = "/events/density"
+    tags = ("the log",)
+
+    @get(summary="How many events there were, over time", responses=refuses())
+    async def density(
+        self,
+        densities: NamedDependency[Densities],
+        past: NamedDependency[Past],
+        since: From = None,
+        until: To = None,
+        buckets: Buckets = 100,
+    ) -> Response[Density]:
+        """Counts alone; the events themselves are for admins. Between two settled instants it is for ever.
+
+        With neither `from` nor `to` it may be that of two seconds ago; on a replica it is up to what is settled there.
+        `to` is the instant that it was counted for, so never ahead of the service's clock: who takes it for that clock,
+        as the page does, will not ask for the future.
+        """
+        if since is None and until is None:
+            density, fixed = await densities.until_now(buckets), False
+        else:
+            last = await past.at(until) if until is not None else await past.now()
+            first = await past.at(since) if since is not None else None
+            assert last.instant is not None
+            density = await densities.between(first.instant if first else None, last.instant, buckets)
+            fixed = first is not None and first.settled and until is not None and last.settled
+        return encoded(density, PointInTime(density.until, fixed).headers)

@@ -1,0 +1,179 @@
+"""The log over HTTP: settled events in order, as pages and as a stream."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, QueryParameter
+
+from app.constraints import LARGEST_ID, LARGEST_POSITION, NO_CONTROL_CHARACTERS
+from app.domain.events import Event
+from app.engine.events.event import TagTable
+from app.engine.postgres.bulkheads import FILTERED_EVENTS
+from app.engine.postgres.pool import Database
+from app.engine.queries.read_router import Reads
+from app.engine.store.log_reader import Page, Sought, check_handed_out, read_mark, read_settled
+from app.engine.store.mark_watcher import Feed
+from app.errors import Malformed
+from app.http.auth.guards import BEARER, admins_only
+from app.http.wire.cloud_events import BATCH, CloudEvent, cloud_event
+from app.http.wire.links import next_page
+from app.http.wire.problem_details import refused_parameter, refuses
+from app.http.wire.server_sent_events import EVENT_STREAM, EventStream
+from app.http.wire.time_parameters import Past
+from app.settings import Settings
+
+TYPES = tuple(TagTable(Event).types)
+STREAMED_AT_ONCE = 100
+
+After = Annotated[
+    int, QueryParameter(ge=0, le=LARGEST_POSITION, description="The position of the last event that is known already.")
+]
+StreamAfter = Annotated[
+    int | None,
+    QueryParameter(
+        ge=0, le=LARGEST_POSITION, description="Begin behind this position: 0 is everything, none is from now on."
+    ),
+]
+PageLimit = Annotated[int, QueryParameter(ge=1, le=1000)]
+EventType = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description=f"Only these: {', '.join(TYPES)}."
+    ),
+]
+ItemId = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
+Before = Annotated[
+    int | None,
+    QueryParameter(
+        ge=1,
+        le=LARGEST_POSITION,
+        description="The other way round: the newest first, of those before this position. Not with `after`.",
+    ),
+]
+By = Annotated[
+    str | None,
+    QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Only what this user did."),
+]
+Correlation = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1, max_length=128, pattern=NO_CONTROL_CHARACTERS, description="Only what belongs to this request."
+    ),
+]
+From = Annotated[str | None, QueryParameter(name="from", description="Recorded at this instant or later.")]
+To = Annotated[str | None, QueryParameter(name="to", description="Recorded before this instant.")]
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(name="Last-Event-ID", description="The last event that was seen; goes before `after`."),
+]
+STREAM = ResponseSpec(CloudEvent, False, "Server-sent events, each a CloudEvent", EVENT_STREAM)
+
+
+class EventLog(Controller):
+    path = "/events"
+    tags = ("the log",)
+    guards = (admins_only,)
+    security = BEARER
+
+    @get(summary="Settled events, in order", media_type=BATCH, responses=refuses(401, 403, 409))
+    async def events(
+        self,
+        request: Request[Any, Any, Any],
+        database: NamedDependency[Database],
+        reads: NamedDependency[Reads],
+        settings: NamedDependency[Settings],
+        past: NamedDependency[Past],
+        after: After = 0,
+        before: Before = None,
+        limit: PageLimit = 100,
+        type: EventType = None,
+        item_id: ItemId = None,
+        user_id: By = None,
+        correlation_id: Correlation = None,
+        since: From = None,
+        until: To = None,
+    ) -> Response[list[CloudEvent]]:
+        """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is: also
+        where a page has fewer than `limit`, or none, because too many others are between those that are asked for."""
+        if after and before is not None:
+            raise refused_parameter("before", "Give after or before, not both.")
+        recorded = [None if text is None else await past.instant(text) for text in (since, until)]
+        sought = _sought(type, item_id, user_id, correlation_id, *recorded)
+        async with reads.costly(FILTERED_EVENTS) if sought.filters else reads.connection() as connection:
+            page = await read_settled(connection, after, limit, sought, before)
+        if not page.events and not page.more:
+            async with database.connection() as connection:
+                await check_handed_out(connection, after)
+        headers = {"Cache-Control": "no-cache"}
+        if page.more:
+            further = {"after" if before is None else "before": page.upto, "limit": limit}
+            asked = {"type": type, "item_id": item_id, "user_id": user_id, "correlation_id": correlation_id}
+            headers |= next_page(request, settings, **further, **asked, **{"from": since, "to": until})
+        body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
+        return Response(body, media_type=BATCH, headers=headers)
+
+    @get("/stream", summary="The log, live", media_type=EVENT_STREAM, responses={200: STREAM, **refuses(401, 403, 409)})
+    async def stream(
+        self,
+        database: NamedDependency[Database],
+        feed: NamedDependency[Feed],
+        after: StreamAfter = None,
+        type: EventType = None,
+        item_id: ItemId = None,
+        user_id: By = None,
+        correlation_id: Correlation = None,
+        last_event_id: LastEventId = None,
+    ) -> Response[CloudEvent]:
+        """Each settled event once and in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
+        It goes on behind `Last-Event-ID`, else behind `after`; with neither it begins now, and says where that is by
+        an id without an event."""
+        sought = _sought(type, item_id, user_id, correlation_id)
+
+        is_behind = sought.filters
+
+        async def read(position: int) -> Page:
+            """Once it has caught up, there is little to pass over."""
+            nonlocal is_behind
+            async with database.costly(FILTERED_EVENTS) if is_behind else database.connection() as connection:
+                page = await read_settled(connection, position, STREAMED_AT_ONCE, sought)
+            is_behind = sought.filters and page.more
+            return page
+
+        begins = _position(last_event_id) if last_event_id else after
+        async with database.connection() as connection:
+            if begins is None:
+                return EventStream(feed, read, await read_mark(connection), says_where=True)
+            await check_handed_out(connection, begins)
+        return EventStream(feed, read, begins, says_where=False)
+
+
+def _sought(
+    type: str | None,
+    item_id: int | None,
+    user_id: str | None,
+    correlation_id: str | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Sought:
+    """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
+    if type is not None and type not in TYPES:
+        raise refused_parameter("type", f"There is no event of this type; there are {', '.join(TYPES)}.")
+    return Sought(
+        type=type,
+        stream_id=item_id,
+        user_id=user_id,
+        correlation_id=correlation_id,
+        since=since,
+        until=until,
+    )
+
+
+def _position(last_event_id: str) -> int:
+    """Raises Malformed for what is no id of ours."""
+    if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= len(str(LARGEST_POSITION)):
+        return min(int(last_event_id), LARGEST_POSITION)
+    raise Malformed(f"Last-Event-ID must be the id of an event, a position such as 42, not {last_event_id}.")

@@ -1,0 +1,81 @@
+"""What differs of one item between two moments of its past."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from msgspec import Struct
+
+from app.domain.item import ItemNotFound
+from app.engine.queries.documents import Documents, Until
+from app.http.wire.problem_details import refused_parameter, refuses
+from app.http.wire.responses import FOR_EVER, json_answer
+from app.http.wire.time_parameters import Past
+from app.http.wire.version_or_instant import no_such_version, parse_moment
+
+MOMENT = "A plain integer is a version; anything else an instant in RFC 3339."
+From = Annotated[str | None, QueryParameter(name="from", description=MOMENT)]
+To = Annotated[str | None, QueryParameter(name="to", description=f"{MOMENT} Without it: now.")]
+
+NOW = Until()
+
+
+class Difference(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
+    """A field's two values. Null also stands for what an item had before it was created."""
+
+    before: Any
+    after: Any
+
+
+class ItemDiff(Controller):
+    path = "/items/{item_id:int}"
+    tags = ("time",)
+
+    @get("/diff", summary="What differs between two versions or instants", responses=refuses(404))
+    async def diff(
+        self,
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        past: NamedDependency[Past],
+        since: From = None,
+        until: To = None,
+    ) -> Response[dict[str, Difference]]:
+        """Field by field, only those that differ, `version` and `updated_at` among them. From before its creation an
+        item comes with all its fields, each from null; those that are null still do not differ."""
+        if since is None:
+            raise refused_parameter("from", "This parameter is required.")
+        moments = [parse_moment(since), *([] if until is None else [parse_moment(until)])]
+        asked = [*map(_as_of, moments), NOW][:2]
+        caching = await _caching(asked, past)
+        found = await documents.get_both(item_id, asked[0], asked[1])
+        for moment, then in zip(moments, found, strict=False):
+            if isinstance(moment, int) and (then is None or then.version != moment):
+                raise no_such_version(item_id, moment)
+        if found == (None, None) and await documents.get(item_id) is None:
+            raise ItemNotFound("There is no such item.")
+        before, after = (None if then is None else then.json for then in found)
+        return json_answer(msgspec.json.encode(differences(before, after)), headers=caching)
+
+
+def _as_of(moment: int | datetime) -> Until:
+    return Until(version=moment) if isinstance(moment, int) else Until(until=moment)
+
+
+def differences(before: bytes | None, after: bytes | None) -> dict[str, Difference]:
+    """The fields that differ of two documents as stored; one that is not there has none."""
+    old, new = (msgspec.json.decode(document or b"{}", type=dict[str, Any]) for document in (before, after))
+    return {
+        field: Difference(before=old.get(field), after=new.get(field))
+        for field in old | new
+        if old.get(field) != new.get(field)
+    }
+
+
+async def _caching(ends: list[Until], past: Past) -> dict[str, str]:
+    """For ever where nothing that is still to come can change either end: asked before anything is read, of each end,
+    so that it is read where it is known."""
+    settled = [end.is_fixed or (end.until is not None and (await past.at(end.until)).settled) for end in ends]
+    return {"Cache-Control": FOR_EVER} if all(settled) else {}

@@ -1,0 +1,310 @@
+"""An item's past: its events, its audit trail, its document at any version and instant, and one document rebuilt."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
+from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from app.domain.events import ItemCreated
+from app.domain.item import ItemNotFound
+from app.engine.events.event import metadata_from, tag_of
+from app.engine.postgres.pool import Database
+from app.engine.queries.documents import Documents
+from app.engine.queries.read_router import Reads
+from app.engine.store.event_store import StoredEvent, read_surroundings
+from app.http.auth.guards import BEARER, Connection, acting, admins_only, signed_in
+from app.http.wire.conditional_requests import UNCHANGED, IfMatch, IfNoneMatch, UnlessMatch, conditional, conditions_of
+from app.http.wire.memento import (
+    LINK_FORMAT,
+    TO_A_MEMENTO,
+    of_a_memento,
+    past_of,
+    time_gate,
+    time_map,
+    until_of,
+    wants_time_map,
+)
+from app.http.wire.problem_details import refuses
+from app.http.wire.responses import FOR_EVER, ItemDocument, encoded, etag, json_answer, with_members
+from app.http.wire.time_parameters import Past
+from app.http.wire.version_or_instant import item_at, own_item
+from app.settings import Settings
+from app.wording import count
+
+NOBODY_KNOWN = "unknown"
+"""Who acted where an event does not say: only one that came into the log past this service."""
+
+Timestamp = Annotated[
+    str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
+]
+AcceptDatetime = Annotated[
+    str | None,
+    HeaderParameter(name="Accept-Datetime", description="Such as `Thu, 15 Jan 2026 10:30:00 GMT`; without it now."),
+]
+VersionNumber = Annotated[int, PathParameter(description="1 is the item as it was created.")]
+
+
+class HistoryEntry(Struct, frozen=True, kw_only=True):
+    """One event of an item."""
+
+    sequence: int
+    """The event's position in the log."""
+    type: str
+    timestamp: datetime
+    user: str
+    changes: Raw
+    """The event's data, in its type's present shape."""
+    version: int
+    """Its place among the item's events."""
+    event_id: UUID
+    correlation_id: str | UnsetType = UNSET
+    """The request it belongs to."""
+    causation_id: str | UnsetType = UNSET
+    """What led to it."""
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """An item and all its events, oldest first."""
+
+    current: Raw
+    history: list[HistoryEntry]
+    event_count: int
+    created_at: datetime
+    last_modified_at: datetime | None
+    """Null until a second event."""
+
+
+class AuditTrail(Struct, frozen=True, kw_only=True):
+    """Who did what to an item. Entries also carry their event's own fields: changes, new_status, reason, …"""
+
+    item_id: int
+    total_events: int
+    audit_trail: list[dict[str, Any]]
+
+
+class TimeTravel(Struct, frozen=True, kw_only=True):
+    """An item as of an instant: all its fields, `as_of` and `event_version`."""
+
+    item_id: int
+    timestamp: datetime
+    state_at_time: Raw
+
+
+class Rebuilt(Struct, frozen=True, kw_only=True):
+    """What rebuilding one document found."""
+
+    message: str
+    item_id: int
+    item: Raw
+    changed: bool
+    """Whether the stored document was not what the log says."""
+
+
+@dataclass
+class OrTimeMap(Operation):
+    """In OpenAPI: an answer that also comes as links."""
+
+    def __post_init__(self) -> None:
+        answer = (self.responses or {})["200"]
+        assert isinstance(answer, OpenAPIResponse)
+        assert answer.content is not None
+        answer.content[LINK_FORMAT] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+
+
+async def signed_in_for_events(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard: the versions are for everybody, and so is the list of them; the events are not."""
+    if not _asks_for_time_map(connection):
+        await signed_in(connection, handler)
+
+
+class ItemHistory(Controller):
+    path = "/items/{item_id:int}"
+    tags = ("time",)
+
+    @get(
+        "/history",
+        guards=[signed_in_for_events],
+        summary="Its events",
+        security=BEARER,
+        responses=UNCHANGED | refuses(401, 403, 404, 412),
+        operation_class=OrTimeMap,
+    )
+    async def history(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        settings: NamedDependency[Settings],
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[History]:
+        """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
+        if _asks_for_time_map(request):
+            return time_map(past_of(request, settings, item_id), await _item_instants(documents, item_id))
+        current = await own_item(documents, item_id, acting(request))
+        events = await documents.events_of(item_id, current.version)
+        answer = History(
+            current=Raw(current.json),
+            history=[_history_entry(event) for event in events],
+            event_count=len(events),
+            created_at=events[0].recorded_at,
+            last_modified_at=events[-1].recorded_at if len(events) > 1 else None,
+        )
+        headers = {**etag(current.version), "Vary": "Accept"}
+        return conditional(encoded(answer, headers), if_match, if_none_match)
+
+    @get(
+        "/audit-trail",
+        guards=[signed_in],
+        summary="Who did what",
+        security=BEARER,
+        responses=UNCHANGED | refuses(401, 403, 404, 412),
+    )
+    async def audit_trail(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[AuditTrail]:
+        current = await own_item(documents, item_id, acting(request))
+        entries = [_audit_entry(event) for event in await documents.events_of(item_id, current.version)]
+        answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
+        return conditional(encoded(answer, etag(current.version)), if_match, if_none_match)
+
+    @get(
+        "/time-travel",
+        summary="The item as of an instant",
+        responses={302: TO_A_MEMENTO, **UNCHANGED, **refuses(404, 412)},
+    )
+    async def time_travel(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        database: NamedDependency[Database],
+        past: NamedDependency[Past],
+        settings: NamedDependency[Settings],
+        timestamp: Timestamp = None,
+        accept_datetime: AcceptDatetime = None,
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[TimeTravel]:
+        """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
+        first if that is before its creation, the last if it is in the future."""
+        if timestamp is None:
+            until = until_of(accept_datetime)
+            async with database.connection() as connection:
+                around = await read_surroundings(connection, item_id, until)
+            if around is None:
+                raise ItemNotFound("There is no such item.")
+            return time_gate(past_of(request, settings, item_id), around)
+        point = await past.at(timestamp)
+        instant = point.instant
+        assert instant is not None, "a timestamp was given"
+        found = await item_at(documents, item_id, instant)
+        state = with_members(found.json, as_of=instant, event_version=found.version)
+        answer = TimeTravel(item_id=item_id, timestamp=instant, state_at_time=Raw(state))
+        return conditional(encoded(answer, etag(found.version) | point.headers), if_match, if_none_match)
+
+    @get("/versions/{version:int}", summary="The item at a version", responses=UNCHANGED | refuses(404, 412))
+    async def at_version(
+        self,
+        request: Request[Any, Any, Any],
+        item_id: FromPath[int],
+        version: VersionNumber,
+        documents: NamedDependency[Documents],
+        reads: NamedDependency[Reads],
+        settings: NamedDependency[Settings],
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[ItemDocument]:
+        """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
+        found = await item_at(documents, item_id, version)
+        async with reads.connection() as connection:
+            around = await read_surroundings(connection, item_id, version=version)
+        assert around is not None, "a stream that was folded is there"
+        headers = {**etag(version), "Cache-Control": FOR_EVER}
+        headers |= of_a_memento(past_of(request, settings, item_id), around)
+        return conditional(json_answer(found.json, headers=headers), if_match, if_none_match)
+
+    @post(
+        "/rebuild",
+        status_code=200,
+        guards=[admins_only],
+        summary="Fold the stored document anew",
+        security=BEARER,
+        responses=refuses(401, 403, 404, 412),
+    )
+    async def rebuild(
+        self,
+        item_id: FromPath[int],
+        documents: NamedDependency[Documents],
+        if_match: IfMatch = None,
+        if_none_match: UnlessMatch = None,
+    ) -> Response[Rebuilt]:
+        """Readers never miss the item meanwhile, and commands on it wait."""
+        conditions = conditions_of(if_match, if_none_match)
+        rebuilt = await documents.rebuild(item_id, conditions.check if conditions else None)
+        if rebuilt is None:
+            raise ItemNotFound("There is no such item.")
+        answer = Rebuilt(
+            message=f"Item {item_id} rebuilt from {count(rebuilt.version, 'event')}",
+            item_id=item_id,
+            item=Raw(rebuilt.json),
+            changed=rebuilt.changed,
+        )
+        return encoded(answer, etag(rebuilt.version))
+
+
+def _asks_for_time_map(connection: Connection) -> bool:
+    return wants_time_map(",".join(connection.headers.getall("Accept", [])))
+
+
+async def _item_instants(documents: Documents, item_id: int) -> list[datetime]:
+    """When each version of an item was recorded; no event is read whole."""
+    instants = await documents.instants_of(item_id)
+    if not instants:
+        raise ItemNotFound("There is no such item.")
+    return instants
+
+
+def _history_entry(event: StoredEvent) -> HistoryEntry:
+    metadata = metadata_from(event.metadata)
+    return HistoryEntry(
+        sequence=event.position,
+        type=event.type,
+        timestamp=event.recorded_at,
+        user=metadata.user_id or NOBODY_KNOWN,
+        changes=Raw(event.data),
+        version=event.version,
+        event_id=event.event_id,
+        correlation_id=metadata.correlation_id or UNSET,
+        causation_id=metadata.causation_id or UNSET,
+    )
+
+
+def _audit_entry(event: StoredEvent) -> dict[str, Any]:
+    entry = {
+        "sequence": event.position,
+        "event_type": event.type,
+        "timestamp": event.recorded_at,
+        "user_id": _actor(event),
+        "version": event.version,
+    }
+    if event.type == tag_of(ItemCreated):
+        return entry
+    return {**msgspec.json.decode(event.data, type=dict[str, Raw]), **entry}
+
+
+def _actor(event: StoredEvent) -> str:
+    return metadata_from(event.metadata).user_id or NOBODY_KNOWN

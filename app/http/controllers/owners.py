@@ -1,0 +1,42 @@
+"""An owner in numbers: the rollup's document as stored, as of its checkpoint, moments behind the last command."""
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from app.engine.queries.documents import RollupDocuments
+from app.errors import NotFound
+from app.http.wire.listing_parameters import OwnerId
+from app.http.wire.problem_details import refuses
+from app.http.wire.responses import json_answer, rfc3339
+from app.http.wire.time_parameters import AsOf, MinPosition, Past
+
+
+class OwnerDocument(Struct):
+    """Stands for an owner's document in the OpenAPI description; the composition root says what is in it."""
+
+
+class OwnerNotFound(NotFound):
+    """There is no such owner"""
+
+
+class OwnerQueries(Controller):
+    path = "/owners"
+    tags = ("queries",)
+
+    @get("/{owner_id:str}", summary="An owner in numbers", responses=refuses(404, 409))
+    async def owner_in_numbers(
+        self,
+        owner_id: OwnerId,
+        owners: NamedDependency[RollupDocuments],
+        past: NamedDependency[Past],
+        as_of: AsOf = None,
+        min_position: MinPosition = None,
+    ) -> Response[OwnerDocument]:
+        """An owner is known by an item; with the last command not yet, for moments: see `min_position`."""
+        point = await past.at(as_of, min_position, owners.name)
+        found = await owners.get(owner_id, point.instant)
+        if found is None:
+            then = f"at {rfc3339(point.instant)}" if point.instant else "yet"
+            raise OwnerNotFound(f"There is no such owner, or not {then}.")
+        return json_answer(found, headers=point.headers)

@@ -1,0 +1,72 @@
+"""Each request has an id, which it and its events are known by; and a line in the log, where logs are for machines."""
+
+import logging
+import time
+from typing import Any
+from uuid import uuid4
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.engine.postgres.in_doubt import DOUBT, Doubt
+from app.http.wire.trace_context import header_of, traceparent_of
+from app.observability.json_logs import ACCESS, FACTS
+
+LONGEST_REQUEST_ID = 128
+
+
+def knowing_requests(app: ASGIApp) -> ASGIApp:
+    """Give every request to `app` its id (`X-Request-ID`: the caller's, or one of ours), and log how it went.
+
+    What it commits is kept in mind for as long as it lasts.
+    """
+
+    async def known(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        state: dict[str, Any] = dict(scope.get("state") or {})
+        state["request_id"] = request_id
+        scope["state"] = state
+        began = time.perf_counter()
+        status = 0
+
+        async def send_known(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        token = DOUBT.set(Doubt())
+        try:
+            await app(scope, receive, send_known)
+        finally:
+            DOUBT.reset(token)
+            if ACCESS.isEnabledFor(logging.INFO):
+                _log(scope, state, status, time.perf_counter() - began)
+
+    return known
+
+
+def _log(scope: Any, state: dict[str, Any], status: int, seconds: float) -> None:
+    """By the route's template: a path may name a person. `status` 0: the client had gone before there was one."""
+    actor, trace = state.get("actor"), traceparent_of(scope)
+    facts = {
+        "request_id": state["request_id"],
+        "method": scope["method"],
+        "route": scope.get("path_template"),
+        "item_id": scope.get("path_params", {}).get("item_id"),
+        "status": status,
+        "duration_ms": round(seconds * 1000, 2),
+        "actor": actor.subject if actor else None,
+        "trace_id": trace and trace.split("-")[1],
+    }
+    ACCESS.info("request", extra={FACTS: {name: value for name, value in facts.items() if value is not None}})
+
+
+def _request_id(scope: Any) -> str:
+    given = header_of(scope, b"x-request-id")
+    usable = 0 < len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable()
+    return given if usable else str(uuid4())

@@ -1,0 +1,99 @@
+"""The HTTP server: uvicorn, which ends event streams before it waits for them, and looks at its connections."""
+
+import asyncio
+import logging
+import socket
+import sys
+import time
+from operator import itemgetter
+from typing import cast
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from app.errors import SetupError
+from app.http.server import limits
+from app.http.server.connection import Connection, most_connections
+from app.http.server.transport import WholeAnswers
+
+TICKS_PER_SECOND = 10
+"""uvicorn's."""
+STOPS_WITHIN_SECONDS = 10
+"""Longer than any statement may run; only a client that does not read what it asked for is cut off by it."""
+
+logger = logging.getLogger("catalog")
+
+
+class Server(uvicorn.Server):
+    """Sets `stopping` first thing when told to stop: the lifespan hears of it only after all connections are closed."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._looked_at = time.monotonic()
+        self._is_full = False
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % max(1, round(limits.LOOK_SECONDS * TICKS_PER_SECOND)) == 0:
+            self._look_at_connections()
+        return await super().on_tick(counter)
+
+    def _look_at_connections(self) -> None:
+        now = time.monotonic()
+        # What this process spent elsewhere, nobody is to answer for.
+        passed = min(now - self._looked_at, 2 * limits.LOOK_SECONDS)
+        self._looked_at = now
+        for connection in list(self.server_state.connections):
+            cast(Connection, connection).look(passed)
+        self._let_go_of_unsent()
+        self._tell_if_full()
+
+    def _let_go_of_unsent(self) -> None:
+        """Whoever reads slowly has us hold the answer: of too much in all the largest are given up."""
+        connections = [cast(Connection, each) for each in self.server_state.connections]
+        unsent = [(cast(WholeAnswers, each.transport).held_bytes, each) for each in connections]
+        too_many_bytes = sum(size for size, _ in unsent) - limits.UNSENT_BYTES
+        for size, connection in sorted(unsent, key=itemgetter(0), reverse=True):
+            if too_many_bytes <= 0:
+                return
+            logger.warning("clients do not take their answers: giving one of %s bytes up", size)
+            connection.transport.abort()
+            too_many_bytes -= size
+
+    def _tell_if_full(self) -> None:
+        is_full = len(self.server_state.connections) >= most_connections()
+        if is_full and not self._is_full:
+            logger.warning("%s connections are open, others are refused", most_connections())
+        self._is_full = is_full
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to the address. Raises SetupError if it is taken, or none of ours."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        reason, _, _ = str(getattr(error, "strerror", None) or error).partition(" (while")
+        raise SetupError(f"cannot listen on {host}:{port} ({reason}): set --host, --port or CATALOG_PORT") from error
+
+
+def serve_until_told(app: ASGIApp, stopping: asyncio.Event, listening: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SystemExit(3), as uvicorn does, if it cannot start."""
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None if logging.getLogger().handlers else uvicorn.config.LOGGING_CONFIG,
+        log_level="warning",
+        timeout_graceful_shutdown=STOPS_WITHIN_SECONDS,
+        server_header=False,
+        http=Connection,
+        ws="none",
+    )
+    server = Server(config, stopping)
+    server.run(sockets=[listening])
+    if not server.started:
+        sys.exit(uvicorn.config.STARTUP_FAILURE)

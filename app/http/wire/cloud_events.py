@@ -1,0 +1,72 @@
+"""Events as CloudEvents 1.0 in structured JSON; what was stored in its type's present shape passes through unparsed."""
+
+import re
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from app.domain.events import Event
+from app.engine.events.event import TagTable, metadata_from
+from app.engine.store.log_reader import LogEntry
+
+TAGS: TagTable[Event] = TagTable(Event)
+BATCH = "application/cloudevents-batch+json"
+NO_STRING_OF_CLOUD_EVENTS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class CloudEvent(Struct, frozen=True, kw_only=True):
+    """A fact of the catalog in the envelope of CloudEvents 1.0. Attributes beyond the specification's are ours."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    """The event's id."""
+    source: Literal["/catalog"] = "/catalog"
+    type: str
+    """The stored tag, such as `item_created`."""
+    subject: str
+    """The item's id."""
+    time: datetime
+    """When it was recorded."""
+    datacontenttype: Literal["application/json"] = "application/json"
+    position: str
+    """Its place in the log. A string, since integers of CloudEvents have 32 bits and a position has 64."""
+    version: int
+    """Its place among the item's events."""
+    user: str | UnsetType = UNSET
+    """Who acted, if the log knows."""
+    correlationid: str | UnsetType = UNSET
+    """The request it belongs to."""
+    causationid: str | UnsetType = UNSET
+    """What led to it."""
+    traceparent: str | UnsetType = UNSET
+    """The trace its request belongs to (CloudEvents' distributed tracing extension)."""
+    data: Raw
+    """The event's fields, in its type's present shape."""
+
+
+def cloud_event(entry: LogEntry) -> CloudEvent:
+    metadata = metadata_from(entry.metadata)
+    return CloudEvent(
+        id=entry.event_id,
+        type=text(entry.type),
+        subject=str(entry.stream_id),
+        time=entry.recorded_at,
+        position=str(entry.position),
+        version=entry.version,
+        user=_attribute(metadata.user_id),
+        correlationid=_attribute(metadata.correlation_id),
+        causationid=_attribute(metadata.causation_id),
+        traceparent=_attribute(metadata.traceparent),
+        data=Raw(TAGS.present(entry.type, entry.data)),
+    )
+
+
+def _attribute(value: str | None) -> str | UnsetType:
+    return UNSET if value is None else text(value)
+
+
+def text(value: str) -> str:
+    """A string as CloudEvents allows it: without control characters, of which a user_id may hold a tab or newline."""
+    return NO_STRING_OF_CLOUD_EVENTS.sub("\N{REPLACEMENT CHARACTER}", value)

@@ -1,0 +1,161 @@
+"""Conditional requests (RFC 9110, 13): what If-Match, If-None-Match and `expected_version` say, and whether it holds.
+
+An item's entity tag is its version in quotes, and always a strong one. Commands compare strongly: a weak tag never
+matches. Reads compare If-None-Match weakly, as caches do.
+"""
+
+import re
+from typing import Annotated, Any, NoReturn
+
+from litestar import Response
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, QueryParameter
+from msgspec import Struct
+
+from app.constraints import LARGEST_ID
+from app.engine.store.command_handler import NO_STREAM
+from app.engine.store.event_store import version_conflict
+from app.errors import Malformed, PreconditionFailed, VersionConflict
+
+ELEMENT = re.compile(r'[ \t]*+(?:(?P<tag>(?:W/)?+"[\x21\x23-\x7e\x80-\xff]*+")[ \t]*+)?+(?:,|\Z)')
+"""One element of a list of entity tags, and the comma behind it. An element may be empty (RFC 9110, 5.6.1)."""
+VERSION = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
+ANY = "*"
+
+ExpectedVersion = Annotated[
+    int | None,
+    QueryParameter(ge=1, le=LARGEST_ID, description="The version the caller saw; 409 if it is no longer so."),
+]
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        description='The ETag the caller saw, such as `"3"`, or several, or `*`; 412 if none is so now.',
+    ),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    HeaderParameter(name="If-None-Match", description="ETags the caller holds, or `*`; 304 if one is so now."),
+]
+UnlessMatch = Annotated[
+    str | None,
+    HeaderParameter(name="If-None-Match", description="ETags, or `*`; 412 if one is so now, and nothing is done."),
+]
+UNCHANGED = {304: ResponseSpec(None, False, "It is what If-None-Match names")}
+"""In OpenAPI: a read that takes If-None-Match."""
+
+
+class Tags(Struct, frozen=True):
+    """The entity tags that a condition names, each as it was sent; `*` alone is any."""
+
+    sent: tuple[str, ...]
+
+    def include(self, version: int) -> bool:
+        """By strong comparison, whether they name this version of an item."""
+        return self.sent == (ANY,) or f'"{version}"' in self.sent
+
+    def include_weakly(self, tag: str) -> bool:
+        return self.sent == (ANY,) or tag in {sent.removeprefix("W/") for sent in self.sent}
+
+    @property
+    def version(self) -> int | None:
+        """The one version that they name, if they name one."""
+        text = self.sent[0].strip('"') if len(self.sent) == 1 else ""
+        return int(text) if VERSION.fullmatch(text) else None
+
+
+class Conditions(Struct, frozen=True, kw_only=True):
+    """What a command asks of the version of its item. All of it must hold; headers are looked at first."""
+
+    if_match: Tags | None
+    if_none_match: Tags | None
+    expected_version: int | None
+
+    def check(self, version: int) -> None:
+        """Raises PreconditionFailed for a header that does not hold at `version`, VersionConflict for the parameter.
+
+        NO_STREAM stands for an item that is yet to be created: no tag matches it, not even `*`.
+        """
+        if version == NO_STREAM:
+            self._check_nothing_there()
+            return
+        if self.if_match is not None and not self.if_match.include(version):
+            self._refuse_if_match(self.if_match, version)
+        if self.if_none_match is not None and self.if_none_match.include(version):
+            raise PreconditionFailed(
+                f"If-None-Match names the item's version {version}; nothing was done.", current_version=version
+            )
+        if self.expected_version not in (None, version):
+            raise version_conflict(VersionConflict, self.expected_version, version)
+
+    def _check_nothing_there(self) -> None:
+        if self.if_match is not None:
+            raise PreconditionFailed("If-Match asks for an item that is there already; a new one is not. Leave it out.")
+
+    @staticmethod
+    def _refuse_if_match(tags: Tags, version: int) -> NoReturn:
+        if tags.version is not None:
+            raise version_conflict(PreconditionFailed, tags.version, version)
+        detail = f"No tag in If-Match names the item's version {version}."
+        if tags.include_weakly(f'"{version}"'):
+            detail = f'A weak tag in If-Match never matches: send "{version}", without W/.'
+        raise PreconditionFailed(detail, current_version=version)
+
+
+def conditions_of(
+    if_match: str | None, if_none_match: str | None, expected_version: int | None = None
+) -> Conditions | None:
+    """What a command's headers and `expected_version` ask for; None for nothing.
+
+    Raises Malformed for a header that is no list of entity tags.
+    """
+    if if_match is None and if_none_match is None and expected_version is None:
+        return None
+    return Conditions(
+        if_match=_tags("If-Match", if_match),
+        if_none_match=_tags("If-None-Match", if_none_match),
+        expected_version=expected_version,
+    )
+
+
+def conditional(response: Response[Any], if_match: str | None, if_none_match: str | None) -> Response[Any]:
+    """The answer to a read with an ETag, or 304 if the client holds it (RFC 9110, 13.2.2).
+
+    An If-None-Match that cannot be read is as none: it costs the client a whole answer. Raises PreconditionFailed if
+    If-Match does not hold, Malformed if it cannot be read.
+    """
+    tag = response.headers["ETag"]
+    wanted = _tags("If-Match", if_match)
+    if wanted is not None and wanted.sent != (ANY,) and tag not in wanted.sent:
+        raise PreconditionFailed(f"No tag in If-Match is the present one, which is {tag}.")
+    held = read_tags(if_none_match or "")
+    if held is None or not held.include_weakly(tag):
+        return response
+    return Response(b"", status_code=304, media_type=response.media_type, headers=response.headers)
+
+
+def _tags(name: str, text: str | None) -> Tags | None:
+    """Raises Malformed, also for a list without a tag, which would be a condition that says nothing."""
+    if text is None:
+        return None
+    tags = read_tags(text)
+    if tags is None or not tags.sent:
+        raise Malformed(
+            f'{name} must be * or ETags as this service gives them, such as "3", "4"; not {text or "empty"}.'
+        )
+    return tags
+
+
+def read_tags(text: str) -> Tags | None:
+    """A list of entity tags; None if it is none."""
+    if text.strip(" \t") == ANY:
+        return Tags((ANY,))
+    tags, place = [], 0
+    while place < len(text):
+        element = ELEMENT.match(text, place)
+        if element is None:
+            return None
+        if element["tag"]:
+            tags.append(element["tag"])
+        place = element.end()
+    return Tags(tuple(tags))

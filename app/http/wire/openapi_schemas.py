@@ -1,0 +1,62 @@
+"""JSON schemas of our structs for the OpenAPI document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar.openapi.spec import Schema
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.typing import FieldDefinition
+from msgspec import Raw, Struct
+
+
+class GivenSchema(Schema):
+    """A JSON schema that is there already."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        super().__init__(title=given.get("title"))
+        self.given = given
+
+    def to_schema(self) -> dict[str, Any]:
+        return self.given
+
+    __hash__ = Schema.__hash__
+
+
+class StructSchemas(OpenAPISchemaPlugin):
+    """Describes our structs as msgspec does: with their limits, and closed to unknown fields.
+
+    `documents` says what stands behind a placeholder such as ItemDocument; only the composition root knows.
+    """
+
+    def __init__(self, documents: Mapping[Any, type[Struct]]) -> None:
+        self._documents = documents
+
+    @staticmethod
+    def is_plugin_supported_type(value: Any) -> bool:
+        return isinstance(value, type) and issubclass(value, Struct)
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
+        annotation = field_definition.annotation
+        return GivenSchema(json_schema(self._documents.get(annotation, annotation)))
+
+
+def json_schema(struct: type[Struct]) -> dict[str, Any]:
+    """The JSON schema of a struct, with every inner struct written out in its place. Raw parts may be anything."""
+    anything: dict[type, dict[str, Any]] = {Raw: {}}
+    (outer,), parts = msgspec.json.schema_components(
+        [struct], schema_hook=lambda kind: anything[kind], ref_template="{name}"
+    )
+    inlined = _inline(outer, parts)
+    assert isinstance(inlined, dict)
+    return inlined
+
+
+def _inline(node: Any, parts: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inline(each, parts) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _inline(parts[node["$ref"]], parts)
+    return {name: _inline(value, parts) for name, value in node.items()}

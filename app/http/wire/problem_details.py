@@ -1,0 +1,148 @@
+"""Every failure leaves as RFC 9457 `application/problem+json`; the sentence for people is in `detail`."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import Struct
+
+from app.engine.postgres.in_doubt import is_in_doubt, nothing_is_committed
+from app.errors import (
+    CatalogError,
+    InvalidInput,
+    Malformed,
+    NotFound,
+    RequestTimeout,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from app.parsing.strict_json import FieldProblem, invalid_input, sentence
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = "1"
+
+EMPTY_TEXT = "`str` of length >= 1"
+"""So msgspec refuses an empty text."""
+EMPTY = "This parameter is empty: leave it out, or give it a value."
+
+logger = logging.getLogger("catalog")
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A failure, as RFC 9457 has it. Further members carry the facts, such as `current_version`."""
+
+    type: str
+    """A name for the kind of failure, for ever the same."""
+    title: str
+    """What kind of failure it is, in words."""
+    status: int
+    detail: str
+    """What went wrong this time, for people."""
+    errors: list[FieldProblem] | None = None
+    """Every failing field of an invalid input."""
+
+
+def problem_of(error: CatalogError) -> bytes:
+    """A refusal as a problem, where its status cannot be told any more because the answer has begun."""
+    return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts).content
+
+
+class ProblemResponse(Response[bytes]):
+    """A problem as a response; never cached."""
+
+    def __init__(self, status: int, kind: str, title: str, detail: str, facts: dict[str, Any]) -> None:
+        body = {"type": f"urn:swappo:catalog:{kind}", "title": title, "status": status, "detail": detail, **facts}
+        headers = {"Cache-Control": "no-store"}
+        if status in (Unavailable.status, TooManyRequests.status):
+            headers["Retry-After"] = RETRY_AFTER_SECONDS
+        if status == RequestTimeout.status:
+            headers["Connection"] = "close"
+        if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+            headers["Accept-Encoding"] = "identity"
+        if status == Unauthenticated.status:
+            headers["WWW-Authenticate"] = 'Bearer realm="catalog"'
+        super().__init__(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def answer_catalog_error(_: Request[Any, Any, Any], error: CatalogError) -> ProblemResponse:
+    says_so = isinstance(error, Unavailable) and error.outcome_is_unknown
+    if says_so and nothing_is_committed():
+        error = Unavailable("The database went away; nothing was changed. Try again.")
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and is_in_doubt() and not says_so:
+        error = _outcome_unknown()
+    return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts)
+
+
+def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> ProblemResponse:
+    """What Litestar itself refuses: no such route or method, a body too large, a parameter of the wrong type."""
+    if isinstance(error, ValidationException):
+        return answer_catalog_error(request, _invalid_parameters(error))
+    if isinstance(error, NotFoundException):
+        return answer_catalog_error(request, NotFound(f"Nothing is at {request.scope['path']}."))
+    phrase = HTTPStatus(error.status_code).phrase
+    response = ProblemResponse(error.status_code, phrase.lower().replace(" ", "-"), phrase, error.detail, {})
+    response.headers.update(error.headers or {})
+    return response
+
+
+def answer_exception(request: Request[Any, Any, Any], error: Exception) -> ProblemResponse:
+    """A fault of ours: logged whole, told without its inside. After a commit it must not pass for a refusal."""
+    logger.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    if is_in_doubt():
+        return answer_catalog_error(request, _outcome_unknown())
+    title = "The catalog failed"
+    return ProblemResponse(500, "catalog-error", title, "The service made a mistake; it has been logged.", {})
+
+
+def _outcome_unknown() -> Unavailable:
+    return Unavailable(
+        "The command may have been carried out, but the service failed to answer; its outcome is unknown. "
+        "Read, then try again.",
+        outcome_is_unknown=True,
+    )
+
+
+def _invalid_parameters(error: ValidationException) -> CatalogError:
+    found = error.extra if isinstance(error.extra, list) else []
+    problems = [
+        FieldProblem(
+            pointer=f"/{each.get('key', '')}",
+            detail=EMPTY if EMPTY_TEXT in each["message"] else sentence(each["message"]),
+            source=each.get("source", "query"),
+        )
+        for each in found
+        if isinstance(each, dict)
+    ]
+    of_parameters = [problem for problem in problems if problem.source != "body"]
+    if of_parameters:
+        return invalid_input(of_parameters)
+    return Malformed("The body is empty; it must be a JSON object." if problems else error.detail)
+
+
+def refused_parameter(name: str, detail: str) -> InvalidInput:
+    """An InvalidInput for one query parameter."""
+    return invalid_input([FieldProblem(pointer=f"/{name}", detail=detail, source="query")])
+
+
+def _kebab(class_name: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in class_name).lstrip("-")
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    CatalogError: answer_catalog_error,
+    HTTPException: answer_http_exception,
+    Exception: answer_exception,
+}
+
+
+def refuses(*statuses: int) -> dict[int, ResponseSpec]:
+    """The failures of a route, for its OpenAPI entry: those named, and what any route may answer."""
+    return {
+        status: ResponseSpec(Problem, False, HTTPStatus(status).phrase, PROBLEM_JSON)
+        for status in sorted({*statuses, 400, 422, 500, 503})
+    }

@@ -1,0 +1,53 @@
+"""What every route reads of a request: who acts, which version the caller saw; and what it refuses."""
+
+from hashlib import sha256
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.params import HeaderParameter, QueryParameter
+
+from app.constraints import NO_CONTROL_CHARACTERS
+from app.engine.events.event import Metadata
+from app.engine.store.idempotency import Once
+from app.errors import Malformed
+from app.http.auth.actor import Actor
+from app.http.wire.trace_context import traceparent_of
+
+LONGEST_KEY = 255
+REPLAYED = {"Idempotent-Replayed": "true"}
+
+UserId = Annotated[
+    str,
+    QueryParameter(
+        min_length=1,
+        max_length=100,
+        pattern=NO_CONTROL_CHARACTERS,
+        description="Who acts, while authentication is off; else whose the token is.",
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="Names this command for three days: sent again, it is answered again and not carried out again.",
+    ),
+]
+
+
+def metadata_of(request: Request[Any, Any, Any], actor: Actor) -> Metadata:
+    """Who acts, and the request and the trace that events belong to."""
+    return Metadata(
+        user_id=actor.subject,
+        correlation_id=request.state.request_id,
+        traceparent=traceparent_of(request.scope),
+    )
+
+
+def once_of(request: Request[Any, Any, Any], actor: Actor, key: str | None, body: bytes) -> Once | None:
+    """What the request's Idempotency-Key stands for. Raises Malformed for one that could not be found again."""
+    if key is None:
+        return None
+    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise Malformed(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.")
+    address = f"{request.method} {request.scope['path']}?".encode() + request.scope["query_string"]
+    return Once(actor.subject, key, sha256(address + b"\n" + body).hexdigest())

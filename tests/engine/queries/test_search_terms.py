@@ -1,0 +1,66 @@
+"""What a listing asks of a text is what `catalog.text_matches` says, and the index is asked for words that it holds."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from psycopg import sql
+
+from app.engine.queries.search_terms import MOST_SHORT_WORDS, MOST_WORDS, SearchTerms
+
+WORDS = ("the", "running", "Runs", "run", "C++", "c", "++", "a+b", "spade's", "spades", "spade", "Größe", "größe", "_")
+phrases = st.lists(st.sampled_from(WORDS) | st.text("ab+-. ", max_size=4), max_size=8).map(" ".join)
+
+EVERYWHERE = """
+select catalog.text_matches(%(content)s, %(search)s), {matches}, {matches_unasked}, {may_match}
+from (
+    select %(content)s::text as content, lower(%(content)s) as lowered,
+        catalog.findable(catalog.words_in(%(content)s)) as found
+) as said
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(module_conninfo: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(module_conninfo, autocommit=True) as connection:
+        yield connection
+
+
+@settings(max_examples=200, deadline=None)
+@given(content=phrases, search=phrases.filter(str.strip))
+def test_the_condition_of_a_listing_is_text_matches_and_the_index_misses_nothing(
+    shared: psycopg.Connection, content: str, search: str
+) -> None:
+    terms = SearchTerms(search)
+    query = EVERYWHERE.format(
+        matches=terms.matches("content", "lowered", "true"),
+        matches_unasked=terms.matches("content", "lowered"),
+        may_match=terms.may_match or "true",
+    )
+    row = shared.execute(sql.SQL(query), {**terms.given(), "content": content}).fetchone()
+    assert row is not None
+    rightful, asked, unasked, may_match = row
+    assert asked == unasked == rightful
+    assert may_match or not rightful
+
+
+def test_the_index_is_asked_for_the_longest_words_and_for_few_short_ones() -> None:
+    assert SearchTerms("do dog dog").words == ["dog"]
+    assert SearchTerms("++ -- +").may_match is None
+    assert SearchTerms("d o g s").words == ["d", "o", "g"][:MOST_SHORT_WORDS]
+    assert SearchTerms("a b-c d").words == []
+    many = [f"word{'x' * n}" for n in range(12)]
+    assert SearchTerms(" ".join(many)).words == many[::-1][:MOST_WORDS]
+
+
+def test_a_word_that_punctuation_follows_ends_a_word_of_the_text() -> None:
+    for search, words, ends in (("C++", [], ["C"]), ("ook+c+ +d", ["d"], ["ook", "c"]), ("a-b", [], ["a"])):
+        terms = SearchTerms(search)
+        assert set(terms.words) <= set(words)
+        assert terms.ends == ends
+
+
+def test_a_term_that_is_repeated_is_asked_for_once() -> None:
+    assert SearchTerms(" + ".join(["+"] * 64)).terms == ["+"]

@@ -1,0 +1,311 @@
+"""Reads go to a real streaming replica, which may lag, be killed, hang or fail at them: no answer is wrong for it."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from msgspec import Struct
+
+from app.main import install
+from tests.support.replication import Pair, asked, killed, primary_and_replica, standing_still
+from tests.support.response_shapes import assert_problem
+from tests.support.sample_items import an_item, created
+from tests.support.service_process import running_service
+from tests.support.workload import until
+
+SOON_SECONDS = 15.0
+PASSWORD = "not-to-be-told"
+SLOW_SEARCH = """
+alter function catalog.words_matching(text) rename to words_matching_at_once;
+create function catalog.words_matching(search text) returns tsquery language plpgsql stable as $$
+begin
+    if pg_is_in_recovery() then
+        perform pg_sleep(30);
+    end if;
+    return catalog.words_matching_at_once(search);
+end $$;
+"""
+"""On the replica a search takes for ever."""
+FAST_SEARCH = """
+drop function catalog.words_matching(text);
+alter function catalog.words_matching_at_once(text) rename to words_matching;
+"""
+SLEEPS = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
+READ = """
+select max(relation::regclass::text)
+from pg_stat_activity
+join pg_locks using (pid)
+join pg_class on pg_class.oid = relation and relkind = 'r' and relnamespace = 'catalog'::regnamespace
+where wait_event = 'PgSleep'
+"""
+"""A table that the search reads."""
+CONFLICTS = "select sum(confl_lock) from pg_stat_database_conflicts"
+
+
+class Served(Struct):
+    """A service with a replica, and one without, over the same log."""
+
+    pair: Pair
+    url: str
+    api: httpx.Client
+    primary: httpx.Client
+
+    @property
+    def state(self) -> str:
+        state: str = httpx.get(f"{self.url}/health/ready").raise_for_status().json()["replica"]
+        return state
+
+    def until_it_is(self, state: str) -> None:
+        assert until(lambda: self.state == state, SOON_SECONDS) < SOON_SECONDS
+
+    def counted(self, metric: str) -> float:
+        page = httpx.get(f"{self.url}/metrics").text
+        return float(next(line.split()[-1] for line in page.splitlines() if line.startswith(metric)))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("replicated")
+    folder.chmod(0o755)
+    with primary_and_replica(folder, max_standby_streaming_delay="0") as pair:
+        install(pair.primary.conninfo)
+        pair.until_replayed()
+        primary_only = {"DATABASE_URL": pair.primary.conninfo}
+        replicated = {
+            **primary_only,
+            "DATABASE_REPLICA_URL": f"{pair.replica.conninfo} password={PASSWORD}",
+            "CATALOG_REPLICA_LAG_SECONDS": "1",
+        }
+        with (
+            running_service(replicated) as (url, _),
+            running_service(primary_only) as (other, _),
+            httpx.Client(base_url=f"{url}/api/v2", timeout=10) as api,
+            httpx.Client(base_url=f"{other}/api/v2", timeout=10) as primary,
+        ):
+            yield Served(pair, url, api, primary)
+
+
+@pytest.fixture(autouse=True)
+def is_well(served: Served) -> None:
+    served.until_it_is("ok")
+    served.pair.until_replayed()
+
+
+def renamed(api: httpx.Client, item_id: int, name: str) -> str:
+    """The position of the command."""
+    return api.put(f"/items/{item_id}", json={"name": name}).raise_for_status().headers["X-Position"]
+
+
+def got(api: httpx.Client, path: str, **further: Any) -> httpx.Response:
+    return api.get(path, params={**httpx.URL(path).params, **further})
+
+
+def names(response: httpx.Response) -> list[str]:
+    return [item["name"] for item in response.raise_for_status().json()]
+
+
+def test_reads_may_be_stale_and_show_ones_own_writes_where_asked_to(served: Served) -> None:
+    api = served.api
+    item = created(api, name="Spade", owner_id="stale", category="stale")
+    mine, paths = f"/items/{item['id']}", ("/items?category=stale", "/items/owner/stale")
+    settled(served, item)
+    with served.pair.nothing_replayed():
+        position = renamed(api, item["id"], "Border spade")
+        assert api.get(mine).json() == item
+        assert [names(api.get(path)) for path in paths] == [["Spade"], ["Spade"]]
+        assert api.get(f"{mine}/history").json()["event_count"] == 1
+        assert api.get(mine, params={"min_position": position}).json()["name"] == "Border spade"
+        for path in paths:
+            assert names(got(api, path, min_position=position)) == ["Border spade"]
+    served.pair.until_replayed()
+    assert api.get(mine).json()["name"] == "Border spade"
+
+
+def settled(served: Served, item: dict[str, Any]) -> None:
+    """Wait until the replica knows that the item's last event is settled."""
+    query = f"select instant >= '{item['updated_at']}' from catalog.settled"
+    assert until(lambda: asked(served.pair.replica, query) is True, SOON_SECONDS) < SOON_SECONDS
+
+
+def test_what_the_replica_does_not_have_yet_is_there(served: Served) -> None:
+    """Not found is asked of the primary too, and so is a position that the replica has not come to."""
+    api = served.api
+    with served.pair.nothing_replayed():
+        response = api.post("/items", json=an_item(owner_id="nobody yet")).raise_for_status()
+        item, position = response.json(), response.headers["X-Position"]
+        assert api.get(f"/items/{item['id']}").json() == item
+        assert api.get(f"/items/{item['id']}/versions/1").json() == item
+        assert api.get("/owners/nobody yet", params={"min_position": position}).json()["total_items"] == 1
+        assert api.get("/events", params={"after": position}).json() == []
+        assert_problem(api.get("/items/2147483647"), 404)
+
+
+def test_a_position_that_was_never_handed_out_is_refused_as_ever(served: Served) -> None:
+    """The replica's sequence is ahead of what was handed out, by as many as the primary writes down at once."""
+    api = served.api
+    newest = int(api.post("/items", json=an_item()).headers["X-Position"])
+    served.pair.until_replayed()
+    for path, name in (("/items", "min_position"), ("/events", "after")):
+        assert api.get(path, params={name: newest}).status_code == 200
+        assert_problem(api.get(path, params={name: newest + 1}), 409)
+
+
+def test_as_of_any_instant_both_answer_alike(served: Served) -> None:
+    """Also as of one that the replica has not come to: it does not leave out what it does not know."""
+    api, instants = served.api, []
+    item = created(api, name="v1", owner_id="then", category="then")
+    for number in range(2, 5):
+        renamed(api, item["id"], f"v{number}")
+        instants.append(datetime.now(UTC).isoformat())
+    settled(served, served.primary.get(f"/items/{item['id']}").json())
+    with served.pair.nothing_replayed():
+        for number in range(5, 7):
+            renamed(api, item["id"], f"v{number}")
+            instants.append(datetime.now(UTC).isoformat())
+        for number, instant in enumerate(instants, 2):
+            for path in (f"/items/{item['id']}", "/items?category=then", "/items/owner/then", "/stats", "/owners/then"):
+                ours, theirs = (got(each, path, as_of=instant) for each in (api, served.primary))
+                assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
+                assert ours.headers["X-Settled"] == theirs.headers["X-Settled"] == "true"
+            assert names(got(api, "/items?category=then", as_of=instant)) == [f"v{number}"]
+            for path in (f"/items/{item['id']}/diff?from=1", "/changes?category=then&from=2020-01-01"):
+                ours, theirs = (got(each, path, to=instant) for each in (api, served.primary))
+                assert ours.json() == theirs.json()
+                assert ours.headers.get("Cache-Control") == theirs.headers.get("Cache-Control")
+
+
+def test_events_are_counted_on_the_replica_up_to_what_is_settled_there(served: Served) -> None:
+    """And up to an instant that it has not come to, on the primary."""
+    api, replica = served.api, served.pair.replica
+    settled(served, created(api))
+    with served.pair.nothing_replayed():
+        known = asked(replica, "select count(*) from catalog.events")
+        created(api)
+        density = api.get("/events/density").json()
+        assert datetime.fromisoformat(density["to"]) == asked(replica, "select instant from catalog.settled")
+        assert density["total"] == known
+        later = api.get("/events/density", params={"to": datetime.now(UTC).isoformat()}).json()
+        assert later["total"] == density["total"] + 1
+
+
+def test_pages_of_the_present_follow_each_other_as_of_what_the_replica_knew(served: Served) -> None:
+    api, of_mine = served.api, "/items?category=paged&limit=2&sort=updated"
+    items = [created(api, name=f"{number}", category="paged") for number in range(5)]
+    settled(served, items[-1])
+    with served.pair.nothing_replayed():
+        position = renamed(api, items[0]["id"], "first")
+        response, seen = api.get(of_mine), []
+        while True:
+            seen += names(response)
+            if "next" not in response.links:
+                break
+            response = api.get(response.links["next"]["url"])
+        assert seen == ["4", "3", "2", "1", "0"]
+        assert names(got(api, of_mine, min_position=position)) == ["first", "4"]
+
+
+def test_a_replica_too_far_behind_is_not_read_from_until_it_has_caught_up(served: Served) -> None:
+    api, item = served.api, created(served.api, name="Spade")
+    served.pair.until_replayed()
+    with served.pair.nothing_replayed():
+        renamed(api, item["id"], "Border spade")
+        served.until_it_is("behind")
+        assert api.get(f"/items/{item['id']}").json()["name"] == "Border spade"
+        assert served.counted("replica_lag_seconds") > 1
+        assert served.counted("replica_serves") == 0
+    served.until_it_is("ok")
+    assert served.counted("replica_lag_seconds") < 1
+
+
+def test_an_idle_primary_leaves_no_replica_behind(served: Served) -> None:
+    """Nothing is written for longer than the replica may be behind."""
+    before, began = served.counted('database_reads_total{server="replica"}'), time.monotonic()
+    while time.monotonic() < began + 2.5:
+        assert served.state == "ok"
+        served.api.get("/stats").raise_for_status()
+    assert served.counted('database_reads_total{server="replica"}') > before
+
+
+class Reader:
+    """Somebody who reads all the time."""
+
+    def __init__(self, served: Served, item_id: int) -> None:
+        self.statuses: list[int] = []
+        self.slowest_seconds = 0.0
+        self._url = f"{served.url}/api/v2/items/{item_id}"
+        self._ended = Event()
+
+    def run(self) -> None:
+        with httpx.Client(timeout=20) as client:
+            while not self._ended.is_set():
+                began = time.monotonic()
+                self.statuses.append(client.get(self._url).status_code)
+                self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
+
+    def __enter__(self) -> "Reader":
+        self._pool = ThreadPoolExecutor(1)
+        self._running = self._pool.submit(self.run)
+        until(lambda: len(self.statuses) > 10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._running.result()
+        self._pool.shutdown()
+
+
+def test_a_replica_that_dies_or_hangs_costs_no_request_and_is_read_from_again(served: Served) -> None:
+    with Reader(served, created(served.api)["id"]) as reader:
+        with standing_still(served.pair.replica):
+            served.until_it_is("away")
+        served.until_it_is("ok")
+        killed(served.pair.replica.data_dir)
+        served.until_it_is("away")
+        served.pair.replica.stop()
+        served.pair.replica.start()
+        served.until_it_is("ok")
+        before = served.counted('database_reads_total{server="replica"}')
+        until(lambda: served.counted('database_reads_total{server="replica"}') > before)
+    assert set(reader.statuses) == {200}
+    assert reader.slowest_seconds < 8
+
+
+def test_a_read_in_the_way_of_what_is_to_be_replayed_is_answered_by_the_primary(served: Served) -> None:
+    pair = served.pair
+    created(served.api, name="A trowel", category="conflict")
+    with psycopg.connect(pair.primary.conninfo, autocommit=True) as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute(SLOW_SEARCH)
+        try:
+            pair.until_replayed()
+            before = asked(pair.replica, CONFLICTS)
+            search = pool.submit(served.api.get, "/items?category=conflict&search=trowel")
+            until(lambda: asked(pair.replica, SLEEPS) == 1)
+            connection.execute(f"begin; lock table {asked(pair.replica, READ)}; commit".encode())
+            assert names(search.result()) == ["A trowel"]
+        finally:
+            connection.execute(FAST_SEARCH)
+    assert until(lambda: asked(pair.replica, CONFLICTS) != before, SOON_SECONDS) < SOON_SECONDS
+    assert served.state == "ok"
+
+
+def test_a_replica_is_not_needed_to_start_and_its_password_is_not_told(
+    served: Served, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    environment = {
+        "DATABASE_URL": served.pair.primary.conninfo,
+        "DATABASE_REPLICA_URL": f"postgresql://me:{PASSWORD}@127.0.0.1:9/catalog",
+    }
+    with running_service(environment) as (url, _):
+        assert httpx.get(f"{url}/health/ready").json()["replica"] == "away"
+        httpx.get(f"{url}/api/v2/items").raise_for_status()
+        told = ""
+        while "the replica is away" not in told:
+            told += "".join(capfd.readouterr())
+    assert PASSWORD not in told + "".join(capfd.readouterr())

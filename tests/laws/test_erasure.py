@@ -1,0 +1,246 @@
+"""What is personal of a stream can be forgotten: the log stays byte for byte, and all that is folded from it agrees."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from app.engine.compiler.document_tables import tables_of
+from app.engine.events.personal_data import Path, personal_paths
+from app.engine.projection.projection import Projection
+from projections.items import Items
+from tests.laws.test_history_tables import assert_words, changes, kept_ever, stored_ever
+from tests.support.appending import METADATA, append, history
+from tests.support.random_histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
+from tests.support.reference_model import empty, whole_log
+from tests.support.toy_aggregate import Toy, Toys
+
+SECRET, NEIGHBOURS = "geheimnis", "nachbarin"
+AnyProjection = type[Projection[Any, Any]]
+
+TABLES = """
+select relname from pg_class
+where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'p') order by relname
+"""
+
+
+def marked(events: Sequence[Any], mark: str, projection: AnyProjection) -> list[dict[str, Any]]:
+    """The events as they are appended, `mark` in every text of theirs that is personal."""
+    found = [msgspec.to_builtins(event) for event in events]
+    for event in found:
+        for path in personal_paths(projection.tags.types[event["type"]]):
+            _mark(event, path, mark)
+    return found
+
+
+def _mark(within: Any, path: Path, mark: str) -> None:
+    name, *rest = path
+    if not isinstance(within, dict) or name not in within:
+        return
+    if rest:
+        _mark(within[name], tuple(rest), mark)
+    elif isinstance(within[name], str):
+        within[name] = f"{mark} {within[name]}"
+    elif isinstance(within[name], list):
+        within[name] = [f"{mark} {each}" for each in within[name]]
+    elif isinstance(within[name], dict):
+        within[name] = {mark: mark}
+
+
+def appended(log: psycopg.Connection, events: Sequence[Any], together: Sequence[int]) -> int:
+    """A new stream of these events, in groups of the sizes `together`."""
+    stream_id, left, sizes = None, list(events), list(together)
+    while left:
+        size = sizes.pop() if sizes else 1
+        stream_id, *_ = append(log, stream_id, left[:size])
+        left = left[size:]
+    assert stream_id is not None
+    return stream_id
+
+
+def tables_with(log: psycopg.Connection, mark: str) -> set[str]:
+    """The tables of the schema in which a text is found."""
+    found = set()
+    for (table,) in log.execute(TABLES).fetchall():
+        query = f"select exists (select from catalog.{table} as t where strpos(t::text, %s) > 0)"
+        if log.execute(query.encode(), (mark,)).fetchone() == (True,):
+            found.add(table)
+    return found
+
+
+def rows_of(log: psycopg.Connection, table: str, where: str = "true") -> list[Any]:
+    return log.execute(f"select t::text from catalog.{table} as t where {where} order by 1".encode()).fetchall()
+
+
+def forget(log: psycopg.Connection, stream_id: int) -> int:
+    (forgotten,) = log.execute("select catalog.forget_stream(%s)", (stream_id,)).fetchone() or (0,)
+    return int(forgotten)
+
+
+def assert_one_fold_of_all(log: psycopg.Connection, projection: AnyProjection, stream_id: int) -> None:
+    """Python fold = SQL fold, at every version and at every instant; and = stored, also what was replaced."""
+    recorded = history(log, stream_id, projection.tags)
+    for version, event in enumerate(recorded, 1):
+        in_python = projection().canonical_json(projection().fold(recorded[:version]))
+        for bound, place in (("p_version", version), ("p_until", event.recorded_at)):
+            query = f"select document from catalog.fold_{projection.name}(%s, {bound} => %s)"
+            (in_sql,) = log.execute(query.encode(), (stream_id, place)).fetchone() or (None,)
+            assert projection().canonical_json(in_sql) == in_python
+        as_of = f"select document from catalog.{projection.name}_as_of(%s) where id = %s"
+        (then,) = log.execute(as_of.encode(), (event.recorded_at, stream_id)).fetchone() or (None,)
+        assert projection().canonical_json(then) == in_python
+    query = "select changed from catalog.rebuild_document(%s, %s)"
+    assert log.execute(query, (projection.name, stream_id)).fetchone() == (False,)
+
+
+def assert_forgets(
+    log: psycopg.Connection, projection: AnyProjection, events: Sequence[Any], together: Sequence[int]
+) -> None:
+    empty(log)
+    neighbour = appended(log, marked(events, NEIGHBOURS, projection), together)
+    stream = appended(log, marked(events, SECRET, projection), together)
+    in_the_log = rows_of(log, "log")
+    tables = ["personal", *(table.name for table in tables_of(projection))]
+    of_others = {table: rows_of(log, table, f"{'stream_' * (table == 'personal')}id = {neighbour}") for table in tables}
+    personal = len(rows_of(log, "personal", f"stream_id = {stream}"))
+    found = tables_with(log, SECRET)
+    assert "log" not in found
+    assert found == set() or personal > 0
+
+    assert forget(log, stream) == personal
+    assert tables_with(log, SECRET) == set()
+    assert rows_of(log, "log") == in_the_log
+    for table, rows in of_others.items():
+        assert rows_of(log, table, f"{'stream_' * (table == 'personal')}id = {neighbour}") == rows
+    log_as_read = "select count(*) from catalog.events natural join catalog.log where stream_id = %s"
+    assert log.execute(log_as_read, (stream,)).fetchone() == (len(events),)
+    kept = kept_ever(projection, whole_log(log, projection.tags))
+    assert stored_ever(log, projection) == kept
+    assert_words(log, projection, changes(kept, *("name", "description" if projection is Items else "place")))
+    for each in (stream, neighbour):
+        assert_one_fold_of_all(log, projection, each)
+    assert forget(log, stream) == 0
+
+
+groups = st.lists(st.integers(1, 4), max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=item_histories | unlikely_item_histories, together=groups)
+def test_a_forgotten_item_reads_alike_everywhere_and_its_text_is_nowhere(
+    log: psycopg.Connection, events: list[Struct], together: list[int]
+) -> None:
+    assert_forgets(log, Items, events, together)
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=toy_histories | old_toy_histories, together=groups)
+def test_so_does_another_aggregate_in_all_shapes_its_events_ever_had(
+    log: psycopg.Connection, events: list[Any], together: list[int]
+) -> None:
+    assert_forgets(log, Toys, events, together)
+
+
+@settings(max_examples=200, deadline=None)
+@given(event=st.one_of(item_histories, toy_histories, old_toy_histories).map(lambda events: events[-1]))
+def test_of_any_event_the_log_has_every_name_and_with_what_is_beside_it_all_of_it(
+    log: psycopg.Connection, event: Any
+) -> None:
+    data = msgspec.to_builtins(event)
+    kind = data.pop("type")
+    query = """
+        select form, part, form || coalesce(part, '{}') = data, catalog.forgotten_form(%(type)s, form) = form
+        from (select %(data)s::jsonb as data, catalog.forgotten_form(%(type)s, %(data)s::jsonb) as form,
+            catalog.personal_part(%(type)s, %(data)s::jsonb) as part) as split
+    """
+    given = {"type": kind, "data": msgspec.json.encode(data).decode()}
+    form, part, is_whole, is_final = log.execute(query, given).fetchone() or (b"", b"", False, False)
+    assert is_whole
+    assert is_final
+    assert names(msgspec.json.decode(form)) == names(data, msgspec.json.decode(form))
+    assert part is not None or msgspec.json.decode(form) == data
+
+
+def names(found: Any, only_within: Any = None) -> Any:
+    """The names in some JSON, at any depth; where `only_within` has none left, nor has this."""
+    if not isinstance(found, Mapping) or (only_within is not None and not only_within):
+        return {} if isinstance(found, Mapping) else None
+    return {name: names(each, only_within and only_within[name]) for name, each in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("value", "forgotten"),
+    [
+        ('"a text"', '"(forgotten)"'),
+        ('["u", "v"]', "[]"),
+        ("52.52", "53"),
+        ("-13.405", "-13"),
+        ("null", "null"),
+        ('{"a": "text"}', "{}"),
+        ("true", "true"),
+    ],
+)
+def test_what_stands_for_a_forgotten_value_goes_by_what_it_is(
+    log: psycopg.Connection, value: str, forgotten: str
+) -> None:
+    assert log.execute("select catalog.forgotten(%s::jsonb)::text", (value,)).fetchone() == (forgotten,)
+
+
+def test_an_event_without_anything_personal_has_nothing_beside_the_log(log: psycopg.Connection) -> None:
+    empty(log)
+    category = {"category": "tools"}
+    events = [
+        {"type": "item_status_changed", "old_status": "active", "new_status": "swapped", "reason": None},
+        {"type": "item_updated", "changes": category, "previous_values": category},
+        {"type": "item_deleted", "reason": None},
+        {"type": "item_restored", "status": "active"},
+        {"type": "toy_played", "minutes": 3},
+        {"type": "of_nobody", "text": "unknown"},
+    ]
+    append(log, None, events)
+    assert rows_of(log, "personal") == []
+    stored = log.execute("select data || jsonb_build_object('type', type) from catalog.log order by version").fetchall()
+    assert [msgspec.json.decode(data) for (data,) in stored] == events
+
+
+def test_what_an_import_brings_lies_beside_the_log_too(log: psycopg.Connection) -> None:
+    empty(log)
+    events = [{"type": "toy_built", "name": f"{SECRET} {n}", "weight": n, "box": SECRET} for n in range(3)]
+    with log.transaction():
+        log.execute("create temporary table arriving (event jsonb not null) on commit drop")
+        log.cursor().executemany(
+            "insert into arriving values (%s)", [(msgspec.json.encode(event).decode(),) for event in events]
+        )
+        log.execute("select catalog.append_new_streams(%s)", (METADATA,))
+    assert "log" not in tables_with(log, SECRET)
+    read = log.execute("select data || jsonb_build_object('type', type) from catalog.events order by position")
+    assert [msgspec.json.decode(data) for (data,) in read] == events
+    for (stream,) in log.execute("select stream_id from catalog.streams").fetchall():
+        assert forget(log, stream) == 1
+        assert_one_fold_of_all(log, Toys, stream)
+    assert tables_with(log, SECRET) == set()
+
+
+def test_text_under_older_names_and_in_fields_that_are_gone_is_forgotten(log: psycopg.Connection) -> None:
+    """Written out, since the laws above mark what the declaration finds, whatever that is."""
+    empty(log)
+    by, hue = {"colour": SECRET}, {"hue": SECRET, "smell": SECRET}
+    events = [
+        {"type": "toy_woven", "name": SECRET, "weight": 3, "loom": SECRET},
+        {"type": "toy_mended", "street": SECRET, "50 % \\ 'road'": SECRET, "look": hue, "minutes": 5, "by": by},
+        {"type": "toy_printed", "print": {"tag": {"words": SECRET, "size": 1}, "ink": [SECRET]}},
+        {"type": "toy_painted", "traits": {"name": SECRET, "colour": "red"}, "weight": 4},
+    ]
+    stream, *_ = append(log, None, events)
+    assert "log" not in tables_with(log, SECRET)
+    assert forget(log, stream) == len(events)
+    assert tables_with(log, SECRET) == set()
+    assert_one_fold_of_all(log, Toys, stream)
+    (document,) = log.execute("select document from catalog.toys where id = %s", (stream,)).fetchone() or (b"",)
+    toy = msgspec.json.decode(document, type=Toy)
+    assert (toy.name, toy.weight, toy.colour) == ("(forgotten)", 4, "red")

@@ -1,0 +1,134 @@
+"""`catalog …` as a process of its own, forked off one that has imported everything: that takes half a second, once.
+
+What is run is the same, services too. The console script itself, and what has a pipe, a terminal or a program of its
+own, is started anew.
+"""
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from tempfile import TemporaryFile
+
+from app.cli.catalog import main
+
+DONE_WITHIN_SECONDS = 60
+LONGEST_CALL = 100_000
+
+
+def inherited() -> dict[str, str]:
+    """Our environment without what is meant for a service of another's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
+
+
+class Call:
+    """`catalog …` with only these settings, in a process that is told and waited for like a `subprocess.Popen`."""
+
+    def __init__(self, arguments: Sequence[str], environment: dict[str, str], out: int = 1, err: int = 2) -> None:
+        call = json.dumps([arguments, environment]).encode()
+        assert len(call) < LONGEST_CALL
+        self.returncode: int | None = None
+        self._answers, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(_caller(), [call], [0, out, err, theirs.fileno()])
+        self.pid = self._answer()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The status it ends with. Raises TimeoutError."""
+        if self.returncode is None:
+            self._answers.settimeout(timeout)
+            self.returncode = self._answer()
+            self._answers.close()
+        return self.returncode
+
+    def _answer(self) -> int:
+        answer = self._answers.recv(4, socket.MSG_WAITALL)
+        assert len(answer) == 4, "whoever calls for us is gone"
+        return int.from_bytes(answer, signed=True)
+
+    def poll(self) -> int | None:
+        with suppress(BlockingIOError):
+            self.wait(0)
+        return self.returncode
+
+    def send_signal(self, told: signal.Signals) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):  # it has just ended, and is reaped
+                os.kill(self.pid, told)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`catalog …` with only these settings, to its end."""
+    with TemporaryFile() as out, TemporaryFile() as err:
+        call = Call(arguments, inherited() | environment, out.fileno(), err.fileno())
+        try:
+            status = call.wait(DONE_WITHIN_SECONDS)
+        finally:
+            call.kill()
+            call.wait()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(arguments, status, out.read().decode(), err.read().decode())
+
+
+@cache
+def _caller() -> socket.socket:
+    """Where calls are sent to: a process that waits for them as long as we are there."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-m", "tests.support.cli_process", str(theirs.fileno())]
+    process = subprocess.Popen(command, env=inherited(), pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL)
+    theirs.close()
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def _become_a_call(calls: socket.socket) -> None:
+    """Returns in a new process for each call that comes, as what was called; its parent tells how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        call, given, _, _ = socket.recv_fds(calls, LONGEST_CALL, 4)
+        if not call:
+            sys.exit()
+        if not os.fork():
+            break
+        for descriptor in given:
+            os.close(descriptor)
+    calls.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    *standard, answers = given
+    if pid := os.fork():
+        os.write(answers, pid.to_bytes(4, signed=True))
+        _, status = os.waitpid(pid, 0)
+        os.write(answers, os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
+        os._exit(0)
+    for number, descriptor in enumerate(standard):
+        os.dup2(descriptor, number)
+    os.closerange(3, 256)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    arguments, environment = json.loads(call)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv[1:] = arguments
+
+
+if __name__ == "__main__":
+    _become_a_call(socket.socket(fileno=int(sys.argv[1])))
+    main(prog_name="catalog")

@@ -1,0 +1,104 @@
+"""The commands for operators, for tests: run as processes, in the background, and what they answer and say."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import psycopg
+from msgspec import Struct
+from psycopg import AsyncConnection
+
+from app.domain.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemUpdated
+from app.engine.background.checkpoints import catch_up
+from app.engine.store.high_water_mark import settle
+from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog, inherited
+
+SPADE = ItemCreated(
+    name="Garden [red]spade",
+    description="Sharp, hardly used.",
+    category="tools",
+    image_urls=("https://images.example/spade.jpg",),
+    location_lat=52.52,
+    location_lon=13.405,
+    owner_id="alice",
+    status="active",
+)
+RENAMED = ItemUpdated(changes=ItemChanges(name="Spade"), previous_values=ItemChanges(name="Garden [red]spade"))
+SWAPPED = ItemStatusChanged(old_status="active", new_status="swapped", reason="for a rake")
+
+
+class Ownerless(Struct, frozen=True, kw_only=True, tag="item_created"):
+    """A poisoned event: the rollup `owners` has no key for it."""
+
+    name: str = "Nobody's"
+    description: str = "."
+    category: str = "tools"
+    image_urls: tuple[str, ...] = ()
+    location_lat: float = 0.5
+    location_lon: float = 0.5
+    status: Literal["active"] = "active"
+
+
+@contextmanager
+def running(*arguments: str, conninfo: str, **pipes: Any) -> Iterator[subprocess.Popen[str]]:
+    """`catalog …` in the background, ended at the end."""
+    command = [sys.executable, "-m", "app.cli", *arguments]
+    with subprocess.Popen(command, env={**inherited(), "DATABASE_URL": conninfo}, text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def eventually(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DONE_WITHIN_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"still not: {what}"
+        time.sleep(0.02)
+
+
+def one(connection: psycopg.Connection, query: str, *parameters: Any) -> Any:
+    row = connection.execute(query, parameters).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def is_caught_up(connection: psycopg.Connection) -> bool:
+    return bool(one(connection, "select sum(lag_events) = 0 from catalog.projection_lag"))
+
+
+def settle_now(connection: psycopg.Connection) -> None:
+    """What a projector does, once."""
+
+    async def settled() -> None:
+        async with await AsyncConnection.connect(connection.info.dsn, autocommit=True) as another:
+            await settle(another)
+            for name in ("owners", "categories"):
+                await catch_up(another, name)
+
+    asyncio.run(settled())
+
+
+def answer(conninfo: str, *arguments: str, status: int = 0) -> Any:
+    """The JSON that a command answers with, which is all that it writes to stdout."""
+    ran = catalog(*arguments, "--json", DATABASE_URL=conninfo)
+    assert ran.returncode == status, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def said(conninfo: str, *arguments: str, status: int = 0) -> str:
+    """What a command says to people, on stdout or, when it is refused, on stderr; without colours, since piped.
+
+    Which database it uses is left out.
+    """
+    ran = catalog(*arguments, DATABASE_URL=conninfo)
+    assert ran.returncode == status, ran.stderr
+    assert "\x1b" not in ran.stdout
+    assert "Traceback" not in ran.stderr
+    return re.sub(r"^Database: .*\n", "", ran.stderr) if status and not ran.stdout else ran.stdout

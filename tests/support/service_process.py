@@ -1,0 +1,101 @@
+"""`catalog serve` as a process of its own, awaited until it is healthy and ended at the end."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from psycopg.conninfo import conninfo_to_dict
+
+from app.engine.postgres.connections import as_service
+from tests.support.cli_process import Call, inherited
+
+STARTS_WITHIN_SECONDS = 30
+
+Process = Call | subprocess.Popen[bytes]
+"""A service's."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def with_a_services_rights(environment: dict[str, str]) -> dict[str, str]:
+    """The same, with a database given as the service is to use it; unless it is given with options."""
+    url = environment.get("DATABASE_URL")
+    if not url or "options" in conninfo_to_dict(url):
+        return environment
+    return {**environment, "DATABASE_URL": as_service(url)}
+
+
+@contextmanager
+def running_service(environment: dict[str, str], program: str = "") -> Iterator[tuple[str, Process]]:
+    """`catalog serve`, or a program that ends in it, in a process of its own: its address, and the process, which is
+    ended at the end."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    arguments, given = ["serve", "--port", str(port)], {**inherited(), **with_a_services_rights(environment)}
+    process: Process = (
+        subprocess.Popen([sys.executable, "-c", program, *arguments], env=given) if program else Call(arguments, given)
+    )
+    try:
+        wait_until_healthy(url, process)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(timeout=STARTS_WITHIN_SECONDS)
+
+
+class Restartable:
+    """A service that can be stopped and started again at the same address, and a client of it; `with` it."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = {**inherited(), **with_a_services_rights(environment)}
+        self._port = free_port()
+        self._process: Call | None = None
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.client = httpx.Client(base_url=f"{self.url}/api/v2", timeout=30)
+
+    def ensure_running(self) -> None:
+        if self._process is None:
+            self._process = Call(["serve", "--port", str(self._port)], self._environment)
+            wait_until_healthy(self.url, self._process)
+
+    def end(self, told: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(told)
+            self._process.wait(timeout=STARTS_WITHIN_SECONDS)
+            self._process = None
+
+    def restart(self, told: signal.Signals) -> None:
+        self.end(told)
+        self.ensure_running()
+
+    def __enter__(self) -> "Restartable":
+        self.ensure_running()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.end()
+
+
+def wait_until_healthy(url: str, process: Process | subprocess.Popen[str]) -> None:
+    """By one client, without certificates: to read those takes longer than a start."""
+    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+    with httpx.Client(verify=False, timeout=5) as client:
+        while time.monotonic() < deadline:
+            assert process.poll() is None, "the service ended while starting; its last words are above"
+            try:
+                if client.get(f"{url}/health").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.02)
+    raise AssertionError("the service did not become healthy")

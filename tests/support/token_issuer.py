@@ -1,0 +1,82 @@
+"""An issuer of tokens for tests: its keys, what it signs, and its key set over real HTTP."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, TypeVar
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from app.concurrency import end
+from app.http.auth.tokens import Authenticator
+from app.settings import Settings
+
+T = TypeVar("T")
+
+KEYS: dict[str, Any] = {
+    "RS256": rsa.generate_private_key(65537, 2048),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+def public_key(algorithm: str, key_id: str, key: Any = None) -> dict[str, Any]:
+    described = jwt.get_algorithm_by_name(algorithm).to_jwk((key or KEYS[algorithm]).public_key(), as_dict=True)
+    return {**described, "kid": key_id, "alg": algorithm, "use": "sig"}
+
+
+def signed(algorithm: str, key_id: str, key: Any = None) -> str:
+    claims = {"sub": "alice", "exp": int(time.time()) + 600, "type": "access"}
+    return jwt.encode(claims, key or KEYS[algorithm], algorithm, headers={"kid": key_id})
+
+
+class Issuer:
+    """What the issuer serves just now: keys, or nothing (None)."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict[str, Any]] | None = [public_key(algorithm, algorithm) for algorithm in KEYS]
+        self.asked = 0
+        self.url = ""
+
+
+@contextmanager
+def serving() -> Iterator[Issuer]:
+    issuer = Issuer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            issuer.asked += 1
+            self.send_response(503 if issuer.keys is None else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": issuer.keys}).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        issuer.url = f"http://127.0.0.1:{server.server_port}/jwks"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield issuer
+        server.shutdown()
+        thread.join()
+
+
+def with_keys(issuer: Issuer, ask: Callable[[Authenticator], Awaitable[T]]) -> T:
+    """What comes of it, while the keys are refreshed in the background."""
+
+    async def run() -> T:
+        authenticator = Authenticator(Settings(catalog_auth="jwt", catalog_jwks_url=issuer.url))
+        assert authenticator.public_keys is not None
+        refreshing = asyncio.create_task(authenticator.public_keys.run())
+        try:
+            return await ask(authenticator)
+        finally:
+            await end(refreshing)
+
+    return asyncio.run(run())
