@@ -109,7 +109,7 @@ def test_the_blocks_of_a_page_run(
         if "sh console" in kinds:
             folder = _folder(tmp_path, "town")
             stack.enter_context(serving_the_town(folder / ".catalog-demo"))
-            console = stack.enter_context(Shell(folder, {}, ""))
+            console = stack.enter_context(Shell(folder, {}))
         if "python" in kinds:
             monkeypatch.setenv("DATABASE_URL", stack.enter_context(database_like(server, template)))
         for block in page.blocks:

@@ -46,10 +46,11 @@ curl() { command curl "$@" --write-out '%{stderr}%{http_code}\\n%{stdout}\\n'; }
 class Shell:
     """One bash that runs the blocks of a page after each other; variables stay. Use it with `with`."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], service: str) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], service: str | None = None) -> None:
+        """`service` is the address that stands for `localhost:8001`."""
         self._folder = folder
         self._environment = {**inherited(), **environment, "HOME": str(folder)}
-        self._service = service.removeprefix("http://")
+        self._service = service.removeprefix("http://") if service else ADDRESS
 
     def __enter__(self) -> "Shell":
         programs = Path(sys.prefix) / "bin"
