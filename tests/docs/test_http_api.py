@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 import app.main
 from app.domain.erasure import NothingOfOwner
 from app.errors import CatalogError, SetupError
-from app.http.wire.problem_details import _kebab
+from app.http.wire.problem_details import problem_of
 from tests.support.doc_pages import page
 
 BASE = "/api/v2"
@@ -66,8 +67,15 @@ def error_classes(base: type[CatalogError] = CatalogError) -> Iterator[type[Cata
             yield from error_classes(each)
 
 
+def status_and_type(error_class: type[CatalogError]) -> tuple[str, str]:
+    """As a client receives them; the type without its prefix."""
+    error = error_class.__new__(error_class)
+    CatalogError.__init__(error, "detail")
+    problem = msgspec.json.decode(problem_of(error), type=dict[str, Any])
+    return str(problem["status"]), problem["type"].removeprefix("urn:swappo:catalog:")
+
+
 def test_each_error_type_stands_in_the_table_beside_its_status() -> None:
     rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \|", section("Errors"), re.MULTILINE)
     named = {(status, kind) for status, kinds in rows for kind in re.findall(r"`([a-z-]+)`", kinds)}
-    classes = set(error_classes()) - NOT_OVER_HTTP
-    assert {(str(each.status), _kebab(each.__name__)) for each in classes} <= named
+    assert {status_and_type(each) for each in error_classes() if each not in NOT_OVER_HTTP} <= named

@@ -34,10 +34,9 @@ def test_every_relative_link_leads_to_a_file(page: Page) -> None:
 
 @every_page
 def test_every_anchor_is_a_heading_of_its_page(page: Page) -> None:
-    anchors = {each.path: each.anchors for each in PAGES}
     for link in relative_links(page):
         path, anchor = target_of(page, link)
-        assert not anchor or anchor in anchors[path], link
+        assert not anchor or not path.exists() or anchor in Page(path).anchors, link
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:
