@@ -56,6 +56,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 # Some twenty-five minutes; with SCALE=small under three, with SCALE=large a log of five million events too.
 BENCHES := replay rebuild append import_ history http as_of lag mixed page results

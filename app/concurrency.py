@@ -5,12 +5,12 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-AGAIN_SECONDS = 0.5
+CANCEL_AGAIN_SECONDS = 0.5
 
 T = TypeVar("T")
 
 
-async def end(*tasks: asyncio.Task[Any]) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until they are done; what they raise is theirs.
 
     Once may not do: `wait_for` of Python 3.11, by which psycopg's pool waits, swallows a cancellation that comes at the
@@ -19,11 +19,11 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()
-        await asyncio.wait(pending, timeout=AGAIN_SECONDS)
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
+async def run_in_own_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run it in a loop and a thread of its own, so that its computing holds up nobody; cancelled with its caller."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)

@@ -8,33 +8,36 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any, get_args
 
+import psycopg
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 from msgspec import Struct
+from psycopg import AsyncCursor
 
-from app.concurrency import end
+from app.concurrency import cancel_and_wait
 from app.domain.events import Event
-from app.domain.item import Command, Item, decide
+from app.domain.item import Command, ItemState, decide
 from app.engine.background.checkpoints import register
-from app.engine.background.projection_admin import Machinery
+from app.engine.background.projection_admin import ProjectionAdmin
 from app.engine.background.projector import Projector
 from app.engine.compiler.schema import schema_of
-from app.engine.events.event import tag_of
+from app.engine.events.event import type_tag
 from app.engine.postgres.connections import PooledCursor
 from app.engine.postgres.migrations import checksum, migrate
-from app.engine.postgres.pool import Database, one_at_a_time
+from app.engine.postgres.pool import Database, single_connection_database
 from app.engine.postgres.replica import Replica
 from app.engine.queries.documents import Documents, RollupDocuments
-from app.engine.queries.read_router import Reads
-from app.engine.store.bulk_append import Importer
+from app.engine.queries.read_router import ReadRouter
+from app.engine.store.bulk_append import BulkImporter
 from app.engine.store.command_handler import CommandHandler, Decider
-from app.engine.store.mark_watcher import Feed
+from app.engine.store.mark_watcher import MarkWatcher
+from app.errors import SetupError
 from app.http.auth.tokens import Authenticator
-from app.http.controllers.changes import Changes
-from app.http.controllers.event_density import Densities, EventDensity
+from app.http.controllers.changes import ChangesController
+from app.http.controllers.event_density import EventCounter, EventDensityController
 from app.http.controllers.events import EventLog
 from app.http.controllers.health import HealthChecks, metrics_page
 from app.http.controllers.item_commands import ItemCommands
@@ -42,20 +45,21 @@ from app.http.controllers.item_diff import ItemDiff
 from app.http.controllers.item_history import ItemHistory
 from app.http.controllers.item_import import ItemImport
 from app.http.controllers.items import ItemQueries, StatsQueries
-from app.http.controllers.openapi import openapi_config, page_file
+from app.http.controllers.openapi import openapi_config, serve_swagger_asset
 from app.http.controllers.owners import OwnerDocument, OwnerQueries
-from app.http.controllers.page import page, page_part
-from app.http.controllers.projections import ProjectionMachinery
-from app.http.middleware.early_refusals import answering_refusals
-from app.http.middleware.http_semantics import as_http_has_it, knowing_all_methods
+from app.http.controllers.page import serve_page, serve_page_asset
+from app.http.controllers.projections import ProjectionsController
+from app.http.middleware.early_refusals import with_early_refusals
+from app.http.middleware.http_semantics import with_head_support, with_options_support
+from app.http.middleware.read_routing import with_read_routing
 from app.http.middleware.request_checks import check_request
-from app.http.middleware.request_log import knowing_requests
+from app.http.middleware.request_log import with_request_id
 from app.http.wire.openapi_schemas import StructSchemas
 from app.http.wire.problem_details import EXCEPTION_HANDLERS
 from app.http.wire.responses import ItemDocument
-from app.http.wire.time_parameters import Past
-from app.http.wire.upload_slots import Slots
-from app.observability.lag_history import LagWatch
+from app.http.wire.time_parameters import AsOfResolver
+from app.http.wire.upload_slots import UploadSlots
+from app.observability.lag_history import LagHistory
 from app.observability.metrics import Metrics
 from app.observability.tracing import start_tracing
 from app.settings import Settings
@@ -68,7 +72,7 @@ PROJECTIONS = (Items, Owners, Categories)
 LARGEST_BODY_BYTES = 64 * 1024
 MIB = 1024 * 1024
 
-item_decider: Decider[Command, Item, Event] = Decider(decide=decide, state=Item, projection=Items)
+item_decider: Decider[Command, ItemState, Event] = Decider(decide=decide, state=ItemState, projection=Items)
 
 
 def schema_sql() -> str:
@@ -92,32 +96,30 @@ def create_app(
     """
     tracing = start_tracing()
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each attempt to connect again
-    cursor = tracing.cursor if tracing else PooledCursor
-    database = Database(conninfo, settings, cursor)
+    cursor = tracing.cursor_class if tracing else PooledCursor
+    database = Database(conninfo, settings.pool, cursor)
     sessions = sessions or conninfo
-    for_imports = database if sessions == conninfo else one_at_a_time(sessions, settings, cursor)
-    feed = Feed(database, stopping or asyncio.Event())
-    replica = (
-        Replica(settings.database_replica_url, settings, database, cursor) if settings.database_replica_url else None
-    )
-    metrics = Metrics(get_args(Event), PROJECTIONS, followers=lambda: feed.listeners, replica=replica)
-    reads = Reads(database, replica, metrics.answered_by)
-    past = Past(reads, database)
+    for_imports = database if sessions == conninfo else single_connection_database(sessions, settings.pool, cursor)
+    feed = MarkWatcher(database, stopping or asyncio.Event())
+    replica = _replica_of(settings, database, cursor)
+    metrics = Metrics(get_args(Event), PROJECTIONS, followers=lambda: feed.followers, replica=replica)
+    reads = ReadRouter(database, replica, metrics.count_read)
+    past = AsOfResolver(reads, database)
     release = checksum(schema_sql())
     projector = Projector(sessions, PROJECTIONS, release)
-    machinery = Machinery(sessions, database, PROJECTIONS, metrics.replayed, projector.wake, release)
-    lag = LagWatch(database)
+    machinery = ProjectionAdmin(sessions, database, PROJECTIONS, metrics.observe_replay, projector.wake, release)
+    lag = LagHistory(database)
 
     def after_append(events: tuple[Struct, ...]) -> None:
-        after_import(Counter(tag_of(type(event)) for event in events))
+        after_import(Counter(type_tag(type(event)) for event in events))
 
     def after_import(counts: Counter[str]) -> None:
         projector.wake()
-        metrics.stored(counts)
+        metrics.count_events(counts)
 
-    authenticator = Authenticator(settings) if settings.catalog_auth == "jwt" else None
+    authenticator = Authenticator(settings) if settings.auth == "jwt" else None
     handler = CommandHandler(database, item_decider, after_append)
-    importer = Importer(for_imports, item_decider, after_import)
+    importer = BulkImporter(for_imports, item_decider, after_import)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -129,13 +131,13 @@ def create_app(
                 await stack.enter_async_context(for_imports)
             if replica:
                 await stack.enter_async_context(replica)
-                await stack.enter_async_context(running(replica.run()))
-            await stack.enter_async_context(running(feed.run()))
-            await stack.enter_async_context(running(lag.run()))
+                await stack.enter_async_context(run_in_background(replica.run()))
+            await stack.enter_async_context(run_in_background(feed.run()))
+            await stack.enter_async_context(run_in_background(lag.run()))
             if authenticator and authenticator.public_keys:
-                await stack.enter_async_context(running(authenticator.public_keys.run()))
-            if settings.catalog_projector == "embedded":
-                await stack.enter_async_context(running(projector.run()))
+                await stack.enter_async_context(run_in_background(authenticator.public_keys.run()))
+            if settings.projector == "embedded":
+                await stack.enter_async_context(run_in_background(projector.run()))
             await stack.enter_async_context(machinery)
             yield
 
@@ -143,58 +145,70 @@ def create_app(
         path="/api/v2",
         route_handlers=[
             *(ItemCommands, ItemQueries, ItemHistory, ItemDiff, StatsQueries, OwnerQueries),
-            *(Changes, EventLog, EventDensity, ProjectionMachinery),
-            Router(path="", route_handlers=[ItemImport], request_max_body_size=settings.catalog_import_limit_mib * MIB),
+            *(ChangesController, EventLog, EventDensityController, ProjectionsController),
+            Router(path="", route_handlers=[ItemImport], request_max_body_size=settings.import_limit_mib * MIB),
         ],
         before_request=check_request,
     )
     app = Litestar(
-        route_handlers=[api, page, page_part, HealthChecks, metrics_page, page_file],
+        route_handlers=[api, serve_page, serve_page_asset, HealthChecks, metrics_page, serve_swagger_asset],
         dependencies={
-            "handler": _always(handler),
-            "importer": _always(importer),
-            "slots": _always(Slots(settings.catalog_import_limit_mib * MIB)),
-            "documents": _always(Documents(reads, Items, metrics.replayed)),
-            "owners": _always(RollupDocuments(reads, Owners)),
-            "past": _always(past),
-            "densities": _always(Densities(reads, past)),
-            "reads": _always(reads),
-            "replica": _always(replica),
-            "database": _always(database),
-            "feed": _always(feed),
-            "lag": _always(lag),
-            "machinery": _always(machinery),
-            "metrics": _always(metrics),
-            "settings": _always(settings),
+            "command_handler": _constant_dependency(handler),
+            "bulk_importer": _constant_dependency(importer),
+            "upload_slots": _constant_dependency(UploadSlots(settings.import_limit_mib * MIB)),
+            "documents": _constant_dependency(Documents(reads, Items, metrics.observe_replay)),
+            "owners": _constant_dependency(RollupDocuments(reads, Owners)),
+            "as_of_resolver": _constant_dependency(past),
+            "event_counter": _constant_dependency(EventCounter(reads, past)),
+            "read_router": _constant_dependency(reads),
+            "replica": _constant_dependency(replica),
+            "database": _constant_dependency(database),
+            "mark_watcher": _constant_dependency(feed),
+            "lag_history": _constant_dependency(lag),
+            "projection_admin": _constant_dependency(machinery),
+            "metrics": _constant_dependency(metrics),
+            "settings": _constant_dependency(settings),
         },
         state=State({"authenticator": authenticator}),
         exception_handlers=EXCEPTION_HANDLERS,
         plugins=[StructSchemas({ItemDocument: StoredItem, OwnerDocument: Owner})],
-        openapi_config=openapi_config(version("swappo-catalog"), settings.catalog_public_url),
+        openapi_config=openapi_config(version("swappo-catalog"), settings.public_url),
         lifespan=[lifespan],
         logging_config=None,
         request_max_body_size=LARGEST_BODY_BYTES,
     )
-    _resolve_in_sequence(app)
-    known = knowing_requests(metrics.measuring(answering_refusals(reads.answering(knowing_all_methods(app)))))
-    return as_http_has_it(tracing.requests(known) if tracing else known)
+    _resolve_dependencies_in_sequence(app)
+    known = with_request_id(
+        metrics.with_metrics(with_early_refusals(with_read_routing(with_options_support(app), reads)))
+    )
+    return with_head_support(tracing.with_tracing(known) if tracing else known)
+
+
+def _replica_of(settings: Settings, primary: Database, cursor: type[AsyncCursor[Any]]) -> Replica | None:
+    """Raises SetupError for what is no conninfo; without repeating it, for it may hold a password."""
+    if settings.database_replica_url is None:
+        return None
+    try:
+        return Replica(settings.database_replica_url, settings.pool, settings.replica_lag_seconds, primary, cursor)
+    except psycopg.ProgrammingError:
+        raise SetupError("DATABASE_REPLICA_URL is neither a libpq URL nor a conninfo") from None
 
 
 @asynccontextmanager
-async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def run_in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """The work in the background, as long as the context lasts."""
     task = asyncio.create_task(work)
     try:
         yield
     finally:
-        await end(task)
+        await cancel_and_wait(task)
 
 
-def _always(value: Any) -> Provide:
+def _constant_dependency(value: Any) -> Provide:
     return Provide(lambda: value, use_cache=True, sync_to_thread=False)
 
 
-def _resolve_in_sequence(app: Litestar) -> None:
+def _resolve_dependencies_in_sequence(app: Litestar) -> None:
     """What is always the same is there at once: without this, Litestar starts a task for each dependency of a request,
     which took as long as the query of an item."""
     for route in app.routes:

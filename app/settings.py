@@ -4,28 +4,36 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
 
+from app.engine.postgres.pool import PoolSettings
 from app.errors import SetupError
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.001, le=3600)]
-IMAGE_SOURCES = "origins (https://images.example, https://*.images.example) or schemes (https:), separated by spaces"
+IMAGE_SOURCES_WANTED = (
+    "origins (https://images.example, https://*.images.example) or schemes (https:), separated by spaces"
+)
 IMAGE_SOURCE = r"[a-z]+:(//(\*\.)?[a-z0-9.-]+(:[0-9]+)?)?"
 
-OF_OTHER_BYTES = re.compile("[\\udc80-\\udcff]")
+NOT_UTF_8 = re.compile("[\\udc80-\\udcff]")
 """What Python makes of bytes that are not UTF-8."""
-FOLDERS = ("catalog_data_dir", "catalog_postgres_bin")
+FOLDER_SETTINGS = ("catalog_data_dir", "catalog_postgres_bin")
 """Whose names may be any bytes."""
 
 PUBLIC_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?$"
 PUBLIC_URL_WANTED = "an http or https address, such as https://gw.example/catalog"
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+def _variable(field: str) -> str:
+    """The name of a setting's environment variable, in lower case."""
+    return field if field.startswith("database_") else f"catalog_{field}"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_variable):
     database_url: str | None = None
     """DATABASE_URL: a libpq URL or conninfo. Without it the service runs its own embedded Postgres."""
     database_replica_url: str | None = None
@@ -33,89 +41,99 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_direct_url: str | None = None
     """DATABASE_DIRECT_URL: the same database past a pooler, for what needs a session: the background, rebuilds,
     imports, and the console's commands. Without it DATABASE_URL serves that too."""
-    catalog_pooler: Literal["session", "transaction"] = "session"
+    pooler: Literal["session", "transaction"] = "session"
     """CATALOG_POOLER: transaction, where DATABASE_URL or DATABASE_REPLICA_URL leads through a pooler in that mode
     (PgBouncer's `pool_mode`): requests prepare no statements then, and DATABASE_DIRECT_URL is needed."""
-    catalog_replica_lag_seconds: Seconds = 10.0
+    replica_lag_seconds: Seconds = 10.0
     """CATALOG_REPLICA_LAG_SECONDS: a replica that is further behind is not read from; the primary is."""
-    catalog_host: str = "127.0.0.1"
+    host: str = "127.0.0.1"
     """CATALOG_HOST: the address `serve` listens on; 0.0.0.0 for all."""
-    catalog_port: Port = 8001
+    port: Port = 8001
     """CATALOG_PORT: the TCP port `serve` listens on."""
-    catalog_public_url: Annotated[str, Meta(pattern=PUBLIC_URL, description=PUBLIC_URL_WANTED)] | None = None
+    public_url: Annotated[str, Meta(pattern=PUBLIC_URL, description=PUBLIC_URL_WANTED)] | None = None
     """CATALOG_PUBLIC_URL: what clients call us, for `Location` and other links; else the request's address."""
-    catalog_data_dir: Path = Path(".catalog-data")
+    data_dir: Path = Path(".catalog-data")
     """CATALOG_DATA_DIR: where the embedded Postgres keeps everything; relative to the working directory."""
-    catalog_postgres_bin: Path | None = None
+    postgres_bin: Path | None = None
     """CATALOG_POSTGRES_BIN: other server binaries for the embedded Postgres: a folder with initdb and postgres."""
-    catalog_postgres_port: Port | None = None
+    postgres_port: Port | None = None
     """CATALOG_POSTGRES_PORT: lets the embedded Postgres listen on this port of 127.0.0.1 too; else a socket only."""
-    catalog_env: Literal["development", "production"] = "development"
+    env: Literal["development", "production"] = "development"
     """CATALOG_ENV: production refuses to start without authentication, with short secrets, or with fsync off."""
-    catalog_auth: Literal["off", "jwt"] = "off"
+    auth: Literal["off", "jwt"] = "off"
     """CATALOG_AUTH: jwt asks for the platform's bearer tokens; off believes `?user_id=`."""
-    catalog_jwt_secrets: str = ""
+    jwt_secrets: str = ""
     """CATALOG_JWT_SECRETS: what HS256 tokens are signed with, separated by commas, the newest first."""
-    catalog_jwks_url: str | None = None
+    jwks_url: str | None = None
     """CATALOG_JWKS_URL: https or http; where the issuer's public keys are (RFC 7517), for RS256, ES256 and EdDSA."""
-    catalog_admin_subjects: str = ""
+    admin_subjects: str = ""
     """CATALOG_ADMIN_SUBJECTS: the `sub` of those who may do everything, separated by commas."""
-    catalog_admin_token: str | None = None
+    admin_token: str | None = None
     """CATALOG_ADMIN_TOKEN: a bearer token that may do everything, for operators' scripts."""
-    catalog_log: Literal["text", "json"] = "text"
+    log: Literal["text", "json"] = "text"
     """CATALOG_LOG: text for people, or a JSON object a line for machines, with one for each request."""
-    catalog_projector: Literal["embedded", "off"] = "embedded"
+    projector: Literal["embedded", "off"] = "embedded"
     """CATALOG_PROJECTOR: whether this service may lead the background work, or leaves it to `catalog project`."""
-    catalog_import_limit_mib: Annotated[int, Meta(ge=1, le=65536)] = 256
+    import_limit_mib: Annotated[int, Meta(ge=1, le=65536)] = 256
     """CATALOG_IMPORT_LIMIT_MIB: how much one import may hold; it is kept in a temporary file (TMPDIR) meanwhile."""
-    catalog_page_images: Annotated[
-        str, Meta(pattern=rf"^({IMAGE_SOURCE}( {IMAGE_SOURCE})*)?$", description=IMAGE_SOURCES)
+    page_images: Annotated[
+        str, Meta(pattern=rf"^({IMAGE_SOURCE}( {IMAGE_SOURCE})*)?$", description=IMAGE_SOURCES_WANTED)
     ] = ""
     """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside its own."""
-    catalog_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
+    pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
     """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services. Costly reads
     hold half of them at most, commands all but one (app/engine/postgres/bulkheads.py)."""
-    catalog_pool_timeout_seconds: Seconds = 5.0
+    pool_timeout_seconds: Seconds = 5.0
     """CATALOG_POOL_TIMEOUT_SECONDS: how long a request waits for a connection before it is answered 503."""
-    catalog_statement_timeout_seconds: Seconds = 8.0
+    statement_timeout_seconds: Seconds = 8.0
     """CATALOG_STATEMENT_TIMEOUT_SECONDS: no statement of a request runs longer; clients give up after 10 s."""
-    catalog_lock_timeout_seconds: Seconds = 4.0
+    lock_timeout_seconds: Seconds = 4.0
     """CATALOG_LOCK_TIMEOUT_SECONDS: how long a command waits for another one on the same item before 503."""
 
     @property
-    def jwt_secrets(self) -> tuple[str, ...]:
-        return _listed(self.catalog_jwt_secrets)
+    def pool(self) -> PoolSettings:
+        return PoolSettings(
+            size=self.pool_size,
+            timeout_seconds=self.pool_timeout_seconds,
+            statement_timeout_seconds=self.statement_timeout_seconds,
+            lock_timeout_seconds=self.lock_timeout_seconds,
+            pooler=self.pooler,
+        )
 
     @property
-    def admin_subjects(self) -> tuple[str, ...]:
-        return _listed(self.catalog_admin_subjects)
+    def signing_secrets(self) -> tuple[str, ...]:
+        return _split_at_commas(self.jwt_secrets)
+
+    @property
+    def admin_ids(self) -> tuple[str, ...]:
+        return _split_at_commas(self.admin_subjects)
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _split_at_commas(text: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings in `environment`. Raises SetupError naming the variable that cannot be understood."""
-    known = {field.name.upper(): field.name for field in msgspec.structs.fields(Settings)}
+    known = {field.encode_name.upper(): field.encode_name for field in msgspec.structs.fields(Settings)}
     given = {name: environment[variable] for variable, name in known.items() if environment.get(variable)}
     for name, value in given.items():
-        if OF_OTHER_BYTES.search(value) and name not in FOLDERS:
+        if NOT_UTF_8.search(value) and name not in FOLDER_SETTINGS:
             raise SetupError(f"{name.upper()}={value!r} cannot be used: it is not in UTF-8")
     try:
         return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at `$.")
         name = where.rstrip("`")
-        variable, wanted = name.upper(), _wanted(name)
+        variable, wanted = name.upper(), _describe_allowed(name)
         raise SetupError(
             f"{variable}={environment[variable]!r} cannot be used: {wanted or f'{reason[0].lower()}{reason[1:]}'}"
         ) from None
 
 
-def _wanted(name: str) -> str:
+def _describe_allowed(name: str) -> str:
     """What a setting may be, where that says more than what is wrong."""
-    kind = get_type_hints(Settings, include_extras=True)[name]
+    kind = next(field.type for field in msgspec.structs.fields(Settings) if field.encode_name == name)
     if get_origin(kind) is Literal:
         return f"it is one of {', '.join(get_args(kind))}"
     parts = [inner for outer in (kind, *get_args(kind)) for inner in get_args(outer)]

@@ -43,27 +43,27 @@ console = Printer(stderr=True)
 """Words for people."""
 
 
-def say(sentence: str) -> None:
+def print_line(sentence: str) -> None:
     """A line on stdout."""
     output.print(Text(visible(sentence)), soft_wrap=True)
 
 
-def tell(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """A line on stderr."""
     console.print(Text(visible(sentence)), soft_wrap=True)
 
 
-def tell_wrong(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """A line on stderr, that something went wrong."""
     console.print(Text.assemble(("catalog:", "bold red"), " ", visible(sentence, LONGEST_COMPLAINT)), soft_wrap=True)
 
 
 def print_json(value: object) -> None:
     """A line of JSON on stdout."""
-    click.echo(as_json(value))
+    click.echo(compact_json(value))
 
 
-def print_whole(text: str) -> None:
+def print_text(text: str) -> None:
     """A text of our own on stdout, as it stands."""
     click.echo(text, nl=False)
 
@@ -73,17 +73,17 @@ def confirm(question: str) -> None:
     click.confirm(visible(question), abort=True, err=True)
 
 
-def as_json(value: object) -> str:
+def compact_json(value: object) -> str:
     """Compact JSON; a document's own bytes mean what they meant."""
     return ascii_safe(msgspec.json.encode(value).decode())
 
 
-TOLD = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 
 
-def note(sentence: str) -> None:
+def notify_user(sentence: str) -> None:
     """What people may want to know beside the answer; on stderr, or a record where logs are for machines."""
     if is_json():
         logger.info(sentence)
         return
-    tell(sentence)
+    print_note(sentence)

@@ -17,7 +17,7 @@ def visible(text: str, at_most: int | None = None) -> str:
     return (kept if kept.isprintable() else "".join(map(_visible, kept))) + cut
 
 
-def quoted(text: str) -> str:
+def quoted_text(text: str) -> str:
     """A foreign name within a sentence."""
     return f"'{visible(text, LONGEST_NAME)}'"
 

@@ -25,10 +25,9 @@ from psycopg.types.json import Jsonb
 from app.domain.item import Command, CreateItem, UpdateItem
 from app.engine.events.event import Metadata
 from app.engine.postgres.embedded_server import embedded_binaries
-from app.engine.postgres.pool import Database
+from app.engine.postgres.pool import Database, PoolSettings
 from app.engine.store.command_handler import CommandHandler
 from app.main import item_decider
-from app.settings import Settings
 from bench import peer
 from bench.data import new_items
 from bench.load import Sample
@@ -174,7 +173,7 @@ def _logged(log: str) -> Sample:
 async def measure(report: Report, conninfo: str, catalog: peer.PeerCatalog) -> None:
     their_items = [catalog.create(**msgspec.to_builtins(item)) for item in NEW]
     turns = count()
-    async with Database(conninfo, Settings(catalog_pool_size=max(AT_ONCE))) as database:
+    async with Database(conninfo, PoolSettings(size=max(AT_ONCE))) as database:
         ours = Ours(database, asyncio.get_running_loop())
         await ours.fill()
         update = ours.update()

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from app.engine.background.checkpoints import register
 from app.engine.background.rebuild import rebuild
-from app.engine.postgres.bulkheads import Costly
+from app.engine.postgres.bulkheads import CostlyRead
 from app.engine.postgres.connections import read_json_as_bytes
 from app.engine.postgres.pool import Database
 from app.engine.queries.documents import Documents, RollupDocuments
@@ -97,7 +97,7 @@ class One(Database):
         yield self.one
 
     @asynccontextmanager
-    async def costly(self, read: Costly, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+    async def costly(self, read: CostlyRead, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         yield self.one
 
 
@@ -122,7 +122,7 @@ def item(item_id: int) -> Question:
 
 
 async def first_page(database: Database, instant: datetime | None) -> object:
-    return await Documents(database, Items).find(structs.replace(PAGE, limit=20, as_of=instant))
+    return await Documents(database, Items).list_page(structs.replace(PAGE, limit=20, as_of=instant))
 
 
 async def stats(database: Database, instant: datetime | None) -> object:

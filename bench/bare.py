@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from app.engine.postgres.connections import read_json_as_bytes
-from app.http.server.server import listen, serve_until_told
+from app.http.server.server import listen, serve_until_stopped
 from app.settings import Settings
 
 TABLES = """
@@ -63,7 +63,7 @@ def bare_app(conninfo: str) -> ASGIApp:
     async def configure(connection: AsyncConnection) -> None:
         read_json_as_bytes(connection)
 
-    size = Settings().catalog_pool_size
+    size = Settings().pool_size
     pool = Pool(conninfo, min_size=1, max_size=size, kwargs={"autocommit": True}, configure=configure, open=False)
 
     @asynccontextmanager
@@ -92,7 +92,7 @@ def _with_a_constant(app: ASGIApp) -> ASGIApp:
 def main() -> None:
     listening = listen("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-    serve_until_told(bare_app(sys.argv[1]), asyncio.Event(), listening)
+    serve_until_stopped(bare_app(sys.argv[1]), asyncio.Event(), listening)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from psycopg.types.json import Jsonb
 from app.domain.events import Event
 from app.engine.compiler.schema import schema_of
 from app.engine.postgres.migrations import migrate
-from app.engine.postgres.pool import Database
+from app.engine.postgres.pool import Database, PoolSettings
 from app.engine.projection.projection import Projection
-from app.settings import Settings
 from bench.data import fill
 from bench.measure import a_database, another_database, console, in_turns, scaled
 from bench.rows import Report, reporting
@@ -80,7 +79,7 @@ async def measure(report: Report, conninfos: dict[str, str]) -> None:
     """The same changes to the same items in each database, in turns."""
     async with AsyncExitStack() as stack:
         pools = {
-            name: await stack.enter_async_context(Database(conninfo, Settings(catalog_pool_size=max(AT_ONCE))))
+            name: await stack.enter_async_context(Database(conninfo, PoolSettings(size=max(AT_ONCE))))
             for name, conninfo in conninfos.items()
         }
         loop = asyncio.get_running_loop()

@@ -19,7 +19,7 @@ import httpx
 import psycopg
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.http.controllers.event_density import KEPT_SECONDS
+from app.http.controllers.event_density import COUNT_CACHE_SECONDS
 from bench.data import ITEMS
 from bench.http import API, serving
 from bench.lag import fill, wait_for_the_background
@@ -28,7 +28,7 @@ from bench.rows import Report, reporting
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ROUNDS = scaled(tiny=1, small=3, full=9)
-PAUSE_SECONDS = scaled(tiny=0.0, small=0.0, full=KEPT_SECONDS)
+PAUSE_SECONDS = scaled(tiny=0.0, small=0.0, full=COUNT_CACHE_SECONDS)
 """Before each visit: what others had counted of the log is not kept any more."""
 PATIENCE_MILLISECONDS = 60_000
 BUSIEST = 7

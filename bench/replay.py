@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 from psycopg.types.json import set_json_loads
 
-from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, recorded
+from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, decode_recorded
 from bench import peer
 from bench.append import SPADE
 from bench.data import BEGAN, Happened, store
@@ -70,7 +70,7 @@ def replay(report: Report, connection: psycopg.Connection, catalog: peer.PeerCat
         return connection.execute(READ_STREAM, (stream_id, LAST_INSTANT, LAST_VERSION), prepare=True).fetchall()
 
     def fold_in_python() -> object:
-        return items.fold(recorded(stream_id, Items.tags, StoredEvent(*row)) for row in read())
+        return items.fold(decode_recorded(stream_id, Items.registry, StoredEvent(*row)) for row in read())
 
     def fold_in_sql() -> object:
         return connection.execute(FOLD, (stream_id,), prepare=True).fetchone()

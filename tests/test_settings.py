@@ -13,7 +13,7 @@ from app.settings import Settings, read_settings
 def test_without_an_environment_the_defaults_hold() -> None:
     settings = read_settings({})
     assert settings == Settings()
-    assert (settings.catalog_port, settings.database_url, settings.catalog_pool_size) == (8001, None, 4)
+    assert (settings.port, settings.database_url, settings.pool_size) == (8001, None, 4)
 
 
 def test_every_setting_can_be_given() -> None:
@@ -27,9 +27,9 @@ def test_every_setting_can_be_given() -> None:
     }
     assert read_settings(given) == Settings(
         database_url="postgresql:///x",
-        catalog_port=9000,
-        catalog_data_dir=Path("/data"),
-        catalog_pool_timeout_seconds=0.5,
+        port=9000,
+        data_dir=Path("/data"),
+        pool_timeout_seconds=0.5,
     )
 
 
@@ -57,7 +57,7 @@ def test_what_a_setting_may_be_is_said(name: str, value: str, wanted: str) -> No
 def test_every_setting_is_documented_with_its_variable() -> None:
     source = Path("app/settings.py").read_text(encoding="utf-8")
     for field in msgspec.structs.fields(Settings):
-        assert f'"""{field.name.upper()}: ' in source
+        assert f'"""{field.encode_name.upper()}: ' in source
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "CATALOG_HOST", "CATALOG_LOG", "CATALOG_JWKS_URL", "CATALOG_AUTH"])
@@ -67,4 +67,4 @@ def test_bytes_that_are_no_text_are_refused(name: str) -> None:
 
 
 def test_a_folder_may_have_any_name() -> None:
-    assert read_settings({"CATALOG_DATA_DIR": "x\udcff"}).catalog_data_dir == Path("x\udcff")
+    assert read_settings({"CATALOG_DATA_DIR": "x\udcff"}).data_dir == Path("x\udcff")

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from app.cli.console import INTERRUPTED, current_database, database_in_use, exit_when_told, run_until_told
+from app.cli.console import INTERRUPTED, current_database, database_in_use, exit_on_stop_signal, run_until_stopped
 from app.cli.rendering import show_verified
 from app.engine.background.verify import verify
-from app.engine.postgres.backup import Contents, back_up, check_empty, contents, restore
+from app.engine.postgres.backup import CatalogContents, back_up, check_empty, contents, restore
 from app.engine.postgres.migrations import checksum, installed_checksum
 from app.engine.postgres.session_settings import connect
 from app.main import PROJECTIONS, install, schema_sql
 from app.settings import read_settings
-from app.terminal import tell
+from app.terminal import print_note
 from app.wording import count
 
 
@@ -23,11 +23,11 @@ def backup_command(file: Path) -> None:
 
     FILE appears when it is complete, in place of an older one, and can be read by its owner alone.
     """
-    exit_when_told(INTERRUPTED)
+    exit_on_stop_signal(INTERRUPTED)
     with current_database() as conninfo:
-        written = back_up(conninfo, file.absolute(), read_settings().catalog_postgres_bin)
+        written = back_up(conninfo, file.absolute(), read_settings().postgres_bin)
     assert written.bytes is not None, "it measures its file"
-    tell(f"{file} holds {_told(written)}: {count(written.bytes, 'byte')}.")
+    print_note(f"{file} holds {_contents_text(written)}: {count(written.bytes, 'byte')}.")
 
 
 @click.command("restore")
@@ -38,27 +38,27 @@ def restore_command(file: Path, no_verify: bool) -> None:
 
     All of it is restored or nothing. Then every document is compared with a fold of the log.
     """
-    exit_when_told(INTERRUPTED)
+    exit_on_stop_signal(INTERRUPTED)
     settings = read_settings()
     with database_in_use(settings, may_create=True) as conninfo:
         check_empty(conninfo)
-        restore(conninfo, file.absolute(), settings.catalog_postgres_bin)
+        restore(conninfo, file.absolute(), settings.postgres_bin)
         restored = contents(conninfo)
-        tell(f"Restored {_told(restored)}; the next one comes behind it.")
-        if not _grant(conninfo):
-            tell("Another release made it: run `catalog migrate`, which also grants, and then `catalog verify`.")
+        print_note(f"Restored {_contents_text(restored)}; the next one comes behind it.")
+        if not _reinstall(conninfo):
+            print_note("Another release made it: run `catalog migrate`, which also grants, and then `catalog verify`.")
             return
         if no_verify:
-            tell("Not verified: `catalog verify` does it.")
+            print_note("Not verified: `catalog verify` does it.")
             return
-        found = [run_until_told(verify(conninfo, each), INTERRUPTED) for each in PROJECTIONS]
+        found = [run_until_stopped(verify(conninfo, each), INTERRUPTED) for each in PROJECTIONS]
     for each in found:
         show_verified(each)
     if any(each.differing for each in found):
         raise SystemExit(1)
 
 
-def _grant(conninfo: str) -> bool:
+def _reinstall(conninfo: str) -> bool:
     """Install this release once more, with its roles and grants, which are not restored; False if it is another's."""
     with connect(conninfo) as connection:
         if installed_checksum(connection) != checksum(schema_sql()):
@@ -66,5 +66,5 @@ def _grant(conninfo: str) -> bool:
     return install(conninfo)
 
 
-def _told(held: Contents) -> str:
+def _contents_text(held: CatalogContents) -> str:
     return f"{count(held.events, 'event')} up to position {held.last_position}"

@@ -11,7 +11,15 @@ from pathlib import Path
 import click
 
 from app.cli.backup import backup_command, restore_command
-from app.cli.console import Group, conninfo_of, database_in_use, exit_when_told, in_utf_8, server_of, typed
+from app.cli.console import (
+    ErrorReportingGroup,
+    command_line,
+    conninfo_of,
+    database_in_use,
+    describe_server,
+    exit_on_stop_signal,
+    utf8_text,
+)
 from app.cli.forget import forget_command
 from app.cli.import_items import import_command
 from app.cli.operations import COMMANDS
@@ -19,25 +27,25 @@ from app.cli.pooler_checks import check_poolers
 from app.demo.seed_year import fill
 from app.demo.walkthrough import run_demo
 from app.engine.compiler.schema import compile_read_models
-from app.engine.postgres.connections import as_service
+from app.engine.postgres.connections import as_service_role
 from app.engine.postgres.embedded_server import embedded_binaries
 from app.engine.postgres.migrations import check_durable, check_schema, may_change_events
 from app.errors import SetupError
 from app.http.auth.tokens import check_authentication
-from app.http.server.server import listen, serve_until_told
+from app.http.server.server import listen, serve_until_stopped
 from app.main import PROJECTIONS, create_app, install, schema_sql
 from app.observability.json_logs import log_as_json, log_as_text
 from app.settings import Settings, read_settings
-from app.terminal import note, print_whole, tell
+from app.terminal import notify_user, print_note, print_text
 from app.wording import count
 
 logger = logging.getLogger("catalog")
 
-WITHOUT_DATA_DIR = ("demo", "schema")
+IGNORES_DATA_DIR = ("demo", "schema")
 """The one has a folder of its own, the other prints what the release has."""
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=ErrorReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="swappo-catalog")
 @click.option(
     "--data-dir", metavar="DIR", help="The embedded Postgres's folder. [CATALOG_DATA_DIR, else .catalog-data]"
@@ -53,7 +61,7 @@ def main(context: click.Context, data_dir: str | None) -> None:
         return
     if not data_dir:
         raise click.UsageError("--data-dir is empty: name a folder.")
-    if context.invoked_subcommand in WITHOUT_DATA_DIR:
+    if context.invoked_subcommand in IGNORES_DATA_DIR:
         raise click.UsageError(f"`catalog {context.invoked_subcommand}` uses no data folder: leave out --data-dir.")
     if os.environ.get("DATABASE_URL"):
         raise click.UsageError(
@@ -63,7 +71,7 @@ def main(context: click.Context, data_dir: str | None) -> None:
 
 
 @main.command()
-@click.option("--host", callback=in_utf_8, help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
+@click.option("--host", callback=utf8_text, help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
 @click.option("--demo", "with_demo", is_flag=True, help="Fill an empty embedded catalogue with a year of a small town.")
 def serve(host: str | None, port: int | None, with_demo: bool) -> None:
@@ -75,9 +83,9 @@ def serve(host: str | None, port: int | None, with_demo: bool) -> None:
     check_authentication(settings)
     if settings.database_replica_url and not settings.database_url:
         raise SetupError("DATABASE_REPLICA_URL is of no use without DATABASE_URL: it is a replica of that server")
-    if with_demo and (settings.database_url or settings.catalog_env == "production"):
+    if with_demo and (settings.database_url or settings.env == "production"):
         raise SetupError("the demo's year is for the embedded database alone: unset DATABASE_URL and CATALOG_ENV")
-    exit_when_told()
+    exit_on_stop_signal()
     try:
         _serve(settings, host, port, with_demo)
     finally:
@@ -86,51 +94,54 @@ def serve(host: str | None, port: int | None, with_demo: bool) -> None:
 
 def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bool) -> None:
     with database_in_use(settings, may_create=True, supervised=True) as database:
-        sessions = _made_ready(database, settings)
+        sessions = _prepared(database, settings)
         conninfo = conninfo_of("DATABASE_URL", settings.database_url) if settings.database_url else sessions
         if settings.database_direct_url:
-            note(f"Requests go through {server_of(conninfo)}.")
-        listening = listen(host or settings.catalog_host, settings.catalog_port if port is None else port)
+            notify_user(f"Requests go through {describe_server(conninfo)}.")
+        listening = listen(host or settings.host, settings.port if port is None else port)
         if with_demo:
-            _fill(database)
+            _fill_with_demo(database)
         address = "http://{}:{}".format(*listening.getsockname()[:2])
         logger.info("serving on %s", address)
-        if settings.catalog_log == "text":
-            tell(f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema")
-            _say_how_to_reach(settings)
+        if settings.log == "text":
+            print_note(f"Swappo Catalog on {address} — its page at /, the API at /api/v2 and /schema")
+            _print_commands_for(settings)
         stopping = asyncio.Event()
-        serve_until_told(create_app(conninfo, settings, stopping, sessions), stopping, listening)
+        serve_until_stopped(create_app(conninfo, settings, stopping, sessions), stopping, listening)
 
 
-def _fill(database: str) -> None:
+def _fill_with_demo(database: str) -> None:
     events = fill(database)
     if events:
-        note(f"A year of a small town: {count(events, 'event')}.")
+        notify_user(f"A year of a small town: {count(events, 'event')}.")
     else:
-        note("The demo's year is there already, and stays.")
+        notify_user("The demo's year is there already, and stays.")
 
 
-def _say_how_to_reach(settings: Settings) -> None:
+def _print_commands_for(settings: Settings) -> None:
     """The console's commands for the database that is served, as one has to type them beside the service."""
-    folder = settings.catalog_data_dir
+    folder = settings.data_dir
     if settings.database_url:
         return
-    tell(f"The console reaches it meanwhile: `{typed(folder, 'lag')}`; so do psql, verify and the others of --help.")
+    print_note(
+        f"The console reaches it meanwhile: `{command_line(folder, 'lag')}`;"
+        " so do psql, verify and the others of --help."
+    )
 
 
-def _made_ready(conninfo: str, settings: Settings) -> str:
+def _prepared(conninfo: str, settings: Settings) -> str:
     """The database as the service is to use it: current, and in production safe. Raises SetupError."""
-    if settings.catalog_env == "production":
+    if settings.env == "production":
         check_durable(conninfo)
     if not settings.database_url:
-        if settings.catalog_env == "production":
+        if settings.env == "production":
             logger.warning("CATALOG_ENV=production without DATABASE_URL: this is an embedded database")
         if install(conninfo):
             logger.info("the schema has been installed")
-        return as_service(conninfo)
+        return as_service_role(conninfo)
     check_schema(conninfo, schema_sql())
     check_poolers(settings, conninfo)
-    if settings.catalog_env == "production" and may_change_events(conninfo):
+    if settings.env == "production" and may_change_events(conninfo):
         logger.warning("DATABASE_URL names a role that may change events: give it one that is in catalog_service")
     return conninfo
 
@@ -138,7 +149,7 @@ def _made_ready(conninfo: str, settings: Settings) -> str:
 @main.command()
 @click.option(
     "--url",
-    callback=in_utf_8,
+    callback=utf8_text,
     help="A running service, such as http://localhost:8001; without it the demo starts its own.",
 )
 def demo(url: str | None) -> None:
@@ -154,14 +165,14 @@ def migrate_command(check: bool) -> None:
         if check:
             check_schema(conninfo, schema_sql())
         installed = not check and install(conninfo)
-    tell("The schema is installed." if installed else "The schema is current.")
+    print_note("The schema is installed." if installed else "The schema is current.")
 
 
 @main.command()
 @click.option("--compiled", is_flag=True, help="Only what is compiled from the projections' rules.")
 def schema(compiled: bool) -> None:
     """Print the SQL that `migrate` installs, the compiled folds included."""
-    print_whole(compile_read_models(PROJECTIONS) if compiled else schema_sql())
+    print_text(compile_read_models(PROJECTIONS) if compiled else schema_sql())
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -180,8 +191,8 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 def _psql(settings: Settings) -> str:
     """The embedded server's own psql, or for another database the one on the PATH."""
-    if settings.catalog_postgres_bin:
-        return str(settings.catalog_postgres_bin / "psql")
+    if settings.postgres_bin:
+        return str(settings.postgres_bin / "psql")
     own = Path(embedded_binaries()) / "psql"
     return "psql" if settings.database_url and not own.exists() else str(own)
 

@@ -23,19 +23,19 @@ from app.cli.pooler_checks import check_sessions, url_of_sessions
 from app.engine.postgres.embedded_folder import MARKER
 from app.engine.postgres.embedded_server import EmbeddedPostgres, holds_cluster
 from app.engine.postgres.migrations import check_schema
-from app.engine.postgres.unavailability import is_away
+from app.engine.postgres.unavailability import is_unavailable
 from app.errors import CatalogError, SetupError, first_line
 from app.main import schema_sql
 from app.observability.json_logs import is_json
 from app.settings import Settings, read_settings
-from app.terminal import TOLD, note, tell_wrong
+from app.terminal import STOP_SIGNALS, notify_user, print_error
 from app.visible_text import visible
 
 T = TypeVar("T")
 
 logger = logging.getLogger("catalog")
 
-NAMING = ("service", "host", "hostaddr", "port", "dbname", "user")
+CONNECTION_KEYWORDS = ("service", "host", "hostaddr", "port", "dbname", "user")
 """What of a conninfo says which database it is."""
 
 UTF8 = "utf8"
@@ -44,7 +44,7 @@ HANGUP = getattr(signal, "SIGHUP", None)
 """Windows has none."""
 
 
-class Group(click.Group):
+class ErrorReportingGroup(click.Group):
     """Says what is wrong in one sentence and exits 1; a traceback is for our own mistakes."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -56,11 +56,11 @@ class Group(click.Group):
             with _visible_usage_errors():
                 return super().invoke(ctx)
         except CatalogError as error:
-            complain(error.detail)
+            report_error(error.detail)
         except psycopg.Error as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
-            complain(f"the database went away: {first_line(error)}")
+            report_error(f"the database went away: {first_line(error)}")
         raise SystemExit(1)
 
 
@@ -77,7 +77,7 @@ def _visible_usage_errors() -> Iterator[None]:
         raise shown from None
 
 
-def in_utf_8(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def utf8_text(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """A text that the log may hold; an argument may be any bytes."""
     try:
         (value or "").encode()
@@ -86,11 +86,11 @@ def in_utf_8(_: click.Context, __: click.Parameter, value: str | None) -> str | 
     return value
 
 
-def complain(sentence: str) -> None:
+def report_error(sentence: str) -> None:
     if is_json():
         logger.error(sentence)
         return
-    tell_wrong(sentence)
+    print_error(sentence)
 
 
 @contextmanager
@@ -105,17 +105,17 @@ def database_in_use(settings: Settings, may_create: bool = False, supervised: bo
     if given := url_of_sessions(settings):
         name, url = given
         conninfo = conninfo_of(name, url)
-        note(f"Database: {server_of(conninfo)}.")
+        notify_user(f"Database: {describe_server(conninfo)}.")
         check_sessions(name, conninfo)
         yield conninfo
         return
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]  # meant for another server: libpq would take them for this one too
-    folder = settings.catalog_data_dir
-    embedded = EmbeddedPostgres(folder, binaries=settings.catalog_postgres_bin, tcp_port=settings.catalog_postgres_port)
+    folder = settings.data_dir
+    embedded = EmbeddedPostgres(folder, binaries=settings.postgres_bin, tcp_port=settings.postgres_port)
     if not may_create and not holds_cluster(folder):
-        raise SetupError(_no_catalog_in(folder))
-    note(f"Database: the embedded Postgres in {folder.absolute()}.")
+        raise SetupError(_no_catalog_message(folder))
+    notify_user(f"Database: the embedded Postgres in {folder.absolute()}.")
     with embedded, embedded.supervised() if supervised else nullcontext():
         yield make_conninfo(embedded.conninfo, client_encoding=UTF8)
 
@@ -128,25 +128,25 @@ def conninfo_of(name: str, url: str) -> str:
         raise SetupError(f"the database cannot be reached: {name} is neither a libpq URL nor a conninfo") from None
 
 
-def server_of(conninfo: str) -> str:
+def describe_server(conninfo: str) -> str:
     """Where a conninfo leads, by libpq's own words and defaults, and nothing secret."""
     defaults = {each.keyword.decode(): (each.val or b"").decode() for each in pq.Conninfo.get_defaults()}
     named = {**defaults, **conninfo_to_dict(conninfo)}
-    return " ".join(f"{word}={named[word]}" for word in NAMING if named.get(word))
+    return " ".join(f"{word}={named[word]}" for word in CONNECTION_KEYWORDS if named.get(word))
 
 
-def _no_catalog_in(folder: Path) -> str:
+def _no_catalog_message(folder: Path) -> str:
     """The sentence, which names catalogs beside the folder that one may have meant."""
-    beside, new = catalogs_beside(folder), typed(folder, "serve")
+    beside, new = neighbouring_catalogs(folder), command_line(folder, "serve")
     if not beside:
         return f"there is no catalog in {folder} yet: run `{new}`"
     context = click.get_current_context(silent=True)
-    command = typed(beside[0], context.info_name if context and context.info_name else "serve")
+    command = command_line(beside[0], context.info_name if context and context.info_name else "serve")
     there_is = f"there is one in {', '.join(map(str, beside))}"
     return f"there is no catalog in {folder}, and {there_is}: run `{command}`, or `{new}` for a new one"
 
 
-def catalogs_beside(folder: Path) -> list[Path]:
+def neighbouring_catalogs(folder: Path) -> list[Path]:
     """The other data folders in the same place, relative to the working directory, as far as we may look."""
     with suppress(OSError):
         markers = sorted(folder.absolute().parent.glob(f"*/{MARKER}"))
@@ -154,37 +154,37 @@ def catalogs_beside(folder: Path) -> list[Path]:
     return []
 
 
-def typed(folder: Path, command: str) -> str:
+def command_line(folder: Path, command: str) -> str:
     """`catalog COMMAND` as one has to type it, here, to reach the catalog in a folder."""
     program = sys.argv[0]
     if shutil.which("catalog") or Path(program).name != "catalog":
         program = "catalog"
-    where = [] if folder == Settings().catalog_data_dir else ["--data-dir", str(folder)]
+    where = [] if folder == Settings().data_dir else ["--data-dir", str(folder)]
     return shlex.join([program, *where, command])
 
 
-def exit_when_told(status: int = 0) -> None:
+def exit_on_stop_signal(status: int = 0) -> None:
     """Make SIGTERM, SIGINT and a hang-up an orderly exit, in which an embedded database is stopped; uvicorn passes the
     first two on."""
 
     def leave(*_: object) -> None:
         raise SystemExit(status)
 
-    for number in _listened_to():
-        signal.signal(number, leave if number != HANGUP else _as_if_terminated)
+    for number in _handled_signals():
+        signal.signal(number, leave if number != HANGUP else _terminate_self)
 
 
-def _listened_to() -> list[signal.Signals]:
+def _handled_signals() -> list[signal.Signals]:
     """All but a hang-up that nohup has us ignore."""
-    return [number for number in TOLD if number != HANGUP or signal.getsignal(number) is not signal.SIG_IGN]
+    return [number for number in STOP_SIGNALS if number != HANGUP or signal.getsignal(number) is not signal.SIG_IGN]
 
 
-def _as_if_terminated(*_: object) -> None:
+def _terminate_self(*_: object) -> None:
     """Whoever serves listens to SIGTERM itself, and to no hang-up."""
     signal.raise_signal(signal.SIGTERM)
 
 
-def run_until_told(work: Coroutine[Any, Any, T], status: int = 0) -> T:
+def run_until_stopped(work: Coroutine[Any, Any, T], status: int = 0) -> T:
     """Run `work` to its end, or cancel it at SIGTERM or SIGINT and exit with `status`.
 
     Cancelled rather than interrupted: an exception out of a signal handler would surface in whatever task runs.
@@ -193,7 +193,7 @@ def run_until_told(work: Coroutine[Any, Any, T], status: int = 0) -> T:
     async def cancelled_when_told() -> T:
         task = asyncio.current_task()
         assert task is not None, "this is one"
-        for number in _listened_to():
+        for number in _handled_signals():
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await work
 
@@ -202,7 +202,7 @@ def run_until_told(work: Coroutine[Any, Any, T], status: int = 0) -> T:
     except asyncio.CancelledError:
         raise SystemExit(status) from None
     finally:
-        exit_when_told(status)
+        exit_on_stop_signal(status)
 
 
 INTERRUPTED = 130

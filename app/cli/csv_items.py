@@ -16,21 +16,21 @@ import msgspec
 from app.domain.item import CreateItem
 from app.errors import CatalogError, InvalidInput
 from app.parsing.rows import LONGEST_ROW_BYTES, Row
-from app.visible_text import quoted
+from app.visible_text import quoted_text
 from app.wording import count
 
 SEPARATORS = (",", ";", "\t", "|")
 """Of equals the first is taken."""
-SAYS_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
-FIELDS = {field.name: field.required for field in msgspec.structs.fields(CreateItem)}
-AS_ONE_WORD = {name.replace("_", ""): name for name in FIELDS}
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
+ITEM_FIELDS = {field.name: field.required for field in msgspec.structs.fields(CreateItem)}
+FIELDS_AS_ONE_WORD = {name.replace("_", ""): name for name in ITEM_FIELDS}
 NUMBERS = ("location_lat", "location_lon")
 
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+CSV_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 """As JSON has it."""
 PLUS = re.compile(r"^\+(?=[0-9])")
 DECIMAL_COMMA = re.compile(r"-?(0|[1-9][0-9]*),[0-9]+([eE][-+]?[0-9]+)?")
-GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?P<by>[.,' \u00a0\u2009\u202f])[0-9]{3}(?P=by)?.*[0-9]", re.ASCII)
+GROUPED_NUMBER = re.compile(r"[-+]?[0-9]{1,3}(?P<by>[.,' \u00a0\u2009\u202f])[0-9]{3}(?P=by)?.*[0-9]", re.ASCII)
 BETWEEN_URLS = re.compile(r"[,;|]?\s+|[,;|](?=https?://)")
 NOT_UTF_8 = (
     "It is not UTF-8. Save the file as “CSV UTF-8”, or convert it; from Windows-1252 by"
@@ -50,9 +50,9 @@ def csv_rows(file: BinaryIO) -> Iterator[Row]:
         if not any(value.strip() for value in values):
             continue
         if names is None:
-            names = _names(values, number)
+            names = _parse_header(values, number)
         else:
-            yield Row("line", number, _as_json(names, values, separator, number))
+            yield Row("line", number, _row_as_json(names, values, separator, number))
 
 
 class _Lines:
@@ -75,18 +75,18 @@ def _separator(lines: _Lines) -> tuple[str, str]:
     said = None
     try:
         for line in lines:
-            if says := SAYS_SEPARATOR.fullmatch(line.strip("\r\n")):
+            if says := SEPARATOR_LINE.fullmatch(line.strip("\r\n")):
                 said = says[1]
             elif line.strip():
-                return said or max(SEPARATORS, key=lambda each: _known(line, each)), line
+                return said or max(SEPARATORS, key=lambda each: _known_fields(line, each)), line
     except csv.Error as error:
-        raise _refused(lines.read + 1, f"It is not CSV: {error}.") from None
+        raise _invalid_line(lines.read + 1, f"It is not CSV: {error}.") from None
     return ",", ""
 
 
-def _known(header: str, separator: str) -> int:
+def _known_fields(header: str, separator: str) -> int:
     """How many fields of ours it names, if it is separated so."""
-    return len(FIELDS.keys() & {_name(each) for each in next(csv.reader([header], delimiter=separator), [])})
+    return len(ITEM_FIELDS.keys() & {_field_name(each) for each in next(csv.reader([header], delimiter=separator), [])})
 
 
 def _values(lines: _Lines, header: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -106,45 +106,45 @@ def _values(lines: _Lines, header: str, separator: str) -> Iterator[tuple[int, l
             return
         except csv.Error as error:
             hint = " Is a quote not closed?" if "field limit" in str(error) else ""
-            raise _refused(number, f"It is not CSV: {error}.{hint}") from None
+            raise _invalid_line(number, f"It is not CSV: {error}.{hint}") from None
 
 
-def _name(text: str) -> str:
+def _field_name(text: str) -> str:
     """A field's name as people write it: in any case, with blanks, hyphens or nothing for underscores."""
     word = re.sub(r"[\s_-]+", "", text).lower()
-    return AS_ONE_WORD.get(word, word)
+    return FIELDS_AS_ONE_WORD.get(word, word)
 
 
-def _names(values: Sequence[str], number: int) -> list[str]:
+def _parse_header(values: Sequence[str], number: int) -> list[str]:
     _check_utf_8(values, number)
     given = [value.strip() for value in values]
     while not given[-1]:
         given.pop()
-    names = [_name(value) for value in given]
+    names = [_field_name(value) for value in given]
     for place, name in enumerate(names):
         if not name:
-            raise _refused(number, f"Column {place + 1} has no name: give it one, or delete the column.")
-        if name not in FIELDS:
-            known = ", ".join(FIELDS)
-            raise _refused(number, f"There is no field {quoted(given[place])}; the first line names {known}.")
+            raise _invalid_line(number, f"Column {place + 1} has no name: give it one, or delete the column.")
+        if name not in ITEM_FIELDS:
+            known = ", ".join(ITEM_FIELDS)
+            raise _invalid_line(number, f"There is no field {quoted_text(given[place])}; the first line names {known}.")
         if names.count(name) > 1:
-            raise _refused(number, f"The field {name} is named twice.")
-    if missing := [name for name, required in FIELDS.items() if required and name not in names]:
-        raise _refused(number, f"It does not name {', '.join(missing)}.")
+            raise _invalid_line(number, f"The field {name} is named twice.")
+    if missing := [name for name, required in ITEM_FIELDS.items() if required and name not in names]:
+        raise _invalid_line(number, f"It does not name {', '.join(missing)}.")
     return names
 
 
-def _as_json(names: list[str], values: list[str], separator: str, number: int) -> bytes:
+def _row_as_json(names: list[str], values: list[str], separator: str, number: int) -> bytes:
     _check_utf_8(values, number)
     while len(values) > len(names) and not values[-1].strip():
         values.pop()
     if len(values) != len(names):
         detail = f"It has {count(len(values), 'value')}, and the first line {count(len(names), 'name')}."
-        raise _refused(number, detail)
+        raise _invalid_line(number, detail)
     item: dict[str, Any] = dict(zip(names, map(_with_plain_line_ends, values), strict=True))
-    item["image_urls"] = _urls(item["image_urls"])
+    item["image_urls"] = _parse_urls(item["image_urls"])
     for name in NUMBERS:
-        item[name] = _number(name, item[name].strip(), separator, number)
+        item[name] = _parse_number(name, item[name].strip(), separator, number)
     if not item.get("status", "active").strip():
         del item["status"]
     return msgspec.json.encode(item)
@@ -154,7 +154,7 @@ def _with_plain_line_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _urls(text: str) -> list[str]:
+def _parse_urls(text: str) -> list[str]:
     """Several in one cell are separated by white space, by commas and the like before it, or are a JSON array."""
     if text.lstrip().startswith("["):
         try:
@@ -164,28 +164,30 @@ def _urls(text: str) -> list[str]:
     return [url for url in BETWEEN_URLS.split(text) if url]
 
 
-def _number(name: str, written: str, separator: str, number: int) -> float:
+def _parse_number(name: str, written: str, separator: str, number: int) -> float:
     text = PLUS.sub("", written.replace("\N{MINUS SIGN}", "-"))
     if DECIMAL_COMMA.fullmatch(text):
         if separator == ",":
             detail = "has a decimal comma where commas separate values: write a point, or separate by semicolons."
-            raise _refused(number, f"{name}: {quoted(written)} {detail}")
+            raise _invalid_line(number, f"{name}: {quoted_text(written)} {detail}")
         text = text.replace(",", ".")
-    if NUMBER.fullmatch(text) and isfinite(value := float(text)):
+    if CSV_NUMBER.fullmatch(text) and isfinite(value := float(text)):
         return value
-    if GROUPED.fullmatch(text):
-        raise _refused(number, f"{name}: {quoted(written)} has thousands separators: write the number without them.")
+    if GROUPED_NUMBER.fullmatch(text):
+        raise _invalid_line(
+            number, f"{name}: {quoted_text(written)} has thousands separators: write the number without them."
+        )
     if text:
-        raise _refused(number, f"{name}: {quoted(written)} is no number: write it as in -13.405.")
-    raise _refused(number, f"{name}: It is empty: write a number.")
+        raise _invalid_line(number, f"{name}: {quoted_text(written)} is no number: write it as in -13.405.")
+    raise _invalid_line(number, f"{name}: It is empty: write a number.")
 
 
 def _check_utf_8(values: Sequence[str], number: int) -> None:
     try:
         "".join(values).encode()
     except UnicodeEncodeError:
-        raise _refused(number, NOT_UTF_8) from None
+        raise _invalid_line(number, NOT_UTF_8) from None
 
 
-def _refused(number: int, detail: str) -> CatalogError:
+def _invalid_line(number: int, detail: str) -> CatalogError:
     return Row("line", number, b"").refused(InvalidInput(detail))

@@ -10,67 +10,67 @@ import msgspec
 from app.cli.console import (
     INTERRUPTED,
     LINE_EVERY_SECONDS,
-    complain,
     current_database,
-    exit_when_told,
-    in_utf_8,
+    exit_on_stop_signal,
     os_user,
-    run_until_told,
+    report_error,
+    run_until_stopped,
+    utf8_text,
 )
-from app.cli.operations import as_json
+from app.cli.operations import json_option
 from app.constraints import UserId
-from app.domain.erasure import Forgetter, Forgotten, Found, look
+from app.domain.erasure import ErasedOwner, ErasureScope, OwnerEraser, find_erasure_scope
 from app.engine.events.event import Metadata
 from app.engine.postgres.migrations import may_change_events
-from app.engine.postgres.pool import one_at_a_time
+from app.engine.postgres.pool import single_connection_database
 from app.engine.postgres.session_settings import connect_async
 from app.errors import SetupError
 from app.main import item_decider
 from app.settings import read_settings
-from app.terminal import confirm, print_json, say, tell
+from app.terminal import confirm, print_json, print_line, print_note
 from app.wording import count
 
 
 @click.command("forget")
-@click.argument("owner", callback=in_utf_8)
-@click.option("--by", callback=in_utf_8, help="Who does it, as log and audit will have it. [you]")
+@click.argument("owner", callback=utf8_text)
+@click.option("--by", callback=utf8_text, help="Who does it, as log and audit will have it. [you]")
 @click.option("--yes", is_flag=True, help="Do it without being asked.")
-@as_json
+@json_option
 def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None:
     """Delete the items of OWNER, and make unreadable whatever texts, images and exact places their events hold.
 
     There is no way back. Run again it goes on where it was stopped; exit 1 if there is nothing of such an owner. Ids
     stay, and so do backups: see "Limits" in the README.
     """
-    metadata = Metadata(user_id=_operator(by or os_user()), correlation_id=str(uuid4()))
-    exit_when_told(INTERRUPTED)
+    metadata = Metadata(user_id=_operator_name(by or os_user()), correlation_id=str(uuid4()))
+    exit_on_stop_signal(INTERRUPTED)
     with current_database() as conninfo:
         if not may_change_events(conninfo):
             raise SetupError("only the owner of the schema may forget somebody: run it with the role that migrates")
-        found = asyncio.run(_look(conninfo, owner))
-        if not found.is_over and not yes:
-            confirm(f"{_what_there_is(found)} Forget it for good?")
+        found = asyncio.run(_find_scope(conninfo, owner))
+        if not found.is_complete and not yes:
+            confirm(f"{_scope_text(found)} Forget it for good?")
         try:
-            forgotten = run_until_told(_forget(conninfo, owner, metadata), INTERRUPTED)
+            forgotten = run_until_stopped(_erase(conninfo, owner, metadata), INTERRUPTED)
         except SystemExit:
-            complain("interrupted: some items may be forgotten and others not; run it again, and it goes on")
+            report_error("interrupted: some items may be forgotten and others not; run it again, and it goes on")
             raise
     if as_json:
         print_json(forgotten)
     else:
         by = forgotten.forgotten_by or "somebody"
         done = f"{count(forgotten.events, 'event')} of {count(forgotten.items, 'item')}, as {by} says"
-        say(f"{owner} is forgotten: {done}. `catalog rebuild items` writes its files anew, too.")
+        print_line(f"{owner} is forgotten: {done}. `catalog rebuild items` writes its files anew, too.")
 
 
-def _operator(name: str) -> str:
+def _operator_name(name: str) -> str:
     try:
         return msgspec.convert(name, UserId)
     except msgspec.ValidationError as error:
         raise click.BadParameter(str(error), param_hint="--by") from None
 
 
-def _what_there_is(found: Found) -> str:
+def _scope_text(found: ErasureScope) -> str:
     left = len(found.left)
     are = "is there or holds" if left == 1 else "are there or hold"
     return (
@@ -79,19 +79,19 @@ def _what_there_is(found: Found) -> str:
     )
 
 
-async def _look(conninfo: str, owner: str) -> Found:
+async def _find_scope(conninfo: str, owner: str) -> ErasureScope:
     async with await connect_async(conninfo) as connection:
-        return await look(connection, item_decider.projection, owner)
+        return await find_erasure_scope(connection, item_decider.projection, owner)
 
 
-async def _forget(conninfo: str, owner: str, metadata: Metadata) -> Forgotten:
+async def _erase(conninfo: str, owner: str, metadata: Metadata) -> ErasedOwner:
     said_at = monotonic()
 
     def tell_now_and_then(done: int, of: int) -> None:
         nonlocal said_at
         if done == of or monotonic() >= said_at + LINE_EVERY_SECONDS:
             said_at = monotonic()
-            tell(f"{done:,} of {count(of, 'item')}")
+            print_note(f"{done:,} of {count(of, 'item')}")
 
-    async with one_at_a_time(conninfo, read_settings()) as database:
-        return await Forgetter(conninfo, database, item_decider).forget(owner, metadata, tell_now_and_then)
+    async with single_connection_database(conninfo, read_settings().pool) as database:
+        return await OwnerEraser(conninfo, database, item_decider).erase(owner, metadata, tell_now_and_then)

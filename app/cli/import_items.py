@@ -16,38 +16,38 @@ from rich.progress import BarColumn, Progress, TextColumn
 from app.cli.console import (
     INTERRUPTED,
     LINE_EVERY_SECONDS,
-    complain,
     current_database,
-    exit_when_told,
-    in_utf_8,
+    exit_on_stop_signal,
     os_user,
-    run_until_told,
+    report_error,
+    run_until_stopped,
+    utf8_text,
 )
-from app.cli.item_files import items_of, opened
-from app.cli.operations import as_json
+from app.cli.item_files import items_of, open_items
+from app.cli.operations import json_option
 from app.constraints import UserId
 from app.domain.events import Event
-from app.domain.item import Command, CreateItem, Item
+from app.domain.item import Command, CreateItem, ItemState
 from app.engine.events.event import Metadata
-from app.engine.postgres.pool import one_at_a_time
-from app.engine.store.bulk_append import Arrivals, Imported, Importer
+from app.engine.postgres.pool import single_connection_database
+from app.engine.store.bulk_append import BulkImporter, Imported, StagedImport
 from app.errors import InvalidInput
 from app.main import item_decider
 from app.settings import read_settings
-from app.terminal import console, print_json, say
-from app.terminal import tell as tell_people
+from app.terminal import console, print_json, print_line
+from app.terminal import print_note as tell_people
 from app.wording import count, span
 
 STORING = -1
 
-Tell = Callable[[str, int], None]
+OnImportProgress = Callable[[str, int], None]
 """Hears how it stands, and how many bytes of the file have been read, 0 if nobody knows; at the end STORING."""
 
 
 @click.command("import")
 @click.argument("file")
-@click.option("--user", callback=in_utf_8, help="Who acts, as the log will have it. [you]")
-@as_json
+@click.option("--user", callback=utf8_text, help="Who acts, as the log will have it. [you]")
+@json_option
 def import_command(file: str, user: str | None, as_json: bool) -> None:
     """Put the items in FILE, or of standard input if that is -, into the catalog: all of them, or none and exit 1.
 
@@ -55,19 +55,19 @@ def import_command(file: str, user: str | None, as_json: bool) -> None:
     separated by commas, semicolons or tabs; image_urls are separated by spaces, and an empty status is active. Both are
     UTF-8, or UTF-16 with a byte order mark.
     """
-    exit_when_told(INTERRUPTED)
+    exit_on_stop_signal(INTERRUPTED)
     metadata = Metadata(user_id=_user(user or os_user()), correlation_id=str(uuid4()))
-    with opened(file) as readable, current_database() as conninfo:
+    with open_items(file) as readable, current_database() as conninfo:
         try:
             imported = _import(conninfo, readable, metadata)
         except SystemExit:
-            complain("interrupted: unless it says how many items were imported, look before you try again")
+            report_error("interrupted: unless it says how many items were imported, look before you try again")
             raise
     if as_json:
         print_json(imported)
     else:
         where = span(imported.first_position, imported.last_position, "position")
-        say(f"Imported {count(imported.created, 'item')}, at {where}.")
+        print_line(f"Imported {count(imported.created, 'item')}, at {where}.")
 
 
 def _user(name: str) -> str:
@@ -79,26 +79,26 @@ def _user(name: str) -> str:
 
 def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
     """The file is read before anything is asynchronous: a read that waits for a pipe can be interrupted so."""
-    database = one_at_a_time(conninfo, read_settings())
-    importer: Importer[Command, Item, Event] = Importer(database, item_decider)
+    database = single_connection_database(conninfo, read_settings().pool)
+    importer: BulkImporter[Command, ItemState, Event] = BulkImporter(database, item_decider)
 
-    async def store(arrivals: Arrivals[Command, Item, Event]) -> Imported:
+    async def store(arrivals: StagedImport[Command, ItemState, Event]) -> Imported:
         async with database:
             imported, _ = await importer.store(arrivals, metadata)
             return imported
 
-    with importer.arrivals() as arrivals, telling_progress(_size(file)) as tell:
+    with importer.stage() as arrivals, import_progress_bar(_size(file)) as tell:
         began, read = monotonic(), 0
-        for read, item in enumerate(_readable(items_of(file)), 1):
+        for read, item in enumerate(_checked_items(items_of(file)), 1):
             arrivals.add(item)
             if read % 1000 == 0:
-                tell(f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s", _place(file))
+                tell(f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s", _bytes_read(file))
         if read:
             tell(f"storing {count(read, 'item')}", STORING)
-        return run_until_told(store(arrivals), INTERRUPTED)
+        return run_until_stopped(store(arrivals), INTERRUPTED)
 
 
-def _readable(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
+def _checked_items(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
     """Raises InvalidInput where the file cannot be read any further."""
     try:
         yield from items
@@ -115,7 +115,7 @@ def _size(file: BinaryIO) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
-def _place(file: BinaryIO) -> int:
+def _bytes_read(file: BinaryIO) -> int:
     """How many bytes have been read; CSV's decoder reads ahead, and a pipe cannot tell."""
     try:
         return os.lseek(file.fileno(), 0, os.SEEK_CUR)
@@ -124,10 +124,10 @@ def _place(file: BinaryIO) -> int:
 
 
 @contextmanager
-def telling_progress(size: int | None) -> Iterator[Tell]:
+def import_progress_bar(size: int | None) -> Iterator[OnImportProgress]:
     """A bar in a terminal, elsewhere a line now and then; on stderr."""
     if not console.is_terminal:
-        yield _telling_lines()
+        yield _import_progress_lines()
         return
     with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
         task = bar.add_task("", total=size)
@@ -141,7 +141,7 @@ def telling_progress(size: int | None) -> Iterator[Tell]:
         yield tell
 
 
-def _telling_lines() -> Tell:
+def _import_progress_lines() -> OnImportProgress:
     said_at = monotonic() - LINE_EVERY_SECONDS
 
     def tell(what: str, place: int) -> None:

@@ -10,10 +10,10 @@ from typing import Any, BinaryIO, cast
 from app.cli.csv_items import csv_rows
 from app.domain.item import CreateItem
 from app.errors import InvalidInput
-from app.parsing.rows import Lines, Row
-from app.visible_text import quoted
+from app.parsing.rows import NdjsonParser, Row
+from app.visible_text import quoted_text
 
-CHUNK_BYTES = 64 * 1024
+READ_CHUNK_BYTES = 64 * 1024
 STANDARD_INPUT = "-"
 
 NOT_TEXT = {
@@ -33,7 +33,7 @@ LONGEST_BLANK = 1024 * 1024
 
 
 @contextmanager
-def opened(name: str) -> Iterator[BinaryIO]:
+def open_items(name: str) -> Iterator[BinaryIO]:
     """The file, or standard input if the name is `-`. Raises InvalidInput in a sentence if it cannot be read."""
     if name == STANDARD_INPUT:
         if sys.stdin is None:
@@ -45,12 +45,12 @@ def opened(name: str) -> Iterator[BinaryIO]:
     try:
         file = open(name, "rb")  # noqa: SIM115, closed below
     except FileNotFoundError:
-        raise InvalidInput(f"There is no file {quoted(name)}.") from None
+        raise InvalidInput(f"There is no file {quoted_text(name)}.") from None
     except IsADirectoryError:
-        raise InvalidInput(f"{quoted(name)} is a directory. Name one of its files.") from None
+        raise InvalidInput(f"{quoted_text(name)} is a directory. Name one of its files.") from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InvalidInput(f"The file {quoted(name)} cannot be read: {reason.lower()}.") from None
+        raise InvalidInput(f"The file {quoted_text(name)} cannot be read: {reason.lower()}.") from None
     with file:
         yield file
 
@@ -59,21 +59,21 @@ def items_of(file: BinaryIO) -> Iterator[CreateItem]:
     """The items of a file, which is taken for NDJSON if it begins with a brace. Raises CatalogError naming a line."""
     text = _as_utf_8(file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, file)))
     beginning = b""
-    while not beginning.strip() and len(beginning) < LONGEST_BLANK and (more := text.read1(CHUNK_BYTES)):
+    while not beginning.strip() and len(beginning) < LONGEST_BLANK and (more := text.read1(READ_CHUNK_BYTES)):
         beginning += more
-    text, beginning = _before(beginning, text), beginning.lstrip()
+    text, beginning = _with_beginning(beginning, text), beginning.lstrip()
     if beginning.startswith(b"["):
         raise InvalidInput("It is a JSON array: write each item on a line of its own, or send it to /items/import.")
-    rows = _lines(text) if beginning.startswith(b"{") or not beginning else csv_rows(text)
+    rows = _read_lines(text) if beginning.startswith(b"{") or not beginning else csv_rows(text)
     yield from (row.decode(CreateItem) for row in rows)
 
 
-def _before(beginning: bytes, file: io.BufferedReader) -> io.BufferedReader:
+def _with_beginning(beginning: bytes, file: io.BufferedReader) -> io.BufferedReader:
     """A file with what has been read of it; a pipe gives no more at once than has been written to it."""
-    return io.BufferedReader(_Before(beginning, file), CHUNK_BYTES)
+    return io.BufferedReader(_WithBeginning(beginning, file), READ_CHUNK_BYTES)
 
 
-class _Before(io.RawIOBase):
+class _WithBeginning(io.RawIOBase):
     def __init__(self, beginning: bytes, file: io.BufferedReader) -> None:
         self._beginning, self._file = beginning, file
 
@@ -94,12 +94,12 @@ def _as_utf_8(file: io.BufferedReader) -> io.BufferedReader:
         if beginning.startswith(magic):
             raise InvalidInput(detail)
     if beginning.startswith(codecs.BOM_UTF8):
-        return _before(beginning.removeprefix(codecs.BOM_UTF8), file)
+        return _with_beginning(beginning.removeprefix(codecs.BOM_UTF8), file)
     if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return io.BufferedReader(_Utf16(_before(beginning, file)), CHUNK_BYTES)
+        return io.BufferedReader(_Utf16(_with_beginning(beginning, file)), READ_CHUNK_BYTES)
     if b"\x00" in beginning[:2]:
         raise InvalidInput("It is UTF-16 without a byte order mark, or no text. Save it as UTF-8.")
-    return _before(beginning, file)
+    return _with_beginning(beginning, file)
 
 
 class _Utf16(io.RawIOBase):
@@ -116,7 +116,7 @@ class _Utf16(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         chunk = b"more"
         while chunk and not self._rest:
-            chunk = self._file.read1(CHUNK_BYTES)
+            chunk = self._file.read1(READ_CHUNK_BYTES)
             try:
                 self._rest = self._decoder.decode(chunk, final=not chunk).encode()
             except UnicodeError:
@@ -127,8 +127,8 @@ class _Utf16(io.RawIOBase):
         return len(given)
 
 
-def _lines(file: io.BufferedReader) -> Iterator[Row]:
-    lines = Lines()
-    while chunk := file.read1(CHUNK_BYTES):
+def _read_lines(file: io.BufferedReader) -> Iterator[Row]:
+    lines = NdjsonParser()
+    while chunk := file.read1(READ_CHUNK_BYTES):
         yield from lines.feed(chunk)
     yield from lines.end()

@@ -13,19 +13,19 @@ import psycopg
 from msgspec import Raw, Struct
 from psycopg import AsyncConnection, IsolationLevel, sql
 
-from app.engine.background.projection_status import MARK_AND_HEAD, States, read_states
+from app.engine.background.projection_status import MARK_AND_HEAD, LogStatus, read_log_status
 from app.engine.postgres.connections import read_json_as_bytes
 from app.engine.postgres.session_settings import connect, connect_async
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup
-from app.engine.store.event_store import read_stream, recorded
+from app.engine.store.event_store import decode_recorded, read_stream
 from app.engine.store.live_fold import fold_stream
 from app.engine.store.log_reader import NEWEST_POSITION
 from app.errors import NotFound
 
 OPERATOR = "catalog operator"
 FOLLOW_SECONDS = 0.1
-BATCH_EVENTS = 1_000
+PAGE_EVENTS = 1_000
 NO_DOCUMENT = b"null"
 
 
@@ -43,14 +43,14 @@ class LoggedEvent(Struct, frozen=True):
     data: Raw
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class LoggedEventFilter(Struct, frozen=True, kw_only=True):
     """Which events; None is any."""
 
     type: str | None = None
     item: int | None = None
 
 
-class Stopped(Struct, frozen=True):
+class StopReason(Struct, frozen=True):
     """Why a projection stopped."""
 
     error: str
@@ -58,7 +58,7 @@ class Stopped(Struct, frozen=True):
     """None if it stopped where there are only gaps."""
 
 
-class Compared(Struct, frozen=True, kw_only=True):
+class DocumentComparison(Struct, frozen=True, kw_only=True):
     """A stored document beside what the log says; `null` where there is none."""
 
     projection: str
@@ -80,11 +80,11 @@ class Membership(Struct, frozen=True, kw_only=True):
     """The rollup's document that it counts in."""
 
 
-class Inspected(Struct, frozen=True, kw_only=True):
+class ItemInspection(Struct, frozen=True, kw_only=True):
     """Everything about one item, in one snapshot."""
 
     id: int
-    documents: list[Compared]
+    documents: list[DocumentComparison]
     events: list[LoggedEvent]
     rollups: list[Membership]
 
@@ -95,7 +95,7 @@ def operator_connection(conninfo: str) -> psycopg.Connection:
     return connection
 
 
-LOGGED = """
+LOGGED_EVENTS = """
 select position, event_id, stream_id, version, type, catalog.rfc3339(recorded_at), metadata, data
 from catalog.events
 where {}
@@ -104,25 +104,29 @@ limit %(limit)s
 """
 
 
-def settled_events(connection: psycopg.Connection, wanted: Wanted, after: int, upto: int) -> Iterator[LoggedEvent]:
+def settled_events(
+    connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int, upto: int
+) -> Iterator[LoggedEvent]:
     """The events behind `after`, up to `upto`, in order: in batches, so that a slow reader keeps no snapshot open."""
-    query = sql.SQL(LOGGED).format(_conditions(wanted))
-    given = {"upto": upto, "limit": BATCH_EVENTS, **msgspec.structs.asdict(wanted)}
+    query = sql.SQL(LOGGED_EVENTS).format(_conditions(event_filter))
+    given = {"upto": upto, "limit": PAGE_EVENTS, **msgspec.structs.asdict(event_filter)}
     while rows := connection.execute(query, {**given, "after": after}).fetchall():
         for row in rows:
-            yield _logged(row)
+            yield _logged_event(row)
         after = rows[-1][0]
 
 
-def before_the_last(connection: psycopg.Connection, wanted: Wanted, after: int, upto: int, count: int) -> int:
+def position_before_last(
+    connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int, upto: int, count: int
+) -> int:
     """The position behind which just the last `count` of the events behind `after`, up to `upto`, are."""
-    query = sql.SQL(NTH_LAST).format(_conditions(wanted))
-    given = {"after": after, "upto": upto, "skipped": count - 1, **msgspec.structs.asdict(wanted)}
+    query = sql.SQL(POSITION_OF_NTH_LAST).format(_conditions(event_filter))
+    given = {"after": after, "upto": upto, "skipped": count - 1, **msgspec.structs.asdict(event_filter)}
     row = connection.execute(query, given).fetchone()
     return row[0] - 1 if row else after
 
 
-NTH_LAST = """
+POSITION_OF_NTH_LAST = """
 select position
 from catalog.events
 where {}
@@ -132,23 +136,23 @@ limit 1
 """
 
 
-def _conditions(wanted: Wanted) -> sql.Composed:
+def _conditions(event_filter: LoggedEventFilter) -> sql.Composed:
     conditions = ["position > %(after)s", "position <= %(upto)s"]
-    conditions += ["type = %(type)s"] if wanted.type is not None else []
-    conditions += ["stream_id = %(item)s"] if wanted.item is not None else []
+    conditions += ["type = %(type)s"] if event_filter.type is not None else []
+    conditions += ["stream_id = %(item)s"] if event_filter.item is not None else []
     return sql.SQL(" and ").join(map(sql.SQL, conditions))
 
 
-def _logged(row: Sequence[Any]) -> LoggedEvent:
+def _logged_event(row: Sequence[Any]) -> LoggedEvent:
     position, event_id, stream_id, version, type_, recorded_at, metadata, data = row
     return LoggedEvent(position, event_id, stream_id, version, type_, recorded_at, Raw(metadata), Raw(data))
 
 
-def follow(connection: psycopg.Connection, wanted: Wanted, after: int) -> Iterator[LoggedEvent]:
+def follow_events(connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int) -> Iterator[LoggedEvent]:
     """Every settled event behind `after`, and then each one as it is settled, for ever."""
     while True:
         upto, _ = mark_and_head(connection)
-        yield from settled_events(connection, wanted, after, upto)
+        yield from settled_events(connection, event_filter, after, upto)
         after = max(after, upto)
         time.sleep(FOLLOW_SECONDS)
 
@@ -167,24 +171,24 @@ def newest_position(connection: psycopg.Connection) -> int:
     return int(row[0])
 
 
-async def how_they_are(conninfo: str, read_models: Sequence[AnyReadModel]) -> States:
+async def read_projection_statuses(conninfo: str, read_models: Sequence[AnyReadModel]) -> LogStatus:
     async with await connect_async(conninfo, application_name=OPERATOR) as connection:
         read_json_as_bytes(connection)
-        return await read_states(connection, read_models)
+        return await read_log_status(connection, read_models)
 
 
-def why_stopped(connection: psycopg.Connection, name: str) -> Stopped | None:
+def stop_reason(connection: psycopg.Connection, name: str) -> StopReason | None:
     """None for a projection that is not stopped."""
     query = "select error, error_position from catalog.projections where name = %s and state = 'stopped'"
     row = connection.execute(query, (name,)).fetchone()
     if row is None:
         return None
     error, position = row
-    found = [] if position is None else settled_events(connection, Wanted(), position - 1, position)
-    return Stopped(error, next(iter(found), None))
+    found = [] if position is None else settled_events(connection, LoggedEventFilter(), position - 1, position)
+    return StopReason(error, next(iter(found), None))
 
 
-async def inspect(conninfo: str, read_models: Sequence[AnyReadModel], item: int) -> Inspected:
+async def inspect_item(conninfo: str, read_models: Sequence[AnyReadModel], item: int) -> ItemInspection:
     """Raises NotFound if the item never had an event."""
     async with await connect_async(conninfo, autocommit=False, application_name=OPERATOR) as connection:
         read_json_as_bytes(connection)
@@ -193,26 +197,28 @@ async def inspect(conninfo: str, read_models: Sequence[AnyReadModel], item: int)
         # Before the snapshot is taken, which would see nothing in a table that a rebuild swaps in later.
         served = sql.SQL(", ").join(sql.Identifier("catalog", each.name) for each in read_models)
         await connection.execute(sql.SQL("lock table {} in access share mode").format(served))
-        query = sql.SQL(LOGGED).format(sql.SQL("stream_id = %(item)s"))
+        query = sql.SQL(LOGGED_EVENTS).format(sql.SQL("stream_id = %(item)s"))
         events = await (await connection.execute(query, {"item": item, "limit": None})).fetchall()
         if not events:
             raise NotFound(f"There is no item {item}.")
-        return Inspected(
+        return ItemInspection(
             id=item,
-            documents=[await _compare(connection, each, item) for each in read_models if not issubclass(each, Rollup)],
-            events=[_logged(row) for row in events],
+            documents=[
+                await _compare_document(connection, each, item) for each in read_models if not issubclass(each, Rollup)
+            ],
+            events=[_logged_event(row) for row in events],
             rollups=[await _membership(connection, each, item) for each in read_models if issubclass(each, Rollup)],
         )
 
 
-async def _compare(connection: AsyncConnection, projection: AnyProjection, item: int) -> Compared:
+async def _compare_document(connection: AsyncConnection, projection: AnyProjection, item: int) -> DocumentComparison:
     query = sql.SQL("select document from {} where id = %s").format(sql.Identifier("catalog", projection.name))
     row = await (await connection.execute(query, (item,))).fetchone()
     folded, refused = await _fold_in_postgres(connection, projection, item)
     python, error = await _fold_in_python(connection, projection, item)
     error = error or refused
-    stored = _canonical(projection, row[0] if row else NO_DOCUMENT)
-    return Compared(
+    stored = _canonical_json(projection, row[0] if row else NO_DOCUMENT)
+    return DocumentComparison(
         projection=projection.name,
         stored=Raw(stored),
         folded_in_python=Raw(python),
@@ -231,7 +237,7 @@ async def _fold_in_postgres(
             folded = await fold_stream(connection, projection, item)
     except psycopg.DataError as error:
         return NO_DOCUMENT, f"Postgres: {error.diag.message_primary}"
-    return _canonical(projection, folded.json if folded else NO_DOCUMENT), None
+    return _canonical_json(projection, folded.json if folded else NO_DOCUMENT), None
 
 
 async def _fold_in_python(
@@ -239,14 +245,16 @@ async def _fold_in_python(
 ) -> tuple[bytes, str | None]:
     """The document, and why there is none if an event cannot be read."""
     instance = projection()
-    known = [event for event in await read_stream(connection, item) if event.type in projection.tags.types]
+    known = [event for event in await read_stream(connection, item) if event.type in projection.registry.types]
     try:
-        return instance.canonical_json(instance.fold(recorded(item, projection.tags, event) for event in known)), None
+        return instance.canonical_json(
+            instance.fold(decode_recorded(item, projection.registry, event) for event in known)
+        ), None
     except (msgspec.DecodeError, RecursionError) as error:
         return NO_DOCUMENT, str(error)
 
 
-def _canonical(projection: AnyProjection, document: bytes) -> bytes:
+def _canonical_json(projection: AnyProjection, document: bytes) -> bytes:
     """One byte string per meaning; a document of another shape means only itself."""
     try:
         return projection().canonical_json(document)

@@ -18,22 +18,22 @@ from app.engine.postgres.session_settings import connect_async
 from app.errors import SetupError, first_line
 from app.settings import Settings
 
-LOOKS = 10
+ATTEMPTS = 10
 """In transaction mode the first look mostly tells; under load somebody else may have the connection just then."""
-ANSWERS_WITHIN_SECONDS = 2.0
-BACKEND = "select pg_catalog.pg_backend_pid()"
+POOLER_ANSWERS_WITHIN_SECONDS = 2.0
+BACKEND_PID = "select pg_catalog.pg_backend_pid()"
 TRANSACTION_BLOCK_REFUSED = (errors.ProtocolViolation, errors.FeatureNotSupported)
 
 
 def url_of_sessions(settings: Settings) -> tuple[str, str] | None:
     """The variable and the URL for what needs a session; None for the embedded database. Raises SetupError."""
     if settings.database_url is None:
-        if settings.database_direct_url is not None or settings.catalog_pooler == "transaction":
+        if settings.database_direct_url is not None or settings.pooler == "transaction":
             raise SetupError("DATABASE_DIRECT_URL and CATALOG_POOLER are of no use without DATABASE_URL")
         return None
     if settings.database_direct_url is not None:
         return "DATABASE_DIRECT_URL", settings.database_direct_url
-    if settings.catalog_pooler == "transaction":
+    if settings.pooler == "transaction":
         raise SetupError(f"CATALOG_POOLER=transaction needs {DIRECT_URL}")
     return "DATABASE_URL", settings.database_url
 
@@ -51,10 +51,10 @@ def check_poolers(settings: Settings, conninfo: str) -> None:
 
     Raises SetupError, one sentence that names what to set. A replica that is away is not judged.
     """
-    asyncio.run(_check(settings, conninfo))
+    asyncio.run(_check_all(settings, conninfo))
 
 
-async def _check(settings: Settings, conninfo: str) -> None:
+async def _check_all(settings: Settings, conninfo: str) -> None:
     if settings.database_replica_url is not None:
         with suppress(psycopg.OperationalError):
             await _check_requests(settings, "DATABASE_REPLICA_URL", settings.database_replica_url)
@@ -67,7 +67,7 @@ async def _check(settings: Settings, conninfo: str) -> None:
 
 
 async def _check_requests(settings: Settings, name: str, url: str) -> None:
-    if settings.catalog_pooler == "session":
+    if settings.pooler == "session":
         if not await keeps_sessions(url):
             raise SetupError(f"{name} leads through a pooler in transaction mode: {WHAT_TO_SET}")
     elif not await _has_transactions(url):
@@ -81,14 +81,14 @@ WHAT_TO_SET = f"set CATALOG_POOLER=transaction and {DIRECT_URL}"
 
 async def keeps_sessions(conninfo: str) -> bool:
     """False if a pooler takes the server connection away between two transactions. Raises psycopg.OperationalError."""
-    async with await _connected(conninfo) as one:
-        first = await _backend(one)
+    async with await _connect_bare(conninfo) as one:
+        first = await _backend_pid(one)
         if first == one.info.backend_pid:
             return True
-        async with await _connected(conninfo) as other:
+        async with await _connect_bare(conninfo) as other:
             try:
-                async with asyncio.timeout(ANSWERS_WITHIN_SECONDS):
-                    for _ in range(LOOKS):
+                async with asyncio.timeout(POOLER_ANSWERS_WITHIN_SECONDS):
+                    for _ in range(ATTEMPTS):
                         if await _is_shared(one, other, first):
                             return False
             except TimeoutError:
@@ -98,11 +98,11 @@ async def keeps_sessions(conninfo: str) -> bool:
 
 async def _is_shared(one: AsyncConnection, other: AsyncConnection, first: int) -> bool:
     """Whether the server connection of `one`, which does nothing, is given to `other`, or it another one itself."""
-    return await _backend(other) == first or await _backend(one) != first
+    return await _backend_pid(other) == first or await _backend_pid(one) != first
 
 
 async def _has_transactions(conninfo: str) -> bool:
-    async with await _connected(conninfo) as connection:
+    async with await _connect_bare(conninfo) as connection:
         try:
             await connection.execute("begin")
             await connection.execute("rollback")
@@ -114,14 +114,14 @@ async def _has_transactions(conninfo: str) -> bool:
 async def _check_same_database(url: str, direct: str) -> None:
     """A lock that is taken on one of them is seen on the other, if both are the same database."""
     key = int.from_bytes(secrets.token_bytes(8), signed=True)
-    async with await connect_async(direct) as one, await _connected(url) as other:
+    async with await connect_async(direct) as one, await _connect_bare(url) as other:
         await one.execute("select pg_catalog.pg_advisory_lock(%s)", (key,))
-        row = await (await other.execute(HELD, {"key": key})).fetchone()
+        row = await (await other.execute(LOCK_IS_HELD, {"key": key})).fetchone()
     if row != (True,):
         raise SetupError("DATABASE_DIRECT_URL and DATABASE_URL lead to two databases: they must name the same one")
 
 
-HELD = """
+LOCK_IS_HELD = """
 select exists (
     select from pg_catalog.pg_locks
     where locktype = 'advisory'
@@ -130,14 +130,14 @@ select exists (
 """
 
 
-async def _connected(conninfo: str) -> AsyncConnection:
+async def _connect_bare(conninfo: str) -> AsyncConnection:
     """Without our settings, which a pooler would leave to others; and what lasts too long is hung up on."""
     connection = await PooledConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
     connection.may_cancel = False
     return connection
 
 
-async def _backend(connection: AsyncConnection) -> int:
-    row = await (await connection.execute(BACKEND)).fetchone()
+async def _backend_pid(connection: AsyncConnection) -> int:
+    row = await (await connection.execute(BACKEND_PID)).fetchone()
     assert row is not None, "a function has a value"
     return int(row[0])

@@ -11,20 +11,20 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.log_queries import Compared, Inspected, LoggedEvent, Stopped
-from app.engine.background.projection_status import State, States
-from app.engine.background.rebuild_status import LastRebuild, Progress, Rebuilt
-from app.engine.background.verify import Difference, Verified
-from app.engine.events.event import metadata_from
-from app.terminal import as_json, output, say
+from app.cli.log_queries import DocumentComparison, ItemInspection, LoggedEvent, StopReason
+from app.engine.background.projection_status import LogStatus, ProjectionStatus
+from app.engine.background.rebuild_status import LastRebuild, RebuildProgress, RebuildResult
+from app.engine.background.verify import Mismatch, VerifyResult
+from app.engine.events.event import decode_metadata
+from app.terminal import compact_json, output, print_line
 from app.visible_text import visible
 from app.wording import count
 
-DIFFERENCES_SHOWN = 20
-ABSENT = "—"
+MISMATCHES_SHOWN = 20
+NO_VALUE = "—"
 
 
-def show(rows: Iterable[dict[str, str]], *right: str) -> None:
+def show_table(rows: Iterable[dict[str, str]], *right: str) -> None:
     """Rows with the same keys, which are the headings; the columns named in `right` hold numbers."""
     rows = list(rows)
     if not rows:
@@ -41,24 +41,24 @@ def show_events(events: Iterable[LoggedEvent]) -> None:
     """One line each; cut off where the terminal ends."""
     for event in events:
         when = f"{event.recorded_at[:10]} {event.recorded_at[11:19]}"
-        what = ": ".join(filter(None, (_actor(event), what_changed(event.data))))
+        what = ": ".join(filter(None, (_actor_text(event), describe_changes(event.data))))
         line = f"{event.position:>7}  {when}  {event.stream_id:>6}  {visible(event.type):<19}  {what}".rstrip()
         if output.is_terminal:
             output.print(Text(line), no_wrap=True, overflow="ellipsis")
         else:
-            say(line)
+            print_line(line)
 
 
-def _actor(event: LoggedEvent) -> str:
+def _actor_text(event: LoggedEvent) -> str:
     """Nothing if the log does not know."""
-    return visible(metadata_from(bytes(event.metadata)).user_id or "")
+    return visible(decode_metadata(bytes(event.metadata)).user_id or "")
 
 
-def what_changed(data: Raw) -> str:
+def describe_changes(data: Raw) -> str:
     """An event's data in one line; a changed field with what it was. What is not of that shape stands as it is."""
-    fields = _members(bytes(data).decode())
-    after = _members(fields.get("changes", "null"))
-    before = _members(fields.get("previous_values", "null")) if after else {}
+    fields = _members_as_json(bytes(data).decode())
+    after = _members_as_json(fields.get("changes", "null"))
+    before = _members_as_json(fields.get("previous_values", "null")) if after else {}
     changed = [f"{name} {before.get(name, 'null')} → {value}" for name, value in after.items()]
     shown = {"changes"} if after else set()
     shown |= {"previous_values"} if before else set()
@@ -66,7 +66,7 @@ def what_changed(data: Raw) -> str:
     return ", ".join(changed + rest)
 
 
-def _members(text: str) -> dict[str, str]:
+def _members_as_json(text: str) -> dict[str, str]:
     """The members of a JSON object, each as compact JSON with what is hidden made visible; none of anything else.
 
     Postgres holds numbers and depths that Python does not read; what has such stands whole.
@@ -76,40 +76,44 @@ def _members(text: str) -> dict[str, str]:
     except (msgspec.DecodeError, RecursionError):
         return {"(all)": visible(text)}
     return (
-        {visible(name): visible(as_json(member)) for name, member in value.items()} if isinstance(value, dict) else {}
+        {visible(name): visible(compact_json(member)) for name, member in value.items()}
+        if isinstance(value, dict)
+        else {}
     )
 
 
-def show_lag(states: States) -> None:
-    say(f"Settled up to position {states.settled_position} of {states.head}, instant {_instant(states)}.")
+def show_lag(states: LogStatus) -> None:
+    print_line(f"Settled up to position {states.settled_position} of {states.head}, instant {_instant_text(states)}.")
     if not states.has_leader:
-        say("Nobody leads: nothing is settled or caught up until a service or `catalog project` runs.")
+        print_line("Nobody leads: nothing is settled or caught up until a service or `catalog project` runs.")
     if states.background == "behind":
-        say(f"The background is behind: {' and '.join(_why_behind(states))}.")
-    show(map(_lag_row, states.projections), "position", "events behind", "seconds", "skipped")
+        print_line(f"The background is behind: {' and '.join(_explain_lag(states))}.")
+    show_table(map(_lag_row, states.projections), "position", "events behind", "seconds", "skipped")
     for each in states.projections:
         if each.last_rebuild is not None:
-            say(_last_rebuild(each.name, each.last_rebuild))
+            print_line(_last_rebuild(each.name, each.last_rebuild))
     for each in states.projections:
         if each.state == "stopped":
-            say(f"{each.name} was stopped by the event at position {each.error_position}: {visible(each.error or '')}")
+            print_line(
+                f"{each.name} was stopped by the event at position {each.error_position}: {visible(each.error or '')}"
+            )
 
 
-def _why_behind(states: States) -> Iterable[str]:
+def _explain_lag(states: LogStatus) -> Iterable[str]:
     if states.background_seconds:
         yield f"an event has waited for {states.background_seconds:.0f} s"
     yield from (f"{each.name} is {each.state}" for each in states.projections if each.state != "running")
 
 
-def _instant(states: States) -> str:
-    return ABSENT if states.settled_instant is None else f"{states.settled_instant:%Y-%m-%dT%H:%M:%S.%fZ}"
+def _instant_text(states: LogStatus) -> str:
+    return NO_VALUE if states.settled_instant is None else f"{states.settled_instant:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-def _lag_row(each: State) -> dict[str, str]:
+def _lag_row(each: ProjectionStatus) -> dict[str, str]:
     return {
         "projection": each.name,
         "lifecycle": each.lifecycle,
-        "state": _state(each),
+        "state": _state_text(each),
         "position": str(each.position),
         "events behind": str(each.lag_events),
         "seconds": f"{each.lag_seconds:.1f}",
@@ -117,7 +121,7 @@ def _lag_row(each: State) -> dict[str, str]:
     }
 
 
-def _state(each: State) -> str:
+def _state_text(each: ProjectionStatus) -> str:
     if each.rebuild is None:
         return each.state
     progress = msgspec.json.decode(each.rebuild)
@@ -136,7 +140,7 @@ def _percent(done: int, events: int) -> str:
     return f"{100 * done // events if events else 100} %"
 
 
-def say_progress(progress: Progress) -> str:
+def print_rebuild_progress(progress: RebuildProgress) -> str:
     """How far it is; to go there is only what can be told, which is the folding."""
     rate = progress.done / progress.seconds if progress.seconds else 0.0
     done = f"{progress.done:,} of {count(progress.events, 'event')} ({_percent(progress.done, progress.events)})"
@@ -146,7 +150,7 @@ def say_progress(progress: Progress) -> str:
     return f"{said}, {rate:,.0f} events/s, {(progress.events - progress.done) / rate:.0f} s to fold"
 
 
-def say_rebuilt(rebuilt: Rebuilt, who_waited: str) -> str:
+def print_rebuilt(rebuilt: RebuildResult, who_waited: str) -> str:
     rate = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0.0
     return (
         f"{rebuilt.projection}: rebuilt from {count(rebuilt.events, 'event')} in {rebuilt.seconds:.2f} s"
@@ -154,23 +158,23 @@ def say_rebuilt(rebuilt: Rebuilt, who_waited: str) -> str:
     )
 
 
-def show_verified(verified: Verified) -> None:
+def show_verified(verified: VerifyResult) -> None:
     differing = verified.differing
     differ = f"{len(differing):,} {'differs' if len(differing) == 1 else 'differ'} from the log"
-    say(f"{verified.projection}: {count(verified.checked, 'document')} checked, {differ}.")
-    show(row for each in differing[:DIFFERENCES_SHOWN] for row in _difference_rows(each))
-    if len(differing) > DIFFERENCES_SHOWN:
-        say(f"… and {len(differing) - DIFFERENCES_SHOWN:,} more; --json shows all of them.")
+    print_line(f"{verified.projection}: {count(verified.checked, 'document')} checked, {differ}.")
+    show_table(row for each in differing[:MISMATCHES_SHOWN] for row in _mismatch_rows(each))
+    if len(differing) > MISMATCHES_SHOWN:
+        print_line(f"… and {len(differing) - MISMATCHES_SHOWN:,} more; --json shows all of them.")
 
 
-def _difference_rows(each: Difference) -> Iterable[dict[str, str]]:
+def _mismatch_rows(each: Mismatch) -> Iterable[dict[str, str]]:
     """A row per field that differs; one for what is missing or too much as a whole."""
 
     def row(field: str, stored: str, folded: str) -> dict[str, str]:
         which = "" if each.of == "document" else f"{each.of}: "
         return {"id": visible(str(each.id)), "field": which + field, "stored": stored, "folded from the log": folded}
 
-    folded = _fields(each.folded)
+    folded = _fields_as_json(each.folded)
     if "unreadable" in folded:
         return [row("(all)", "…", folded["unreadable"])]
     if bytes(each.stored) == b"null":
@@ -182,58 +186,60 @@ def _difference_rows(each: Difference) -> Iterable[dict[str, str]]:
 
 def differing_fields(*documents: Raw) -> list[list[str]]:
     """The fields in which documents differ, each with its value in each of them as JSON; all of a missing one."""
-    members = [_fields(document) for document in documents]
+    members = [_fields_as_json(document) for document in documents]
     names = {field: None for fields in members for field in fields}
     return [
-        [field, *(fields.get(field, ABSENT) for fields in members)]
+        [field, *(fields.get(field, NO_VALUE) for fields in members)]
         for field in names
         if any(fields.get(field) != members[0].get(field) for fields in members)
     ]
 
 
-def _fields(document: Raw) -> dict[str, str]:
+def _fields_as_json(document: Raw) -> dict[str, str]:
     """Its fields, each as JSON; none of a missing document, and of what is no object the whole."""
     text = bytes(document).decode()
-    return _members(text) or ({} if text in ("null", "{}") else {"(the document)": visible(text)})
+    return _members_as_json(text) or ({} if text in ("null", "{}") else {"(the document)": visible(text)})
 
 
-def show_stopped(name: str, stopped: Stopped) -> None:
-    say(f"{name} was stopped: {visible(stopped.error.partition(chr(10))[0])}")
+def show_stopped(name: str, stopped: StopReason) -> None:
+    print_line(f"{name} was stopped: {visible(stopped.error.partition(chr(10))[0])}")
     show_events([stopped.event] if stopped.event else [])
 
 
-def show_inspected(inspected: Inspected) -> None:
+def show_inspected(inspected: ItemInspection) -> None:
     for compared in inspected.documents:
         _show_document(inspected.id, compared)
-    say("")
+    print_line("")
     for event in inspected.events:
-        by = f" by {actor}" if (actor := _actor(event)) else ""
-        say(f"{event.version:>4}  {event.recorded_at}  {visible(event.type)}{by}, position {event.position}")
-        if what := what_changed(event.data):
+        by = f" by {actor}" if (actor := _actor_text(event)) else ""
+        print_line(f"{event.version:>4}  {event.recorded_at}  {visible(event.type)}{by}, position {event.position}")
+        if what := describe_changes(event.data):
             output.print(Padding(Text(what), (0, 0, 0, 6)))
-    say("")
-    show(
+    print_line("")
+    show_table(
         {
             "rollup": each.rollup,
-            "counts for": ABSENT if each.key is None else visible(each.key),
-            "which is now": ABSENT if each.document is None else as_json(each.document),
+            "counts for": NO_VALUE if each.key is None else visible(each.key),
+            "which is now": NO_VALUE if each.document is None else compact_json(each.document),
         }
         for each in inspected.rollups
     )
 
 
-def _show_document(item: int, compared: Compared) -> None:
-    document = _fields(compared.stored)
-    say(f"Item {item}, its document in {compared.projection}:" if document else f"Item {item} has no stored document.")
-    show({"field": field, "value": value} for field, value in document.items())
-    say("")
+def _show_document(item: int, compared: DocumentComparison) -> None:
+    document = _fields_as_json(compared.stored)
+    print_line(
+        f"Item {item}, its document in {compared.projection}:" if document else f"Item {item} has no stored document."
+    )
+    show_table({"field": field, "value": value} for field, value in document.items())
+    print_line("")
     if compared.equal:
-        say("The stored document equals the fold of its events, in Python and in Postgres.")
+        print_line("The stored document equals the fold of its events, in Python and in Postgres.")
         return
-    say("The stored document and the folds of its events differ.")
+    print_line("The stored document and the folds of its events differ.")
     folds = {"folded in Python": compared.folded_in_python, "in Postgres": compared.folded_in_postgres}
     if compared.error:
-        say(f"Its events cannot be folded: {visible(compared.error)}")
+        print_line(f"Its events cannot be folded: {visible(compared.error)}")
         folds = {name: fold for name, fold in folds.items() if bytes(fold) != b"null"}
     differing = differing_fields(compared.stored, *folds.values())
-    show(dict(zip(("field", "stored", *folds), row, strict=True)) for row in differing)
+    show_table(dict(zip(("field", "stored", *folds), row, strict=True)) for row in differing)

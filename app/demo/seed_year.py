@@ -29,14 +29,24 @@ from app.demo.corpus import (
     Kind,
 )
 from app.domain.events import Event
-from app.domain.item import ChangeStatus, Command, CreateItem, DeleteItem, Item, RestoreItem, UpdateItem, decide, evolve
-from app.engine.events.event import Metadata, Recorded, TagTable
+from app.domain.item import (
+    ChangeStatus,
+    Command,
+    CreateItem,
+    DeleteItem,
+    ItemState,
+    RestoreItem,
+    UpdateItem,
+    decide,
+    evolve,
+)
+from app.engine.events.event import EventRegistry, Metadata, Recorded
 from app.engine.postgres.session_settings import connect
 from app.errors import SetupError
 
 SEED = 7
 DAYS = 365
-ITEMS = 1200
+ITEM_COUNT = 1200
 TICK = timedelta(microseconds=1)
 SEASONS = (5, 6, 10, 12, 11, 8, 5, 4, 9, 10, 8, 12)
 """How busy the months are, January first."""
@@ -53,7 +63,7 @@ class Town:
         self.random = random.Random(seed)  # noqa: S311, it draws no secrets
         self.until = until
         self.log: list[Recorded[Event]] = []
-        self.items: dict[int, list[Item]] = {}
+        self.items: dict[int, list[ItemState]] = {}
         """Every version of each, the newest last."""
         self.kinds: dict[int, Kind] = {}
         self._last: dict[int, datetime] = {}
@@ -62,7 +72,7 @@ class Town:
 
     def live(self) -> list[Recorded[Event]]:
         """The whole year."""
-        for moment in self._moments(ITEMS):
+        for moment in self._moments(ITEM_COUNT):
             self._plan(moment, self._offer)
         while self._to_come:
             moment, _, deed = heapq.heappop(self._to_come)
@@ -153,7 +163,7 @@ class Town:
         if self.random.random() < 0.1:
             self._later(moment, 6, lambda then: self._fall_through(item_id, then))
 
-    def _swapped_for(self, other: Item) -> ChangeStatus:
+    def _swapped_for(self, other: ItemState) -> ChangeStatus:
         reason = self.random.choice(SWAPS).format(other.name)
         return ChangeStatus(new_status="swapped", reason=reason)
 
@@ -221,7 +231,7 @@ select (select recorded_at from catalog.log order by position limit 1)
     < (select min(installed_at) from catalog.installed)
 """
 """Whether the first event is older than the catalogue: nobody but the demo puts one there."""
-EVENTS = """
+INSERT_EVENTS = """
 with event (event_id, stream_id, version, type, data, metadata, recorded_at) as (
     values (%s::uuid, %s::integer, %s::integer, %s::text, %s::jsonb, %s::jsonb, %s::timestamptz)
 ), beside as (
@@ -237,7 +247,7 @@ select event_id, stream_id, version, type,
 from event
 """
 """As append_to_stream does, but for the instant."""
-STREAMS = """
+INSERT_STREAMS = """
 insert into catalog.streams (stream_id, version, recorded_at)
 overriding system value
 select stream_id, max(version), max(recorded_at)
@@ -279,16 +289,16 @@ def fill(conninfo: str, seed: int = SEED) -> int:
         (now,) = connection.execute("select clock_timestamp()").fetchone() or (datetime.now(UTC),)
         happened = Town(seed, now.astimezone(UTC) - timedelta(minutes=1)).live()
         with connection.cursor() as cursor:
-            cursor.executemany(EVENTS, map(_row, happened))
-        for statement in (STREAMS, NEXT_STREAM, DOCUMENTS):
+            cursor.executemany(INSERT_EVENTS, map(_event_row, happened))
+        for statement in (INSERT_STREAMS, NEXT_STREAM, DOCUMENTS):
             connection.execute(statement)
     with connect(conninfo, autocommit=True) as connection:
         connection.execute("analyze")
     return len(happened)
 
 
-def _row(happened: Recorded[Event]) -> tuple[object, ...]:
-    data = msgspec.json.decode(TagTable.encode([happened.event]), type=list[dict[str, object]])[0]
+def _event_row(happened: Recorded[Event]) -> tuple[object, ...]:
+    data = msgspec.json.decode(EventRegistry.encode([happened.event]), type=list[dict[str, object]])[0]
     tag = data.pop("type")
     metadata = msgspec.to_builtins(happened.metadata)
     return (

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.errors import SetupError, Unavailable
-from app.terminal import TOLD, console, note, output
+from app.terminal import STOP_SIGNALS, console, notify_user, output
 from app.visible_text import visible
 
 Rows = list[dict[str, Any]]
@@ -40,7 +40,7 @@ def run_demo(url: str | None) -> bool:
             with httpx.Client(timeout=10, trust_env=False) as client:
                 if (health := client.get(f"{root}/health").status_code) != 200:
                     raise Unavailable(f"{root}/health answered {health}: no catalog is there, or none that is well.")
-                return Story(client, f"{root}/api/v2").tell()
+                return Story(client, f"{root}/api/v2").run()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"The service at {root} cannot be reached: {error}.") from error
 
@@ -52,7 +52,7 @@ class Story:
         self.client, self.api, self.item = client, api, "/items"
         self.checks = 0
 
-    def tell(self) -> bool:
+    def run(self) -> bool:
         """Whether every check held. A chapter's docstring is its heading."""
         paste = Text(f"Against a service that stays, paste API={self.api} first, then any request below.")
         output.print(Panel(paste, title="The life of one item"))
@@ -279,14 +279,14 @@ def in_lines(value: Any) -> str:
 @contextmanager
 def own_service() -> Iterator[str]:
     """`catalog serve --demo` in a process and a temporary folder of its own, both gone at the end, whatever ends it."""
-    for number in TOLD:
+    for number in STOP_SIGNALS:
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"http://127.0.0.1:{(port := probe.getsockname()[1])}"
     command = [sys.executable, "-m", "app.cli", "serve", "--demo", "--host", "127.0.0.1", "--port", str(port)]
     with TemporaryDirectory(prefix="catalog-demo-") as folder, TemporaryFile() as log:
         own = {"DATABASE_URL": "", "CATALOG_POSTGRES_PORT": "", "CATALOG_PUBLIC_URL": "", "CATALOG_DATA_DIR": folder}
-        note("Database: an embedded Postgres in a temporary folder, with a service of the demo's own.")
+        notify_user("Database: an embedded Postgres in a temporary folder, with a service of the demo's own.")
         service = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdout=log, stderr=log, process_group=0)
         try:
             with console.status("Starting a service of its own …"):

@@ -14,32 +14,32 @@ from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
 from app.domain.events import Event
-from app.domain.item import Command, DeleteItem, Item
+from app.domain.item import Command, DeleteItem, ItemState
 from app.engine.background.generation import generation_of
 from app.engine.background.rebuild_status import RebuildUnderWay
-from app.engine.compiler.document_tables import tables_of
-from app.engine.compiler.rebuild_steps import Step
+from app.engine.compiler.document_tables import projection_tables
+from app.engine.compiler.rebuild_steps import RebuildStep
 from app.engine.events.event import Metadata
-from app.engine.postgres.advisory_locks import lock_key, try_lock
+from app.engine.postgres.advisory_locks import rebuild_lock_key, try_lock
 from app.engine.postgres.pool import Database
 from app.engine.postgres.session_settings import connect_async
 from app.engine.projection.projection import AnyProjection
 from app.engine.store.command_handler import CommandHandler, Decider
 from app.errors import Conflict, NotFound
 
-REASON = "Its owner was forgotten."
+DELETION_REASON = "Its owner was forgotten."
 """Why the items were deleted: our own words, nothing personal, so they stay."""
-KEPT = Jsonb({"reason": REASON})
+KEPT_DATA = Jsonb({"reason": DELETION_REASON})
 
-Told = Callable[[int, int], None]
+OnErasureProgress = Callable[[int, int], None]
 """Hears how many items are done, of how many."""
 
 
-class NothingOfOwner(NotFound):
+class NothingToErase(NotFound):
     """There is nothing of such an owner"""
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class ErasureScope(Struct, frozen=True, kw_only=True):
     """What there is of an owner."""
 
     owner_id: str
@@ -55,12 +55,12 @@ class Found(Struct, frozen=True, kw_only=True):
     """Whether forgetting has begun and not ended."""
 
     @property
-    def is_over(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether there is nothing to do any more."""
         return not self.left and not self.keys and not self.unfinished
 
 
-class Forgotten(Struct, frozen=True, kw_only=True):
+class ErasedOwner(Struct, frozen=True, kw_only=True):
     """Who was forgotten: a row of catalog.forgotten."""
 
     owner_id: str
@@ -70,7 +70,7 @@ class Forgotten(Struct, frozen=True, kw_only=True):
     events: int
 
 
-FOUND = """
+ERASURE_SCOPE = """
 select count(*),
     coalesce(array_agg(id order by id) filter (where events > 0 or document -> 'deleted_at' = 'null'), '{{}}'),
     coalesce(sum(events), 0)::integer,
@@ -90,76 +90,78 @@ from (
 """
 
 
-async def look(connection: AsyncConnection, projection: AnyProjection, owner_id: str) -> Found:
-    """What there is to forget. Raises NothingOfOwner if nobody of this name ever had an item, or has a key."""
-    query = sql.SQL(FOUND).format(items=sql.Identifier("catalog", projection.name))
-    row = await (await connection.execute(query, {"owner_id": owner_id, "kept": KEPT})).fetchone()
+async def find_erasure_scope(connection: AsyncConnection, projection: AnyProjection, owner_id: str) -> ErasureScope:
+    """What there is to forget. Raises NothingToErase if nobody of this name ever had an item, or has a key."""
+    query = sql.SQL(ERASURE_SCOPE).format(items=sql.Identifier("catalog", projection.name))
+    row = await (await connection.execute(query, {"owner_id": owner_id, "kept": KEPT_DATA})).fetchone()
     assert row is not None, "an aggregate answers with one row"
     items, left, events, keys, unfinished = row
     if not items and not keys and not unfinished:
-        raise NothingOfOwner(f"There is nothing of {owner_id} in the catalog: nothing was done, and nothing recorded.")
-    return Found(owner_id=owner_id, items=items, left=left, events=events, keys=keys, unfinished=unfinished)
+        raise NothingToErase(f"There is nothing of {owner_id} in the catalog: nothing was done, and nothing recorded.")
+    return ErasureScope(owner_id=owner_id, items=items, left=left, events=events, keys=keys, unfinished=unfinished)
 
 
-class Forgetter:
+class OwnerEraser:
     """Forgets one owner after the other; `decider` is how items are deleted."""
 
-    def __init__(self, conninfo: str, database: Database, decider: Decider[Command, Item, Event]) -> None:
+    def __init__(self, conninfo: str, database: Database, decider: Decider[Command, ItemState, Event]) -> None:
         self._conninfo = conninfo
         self._projection = decider.projection
         self._handler = CommandHandler(database, decider)
 
-    async def forget(self, owner_id: str, metadata: Metadata, tell: Told = lambda _done, _of: None) -> Forgotten:
+    async def erase(
+        self, owner_id: str, metadata: Metadata, on_progress: OnErasureProgress = lambda _done, _of: None
+    ) -> ErasedOwner:
         """Forget whatever is there of an owner, and keep who did it.
 
-        Raises NothingOfOwner, RebuildUnderWay if a rebuild is, and Conflict if somebody was faster to change an item.
+        Raises NothingToErase, RebuildUnderWay if a rebuild is, and Conflict if somebody was faster to change an item.
         """
         by = metadata.user_id or ""
-        async with self._without_rebuilds() as connection:
-            found = await look(connection, self._projection, owner_id)
-            if found.is_over:
-                return await self._last_time(connection, owner_id)
-            row = await (await connection.execute(BEGIN, {"owner_id": owner_id, "by": by})).fetchone()
+        async with self._rebuilds_locked_out() as connection:
+            scope = await find_erasure_scope(connection, self._projection, owner_id)
+            if scope.is_complete:
+                return await self._previous_erasure(connection, owner_id)
+            row = await (await connection.execute(BEGIN_ERASURE, {"owner_id": owner_id, "by": by})).fetchone()
             assert row is not None, "it is there already, or begins"
-            for done, item in enumerate(found.left):
-                tell(done, len(found.left))
-                await self._handler.handle(DeleteItem(reason=REASON), metadata, item)
-                await connection.execute(FORGET_STREAM, {"id": row[0], "stream_id": item, "kept": KEPT})
+            for done, item in enumerate(scope.left):
+                on_progress(done, len(scope.left))
+                await self._handler.handle(DeleteItem(reason=DELETION_REASON), metadata, item)
+                await connection.execute(ERASE_STREAM, {"id": row[0], "stream_id": item, "kept": KEPT_DATA})
             await connection.execute("delete from catalog.idempotency_keys where user_id = %s", (owner_id,))
-            tell(len(found.left), len(found.left))
-            if (await look(connection, self._projection, owner_id)).left:
+            on_progress(len(scope.left), len(scope.left))
+            if (await find_erasure_scope(connection, self._projection, owner_id)).left:
                 raise Conflict(f"Somebody has changed items of {owner_id} meanwhile: run it again.")
             await self._vacuum(connection)
-            items, events = await (await connection.execute(END, (row[0],))).fetchone() or (0, 0)
-        return Forgotten(owner_id=owner_id, forgotten_by=by, items=items, events=events)
+            items, events = await (await connection.execute(END_ERASURE, (row[0],))).fetchone() or (0, 0)
+        return ErasedOwner(owner_id=owner_id, forgotten_by=by, items=items, events=events)
 
     @staticmethod
-    async def _last_time(connection: AsyncConnection, owner_id: str) -> Forgotten:
+    async def _previous_erasure(connection: AsyncConnection, owner_id: str) -> ErasedOwner:
         """Who was forgotten already stays so, and it is not recorded again."""
-        row = await (await connection.execute(LAST_TIME, (owner_id,))).fetchone()
+        row = await (await connection.execute(PREVIOUS_ERASURE, (owner_id,))).fetchone()
         by, items, events = row or (None, 0, 0)
-        return Forgotten(owner_id=owner_id, forgotten_by=by, items=items, events=events)
+        return ErasedOwner(owner_id=owner_id, forgotten_by=by, items=items, events=events)
 
     @asynccontextmanager
-    async def _without_rebuilds(self) -> AsyncIterator[AsyncConnection]:
+    async def _rebuilds_locked_out(self) -> AsyncIterator[AsyncConnection]:
         """The connection that forgets: while it lasts no rebuild begins, and what a killed one has left is gone."""
         async with await connect_async(self._conninfo) as connection:
-            if not await try_lock(connection, lock_key(self._projection.name)):
+            if not await try_lock(connection, rebuild_lock_key(self._projection.name)):
                 raise RebuildUnderWay(
                     f"The projection {self._projection.name} is being rebuilt, or somebody is being forgotten: "
                     "try again when that is over."
                 )
-            await generation_of(self._projection).do(connection, Step.DISCARD)
+            await generation_of(self._projection).run_step(connection, RebuildStep.DROP)
             yield connection
 
     async def _vacuum(self, connection: AsyncConnection) -> None:
         """So that neither the pages of the tables nor the planner's samples of them hold the text for long."""
-        tables = ["log", "personal", "idempotency_keys", *(table.name for table in tables_of(self._projection))]
+        tables = ["log", "personal", "idempotency_keys", *(table.name for table in projection_tables(self._projection))]
         for table in tables:
             await connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier("catalog", table)))
 
 
-BEGIN = """
+BEGIN_ERASURE = """
 with begun as (
     select id
     from catalog.forgotten
@@ -176,13 +178,13 @@ select id from begun
 union all
 select id from begins
 """
-FORGET_STREAM = """
+ERASE_STREAM = """
 update catalog.forgotten
 set items = items + 1, events = events + catalog.forget_stream(%(stream_id)s, %(kept)s)
 where id = %(id)s
 """
-END = "update catalog.forgotten set forgotten_at = clock_timestamp() where id = %s returning items, events"
-LAST_TIME = """
+END_ERASURE = "update catalog.forgotten set forgotten_at = clock_timestamp() where id = %s returning items, events"
+PREVIOUS_ERASURE = """
 select forgotten_by, items, events
 from catalog.forgotten
 where owner_id = %s

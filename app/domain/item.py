@@ -51,7 +51,7 @@ class ItemWasDeleted(Conflict):
     """The item was deleted then"""
 
 
-class Item(Struct, frozen=True, kw_only=True):
+class ItemState(Struct, frozen=True, kw_only=True):
     """What a decision needs to know of an item: the part of its document that `decide` reads."""
 
     name: str
@@ -65,30 +65,30 @@ class Item(Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None
 
 
-def evolve(item: Item | None, recorded: Recorded[Event]) -> Item:
+def evolve(item: ItemState | None, recorded: Recorded[Event]) -> ItemState:
     """The item after `recorded`."""
     event = recorded.event
     if isinstance(event, ItemCreated):
-        return Item(**asdict(event), deleted_at=None)
+        return ItemState(**asdict(event), deleted_at=None)
     assert item is not None, "an item's first event is item_created"
     match event:
         case ItemUpdated(changes=changes):
-            return _after(item, changes, item.status, item.deleted_at)
+            return _changed_item(item, changes, item.status, item.deleted_at)
         case ItemStatusChanged(new_status=status):
-            return _after(item, NOTHING, status, item.deleted_at)
+            return _changed_item(item, NO_CHANGES, status, item.deleted_at)
         case ItemDeleted():
-            return _after(item, NOTHING, "archived", recorded.recorded_at)
+            return _changed_item(item, NO_CHANGES, "archived", recorded.recorded_at)
         case ItemRestored(status=status):
-            return _after(item, NOTHING, status, None)
+            return _changed_item(item, NO_CHANGES, status, None)
         case _:
             assert_never(event)
 
 
-NOTHING = ItemChanges()
+NO_CHANGES = ItemChanges()
 
 
-def _after(item: Item, changes: ItemChanges, status: Status, deleted_at: datetime | None) -> Item:
-    return Item(
+def _changed_item(item: ItemState, changes: ItemChanges, status: Status, deleted_at: datetime | None) -> ItemState:
+    return ItemState(
         name=item.name if changes.name is UNSET else changes.name,
         description=item.description if changes.description is UNSET else changes.description,
         category=item.category if changes.category is UNSET else changes.category,
@@ -142,14 +142,14 @@ class DeleteItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RestoreItem(Struct, frozen=True, kw_only=True):
     """Bring the item back to how it was, also if it has been deleted since."""
 
-    to: Item
+    to: ItemState
     """The item as it was then."""
 
 
 Command = CreateItem | UpdateItem | ChangeStatus | DeleteItem | RestoreItem
 
 
-def decide(command: Command, item: Item | None) -> tuple[Event, ...]:
+def decide(command: Command, item: ItemState | None) -> tuple[Event, ...]:
     """The events that `command` leads to; none if it asks for what already is.
 
     Raises ItemNotFound if there is no item to change, ItemIsDeleted for any change to a deleted one but a restore, and
@@ -177,7 +177,7 @@ def decide(command: Command, item: Item | None) -> tuple[Event, ...]:
             assert_never(command)
 
 
-def _restoration(to: Item, item: Item) -> tuple[Event, ...]:
+def _restoration(to: ItemState, item: ItemState) -> tuple[Event, ...]:
     """What makes `item` be as it was: undoing its deletion gives it its status too."""
     if to.deleted_at is not None:
         raise ItemWasDeleted("The item was deleted then; to have it so again, delete it.", deleted_at=to.deleted_at)
@@ -187,7 +187,7 @@ def _restoration(to: Item, item: Item) -> tuple[Event, ...]:
     return (*_updates(as_it_was, item), *_status_changes(to.status, None, item))
 
 
-def _updates(command: UpdateItem, item: Item) -> tuple[ItemUpdated, ...]:
+def _updates(command: UpdateItem, item: ItemState) -> tuple[ItemUpdated, ...]:
     """At most one event, of the fields that are given and differ."""
     given = {field: getattr(command, field) for field in ItemChanges.__struct_fields__}
     now = {field: value for field, value in given.items() if value is not UNSET and value != getattr(item, field)}
@@ -197,7 +197,7 @@ def _updates(command: UpdateItem, item: Item) -> tuple[ItemUpdated, ...]:
     return (ItemUpdated(changes=ItemChanges(**now), previous_values=ItemChanges(**before)),)
 
 
-def _status_changes(status: Status | UnsetType, reason: str | None, item: Item) -> tuple[ItemStatusChanged, ...]:
+def _status_changes(status: Status | UnsetType, reason: str | None, item: ItemState) -> tuple[ItemStatusChanged, ...]:
     if status is UNSET or status == item.status:
         return ()
     return (ItemStatusChanged(old_status=item.status, new_status=status, reason=reason),)

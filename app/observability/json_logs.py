@@ -16,7 +16,7 @@ import msgspec
 
 from app.visible_text import ascii_safe, visible
 
-ACCESS = logging.getLogger("catalog.access")
+ACCESS_LOGGER = logging.getLogger("catalog.access")
 FACTS = "facts"
 """The attribute of a log record that holds further members of its object."""
 
@@ -33,7 +33,7 @@ class JsonLines(logging.Formatter):
             **getattr(record, FACTS, {}),
         }
         if record.exc_info and record.exc_info[1]:
-            line["exception"] = _described(record.exc_info[1])
+            line["exception"] = _exception_fields(record.exc_info[1])
         return ascii_safe(msgspec.json.encode(line, enc_hook=str).decode())
 
 
@@ -48,28 +48,28 @@ class TextLines(logging.Formatter):
         return "\n".join(lines)
 
 
-def _described(error: BaseException) -> dict[str, Any]:
+def _exception_fields(error: BaseException) -> dict[str, Any]:
     first, *_ = str(error).splitlines() or [""]
     stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     described = {"type": type(error).__qualname__, "message": first, "stack": stack}
-    return described | ({"cause": _described(cause)} if cause else {})
+    return described | ({"cause": _exception_fields(cause)} if cause else {})
 
 
 def log_as_json() -> None:
     """All loggers of this process write JSON lines to stderr, a line for each request among them; and so do warnings
     of Python and what nobody has caught, in any thread."""
-    _log_by(JsonLines())
+    _configure(JsonLines())
     logging.getLogger("catalog").setLevel(logging.INFO)
     logging.captureWarnings(True)
 
 
 def log_as_text() -> None:
     """All loggers of this process write text to stderr, from warnings on; and so does what nobody has caught."""
-    _log_by(TextLines())
+    _configure(TextLines())
 
 
-def _log_by(formatter: logging.Formatter) -> None:
+def _configure(formatter: logging.Formatter) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -26,12 +26,12 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.engine.background.projection_status import MARK_AND_HEAD, Background, has_leader, read_background
-from app.engine.events.event import tag_of
+from app.engine.background.projection_status import MARK_AND_HEAD, BackgroundLag, has_leader, read_background_lag
+from app.engine.events.event import type_tag
 from app.engine.postgres.pool import Database
 from app.engine.postgres.replica import Replica
 from app.engine.projection.rollup import AnyReadModel
-from app.engine.store.high_water_mark import NEWEST
+from app.engine.store.high_water_mark import NEWEST_INSTANT
 from app.errors import Unavailable
 
 logger = logging.getLogger("catalog")
@@ -40,13 +40,13 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for 
 
 DATABASE_WITHIN_SECONDS = 2.0
 """A scrape does without the database then; Prometheus gives up after 10 s."""
-CATEGORIES_AT_MOST = 50
+CATEGORIES_MAX = 50
 OTHER_CATEGORIES = "(others)"
 NO_ROUTE = "(none)"
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 REPLAY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 60, 300, 1800)
-Kind = Literal["item", "time_travel", "rebuild", "verify"]
+ReplayKind = Literal["item", "time_travel", "rebuild", "verify"]
 
 
 class Metrics:
@@ -65,7 +65,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._events_stored = self._counter("events_stored", "Events stored by this process.", "event_type")
         for event_type in event_types:
-            self._events_stored.labels(tag_of(event_type))
+            self._events_stored.labels(type_tag(event_type))
         self._replays = Histogram(
             "event_replay_duration_seconds",
             "Folding documents from events: one item, one at an instant or version, a whole read model, a comparison.",
@@ -97,7 +97,7 @@ class Metrics:
             self._gauge("replica_serves", "1 while reads go to the replica.").set_function(lambda: replica.serves)
             lag = self._gauge("replica_lag_seconds", "All that was committed so long ago is on the replica.")
             lag.set_function(lambda: replica.lag_seconds)
-        self._database = _FromDatabase()
+        self._database = _DatabaseCollector()
         self.registry.register(self._database)
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
@@ -106,19 +106,19 @@ class Metrics:
     def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)
 
-    def stored(self, counts: Mapping[str, int]) -> None:
+    def count_events(self, counts: Mapping[str, int]) -> None:
         """How many events by their tag; to be told after the commit."""
         for tag, count in counts.items():
             self._events_stored.labels(tag).inc(count)
 
-    def replayed(self, kind: Kind, seconds: float) -> None:
+    def observe_replay(self, kind: ReplayKind, seconds: float) -> None:
         self._replays.labels(kind).observe(seconds)
 
-    def answered_by(self, server: Literal["primary", "replica"]) -> None:
+    def count_read(self, server: Literal["primary", "replica"]) -> None:
         """To be told only where there is a replica."""
         self._reads.labels(server).inc()
 
-    def measuring(self, app: ASGIApp) -> ASGIApp:
+    def with_metrics(self, app: ASGIApp) -> ASGIApp:
         """Count and time every request to `app` by its route's template, never by its path."""
 
         async def measured(scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,20 +129,20 @@ class Metrics:
 
             async def send_measured(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    self._answered(scope, message["status"], time.perf_counter() - began)
+                    self._count_response(scope, message["status"], time.perf_counter() - began)
                 await send(message)
 
             await app(scope, receive, send_measured)
 
         return measured
 
-    def _answered(self, scope: Any, status: int, seconds: float) -> None:
+    def _count_response(self, scope: Any, status: int, seconds: float) -> None:
         route = scope.get("path_template") or NO_ROUTE
-        counter, latency = self._of_route(scope["method"], route, status)
+        counter, latency = self._metrics_of_route(scope["method"], route, status)
         counter.inc()
         latency.observe(seconds)
 
-    def _of_route(self, given_method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    def _metrics_of_route(self, given_method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         """Looking up a label by its text each time would take longer than counting."""
         key = (given_method if given_method in METHODS else "other", route, status)
         if key not in self._by_route:
@@ -151,11 +151,11 @@ class Metrics:
             self._by_route[key] = (counter, latency)
         return self._by_route[key]
 
-    async def page(self, database: Database) -> bytes:
+    async def render(self, database: Database) -> bytes:
         """The metrics as text; without what the database knows while it is away, which `database_up` tells."""
         try:
             async with asyncio.timeout(DATABASE_WITHIN_SECONDS):
-                facts: _Facts | None = await _read_facts(database, self._read_models)
+                facts: _DatabaseFacts | None = await _read_facts(database, self._read_models)
         except (Unavailable, TimeoutError):
             facts = None
         except psycopg.Error:
@@ -175,11 +175,11 @@ class Metrics:
         self._pool_waiting.set(pool.get("requests_waiting", 0))
 
 
-class _Facts(Struct, frozen=True):
+class _DatabaseFacts(Struct, frozen=True):
     settled: int
     head: int
     ahead_seconds: float
-    background: Background
+    background: BackgroundLag
     has_leader: bool
     read_models: list[tuple[str, int, int, float, bool, bool, int]]
     """(name, position, events behind, seconds behind, whether it is stopped, whether it is outdated, events skipped)"""
@@ -187,10 +187,10 @@ class _Facts(Struct, frozen=True):
     """(category, status, count)"""
 
 
-class _FromDatabase(Collector):
+class _DatabaseCollector(Collector):
     """What the database said at this scrape; nothing of it, rather than something stale or 0, while it is away."""
 
-    facts: _Facts | None = None
+    facts: _DatabaseFacts | None = None
 
     def collect(self) -> Iterator[Metric]:
         facts = self.facts
@@ -240,22 +240,22 @@ def _gauge(name: str, documentation: str, value: float) -> Metric:
     return GaugeMetricFamily(name, documentation, value=float(value))
 
 
-async def _read_facts(database: Database, known: Sequence[AnyReadModel]) -> _Facts:
+async def _read_facts(database: Database, known: Sequence[AnyReadModel]) -> _DatabaseFacts:
     async with database.connection() as connection:
         mark = await (await connection.execute(MARK_AND_HEAD)).fetchone()
-        newest = await (await connection.execute(NEWEST)).fetchone()
-        background = await read_background(connection, known)
+        newest = await (await connection.execute(NEWEST_INSTANT)).fetchone()
+        background = await read_background_lag(connection, known)
         leads = await has_leader(connection)
-        read_models = await (await connection.execute(READ_MODELS, ([each.name for each in known],))).fetchall()
-        given = {"most": CATEGORIES_AT_MOST, "others": OTHER_CATEGORIES}
-        items = await (await connection.execute(ITEMS, given)).fetchall()
+        read_models = await (await connection.execute(READ_MODEL_LAG, ([each.name for each in known],))).fetchall()
+        given = {"most": CATEGORIES_MAX, "others": OTHER_CATEGORIES}
+        items = await (await connection.execute(COUNT_ITEMS, given)).fetchall()
     assert mark is not None, "the mark is always there"
     assert newest is not None, "the mark is always there"
     position, _, head = mark
-    return _Facts(position, head, newest[1], background, leads, read_models, items)
+    return _DatabaseFacts(position, head, newest[1], background, leads, read_models, items)
 
 
-READ_MODELS = """
+READ_MODEL_LAG = """
 select name, projections.position, lag_events, lag_seconds, state = 'stopped', state = 'outdated',
     jsonb_array_length(skipped)
 from catalog.projections
@@ -263,7 +263,7 @@ join catalog.projection_lag using (name)
 where name = any (%s)
 """
 
-ITEMS = """
+COUNT_ITEMS = """
 with ranked as (
     select key, document, row_number() over (order by (document ->> 'total_items')::bigint desc, key) as place
     from catalog.categories

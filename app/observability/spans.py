@@ -31,7 +31,7 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 PROPAGATED = (b"traceparent", b"tracestate")
 FLUSHES_WITHIN_SECONDS = 5.0
 """What no collector has taken by then, at the end, is lost rather than waited for."""
-OURS = re.compile(r'\bcatalog"?\."?(\w+)')
+CATALOG_NAME = re.compile(r'\bcatalog"?\."?(\w+)')
 
 
 class Tracing:
@@ -53,12 +53,12 @@ class Tracing:
         flushing.start()
         await asyncio.to_thread(flushing.join, FLUSHES_WITHIN_SECONDS)
 
-    def requests(self, app: ASGIApp) -> ASGIApp:
+    def with_tracing(self, app: ASGIApp) -> ASGIApp:
         """A span for each request to `app`, in the trace of its caller; `app` finds itself called by that span."""
         return _tracing_requests(app, self._tracer)
 
     @property
-    def cursor(self) -> type[AsyncCursor[Any]]:
+    def cursor_class(self) -> type[AsyncCursor[Any]]:
         """Cursors that make a span of each statement within a request."""
         return _tracing_cursor(self._tracer)
 
@@ -75,9 +75,9 @@ def _tracing_requests(app: ASGIApp, tracer: Tracer) -> ASGIApp:
         with tracer.start_as_current_span(
             method, caller, SpanKind.SERVER, {"http.request.method": method}, record_exception=False
         ) as span:
-            inner: dict[str, Any] = {**scope, "headers": _called_by_this_span(scope)}
+            inner: dict[str, Any] = {**scope, "headers": _with_span_as_parent(scope)}
             try:
-                await app(cast(Scope, inner), receive, _telling_status(span, send))
+                await app(cast(Scope, inner), receive, _recording_status(span, send))
             finally:
                 if route := inner.get("path_template"):
                     span.update_name(f"{method} {route}")
@@ -86,7 +86,7 @@ def _tracing_requests(app: ASGIApp, tracer: Tracer) -> ASGIApp:
     return traced
 
 
-def _called_by_this_span(scope: Scope) -> list[tuple[bytes, bytes]]:
+def _with_span_as_parent(scope: Scope) -> list[tuple[bytes, bytes]]:
     """The request's headers, so that log lines and events belong to this trace, whoever began it."""
     ours: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(ours)
@@ -94,7 +94,7 @@ def _called_by_this_span(scope: Scope) -> list[tuple[bytes, bytes]]:
     return [*others, *((name.encode(), value.encode("latin-1")) for name, value in ours.items())]
 
 
-def _telling_status(span: Span, send: Send) -> Send:
+def _recording_status(span: Span, send: Send) -> Send:
     async def send_and_tell(message: Message) -> None:
         if message["type"] == "http.response.start":
             span.set_attribute("http.response.status_code", message["status"])
@@ -140,5 +140,5 @@ def _text_of(query: Any, cursor: AsyncCursor[Any]) -> str:
 @lru_cache(1000)
 def _summary(text: str) -> str:
     """What a statement does, and the first thing of ours that it names: `select append_to_stream`."""
-    verb, target = text.split(maxsplit=1)[:1], OURS.search(text)
+    verb, target = text.split(maxsplit=1)[:1], CATALOG_NAME.search(text)
     return " ".join([*verb, *([target[1]] if target else [])]) or "postgresql"

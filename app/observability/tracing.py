@@ -15,7 +15,7 @@ PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 def start_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
     """What traces this process; None unless the environment asks for it. Raises SetupError if it cannot be done."""
-    if not is_asked_for(environment):
+    if not tracing_is_enabled(environment):
         return None
     try:
         from app.observability.spans import Tracing  # noqa: PLC0415, an extra that others need not have
@@ -26,7 +26,7 @@ def start_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | Non
     return Tracing()
 
 
-def is_asked_for(environment: Mapping[str, str]) -> bool:
+def tracing_is_enabled(environment: Mapping[str, str]) -> bool:
     """Whether spans are to be exported. Raises SetupError for an exporter or a protocol that we do not have."""
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip()
     is_disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from app.errors import Malformed
 
 OFFSET = r"(?:[01]\d|2[0-3]):[0-5]\d"
-INSTANT = re.compile(
+INSTANT_PATTERN = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:[Tt ](?P<time>(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(?P<fraction>\d+))?"
     rf"(?P<offset>[Zz]|[+\- ]{OFFSET})?)?",
     re.ASCII,
 )
 LONGEST = 64
-UNREADABLE = "cannot be read as an instant: it"
-TO_WRITE = "is not an instant; write it as 2026-01-15T10:30:00Z"
+UNREADABLE_INSTANT = "cannot be read as an instant: it"
+HOW_TO_WRITE = "is not an instant; write it as 2026-01-15T10:30:00Z"
 OUT_OF_RANGE = "lies outside the years 0001 to 9999 in UTC"
 
 MISTAKES = tuple(
@@ -42,19 +42,19 @@ def parse_instant(text: str) -> datetime:
     """
     if len(text) > LONGEST:
         raise Malformed(f"An instant has at most {LONGEST} characters; write it as 2026-01-15T10:30:00Z.")
-    match = INSTANT.fullmatch(text)
+    match = INSTANT_PATTERN.fullmatch(text)
     if match is None:
-        raise Malformed(f"{text!r} {_mistake(text) or TO_WRITE}.")
+        raise Malformed(f"{text!r} {_explain_mistake(text) or HOW_TO_WRITE}.")
     time, fraction, offset = match["time"] or "00:00:00", match["fraction"] or "0", match["offset"] or "Z"
     normal = f"{match['date']}T{time}.{fraction[:6]:0<6}{offset.replace(' ', '+').upper()}"
     try:
         return datetime.fromisoformat(normal).astimezone(UTC)
     except OverflowError:
-        raise Malformed(f"{text!r} {UNREADABLE} {OUT_OF_RANGE}.") from None
+        raise Malformed(f"{text!r} {UNREADABLE_INSTANT} {OUT_OF_RANGE}.") from None
     except ValueError as error:
-        raise Malformed(f"{text!r} {_mistake(text) or f'is not an instant: {error}'}.") from None
+        raise Malformed(f"{text!r} {_explain_mistake(text) or f'is not an instant: {error}'}.") from None
 
 
-def _mistake(text: str) -> str | None:
+def _explain_mistake(text: str) -> str | None:
     found = ((pattern.fullmatch(text), reason) for pattern, reason in MISTAKES)
-    return next((f"{UNREADABLE} {match.expand(reason)}" for match, reason in found if match), None)
+    return next((f"{UNREADABLE_INSTANT} {match.expand(reason)}" for match, reason in found if match), None)

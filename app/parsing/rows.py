@@ -16,7 +16,7 @@ LONGEST_ROW_BYTES = 64 * 1024
 
 BLANKS = b" \t\r\n"
 """What JSON has for white space."""
-TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+JSON_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
 """A whole string, the beginning of one that goes on in the next chunk, or what makes the structure."""
 
 
@@ -43,7 +43,7 @@ class Row(Struct, frozen=True):
         return type(error)(detail, **{self.kind: self.number}, **error.facts)
 
 
-class Rows(Protocol):
+class RowParser(Protocol):
     """Takes a body apart, chunk by chunk; keeps no more than one item and one chunk.
 
     Each chunk costs as much as what is kept; so give it large ones.
@@ -56,7 +56,7 @@ class Rows(Protocol):
         """The row that the body ends with, if there is one. Raises Malformed if it ended too early."""
 
 
-class Lines:
+class NdjsonParser:
     """NDJSON: an item a line, numbered from 1; blank lines are counted and passed over."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Lines:
             yield Row("line", self._number, line)
 
 
-class Elements:
+class JsonArrayParser:
     """A JSON array of items, numbered from 0."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Elements:
 
     def feed(self, chunk: bytes) -> Iterator[Row]:
         text, begin, looked_at = self._rest + chunk, 0, self._looked_at
-        for found in TOKEN.finditer(text, looked_at):
+        for found in JSON_TOKEN.finditer(text, looked_at):
             token = found[0]
             if token == b'"':
                 looked_at = found.start()

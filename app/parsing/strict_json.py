@@ -24,7 +24,7 @@ class FieldProblem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`query` or `path` where the field is not in the body."""
 
 
-def sentence(reason: str) -> str:
+def readable_reason(reason: str) -> str:
     """What msgspec says of a value, for people."""
     if "matching regex" in reason:
         return "Control characters other than newline and tab are not allowed."
@@ -41,15 +41,15 @@ def invalid_input(problems: list[FieldProblem], what: str = "body") -> InvalidIn
 
 S = TypeVar("S", bound=Struct)
 
-UTF_8 = ("utf-8", "utf8")
-WIDE_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)
+UTF_8_NAMES = ("utf-8", "utf8")
+UTF_16_AND_32_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)
 """The mark of UTF-32 in the other order begins with that of UTF-16."""
 
 ANY_JSON = msgspec.json.Decoder(float_hook=float)
 """Takes 1e400 for infinity, so that it is told as a fault of its field rather than of the whole body."""
 
 
-DEEPEST = 500
+NESTING_MAX = 500
 """So deeply nested is what is decoded. Interpreters have limits of their own, each another one and all above this."""
 BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
 
@@ -65,7 +65,7 @@ def as_utf8(body: bytes) -> bytes:
 
     Raises Malformed for UTF-16 and UTF-32, which a mark or a NUL among the first two bytes gives away.
     """
-    if body.startswith(WIDE_MARKS) or b"\0" in body[:2]:
+    if body.startswith(UTF_16_AND_32_MARKS) or b"\0" in body[:2]:
         raise Malformed("The body is in UTF-16 or UTF-32; send it in UTF-8.")
     return body.removeprefix(BOM_UTF8)
 
@@ -84,7 +84,7 @@ def decode_strictly(body: bytes, struct: type[S], what: str = "body") -> S:
 
 
 def _decode_loosely(body: bytes, what: str) -> Any:
-    if _nested_deeper_than(DEEPEST, body):
+    if _nested_deeper_than(NESTING_MAX, body):
         raise Malformed(f"The {what} is nested too deeply.")
     try:
         return ANY_JSON.decode(body)
@@ -122,7 +122,9 @@ def _failing_fields(body: Any, struct: type[Struct], what: str) -> list[FieldPro
             msgspec.convert(body[name], field.type)
         except msgspec.ValidationError as error:
             reason, _, where = str(error).partition(" - at `$")
-            problems.append(FieldProblem(pointer=_pointer(name) + _inner(where), detail=sentence(reason)))
+            problems.append(
+                FieldProblem(pointer=_pointer(name) + _inner_pointer(where), detail=readable_reason(reason))
+            )
     return problems
 
 
@@ -130,6 +132,6 @@ def _pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def _inner(where: str) -> str:
+def _inner_pointer(where: str) -> str:
     """msgspec's `[3]` or `[...]` as a JSON pointer below the field; it does not always know the place."""
     return "".join(f"/{part.rstrip(']')}" for part in where.rstrip("`").split("[")[1:] if part.rstrip("]").isdigit())

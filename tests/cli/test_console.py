@@ -14,7 +14,7 @@ import click
 import pytest
 
 from app.cli.catalog import main
-from app.cli.operations import ItemId
+from app.cli.operations import ItemIdType
 from tests.support.cli_process import DONE_WITHIN_SECONDS, Call, catalog, inherited
 from tests.support.doc_pages import README
 from tests.support.paths import ROOT
@@ -36,7 +36,7 @@ def _value(argument: click.Argument, file: Path) -> str:
     if argument.name == "file":
         file.touch()
         return str(file)
-    return "7" if isinstance(argument.type, ItemId) else "items"
+    return "7" if isinstance(argument.type, ItemIdType) else "items"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_where_there_is_no_catalog_one_that_lies_beside_is_named(place: Path) ->
     assert ran.returncode == 1
     assert (
         f"there is no catalog in {place}/.catalog-data, and there is one in {here}/.catalog-demo: "
-        f"run `catalog --data-dir {here}/.catalog-demo inspect`" in ran.stderr
+        f"run `catalog --data-dir {here}/.catalog-demo inspect_item`" in ran.stderr
     )
     assert not (place / ".catalog-data").exists()
 

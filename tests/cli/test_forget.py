@@ -13,8 +13,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.cli.console import os_user
-from app.engine.postgres.advisory_locks import lock_key
-from app.engine.postgres.connections import as_service
+from app.engine.postgres.advisory_locks import rebuild_lock_key
+from app.engine.postgres.connections import as_service_role
 from tests.laws.test_erasure import rows_of, tables_with
 from tests.support.appending import append
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
@@ -114,7 +114,7 @@ def test_the_service_may_not_forget_and_is_told_so_before_it_is_asked(
     connection: psycopg.Connection, conninfo: str
 ) -> None:
     some_items(connection, "alice", SECRET)
-    refused = catalog("forget", "alice", DATABASE_URL=as_service(conninfo))
+    refused = catalog("forget", "alice", DATABASE_URL=as_service_role(conninfo))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "only the owner of the schema may forget somebody" in refused.stderr
     assert tables_with(connection, SECRET) != set()
@@ -204,7 +204,7 @@ def test_while_a_rebuild_is_under_way_nobody_is_forgotten(connection: psycopg.Co
     some_items(connection, "alice", SECRET)
     connection.execute("create table catalog.items_history_next as select * from catalog.items_history")
     with psycopg.connect(conninfo, autocommit=True) as rebuilding:
-        rebuilding.execute("select pg_advisory_lock(%s)", (lock_key("items"),))
+        rebuilding.execute("select pg_advisory_lock(%s)", (rebuild_lock_key("items"),))
         refused = said(conninfo, "forget", "alice", "--yes", status=1)
         assert "catalog: The projection items is being rebuilt, or somebody is being forgotten" in refused
         assert "personal" in tables_with(connection, SECRET)

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 import psycopg
 import pytest
 
-from app.cli.csv_items import FIELDS
+from app.cli.csv_items import ITEM_FIELDS
 from app.cli.item_files import items_of
 from app.domain.item import CreateItem
 from app.errors import CatalogError
@@ -187,7 +187,7 @@ def test_what_cannot_be_told_safely_is_refused_and_what_to_do_is_said(content: b
 
 
 def test_names_of_fields_are_those_of_an_item() -> None:
-    assert set(HEADER.split(";")) == set(FIELDS)
+    assert set(HEADER.split(";")) == set(ITEM_FIELDS)
 
 
 class Endless(io.RawIOBase):

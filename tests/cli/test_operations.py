@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from msgspec import structs
 
-from app.engine.postgres.advisory_locks import lock_key
+from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import PROJECTIONS
 from tests.support.appending import append
@@ -126,7 +126,7 @@ def test_what_cannot_be_rebuilt_is_said_in_a_sentence(connection: psycopg.Connec
         assert names in said(conninfo, command, "nonsense", status=1)
     assert "Give a NAME or --all." in said(conninfo, "rebuild", status=2)
     assert "not both" in said(conninfo, "rebuild", "items", "--all", status=2)
-    connection.execute("select pg_advisory_lock(%s)", (lock_key("owners"),))
+    connection.execute("select pg_advisory_lock(%s)", (rebuild_lock_key("owners"),))
     refused = catalog("rebuild", "--all", DATABASE_URL=conninfo)
     assert refused.returncode == 1
     assert "owners is being rebuilt already" in refused.stderr
@@ -153,7 +153,7 @@ def test_a_rebuild_ended_half_way_has_changed_nothing_and_the_next_one_succeeds(
         assert (status < 0) or "has changed nothing that is served" in told
         assert "Traceback" not in told
         assert connection.execute("select * from catalog.items order by id").fetchall() == documents
-    eventually(lambda: one(connection, IS_FREE, lock_key("items")), "the lock of the ended rebuild free")
+    eventually(lambda: one(connection, IS_FREE, rebuild_lock_key("items")), "the lock of the ended rebuild free")
     assert "rebuilt from 40 events" in said(conninfo, "rebuild", "items")
     assert not _is_built(connection, 20)
     assert "0 differ" in said(conninfo, "verify", "items")

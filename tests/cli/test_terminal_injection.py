@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from app.cli.catalog import main
-from app.visible_text import ascii_safe, quoted, visible
+from app.visible_text import ascii_safe, quoted_text, visible
 from tests.support.appending import append
 from tests.support.cli_process import catalog
 from tests.support.operator_commands import SPADE, settle_now
@@ -34,7 +34,7 @@ def test_hidden_characters_are_seen_and_all_others_stay() -> None:
     assert visible("Größe 5\u00a0€ 椅子\u3000🪑 \\x1b") == "Größe 5\u00a0€ 椅子\u3000🪑 \\x1b"
     assert visible("\udcff \U000e0001") == r"\udcff \U000e0001"
     assert visible("a" * 5_000, at_most=3) == "aaa… (4,997 more characters)"
-    assert quoted("a" * 5_000) == f"'{'a' * 80}… (4,920 more characters)'"
+    assert quoted_text("a" * 5_000) == f"'{'a' * 80}… (4,920 more characters)'"
 
 
 def test_json_with_hidden_characters_escaped_means_the_same() -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.engine.postgres.backup import program
+from app.engine.postgres.backup import find_program
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.errors import SetupError
 from app.main import install
@@ -77,4 +77,4 @@ def test_a_backup_that_fails_leaves_the_one_before_and_nothing_else(conninfo: st
 
 def test_a_server_newer_than_all_programs_is_refused_in_one_sentence() -> None:
     with pytest.raises(SetupError, match="PostgreSQL 99: put pg_dump of that version or a newer one on the PATH"):
-        program("pg_dump", 99)
+        find_program("pg_dump", 99)

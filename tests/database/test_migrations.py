@@ -53,7 +53,7 @@ def test_every_event_reads_as_before(released: str) -> None:
 
 def test_documents_are_what_the_log_says_and_the_service_goes_on(released: str) -> None:
     install(released)
-    asyncio.run(Projector(released, PROJECTIONS).tend())
+    asyncio.run(Projector(released, PROJECTIONS).maintain())
     for read_model in PROJECTIONS:
         verified = asyncio.run(verify(released, read_model))
         assert verified.checked > 3

@@ -251,10 +251,10 @@ def _read_on_replica(url: str) -> float:
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 def test_a_statement_has_a_limit_of_its_own(pooled: PgBouncer, conninfo: str, mode: str) -> None:
     given = pooled.conninfo if mode == "transaction" else conninfo
-    settings = Settings(catalog_pooler="transaction" if mode == "transaction" else "session", catalog_pool_size=1)
+    settings = Settings(pooler="transaction" if mode == "transaction" else "session", pool_size=1)
 
     async def run() -> None:
-        async with Database(given, settings) as database:
+        async with Database(given, settings.pool) as database:
             with pytest.raises(Unavailable, match="took too long"):
                 async with database.connection(statement_timeout_seconds=0.05) as connection:
                     await connection.execute("select pg_sleep(5)")

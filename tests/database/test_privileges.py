@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from app.engine.events.event import TagTable
+from app.engine.events.event import EventRegistry
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.appending import append
 from tests.support.databases import database_like
@@ -172,7 +172,7 @@ def test_names_of_the_callers_own_are_not_met_by_what_runs_as_the_owner(service_
         )
         service_login.execute("set local search_path = pg_temp, public, catalog, pg_catalog")
         query = "select version from catalog.append_to_stream(null, null, %s, %s)"
-        events = TagTable.encode([SPADE]).decode()
+        events = EventRegistry.encode([SPADE]).decode()
         made = service_login.execute(query, (events, "{}")).fetchone()
         assert made == (1,)
 

@@ -11,11 +11,11 @@ from msgspec import structs
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.engine.queries.changes import OF_ALL_STREAMS
+from app.engine.queries.changes import FROM_ALL_STREAMS
 from app.engine.queries.documents import rollup_as_of
 from app.engine.queries.listing import Listing, Near, Query, candidate_queries, listing_query
-from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_STREAM, READ_SURROUNDINGS
-from app.engine.store.log_reader import Sought, settled_query
+from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_ADJACENT_VERSIONS, READ_STREAM
+from app.engine.store.log_reader import EventFilter, settled_query
 from projections.items import Items
 from tests.support.databases import database_like
 
@@ -75,7 +75,7 @@ def test_a_stream_is_read_in_order_from_its_index(filled: psycopg.Connection) ->
 def test_a_version_and_those_around_it_are_found_by_key(filled: psycopg.Connection) -> None:
     """None of the others is read, once it is known which version it is."""
     given = {"stream_id": 7, "until": LAST_INSTANT, "version": LAST_VERSION}
-    read = plan(filled, READ_SURROUNDINGS, given)
+    read = plan(filled, READ_ADJACENT_VERSIONS, given)
     assert "Backward using events_by_stream" in read
     assert "Index Cond: ((stream_id = chosen.stream_id) AND (version = near.version))" in read
     assert "Seq Scan on log" not in read
@@ -133,7 +133,7 @@ def test_a_search_without_candidates_walks_the_index_of_its_order_and_no_farther
     filled: psycopg.Connection, then: datetime, equal: dict[str, str], order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each document on the way is looked up by its key among the words, for its stems; none is sorted."""
-    monkeypatch.setattr("app.engine.queries.listing.MOST_WALKED", 30)
+    monkeypatch.setattr("app.engine.queries.listing.WALKED_MAX", 30)
     for as_of in (None, then):
         query, given = listing(equal=equal, order=order, as_of=as_of, search="z+")
         shown = plan(filled, SQL("(analyze, costs off, timing off) ") + query, given)
@@ -150,14 +150,14 @@ def test_all_candidates_at_last_are_looked_up_by_key(filled: psycopg.Connection)
 
 
 def test_changes_of_much_are_looked_up_stream_by_stream(filled: psycopg.Connection, then: datetime) -> None:
-    source = SQL(OF_ALL_STREAMS).format(as_of=Identifier("catalog", "items_as_of"))
+    source = SQL(FROM_ALL_STREAMS).format(as_of=Identifier("catalog", "items_as_of"))
     given = {"since": "2000-01-01", "until": then, "after": 100, "upto": 200, "limit": 20}
     shown = plan(filled, SQL("select * from {} as changed order by id limit 20").format(source), given)
     assert indexes_of(filled, shown) == {"streams_pkey", "items_pkey", "items_history_pkey"}
 
 
 def test_filtered_events_of_a_stream_are_found_by_its_index(filled: psycopg.Connection) -> None:
-    for sought in (Sought(stream_id=7), Sought(stream_id=7, user_id="nobody")):
+    for sought in (EventFilter(stream_id=7), EventFilter(stream_id=7, user_id="nobody")):
         query, given = settled_query(0, 100, sought, None)
         assert indexes_of(filled, plan(filled, query, given)) == {"events_by_stream", "events_pkey", "personal_pkey"}
 
@@ -166,9 +166,9 @@ def test_filtered_events_are_passed_over_no_farther_than_the_bound(
     filled: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled.execute("update catalog.settled set position = 2 ^ 40")
-    monkeypatch.setattr("app.engine.store.log_reader.MOST_PASSED", 50)
+    monkeypatch.setattr("app.engine.store.log_reader.SCANNED_EVENTS_MAX", 50)
     for before in (None, 2**62):
-        query, given = settled_query(0, 100, Sought(user_id="nobody"), before)
+        query, given = settled_query(0, 100, EventFilter(user_id="nobody"), before)
         shown = plan(filled, SQL("(analyze, costs off, timing off) ") + query, given)
         assert re.search(r"WindowAgg \(actual rows=51", shown)
         assert "Seq Scan on log" not in shown

@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.engine.postgres.session_settings import RELIED_ON, connect
+from app.engine.postgres.session_settings import REQUIRED_SETTINGS, connect
 from app.main import install
 from tests.support.cli_process import catalog
 from tests.support.databases import database_like
@@ -304,7 +304,7 @@ def _is_shown_to_analysts(conninfo: str, item: int) -> None:
 
 def test_every_setting_relied_on_is_set_for_the_session(conninfo: str) -> None:
     with connect(make_conninfo(conninfo, options="-c datestyle=German -c gin_fuzzy_search_limit=1")) as connection:
-        for name, value in RELIED_ON.items():
+        for name, value in REQUIRED_SETTINGS.items():
             found = one(connection, "select current_setting(%s, true)", name)
             assert found in (value, None, *({"safe_encoding"} if name == "backslash_quote" else ())), name
 

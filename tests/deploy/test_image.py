@@ -42,7 +42,7 @@ def test_the_image_listens_where_the_manifests_say() -> None:
     (environment,) = [rest for name, rest in instructions()[5:] if name == "ENV" and "CATALOG_PORT" in rest]
     given = dict(each.split("=", 1) for each in environment.split())
     settings = read_settings({name: value for name, value in given.items() if name.startswith("CATALOG_")})
-    assert (settings.catalog_host, settings.catalog_port) == ("0.0.0.0", 8000)
+    assert (settings.host, settings.port) == ("0.0.0.0", 8000)
     assert ("EXPOSE", "8000") in instructions()
 
 

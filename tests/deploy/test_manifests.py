@@ -14,7 +14,7 @@ import yaml
 from app.http.auth.tokens import check_authentication
 from app.http.controllers.health import PROBE_WAITS_SECONDS
 from app.http.server.server import STOPS_WITHIN_SECONDS
-from app.http.wire.upload_slots import FILES_OF_FULL_SIZE
+from app.http.wire.upload_slots import FULL_SIZE_UPLOADS
 from app.settings import Settings, read_settings
 from tests.support.kubernetes_manifests import (
     DEPLOY,
@@ -100,15 +100,15 @@ def test_what_selects_pods_selects_ours() -> None:
 def test_every_variable_is_a_setting_and_production_would_start_with_them() -> None:
     for name in ("catalog-service", "catalog-migrate"):
         given = environment_of(name)
-        known = {field.upper() for field in Settings.__struct_fields__}
+        known = {field.upper() for field in Settings.__struct_encode_fields__}
         assert set(given) - known <= {"TMPDIR"}
         secret = {key: "a-secret-of-thirty-two-bytes-or-more" for key, value in given.items() if value is None}
         settings = read_settings({**{key: value for key, value in given.items() if value is not None}, **secret})
         check_authentication(settings)
         assert settings.database_url == secret["DATABASE_URL"], "not the embedded one"
     served = read_settings({key: value for key, value in environment_of("catalog-service").items() if value})
-    assert (served.catalog_env, served.catalog_auth) == ("production", "jwt")
-    assert served.catalog_host == "0.0.0.0"
+    assert (served.env, served.auth) == ("production", "jwt")
+    assert served.host == "0.0.0.0"
 
 
 @needs_kustomize
@@ -229,7 +229,7 @@ def test_arriving_imports_have_room() -> None:
     mounts = {each["mountPath"]: volumes[each["name"]] for each in container_of()["volumeMounts"]}
     temporary = mounts[environment_of("catalog-service")["TMPDIR"] or ""]["emptyDir"]
     assert "medium" not in temporary, "on disk: in memory it would count against the limit"
-    assert mebibytes(temporary["sizeLimit"]) >= FILES_OF_FULL_SIZE * limit
+    assert mebibytes(temporary["sizeLimit"]) >= FULL_SIZE_UPLOADS * limit
     assert mebibytes(container_of()["resources"]["limits"]["ephemeral-storage"]) > mebibytes(temporary["sizeLimit"])
 
 

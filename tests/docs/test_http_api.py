@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 import app.main
-from app.domain.erasure import NothingOfOwner
+from app.domain.erasure import NothingToErase
 from app.errors import CatalogError, SetupError
-from app.http.wire.problem_details import problem_of
+from app.http.wire.problem_details import problem_body
 from tests.support.doc_pages import page
 
 BASE = "/api/v2"
 HTTP_API = page("docs/http-api.md")
-NOT_OVER_HTTP = {CatalogError, SetupError, NothingOfOwner}
+NOT_OVER_HTTP = {CatalogError, SetupError, NothingToErase}
 
 assert app.main  # its imports define every error
 
@@ -71,7 +71,7 @@ def status_and_type(error_class: type[CatalogError]) -> tuple[str, str]:
     """As a client receives them; the type without its prefix."""
     error = error_class.__new__(error_class)
     CatalogError.__init__(error, "detail")
-    problem = msgspec.json.decode(problem_of(error), type=dict[str, Any])
+    problem = msgspec.json.decode(problem_body(error), type=dict[str, Any])
     return str(problem["status"]), problem["type"].removeprefix("urn:swappo:catalog:")
 
 

@@ -13,9 +13,9 @@ from app.domain.item import (
     Command,
     CreateItem,
     DeleteItem,
-    Item,
     ItemIsDeleted,
     ItemNotFound,
+    ItemState,
     ItemWasDeleted,
     RestoreItem,
     UpdateItem,
@@ -32,8 +32,8 @@ CREATED = ItemCreated(**{**an_item(), "image_urls": ("https://images.example/spa
 DELETED = ItemDeleted(reason="gone")
 
 
-def state_after(*events: Event) -> Item | None:
-    state: Item | None = None
+def state_after(*events: Event) -> ItemState | None:
+    state: ItemState | None = None
     for version, event in enumerate(events, 1):
         recorded = Recorded(
             position=version,

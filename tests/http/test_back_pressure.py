@@ -68,8 +68,8 @@ def test_a_statement_that_takes_too_long_is_ended(conninfo: str, connection: psy
 
 @pytest.mark.anyio
 async def test_a_transaction_that_is_left_open_is_ended(conninfo: str, connection: psycopg.Connection) -> None:
-    settings = Settings(catalog_statement_timeout_seconds=0.2)
-    async with Database(conninfo, settings) as database:
+    settings = Settings(statement_timeout_seconds=0.2)
+    async with Database(conninfo, settings.pool) as database:
         with pytest.raises(Unavailable):  # noqa: PT012, the last statement raises
             async with database.connection() as opened, opened.transaction():
                 await opened.execute("select 1")

@@ -23,7 +23,7 @@ CLIENTS = 24
 ASKED = 30
 POOL_SIZE = 4
 FEW_WAIT = (
-    "import app.engine.postgres.bulkheads as b; b.Bulkhead.most_waiting = 4; from app.cli.catalog import main; main()"
+    "import app.engine.postgres.bulkheads as b; b.Bulkhead.waiting_max = 4; from app.cli.catalog import main; main()"
 )
 
 
@@ -176,7 +176,7 @@ def test_with_a_single_connection_costly_reads_take_turns_with_all_else(conninfo
 
 def test_a_costly_read_that_takes_too_long_is_ended_and_told_why(conninfo: str) -> None:
     at_once = (
-        "import app.engine.postgres.pool as d; d.ENDS_WITHIN_SECONDS = 0.2; from app.cli.catalog import main; main()"
+        "import app.engine.postgres.pool as d; d.COSTLY_READ_SECONDS = 0.2; from app.cli.catalog import main; main()"
     )
     with service(conninfo, program=at_once) as api, locked(conninfo, "items_words"):
         problem = assert_problem(api.get("/items?search=spade"), 422)

@@ -19,10 +19,10 @@ from tests.support.sse_client import until
 IMPORT = b"POST /api/v2/items/import HTTP/1.1\r\n" + HOST + b"Content-Type: application/x-ndjson\r\n"
 IMPATIENT = """if True:
     import app.http.server.limits as limits
-    limits.LOOK_SECONDS = 0.1
+    limits.CONNECTION_CHECK_SECONDS = 0.1
     limits.FIRST_BYTE_SECONDS = 0.5
     limits.KEEP_ALIVE_SECONDS = 1.0
-    limits.HEAD_SECONDS = limits.BODY_SILENT_SECONDS = limits.TAKES_NOTHING_SECONDS = 0.5
+    limits.HEAD_SECONDS = limits.BODY_SILENT_SECONDS = limits.STALLED_CLIENT_SECONDS = 0.5
     limits.BODY_SECONDS = 1.0
     limits.LINGER_SECONDS = 0.5
     limits.CONNECTIONS = 50
@@ -180,7 +180,7 @@ def test_of_answers_that_nobody_takes_only_so_much_is_held(conninfo: str) -> Non
     """Four megabytes are an answer; who takes his gets it meanwhile."""
     holding_little = """if True:
         import app.http.server.limits as limits
-        limits.LOOK_SECONDS = 0.1
+        limits.CONNECTION_CHECK_SECONDS = 0.1
         limits.UNSENT_BYTES = 10_000_000
         from app.cli.catalog import main
         main()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.http.wire.content_negotiation import BY_ITS_NAME, liking_of_type, wants_gzip
+from app.http.wire.content_negotiation import EXACT_MATCH, media_type_preference, wants_gzip
 
 TAKEN = [
     *("gzip", "GZIP", "x-gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.8, *;q=0.1", "gzip;q=0.001", "*", "*;q=0.5"),
@@ -29,16 +29,16 @@ def test_gzip_is_not_sent_to_others(header: str) -> None:
 @pytest.mark.parametrize(
     ("accept", "liking"),
     [
-        ("a/b", (1.0, BY_ITS_NAME)),
-        ("A/B;q=0.5", (0.5, BY_ITS_NAME)),
-        ("a/b;version=1;q=0.25", (0.25, BY_ITS_NAME)),
+        ("a/b", (1.0, EXACT_MATCH)),
+        ("A/B;q=0.5", (0.5, EXACT_MATCH)),
+        ("a/b;version=1;q=0.25", (0.25, EXACT_MATCH)),
         ("a/*;q=0.5, */*", (0.5, 2)),
         ("*/*", (1.0, 1)),
-        ("*/*, a/b;q=0", (0.0, BY_ITS_NAME)),
-        ("a/b;q=x", (0.0, BY_ITS_NAME)),
+        ("*/*, a/b;q=0", (0.0, EXACT_MATCH)),
+        ("a/b;q=x", (0.0, EXACT_MATCH)),
         ("b/a, text/html", (0.0, 0)),
         ("", (0.0, 0)),
     ],
 )
 def test_the_most_exact_range_says_how_much_a_type_is_liked(accept: str, liking: tuple[float, int]) -> None:
-    assert liking_of_type(accept, "a/b") == liking
+    assert media_type_preference(accept, "a/b") == liking

@@ -11,8 +11,8 @@ import pytest
 
 from app.demo.seed_year import fill
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.engine.store.log_reader import DENSITY
-from app.http.controllers.event_density import KEPT_AT_MOST
+from app.engine.store.log_reader import COUNT_EVENTS_BY_BUCKET
+from app.http.controllers.event_density import COUNT_CACHE_SIZE
 from tests.support.databases import database_like
 from tests.support.response_shapes import assert_fields_refused, assert_problem
 from tests.support.sample_items import created
@@ -117,7 +117,7 @@ def test_each_number_of_spans_is_kept_by_itself_and_only_the_last_few(town: http
 
     before = ends(1)
     assert ends(2) != before == ends(1)
-    for buckets in range(2, KEPT_AT_MOST + 2):
+    for buckets in range(2, COUNT_CACHE_SIZE + 2):
         ends(buckets)
     assert ends(1) != before
 
@@ -133,5 +133,5 @@ def test_it_is_counted_from_the_index_alone(town_conninfo: str) -> None:
     with psycopg.connect(town_conninfo) as connection:
         connection.execute("set enable_seqscan = off")
         given = {"since": datetime(2020, 1, 1), "until": datetime(2100, 1, 1), "buckets": 10, "bucket_seconds": 1e8}
-        plan = "\n".join(line for (line,) in connection.execute("explain " + DENSITY, given).fetchall())
+        plan = "\n".join(line for (line,) in connection.execute("explain " + COUNT_EVENTS_BY_BUCKET, given).fetchall())
     assert "Index Only Scan using events_by_recorded_at" in plan

@@ -207,7 +207,7 @@ def test_the_events_of_one_service_are_seen_at_another_also_when_the_leader_is_k
 @pytest.fixture
 def impatient(conninfo: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """A service that cuts off after half a second who takes nothing, and is silent for half a second at most."""
-    settings = "s.PATIENCE_SECONDS = s.KEEP_ALIVE_SECONDS = 0.5"
+    settings = "s.SLOW_CONSUMER_SECONDS = s.KEEP_ALIVE_EVERY_SECONDS = 0.5"
     program = f"import app.http.wire.server_sent_events as s; {settings}; from app.cli.catalog import main; main()"
     port = free_port()
     command = [sys.executable, "-c", program, "serve", "--port", str(port)]

@@ -12,9 +12,9 @@ from tests.support.service_process import running_service
 LOWERED = """if True:
     from app.engine.queries import listing
     from app.http.controllers import items
-    listing.MOST_WALKED = listing.MOST_CANDIDATES = listing.MOST_CANDIDATES_AT_LAST = 5
-    listing.MOST_OFFSET = listing.MOST_OFFSET_BY_DISTANCE = 5
-    items.MOST_ON_A_SHELF = 5
+    listing.WALKED_MAX = listing.CANDIDATES_MAX = listing.CANDIDATES_IN_LAST_STEP_MAX = 5
+    listing.OFFSET_MAX = listing.OFFSET_BY_DISTANCE_MAX = 5
+    items.SHELF_ITEMS_MAX = 5
     items.MIB = 600
     from app.cli.catalog import main
     main()

@@ -36,7 +36,7 @@ def own(module_conninfo: str) -> Iterator[tuple[str, Process]]:
     """A service of this module's own, and its process: what it costs can be measured. Its event streams are never
     silent for long."""
     program = (
-        "from app.http.wire import server_sent_events as events; events.KEEP_ALIVE_SECONDS = 0.2; "
+        "from app.http.wire import server_sent_events as events; events.KEEP_ALIVE_EVERY_SECONDS = 0.2; "
         "from app.cli.catalog import main; main()"
     )
     with running_service({"DATABASE_URL": module_conninfo, "CATALOG_PROJECTOR": "off"}, program) as started:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.store.idempotency import SWEEP
+from app.engine.store.idempotency import DELETE_EXPIRED
 from tests.support.response_shapes import assert_problem, events_of
 from tests.support.sample_items import an_item, created, some_name
 
@@ -152,6 +152,6 @@ def test_what_was_kept_for_three_days_is_swept(api: httpx.Client, service_connin
     with psycopg.connect(service_conninfo, autocommit=True) as connection:
         age = "update catalog.idempotency_keys set stored_at = stored_at - interval '73 hours' where key = %s"
         connection.execute(age, (old,))
-        connection.execute(SWEEP)
+        connection.execute(DELETE_EXPIRED)
         kept = connection.execute("select key from catalog.idempotency_keys where key = any (%s)", ([old, young],))
         assert kept.fetchall() == [(young,)]

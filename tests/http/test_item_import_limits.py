@@ -17,7 +17,7 @@ import pytest
 
 from app.errors import RequestTimeout, TooManyRequests, Unavailable
 from app.http.wire import upload_slots as arriving
-from app.http.wire.upload_slots import Pace, Slots
+from app.http.wire.upload_slots import UploadPace, UploadSlots
 from tests.http.test_item_import import kept_from_storing
 from tests.support.operator_commands import eventually, one
 from tests.support.response_shapes import assert_problem
@@ -28,8 +28,8 @@ ROW = json.dumps(an_item()).encode() + b"\n"
 LONG_ROW = json.dumps(an_item(description="d " * 2450)).encode() + b"\n"
 PROGRAM = """
 from app.http import arriving
-arriving.AT_ONCE, arriving.AT_ONCE_OF_A_USER = 4, 2
-arriving.PATIENCE_SECONDS, arriving.SLOWEST_BYTES_A_SECOND, arriving.ARRIVES_WITHIN_SECONDS = {}
+arriving.UPLOADS_MAX, arriving.UPLOADS_PER_USER_MAX = 4, 2
+arriving.SLOW_UPLOAD_SECONDS, arriving.BYTES_PER_SECOND_MIN, arriving.UPLOAD_SECONDS_MAX = {}
 from app.cli.catalog import main
 main(prog_name="catalog")
 """
@@ -159,15 +159,15 @@ def test_what_is_complete_waits_for_its_turn_in_its_slot(conninfo: str, connecti
 
 
 def test_files_have_room_together_and_those_of_one_user_have_half_of_it() -> None:
-    slots = Slots(100)
-    with slots.slot("hog") as first, slots.slot("other") as others:
+    slots = UploadSlots(100)
+    with slots.acquire("hog") as first, slots.acquire("other") as others:
         first.write(150)
-        with slots.slot("hog") as second:
+        with slots.acquire("hog") as second:
             second.write(50)
             with pytest.raises(TooManyRequests, match="fill half of the disk"):
                 first.write(1)
             others.write(200)
-            with slots.slot("third") as third, pytest.raises(Unavailable, match="fill the disk"):
+            with slots.acquire("third") as third, pytest.raises(Unavailable, match="fill the disk"):
                 third.write(1)
         with pytest.raises(TooManyRequests):
             first.write(51)
@@ -272,7 +272,7 @@ def test_a_fast_beginning_does_not_pay_for_a_slow_end(monkeypatch: pytest.Monkey
     monkeypatch.setattr(arriving, "PATIENCE_SECONDS", 0.05)
 
     async def read() -> None:
-        pace, body = Pace(), then_nothing(*[b" " * 10**7] * 9)
+        pace, body = UploadPace(), then_nothing(*[b" " * 10**7] * 9)
         for _ in range(9):
             assert await pace.next(body)
         began = time.monotonic()
@@ -285,7 +285,7 @@ def test_a_fast_beginning_does_not_pay_for_a_slow_end(monkeypatch: pytest.Monkey
 
 def test_the_end_of_a_body_is_none() -> None:
     async def read() -> None:
-        pace, body = Pace(), pieces(b"a")
+        pace, body = UploadPace(), pieces(b"a")
         assert [await pace.next(body), await pace.next(body)] == [b"a", None]
 
     asyncio.run(read())

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.errors import SetupError
-from app.http.controllers.page import FILES, index
+from app.http.controllers.page import FILES, render_index
 from app.settings import Settings, read_settings
 from tests.support.paths import PAGE_FILES
 
@@ -69,7 +69,7 @@ def test_nothing_else_is_served(service: str, path: str) -> None:
 
 
 def test_the_policy_has_the_sources_of_images_that_are_set(service: str) -> None:
-    page = index("https://images.example https://*.example.org")
+    page = render_index("https://images.example https://*.example.org")
     assert "img-src 'self' https://images.example https://*.example.org;" in page.policy
     assert b'content="https://images.example https://*.example.org"' in page.content
     with pytest.raises(SetupError, match="CATALOG_PAGE_IMAGES"):
@@ -87,7 +87,7 @@ def test_a_prefix_without_its_slash_leads_to_the_one_with_it(service: str) -> No
 
 
 def test_all_files_together_are_small() -> None:
-    sent = [index(""), *FILES.values()]
+    sent = [render_index(""), *FILES.values()]
     assert sum(min(len(file.gzipped), len(file.content)) for file in sent) < MOST_BYTES
     for file in sent:
         assert gzip.decompress(file.gzipped) == file.content

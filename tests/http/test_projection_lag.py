@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine.background.projection_status import BEHIND_SECONDS
+from app.engine.background.projection_status import BEHIND_AFTER_SECONDS
 from tests.support.cli_process import catalog
 from tests.support.operator_commands import settle_now
 from tests.support.sample_items import an_item
@@ -141,7 +141,7 @@ def test_a_projection_that_no_release_knows_any_more_counts_for_nothing(
 
 def test_some_seconds_are_nothing(alone: httpx.Client, connection: psycopg.Connection) -> None:
     alone.post("/api/v2/items", json=an_item())
-    set_back(connection, int(BEHIND_SECONDS) - 5)
+    set_back(connection, int(BEHIND_AFTER_SECONDS) - 5)
     assert alone.get("/health").json()["background"] == "ok"
     set_back(connection, 6)
     assert alone.get("/health").json()["background"] == "behind"

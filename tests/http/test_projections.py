@@ -13,7 +13,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.engine.background.rebuild import rebuild
-from app.engine.postgres.advisory_locks import lock_key
+from app.engine.postgres.advisory_locks import rebuild_lock_key
 from projections.items import Items
 from tests.support.response_shapes import INSTANT, assert_fields_refused, assert_problem
 from tests.support.sample_items import an_item, created
@@ -54,11 +54,11 @@ def rebuilt(api: httpx.Client, name: str) -> dict[str, Any]:
 @contextmanager
 def somebody_rebuilds(connection: psycopg.Connection, name: str) -> Iterator[None]:
     """Hold what a rebuild holds, and say what it says."""
-    connection.execute("select pg_advisory_lock(%s)", (lock_key(name),))
+    connection.execute("select pg_advisory_lock(%s)", (rebuild_lock_key(name),))
     said = Jsonb({"events": 10, "done": 4, "seconds": 1.5})
     connection.execute("update catalog.projections set rebuild = %s where name = %s", (said, name))
     yield
-    connection.execute("select pg_advisory_unlock(%s)", (lock_key(name),))
+    connection.execute("select pg_advisory_unlock(%s)", (rebuild_lock_key(name),))
 
 
 def poison(connection: psycopg.Connection, name: str) -> int:

@@ -24,7 +24,7 @@ def test_an_item_as_of_an_instant_is_folded_from_its_events_until_then(
     for event in events[1:] if not together else []:
         append(log, stream_id, [event])
     projection = Items()
-    recorded = history(log, stream_id, Items.tags)
+    recorded = history(log, stream_id, Items.registry)
     instants = [each.recorded_at + shift for each in recorded for shift in (-MICROSECOND, 0 * MICROSECOND, MICROSECOND)]
     for instant in [*instants, recorded[0].recorded_at + elsewhere, datetime(1, 1, 1, tzinfo=UTC)]:
         row = log.execute(

@@ -17,7 +17,7 @@ from app.engine.background.rebuild import rebuild
 from app.engine.postgres.pool import Database
 from app.engine.queries.documents import Documents, RollupDocuments
 from app.engine.queries.listing import Listing, Near
-from app.engine.store.high_water_mark import settle
+from app.engine.store.high_water_mark import advance_mark
 from app.settings import Settings
 from projections.items import Item, Items
 from projections.owners import Owners
@@ -49,10 +49,10 @@ class Reader:
 
     async def settled_instant(self) -> datetime:
         async with self.database.connection() as connection:
-            return (await settle(connection)).instant
+            return (await advance_mark(connection)).instant
 
     async def answers(self, instant: datetime) -> Answers:
-        pages = [await self.items.find(structs.replace(each, as_of=instant)) for each in LISTINGS]
+        pages = [await self.items.list_page(structs.replace(each, as_of=instant)) for each in LISTINGS]
         counted = await self.items.count_by("category", "status", as_of=instant)
         owners = [await self.owners.get(owner, instant) for owner in OWNERS]
         items = [await self.items.get_as_of(stream, instant) for stream in range(1, 20)]
@@ -61,7 +61,7 @@ class Reader:
 
 @asynccontextmanager
 async def a_reader(conninfo: str) -> Any:
-    async with Database(conninfo, Settings()) as database:
+    async with Database(conninfo, Settings().pool) as database:
         yield Reader(database)
 
 
@@ -100,7 +100,7 @@ def test_answers_as_of_settled_instants_stay_the_same_among_writers_who_hold_on_
     assert len(first) > 5
     assert asyncio.run(read_all(conninfo, list(first))) == first
     json_as_bytes(connection)
-    log = whole_log(connection, Items.tags)
+    log = whole_log(connection, Items.registry)
     for instant in list(first)[:: len(first) // 5]:
         assert_as_recomputed(World(log, instant), first[instant])
 

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from app.engine.background.rebuild import rebuild
 from app.engine.background.verify import verify
-from app.engine.events.event import TagTable
+from app.engine.events.event import EventRegistry
 from app.main import PROJECTIONS
 from tests.support.appending import METADATA, append, error_of
 from tests.support.operator_commands import eventually, one
@@ -58,7 +58,7 @@ def imported(connection: psycopg.Connection, events: Sequence[Any]) -> list[Any]
     with connection.transaction():
         connection.execute(ARRIVING)
         with connection.cursor() as cursor:
-            rows = [(Jsonb(json.loads(TagTable.encode([event]))[0]),) for event in events]
+            rows = [(Jsonb(json.loads(EventRegistry.encode([event]))[0]),) for event in events]
             cursor.executemany("insert into arriving values (%s)", rows)
         positions = connection.execute(APPEND, (METADATA,)).fetchone()
     return connection.execute(LOGGED, positions).fetchall()

@@ -17,7 +17,7 @@ import app.engine.queries.listing
 from app.domain.events import ItemChanges, ItemUpdated
 from app.engine.events.event import Recorded
 from app.engine.postgres.pool import Database
-from app.engine.queries.documents import Documents, Page, RollupDocuments
+from app.engine.queries.documents import Documents, ListingPage, RollupDocuments
 from app.engine.queries.listing import Listing, Near
 from app.errors import TooExpensive
 from app.settings import Settings
@@ -45,10 +45,10 @@ class Reader:
         self.owners = RollupDocuments(database, Owners)
         self.categories = RollupDocuments(database, Categories)
 
-    def pages(self, asked: Listing, limits: list[int]) -> Iterator[Page]:
+    def pages(self, asked: Listing, limits: list[int]) -> Iterator[ListingPage]:
         """Every page, by the key that the one before ended with."""
         for limit in islice(cycle(limits), 100):
-            page = self.run(self.items.find(structs.replace(asked, limit=limit)))
+            page = self.run(self.items.list_page(structs.replace(asked, limit=limit)))
             yield page
             if page.last is None:
                 return
@@ -59,7 +59,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def reader(module_conninfo: str) -> Iterator[Reader]:
     with asyncio.Runner() as runner:
-        database = Database(module_conninfo, Settings())
+        database = Database(module_conninfo, Settings().pool)
         runner.run(database.__aenter__())
         yield Reader(runner, database)
         runner.run(database.__aexit__())
@@ -78,7 +78,7 @@ def moments(log: list[Recorded[Any]], chosen: list[tuple[int, int]]) -> list[dat
     return [*near, AFTER_EVERYTHING if near else BEFORE_EVERYTHING]
 
 
-def items_of(page: Page, asked: Listing) -> list[Item]:
+def items_of(page: ListingPage, asked: Listing) -> list[Item]:
     """The items of a page, apart from their distances, which must be right and there if asked for."""
     found = msgspec.json.decode(page.json, type=list[dict[str, Any]])
     distances = [item.pop("distance_km", None) for item in found]
@@ -95,8 +95,8 @@ def items_of(page: Page, asked: Listing) -> list[Item]:
     chosen=instants,
     asked=st.lists(listings, min_size=1, max_size=4),
     limits=st.lists(st.integers(1, 5), min_size=1, max_size=3),
-    few=st.sampled_from((0, 3, app.engine.queries.listing.FEW)),
-    bounds=st.sampled_from(({}, {"MOST_CANDIDATES": 0}, {"MOST_CANDIDATES": 0, "MOST_WALKED": 3})),
+    few=st.sampled_from((0, 3, app.engine.queries.listing.RECENTLY_REPLACED_MAX)),
+    bounds=st.sampled_from(({}, {"CANDIDATES_MAX": 0}, {"CANDIDATES_MAX": 0, "WALKED_MAX": 3})),
 )
 def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_pages_of_any_size(
     reader: Reader,
@@ -112,15 +112,15 @@ def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_p
     through, or the walk ends too early and all candidates are looked at."""
     empty(writer)
     happen(writer, steps)
-    log = whole_log(writer, Items.tags)
+    log = whole_log(writer, Items.registry)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"FEW": few, **bounds}.items():
+        for name, value in {"RECENTLY_REPLACED_MAX": few, **bounds}.items():
             patch.setattr(app.engine.queries.listing, name, value)
         for listing in asked:
             try:
                 assert_listed(reader, log, chosen, [listing], limits)
             except TooExpensive:
-                assert "MOST_WALKED" in bounds
+                assert "WALKED_MAX" in bounds
                 assert listing.order is None or not any(map(str.isalnum, listing.search))
 
 
@@ -137,7 +137,7 @@ def assert_listed(
             assert [item for page in pages for item in items_of(page, listing)] == expected
             window = structs.replace(listing, limit=1, offset=1 + chosen[0][0] % 5)
             cut = expected[window.offset : window.offset + window.limit]
-            assert items_of(reader.run(reader.items.find(window)), window) == cut
+            assert items_of(reader.run(reader.items.list_page(window)), window) == cut
 
 
 @settings(max_examples=30, deadline=None)
@@ -152,7 +152,7 @@ def test_a_listing_of_the_present_is_made_of_all_events_though_the_clock_has_ste
     """The log's instants are all in the clock's future here."""
     empty(writer)
     happen(writer, steps)
-    world = World(whole_log(writer, Items.tags))
+    world = World(whole_log(writer, Items.registry))
     for listing in asked:
         pages = list(reader.pages(listing, limits))
         assert [item for page in pages for item in items_of(page, listing)] == world.listed(listing)
@@ -166,13 +166,13 @@ def test_from_every_place_and_within_every_radius_the_same_is_near_then_and_now(
     for place in PLACES:
         moved = ItemChanges(location_lat=place[0], location_lon=place[1])
         append(writer, None, [SPADE, ItemUpdated(changes=moved, previous_values=ItemChanges())])
-    log = whole_log(writer, Items.tags)
+    log = whole_log(writer, Items.registry)
     middle = log[len(log) // 2].recorded_at
     for (latitude, longitude), within_km in product((*PLACES, *ELSEWHERE), (*RADII_KM, None)):
         near = Near(latitude=latitude, longitude=longitude, within_km=within_km)
         for instant in (AFTER_EVERYTHING, middle):
             asked = Listing(order=None, near=near, as_of=instant, limit=100)
-            assert items_of(reader.run(reader.items.find(asked)), asked) == World(log, instant).listed(asked)
+            assert items_of(reader.run(reader.items.list_page(asked)), asked) == World(log, instant).listed(asked)
 
 
 @settings(max_examples=50, deadline=None)
@@ -182,7 +182,7 @@ def test_items_shelves_rollups_and_statistics_as_of_an_instant_are_made_of_the_e
 ) -> None:
     empty(writer)
     streams = happen(writer, steps)
-    log = whole_log(writer, Items.tags)
+    log = whole_log(writer, Items.registry)
     for instant in moments(log, chosen):
         world = World(log, instant)
         assert_items(reader, world, streams, instant)
@@ -190,7 +190,7 @@ def test_items_shelves_rollups_and_statistics_as_of_an_instant_are_made_of_the_e
         assert {tuple(keys): count for *keys, count in counted} == world.counted("category", "status")
         for owner in ("ann", "Ann", "zoë", "nobody"):
             shelf = Listing(order="created_at", equal={"owner_id": owner}, as_of=instant, limit=2**31 - 1)
-            assert items_of(reader.run(reader.items.find(shelf)), shelf) == world.listed(shelf)
+            assert items_of(reader.run(reader.items.list_page(shelf)), shelf) == world.listed(shelf)
         assert all_of(writer, "owners_as_of", Owners(), instant) == world.owners()
         assert all_of(writer, "categories_as_of", Categories(), instant) == world.categories()
         for owner in (*world.owners(), "nobody"):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from app.engine.compiler.document_tables import tables_of
-from app.engine.events.personal_data import Path, personal_paths
+from app.engine.compiler.document_tables import projection_tables
+from app.engine.events.personal_data import FieldPath, personal_paths
 from app.engine.projection.projection import Projection
 from projections.items import Items
 from tests.laws.test_history_tables import assert_words, changes, kept_ever, stored_ever
@@ -33,12 +33,12 @@ def marked(events: Sequence[Any], mark: str, projection: AnyProjection) -> list[
     """The events as they are appended, `mark` in every text of theirs that is personal."""
     found = [msgspec.to_builtins(event) for event in events]
     for event in found:
-        for path in personal_paths(projection.tags.types[event["type"]]):
+        for path in personal_paths(projection.registry.types[event["type"]]):
             _mark(event, path, mark)
     return found
 
 
-def _mark(within: Any, path: Path, mark: str) -> None:
+def _mark(within: Any, path: FieldPath, mark: str) -> None:
     name, *rest = path
     if not isinstance(within, dict) or name not in within:
         return
@@ -84,7 +84,7 @@ def forget(log: psycopg.Connection, stream_id: int) -> int:
 
 def assert_one_fold_of_all(log: psycopg.Connection, projection: AnyProjection, stream_id: int) -> None:
     """Python fold = SQL fold, at every version and at every instant; and = stored, also what was replaced."""
-    recorded = history(log, stream_id, projection.tags)
+    recorded = history(log, stream_id, projection.registry)
     for version, event in enumerate(recorded, 1):
         in_python = projection().canonical_json(projection().fold(recorded[:version]))
         for bound, place in (("p_version", version), ("p_until", event.recorded_at)):
@@ -105,7 +105,7 @@ def assert_forgets(
     neighbour = appended(log, marked(events, NEIGHBOURS, projection), together)
     stream = appended(log, marked(events, SECRET, projection), together)
     in_the_log = rows_of(log, "log")
-    tables = ["personal", *(table.name for table in tables_of(projection))]
+    tables = ["personal", *(table.name for table in projection_tables(projection))]
     of_others = {table: rows_of(log, table, f"{'stream_' * (table == 'personal')}id = {neighbour}") for table in tables}
     personal = len(rows_of(log, "personal", f"stream_id = {stream}"))
     found = tables_with(log, SECRET)
@@ -119,7 +119,7 @@ def assert_forgets(
         assert rows_of(log, table, f"{'stream_' * (table == 'personal')}id = {neighbour}") == rows
     log_as_read = "select count(*) from catalog.events natural join catalog.log where stream_id = %s"
     assert log.execute(log_as_read, (stream,)).fetchone() == (len(events),)
-    kept = kept_ever(projection, whole_log(log, projection.tags))
+    kept = kept_ever(projection, whole_log(log, projection.registry))
     assert stored_ever(log, projection) == kept
     assert_words(log, projection, changes(kept, *("name", "description" if projection is Items else "place")))
     for each in (stream, neighbour):

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from app.engine.store.high_water_mark import settle
+from app.engine.store.high_water_mark import advance_mark
 from tests.support.appending import append, error_of
 from tests.support.toy_aggregate import ToyBuilt, ToyPlayed
 
@@ -46,7 +46,7 @@ async def follow(conninfo: str, done: Event, to_the_mark: bool) -> list[int]:
         last_round = False
         while not last_round:
             last_round = done.is_set()
-            upto = (await settle(connection)).position if to_the_mark else 2**62
+            upto = (await advance_mark(connection)).position if to_the_mark else 2**62
             query = "select position from catalog.events where position > %s and position <= %s order by position"
             rows = await (await connection.execute(query, (seen[-1] if seen else 0, upto))).fetchall()
             seen += [position for (position,) in rows]
@@ -81,7 +81,7 @@ def mark(log: psycopg.Connection) -> tuple[int, object]:
 
 async def settle_soon(conninfo: str) -> None:
     async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-        await asyncio.wait_for(settle(connection), 10)
+        await asyncio.wait_for(advance_mark(connection), 10)
 
 
 def test_a_log_without_events_or_with_only_gaps_can_be_settled(log: psycopg.Connection) -> None:
@@ -109,7 +109,7 @@ def test_the_mark_waits_for_an_append_that_is_under_way_and_for_nobody_else(log:
 
 async def settle_for_a_moment(conninfo: str) -> None:
     async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-        await asyncio.wait_for(settle(connection), 0.2)
+        await asyncio.wait_for(advance_mark(connection), 0.2)
 
 
 def test_whatever_begins_after_an_instant_was_noted_is_recorded_later_even_if_the_clock_steps_back(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from app.domain.events import ItemChanges, ItemUpdated
 from app.engine.background.rebuild import rebuild
 from app.engine.background.verify import verify
-from app.engine.compiler.document_tables import tables_of
+from app.engine.compiler.document_tables import projection_tables
 from app.engine.events.event import Recorded
 from app.engine.projection.projection import Projection
 from projections.items import Items
@@ -74,7 +74,7 @@ def changes(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
 def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, list[Any]]:
     """Every row of every table, as text."""
     found = {}
-    for table in tables_of(projection):
+    for table in projection_tables(projection):
         query = f"select t::text from catalog.{table.name} as t order by {', '.join(table.key)}"
         found[table.name] = log.execute(query.encode()).fetchall()
     return found
@@ -108,7 +108,7 @@ def test_of_items_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
 ) -> None:
     empty(log)
     happen(log, steps)
-    kept = kept_ever(Items, whole_log(log, Items.tags))
+    kept = kept_ever(Items, whole_log(log, Items.registry))
     assert stored_ever(log, Items) == kept
     assert_words(log, Items, changes(kept, "name", "description"))
     places = log.execute("select id, since, place[1], place[0] from catalog.items_places order by 1, 2").fetchall()
@@ -123,7 +123,7 @@ def test_of_toys_that_end_and_begin_again_all_that_was_replaced_is_kept_and_a_re
 ) -> None:
     empty(log)
     happen(log, steps)
-    kept = kept_ever(Toys, whole_log(log, Toys.tags))
+    kept = kept_ever(Toys, whole_log(log, Toys.registry))
     assert stored_ever(log, Toys) == kept
     assert_words(log, Toys, changes(kept, "name", "place"))
     assert_rebuild_changes_nothing(log, Toys)

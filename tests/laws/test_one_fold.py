@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from app.domain.item import Item, evolve
+from app.domain.item import ItemState, evolve
 from app.engine.compiler.fold import fold_query
 from app.engine.projection.projection import Projection
 from projections.items import Items
@@ -34,7 +34,7 @@ def assert_one_fold(
         stream_id, version, _, _, documents = append(log, stream_id, group)
         stored[version] = projection.canonical_json(bytes(documents[projection.name]))
     assert stream_id is not None
-    recorded = history(log, stream_id, projection.tags)
+    recorded = history(log, stream_id, projection.registry)
     in_sql = {
         version: (projection.canonical_json(document), upto, since)
         for version, document, upto, since in log.execute(
@@ -74,11 +74,11 @@ def test_an_item_folds_to_the_same_document_everywhere(
 ) -> None:
     """… and the state that decisions are made on is the part of it that `evolve` would give."""
     stream_id = assert_one_fold(log, Items(), events, together)
-    state: Item | None = None
-    for recorded in history(log, stream_id, Items.tags):
+    state: ItemState | None = None
+    for recorded in history(log, stream_id, Items.registry):
         state = evolve(state, recorded)
     (document,) = log.execute("select document from catalog.items where id = %s", (stream_id,)).fetchone() or (b"",)
-    assert msgspec.json.decode(document, type=Item) == state
+    assert msgspec.json.decode(document, type=ItemState) == state
 
 
 @settings(max_examples=EXAMPLES // 4, deadline=None)
@@ -115,7 +115,7 @@ def test_events_left_out_of_a_stream_leave_the_others_fold_as_it_is(
     """A skipped event is not there for the fold, wherever in its stream it stands: no prefix is needed."""
     left_out = data.draw(st.sets(st.integers(1, len(events)), max_size=3))
     stream_id, *_ = append(log, None, events)
-    kept = [recorded for recorded in history(log, stream_id, Toys.tags) if recorded.version not in left_out]
+    kept = [recorded for recorded in history(log, stream_id, Toys.registry) if recorded.version not in left_out]
     query = fold_query(Toys, "stream_id = @stream and version <> all (@left_out)").replace("%", "%%")
     query = query.replace("@stream", "%(stream)s").replace("@left_out", "%(left_out)s")
     row = log.execute(query.encode(), {"stream": stream_id, "left_out": list(left_out)}).fetchone()
@@ -127,7 +127,7 @@ def test_events_left_out_of_a_stream_leave_the_others_fold_as_it_is(
 @given(events=toy_histories)
 def test_a_fold_leaves_the_document_it_starts_from_unchanged(log: psycopg.Connection, events: list[Struct]) -> None:
     stream_id, *_ = append(log, None, events)
-    recorded = history(log, stream_id, Toys.tags)
+    recorded = history(log, stream_id, Toys.registry)
     projections: list[Projection[Any, Any]] = [Toys(), Sightings()]
     for projection in projections:
         for version in range(len(events)):

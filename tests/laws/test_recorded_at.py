@@ -10,7 +10,7 @@ DUCK = ToyBuilt(name="duck", weight=3, box="red")
 
 def test_events_appended_together_are_a_microsecond_apart(log: psycopg.Connection) -> None:
     stream_id, *_ = append(log, None, [DUCK, ToyPlayed(minutes=1), ToyPlayed(minutes=1)])
-    instants = [each.recorded_at for each in history(log, stream_id, Toys.tags)]
+    instants = [each.recorded_at for each in history(log, stream_id, Toys.registry)]
     assert [(later - instants[0]).microseconds for later in instants] == [0, 1, 2]
 
 
@@ -31,7 +31,7 @@ def test_it_grows_within_a_stream_even_when_the_clock_has_stepped_back(log: psyc
         """
     (last,) = log.execute(ahead, (stream_id,)).fetchone() or (None,)
     _, _, _, recorded_at, _ = append(log, stream_id, [ToyPlayed(minutes=1), ToyPlayed(minutes=2)])
-    instants = [each.recorded_at for each in history(log, stream_id, Toys.tags)]
+    instants = [each.recorded_at for each in history(log, stream_id, Toys.registry)]
     assert instants[1] > last
     assert instants == sorted(set(instants))
     assert recorded_at == instants[-1]
@@ -49,7 +49,7 @@ def test_nothing_is_recorded_at_or_before_an_instant_that_is_settled(log: psycop
 
 def test_an_event_id_is_a_uuid_of_version_7_that_begins_with_the_instant(log: psycopg.Connection) -> None:
     stream_id, *_ = append(log, None, [DUCK])
-    (event,) = history(log, stream_id, Toys.tags)
+    (event,) = history(log, stream_id, Toys.registry)
     assert event.event_id.version == 7
     assert event.event_id.variant == "specified in RFC 4122"
     milliseconds = event.recorded_at.timestamp() * 1000

@@ -19,7 +19,7 @@ from tests.laws.test_one_fold import assert_one_fold
 from tests.support.paths import GOLDEN_EVENTS
 
 FILES = sorted(GOLDEN_EVENTS.iterdir())
-TAGS = sorted(Items.tags.types)
+TAGS = sorted(Items.registry.types)
 
 
 def shapes(tag: str) -> list[Path]:
@@ -46,10 +46,10 @@ def assert_all_fields(data: dict[str, Any], struct: type[Struct]) -> None:
 def test_the_newest_golden_file_is_what_is_stored_today(tag: str) -> None:
     """A changed shape fails here: add its golden file, and upcasts for the one that was the newest."""
     newest = shapes(tag)[-1].read_bytes()
-    event = Items.tags.decode(tag, newest)
-    (appended,) = msgspec.json.decode(Items.tags.encode([event]))
+    event = Items.registry.decode(tag, newest)
+    (appended,) = msgspec.json.decode(Items.registry.encode([event]))
     assert appended == {"type": tag, **msgspec.json.decode(newest)}
-    assert_all_fields(msgspec.json.decode(newest), Items.tags.types[tag])
+    assert_all_fields(msgspec.json.decode(newest), Items.registry.types[tag])
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.errors import SetupError
-from app.observability.tracing import is_asked_for
+from app.observability.tracing import tracing_is_enabled
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
 
@@ -241,7 +241,7 @@ def test_nothing_of_it_is_imported_unless_asked_for() -> None:
     ids=str,
 )
 def test_opentelemetrys_own_environment_asks_for_traces(environment: dict[str, str], asked: bool) -> None:
-    assert is_asked_for(environment) is asked
+    assert tracing_is_enabled(environment) is asked
 
 
 @pytest.mark.parametrize(
@@ -249,4 +249,4 @@ def test_opentelemetrys_own_environment_asks_for_traces(environment: dict[str, s
 )
 def test_what_cannot_be_exported_so_is_refused(name: str, value: str) -> None:
     with pytest.raises(SetupError, match=value):
-        is_asked_for({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", name: value})
+        tracing_is_enabled({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", name: value})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.item import CreateItem
 from app.errors import CatalogError, Malformed
-from app.parsing.rows import LONGEST_ROW_BYTES, Elements, Lines, Row, Rows
+from app.parsing.rows import LONGEST_ROW_BYTES, JsonArrayParser, NdjsonParser, Row, RowParser
 from tests.support.sample_items import an_item
 
 anything: st.SearchStrategy[Any] = st.recursive(
@@ -22,7 +22,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
 cuts = st.lists(st.integers(0, 400), max_size=9)
 
 
-def rows_in(rows: Rows, body: bytes, cuts: list[int] | None = None) -> list[Row]:
+def rows_in(rows: RowParser, body: bytes, cuts: list[int] | None = None) -> list[Row]:
     found: list[Row] = []
     places = [0, *sorted(min(cut, len(body)) for cut in cuts or []), len(body)]
     for begin, end in pairwise(places):
@@ -35,7 +35,7 @@ def test_an_array_has_its_elements_however_it_is_cut(
     values: list[Any], cuts: list[int], ascii_only: bool, indent: int | None
 ) -> None:
     body = json.dumps(values, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass")
-    found = rows_in(Elements(), body, cuts)
+    found = rows_in(JsonArrayParser(), body, cuts)
     assert [row.number for row in found] == [*range(len(values))]
     assert [json.loads(row.content.decode("utf-8", "surrogatepass")) for row in found] == values
 
@@ -43,7 +43,7 @@ def test_an_array_has_its_elements_however_it_is_cut(
 @given(st.lists(anything), cuts, st.sampled_from(["\n", "\r\n", "\n\n"]))
 def test_lines_are_found_however_they_are_cut(values: list[Any], cuts: list[int], between: str) -> None:
     body = between.join(json.dumps(value) for value in values).encode()
-    found = rows_in(Lines(), body, cuts)
+    found = rows_in(NdjsonParser(), body, cuts)
     step = between.count("\n")
     assert [row.number for row in found] == [1 + n * step for n in range(len(values))]
     assert [json.loads(row.content) for row in found] == values
@@ -53,7 +53,7 @@ def test_lines_are_found_however_they_are_cut(values: list[Any], cuts: list[int]
 def test_no_bytes_are_taken_for_an_array_that_is_none(body: bytes, cuts: list[int]) -> None:
     """What is taken apart without a complaint, and whose parts are JSON, is JSON as a whole."""
     try:
-        values = [msgspec.json.decode(row.content) for row in rows_in(Elements(), b"[" + body, cuts)]
+        values = [msgspec.json.decode(row.content) for row in rows_in(JsonArrayParser(), b"[" + body, cuts)]
     except (CatalogError, msgspec.DecodeError, UnicodeDecodeError):
         return
     assert msgspec.json.decode(b"[" + body) == values
@@ -62,14 +62,14 @@ def test_no_bytes_are_taken_for_an_array_that_is_none(body: bytes, cuts: list[in
 @pytest.mark.parametrize("body", [b"", b"  ", b"{}", b'{"a": [1]}', b"1", b"[", b"[1", b"[1]]", b"[1] 2", b'["', b"]"])
 def test_what_is_no_array_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
-        rows_in(Elements(), body)
+        rows_in(JsonArrayParser(), body)
 
 
-@pytest.mark.parametrize("kind", [Lines, Elements])
-def test_a_row_that_never_ends_is_refused_and_not_kept(kind: type[Rows]) -> None:
+@pytest.mark.parametrize("kind", [NdjsonParser, JsonArrayParser])
+def test_a_row_that_never_ends_is_refused_and_not_kept(kind: type[RowParser]) -> None:
     rows = kind()
     first = json.dumps(an_item()).encode()
-    [*_] = rows.feed(first + b"\n" if kind is Lines else b"[" + first + b",")
+    [*_] = rows.feed(first + b"\n" if kind is NdjsonParser else b"[" + first + b",")
     (row,) = rows.feed(b'{"name": "' + b"a" * LONGEST_ROW_BYTES)
     with pytest.raises(CatalogError, match=r"(Line 2|Index 1): It is longer than 65536 bytes") as refused:
         row.decode(CreateItem)
@@ -79,13 +79,13 @@ def test_a_row_that_never_ends_is_refused_and_not_kept(kind: type[Rows]) -> None
 @pytest.mark.parametrize("body", [b"[%b1]", b"[1,%b2]", b"[1]%b", b"[1%b]"], ids=["first", "between", "after", "last"])
 def test_white_space_around_the_elements_may_be_as_long_as_one_likes(body: bytes) -> None:
     blanks = b" \n" * LONGEST_ROW_BYTES
-    found = rows_in(Elements(), body % blanks, [*range(0, 3 * LONGEST_ROW_BYTES, LONGEST_ROW_BYTES // 2)])
+    found = rows_in(JsonArrayParser(), body % blanks, [*range(0, 3 * LONGEST_ROW_BYTES, LONGEST_ROW_BYTES // 2)])
     assert [row.content for row in found] == [b"1", b"2"][: len(found)]
     assert len(found) == 1 + (b"," in body)
 
 
 def test_a_blank_line_may_be_as_long_as_one_likes_and_counts_as_one() -> None:
-    lines = Lines()
+    lines = NdjsonParser()
     kept = 0
     for _ in range(40):
         assert list(lines.feed(b" " * LONGEST_ROW_BYTES)) == []

@@ -4,7 +4,7 @@ import pytest
 
 from app.domain.item import CreateItem
 from app.errors import CatalogError, InvalidInput, Malformed
-from app.parsing.strict_json import DEEPEST, decode_strictly
+from app.parsing.strict_json import NESTING_MAX, decode_strictly
 
 
 def refusal(body: bytes) -> CatalogError:
@@ -13,7 +13,7 @@ def refusal(body: bytes) -> CatalogError:
     return refused.value
 
 
-@pytest.mark.parametrize("depth", [DEEPEST + 1, 1000, 5000, 30_000, 1_000_000])
+@pytest.mark.parametrize("depth", [NESTING_MAX + 1, 1000, 5000, 30_000, 1_000_000])
 @pytest.mark.parametrize(
     ("opening", "inner", "closing"),
     [(b"[", b"", b"]"), (b'{"a":', b"1", b"}"), (b"[", b"", b""), (b'{"name":[', b"", b"")],
@@ -27,7 +27,9 @@ def test_what_is_nested_too_deeply_is_refused_so_on_every_interpreter(
     assert refused.detail == "The body is nested too deeply."
 
 
-@pytest.mark.parametrize("body", [b"[" * DEEPEST + b"]" * DEEPEST, b'{"name":' * DEEPEST + b"1" + b"}" * DEEPEST])
+@pytest.mark.parametrize(
+    "body", [b"[" * NESTING_MAX + b"]" * NESTING_MAX, b'{"name":' * NESTING_MAX + b"1" + b"}" * NESTING_MAX]
+)
 def test_what_is_nested_less_is_judged_by_its_fields(body: bytes) -> None:
     assert isinstance(refusal(body), InvalidInput)
 

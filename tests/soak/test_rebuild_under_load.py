@@ -13,7 +13,7 @@ import pytest
 from msgspec import Struct
 
 from app.engine.background.rebuild import rebuild
-from app.engine.background.rebuild_status import Rebuilt
+from app.engine.background.rebuild_status import RebuildResult
 from app.main import PROJECTIONS
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -93,7 +93,7 @@ def read(url: str, seed: int, versions: Versions, start: Barrier, is_done: Calla
     return seen
 
 
-async def rebuild_everything(conninfo: str) -> list[Rebuilt]:
+async def rebuild_everything(conninfo: str) -> list[RebuildResult]:
     return [await rebuild(conninfo, read_model) for _ in range(ROUNDS) for read_model in PROJECTIONS]
 
 

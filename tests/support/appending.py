@@ -9,8 +9,8 @@ import psycopg
 from msgspec import Struct
 from psycopg.types.json import Jsonb, set_json_loads
 
-from app.engine.events.event import Recorded, TagTable
-from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, recorded
+from app.engine.events.event import EventRegistry, Recorded
+from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_STREAM, StoredEvent, decode_recorded
 
 E = TypeVar("E", bound=Struct)
 
@@ -30,7 +30,7 @@ def append(
 
     Events are structs, or objects with a type for what an older release appended.
     """
-    encoded = Jsonb(TagTable.encode(events), dumps=lambda given: given)
+    encoded = Jsonb(EventRegistry.encode(events), dumps=lambda given: given)
     row = connection.execute(
         "select stream_id, version, position, recorded_at, documents from catalog.append_to_stream(%s, %s, %s, %s)",
         (stream_id, expected, encoded, METADATA),
@@ -40,10 +40,10 @@ def append(
     return row[0], row[1], row[2], row[3], documents
 
 
-def history(connection: psycopg.Connection, stream_id: int, tags: TagTable[E]) -> list[Recorded[E]]:
+def history(connection: psycopg.Connection, stream_id: int, tags: EventRegistry[E]) -> list[Recorded[E]]:
     """The whole stream, decoded."""
     rows = connection.execute(READ_STREAM, (stream_id, LAST_INSTANT, LAST_VERSION)).fetchall()
-    return [recorded(stream_id, tags, StoredEvent(*row)) for row in rows]
+    return [decode_recorded(stream_id, tags, StoredEvent(*row)) for row in rows]
 
 
 def error_of(

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 
 from app.domain.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemUpdated
 from app.engine.background.checkpoints import catch_up
-from app.engine.store.high_water_mark import settle
+from app.engine.store.high_water_mark import advance_mark
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog, inherited
 
 SPADE = ItemCreated(
@@ -78,7 +78,7 @@ def settle_now(connection: psycopg.Connection) -> None:
 
     async def settled() -> None:
         async with await AsyncConnection.connect(connection.info.dsn, autocommit=True) as another:
-            await settle(another)
+            await advance_mark(another)
             for name in ("owners", "categories"):
                 await catch_up(another, name)
 

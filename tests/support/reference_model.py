@@ -15,10 +15,10 @@ import psycopg
 from msgspec import Struct
 from psycopg.types.json import Jsonb
 
-from app.engine.events.event import Recorded, TagTable
+from app.engine.events.event import EventRegistry, Recorded
 from app.engine.projection.projection import Projection
 from app.engine.queries.listing import Listing
-from app.engine.store.event_store import StoredEvent, recorded
+from app.engine.store.event_store import StoredEvent, decode_recorded
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners
@@ -71,7 +71,7 @@ def happen(connection: psycopg.Connection, steps: Iterable[Step]) -> list[int]:
     for step in steps:
         connection.execute(tick, (step.microseconds,))
         which = step.stream % (len(streams) + 1)
-        encoded = Jsonb(TagTable.encode(step.events), dumps=lambda given: given)
+        encoded = Jsonb(EventRegistry.encode(step.events), dumps=lambda given: given)
         row = connection.execute(
             'select stream_id from catalog.append_to_stream(%s, null, %s, \'{"user_id": "x"}\')',
             (streams[which] if which < len(streams) else None, encoded),
@@ -81,14 +81,14 @@ def happen(connection: psycopg.Connection, steps: Iterable[Step]) -> list[int]:
     return streams
 
 
-def whole_log(connection: psycopg.Connection, tags: TagTable[Any]) -> list[Recorded[Any]]:
+def whole_log(connection: psycopg.Connection, tags: EventRegistry[Any]) -> list[Recorded[Any]]:
     """Every event of these types, in order; the connection reads JSON as bytes."""
     rows = connection.execute(
         "select stream_id, position, event_id, version, recorded_at, metadata, type, data"
         " from catalog.events where type = any (%s) order by position",
         (list(tags.types),),
     ).fetchall()
-    return [recorded(stream_id, tags, StoredEvent(*rest)) for stream_id, *rest in rows]
+    return [decode_recorded(stream_id, tags, StoredEvent(*rest)) for stream_id, *rest in rows]
 
 
 def documents_as_of(

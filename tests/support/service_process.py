@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import httpx
 from psycopg.conninfo import conninfo_to_dict
 
-from app.engine.postgres.connections import as_service
+from app.engine.postgres.connections import as_service_role
 from tests.support.cli_process import Call, inherited
 
 STARTS_WITHIN_SECONDS = 30
@@ -32,7 +32,7 @@ def with_a_services_rights(environment: dict[str, str]) -> dict[str, str]:
     url = environment.get("DATABASE_URL")
     if not url or "options" in conninfo_to_dict(url):
         return environment
-    return {**environment, "DATABASE_URL": as_service(url)}
+    return {**environment, "DATABASE_URL": as_service_role(url)}
 
 
 @contextmanager

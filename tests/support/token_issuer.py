@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from app.concurrency import end
+from app.concurrency import cancel_and_wait
 from app.http.auth.tokens import Authenticator
 from app.settings import Settings
 
@@ -71,12 +71,12 @@ def with_keys(issuer: Issuer, ask: Callable[[Authenticator], Awaitable[T]]) -> T
     """What comes of it, while the keys are refreshed in the background."""
 
     async def run() -> T:
-        authenticator = Authenticator(Settings(catalog_auth="jwt", catalog_jwks_url=issuer.url))
+        authenticator = Authenticator(Settings(auth="jwt", jwks_url=issuer.url))
         assert authenticator.public_keys is not None
         refreshing = asyncio.create_task(authenticator.public_keys.run())
         try:
             return await ask(authenticator)
         finally:
-            await end(refreshing)
+            await cancel_and_wait(refreshing)
 
     return asyncio.run(run())

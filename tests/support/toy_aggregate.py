@@ -13,7 +13,7 @@ from app.engine.projection.projection import (
     VERSION,
     Index,
     Projection,
-    Words,
+    TextSearch,
     always,
     copies,
     ends,
@@ -204,7 +204,7 @@ class Toys(Projection[Toy, ToyEvent]):
     temporal = True
     indexes = (
         Index((Toy.name,), serves="finding a toy by name"),
-        Words((Toy.name, Toy.place), serves="finding a toy by what is written on it"),
+        TextSearch((Toy.name, Toy.place), serves="finding a toy by what is written on it"),
     )
 
 

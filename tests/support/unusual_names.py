@@ -12,10 +12,10 @@ from app.engine.events.personal_data import Personal
 from app.engine.projection.projection import (
     RECORDED_AT,
     VERSION,
+    GeoSearch,
     Index,
-    Place,
     Projection,
-    Words,
+    TextSearch,
     always,
     copies,
     ends,
@@ -164,8 +164,8 @@ class Orders(Projection[Order, OrderEvent]):
         Index((Order.what_was_promised_to_whoever_came_first, Order.user, Order.name), serves="too long"),
         Index((Order.what_was_promised_to_whoever_came_first, Order.user, Order.Name), serves="as long"),
         Index((Order.what_was_promised_to_whoever_came_second, Order.select, Order.found), serves="long"),
-        Words((Order.document, Order.id, Order.größe), serves="search"),
-        Place(Order.valid_to, Order.is_new, serves="around a place"),
+        TextSearch((Order.document, Order.id, Order.größe), serves="search"),
+        GeoSearch(Order.valid_to, Order.is_new, serves="around a place"),
     )
 
 
@@ -209,7 +209,7 @@ class Readings(Projection[Reading, OrderEvent]):
         ends(OrderCancelled),
         ignores(OrderChanged, OrderCounted, OrderTold),
     )
-    indexes = (Words((Reading.document,), serves="search"),)
+    indexes = (TextSearch((Reading.document,), serves="search"),)
 
 
 class DocumentsRead(Struct, frozen=True, kw_only=True):

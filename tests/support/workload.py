@@ -16,13 +16,13 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from app.concurrency import end
+from app.concurrency import cancel_and_wait
 from app.domain.events import ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Status
 from app.engine.background.checkpoints import catch_up
 from app.engine.background.projector import Projector
 from app.engine.background.verify import verify
 from app.engine.projection.rollup import AnyReadModel, Rollup
-from app.engine.store.high_water_mark import settle
+from app.engine.store.high_water_mark import advance_mark
 from app.main import PROJECTIONS
 from tests.support.appending import METADATA, append
 from tests.support.sample_items import an_item
@@ -70,7 +70,7 @@ async def catch_up_all(
     conninfo: str, batch_events: int = 1000, read_models: Sequence[AnyReadModel] = PROJECTIONS
 ) -> None:
     async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-        await settle(connection)
+        await advance_mark(connection)
         for rollup in read_models:
             if issubclass(rollup, Rollup):
                 await catch_up(connection, rollup.name, batch_events)
@@ -197,4 +197,4 @@ async def run_for_a_while(projector: Projector, ended: Event, wakes: bool = Fals
         await asyncio.sleep(0.02)
         if wakes:
             projector.wake()
-    await end(task)
+    await cancel_and_wait(task)

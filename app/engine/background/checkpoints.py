@@ -13,8 +13,8 @@ from app.engine.projection.rollup import AnyReadModel, Rollup
 from app.errors import NotFound
 
 logger = logging.getLogger("catalog")
-BATCH_EVENTS = 1_000
-SOMEBODY_WAS_THERE = "SW006"
+CATCH_UP_BATCH_EVENTS = 1_000
+CHECKPOINT_MOVED = "SW006"
 
 
 class Checkpoint(Struct, frozen=True):
@@ -27,7 +27,7 @@ class Checkpoint(Struct, frozen=True):
     """Where it can get to just now."""
 
 
-SOMETHING_NEW = """
+HAS_WORK = """
 select (select is_called and last_value > settled.position from catalog.events_position_seq)
     or exists (
         select from catalog.projections
@@ -36,7 +36,7 @@ from catalog.settled
 """
 
 
-async def catch_up(connection: AsyncConnection, name: str, batch_events: int = BATCH_EVENTS) -> int:
+async def catch_up(connection: AsyncConnection, name: str, batch_events: int = CATCH_UP_BATCH_EVENTS) -> int:
     """Apply everything that is settled to one background projection; its checkpoint then.
 
     An event that it raises on stops this projection alone, and is kept with what it raised; it does not raise here.
@@ -47,7 +47,7 @@ async def catch_up(connection: AsyncConnection, name: str, batch_events: int = B
         if checkpoint.state != "running" or checkpoint.position >= checkpoint.settled:
             return checkpoint.position
         try:
-            position = await _apply(connection, name, checkpoint.position, events)
+            position = await _apply_batch(connection, name, checkpoint.position, events)
             if position >= checkpoint.settled:
                 return position
             events = min(batch_events, events * 2)
@@ -58,10 +58,10 @@ async def catch_up(connection: AsyncConnection, name: str, batch_events: int = B
         except psycopg.OperationalError:
             raise
         except psycopg.DatabaseError as error:
-            if error.sqlstate == SOMEBODY_WAS_THERE:
+            if error.sqlstate == CHECKPOINT_MOVED:
                 continue
             if events == 1:
-                await _stop(connection, name, checkpoint.position, error)
+                await _stop_projection(connection, name, checkpoint.position, error)
             events = max(1, events // 4)
 
 
@@ -81,7 +81,7 @@ where name = %s
 """
 
 
-async def _apply(connection: AsyncConnection, name: str, position: int, events: int) -> int:
+async def _apply_batch(connection: AsyncConnection, name: str, position: int, events: int) -> int:
     """One batch; the checkpoint then."""
     function = sql.Identifier("catalog", f"catch_up_{name}")
     query = sql.SQL("select {}(%s, %s)").format(function)
@@ -90,13 +90,13 @@ async def _apply(connection: AsyncConnection, name: str, position: int, events: 
     return int(row[0])
 
 
-async def _stop(connection: AsyncConnection, name: str, after: int, error: psycopg.Error) -> None:
+async def _stop_projection(connection: AsyncConnection, name: str, after: int, error: psycopg.Error) -> None:
     """Stop at the event behind the checkpoint, which is the one that raised. No row that the error quotes is logged."""
     logger.error("the projection %s stopped behind position %s: %s", name, after, error.diag.message_primary)
     await connection.execute("select catalog.stop_projection(%s, %s, %s)", (name, after, str(error)))
 
 
-async def resume(connection: AsyncConnection, name: str, skip_as: str | None = None) -> None:
+async def resume_projection(connection: AsyncConnection, name: str, skip_as: str | None = None) -> None:
     """Let a stopped projection go on, past the event that stopped it if `skip_as` says who takes that upon himself.
 
     The skipped event is kept in catalog.projections.skipped. Raises NotFound for an unknown projection.
@@ -106,7 +106,7 @@ async def resume(connection: AsyncConnection, name: str, skip_as: str | None = N
         await connection.execute("select catalog.resume_projection(%s, %s)", (name, skip_as))
 
 
-REGISTER = """
+REGISTER_READ_MODEL = """
 insert into catalog.projections as known (name, version, fingerprint, background)
 select %(name)s, %(version)s,
     case when exists (select from catalog.events) then '' else %(fingerprint)s end, %(background)s
@@ -132,4 +132,4 @@ def register(connection: psycopg.Connection, read_models: Sequence[AnyReadModel]
             "fingerprint": fingerprint(read_model),
             "background": issubclass(read_model, Rollup),
         }
-        connection.execute(REGISTER, given)
+        connection.execute(REGISTER_READ_MODEL, given)

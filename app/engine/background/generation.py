@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from psycopg import AsyncConnection
 
 from app.engine.background.rebuild_status import ENDED_EARLY
-from app.engine.compiler.rebuild_steps import Step, filled_tables, steps_of, tables_of
-from app.engine.postgres.advisory_locks import lock_key, try_lock
+from app.engine.compiler.rebuild_steps import RebuildStep, filled_tables, read_model_tables, statements_by_step
+from app.engine.postgres.advisory_locks import rebuild_lock_key, try_lock
 from app.engine.projection.rollup import AnyReadModel, Rollup
 
 
@@ -20,68 +20,68 @@ class Generation:
     """The next generation of one inline projection's documents, and of what stands beside them."""
 
     lock_waits_milliseconds = 250
-    """How long `quieten` and `lock` may wait, and all writers behind them."""
+    """How long `close_append_gate` and `lock` may wait, and all writers behind them."""
 
     def __init__(self, read_model: AnyReadModel) -> None:
         self.name = read_model.name
-        self.steps = steps_of(read_model)
+        self.steps = statements_by_step(read_model)
         self.filled = [table.next for table in filled_tables(read_model)]
-        self.served = [name for table in tables_of(read_model) for name in (table.name, table.live)]
+        self.served = [name for table in read_model_tables(read_model) for name in (table.name, table.live)]
         """The tables and partitions that serve meanwhile."""
         self.skipped: list[int] = []
         """The positions that an operator wants left out; only background projections have any."""
 
-    async def do(
+    async def run_step(
         self,
         connection: AsyncConnection,
-        step: Step,
-        place: int | None = None,
+        step: RebuildStep,
+        statement: int | None = None,
         *,
         between: tuple[int, int | None] = (0, None),
         streams: list[int] | None = None,
         position: int | None = None,
     ) -> None:
         """Carry out a step, or one of its statements, for the streams `between` two or for some."""
-        given = (self.name, step, place, *between, streams, position, self.skipped)
+        given = (self.name, step, statement, *between, streams, position, self.skipped)
         await connection.execute(REBUILD_STEP, given)
 
     async def fill(self, connection: AsyncConnection, first: int, last: int, position: int) -> None:
         """All that the streams from `first` to `last` have, as of `position`."""
-        ends = await (await connection.execute(ENDS, (self.filled,))).fetchall()
-        await self.do(connection, Step.FILL, between=(first, last), position=position)
+        ends = await (await connection.execute(PAGE_COUNTS, (self.filled,))).fetchall()
+        await self.run_step(connection, RebuildStep.FILL, between=(first, last), position=position)
         for place, (end,) in enumerate(ends):
-            await self.do(connection, Step.READ, place, between=(end, None))
+            await self.run_step(connection, RebuildStep.SET_HINT_BITS, place, between=(end, None))
 
-    async def dismiss_vacuum(self, connection: AsyncConnection) -> None:
+    async def cancel_autovacuum(self, connection: AsyncConnection) -> None:
         """Raises LockNotAvailable if the lock waited for is somebody else's than a vacuum's."""
         async with connection.transaction():
             await connection.execute("set local lock_timeout = '3s'")
-            await self.do(connection, Step.DISMISS)
+            await self.run_step(connection, RebuildStep.CANCEL_AUTOVACUUM)
 
-    async def quieten(self, connection: AsyncConnection) -> bool:
+    async def close_append_gate(self, connection: AsyncConnection) -> bool:
         """Nothing is appended from now on, until `resume`; False for what cannot be kept quiet but in a transaction.
 
         A rebuild that falls silent meanwhile is thrown out by the server.
         """
         waits = f"{self.lock_waits_milliseconds}ms"
-        await connection.execute(QUIET_SESSION, (waits, "10s"))
+        await connection.execute(SET_GATE_TIMEOUTS, (waits, "10s"))
         await connection.execute("select pg_advisory_lock(catalog.append_gate())")
         return True
 
-    async def resume(self, connection: AsyncConnection) -> None:
+    async def open_append_gate(self, connection: AsyncConnection) -> None:
         await connection.execute("select pg_advisory_unlock(catalog.append_gate())")
-        await connection.execute(QUIET_SESSION, ("0", "0"))
+        await connection.execute(SET_GATE_TIMEOUTS, ("0", "0"))
 
-    async def lock(self, connection: AsyncConnection) -> int:
+    async def lock_for_swap(self, connection: AsyncConnection) -> int:
         """Nothing changes from now until the transaction ends; the position that the swapped-in generation is of."""
         await connection.execute("select pg_advisory_xact_lock(catalog.append_gate())")
         row = await (await connection.execute("select coalesce(max(position), 0) from catalog.events")).fetchone()
         assert row is not None
         return int(row[0])
 
-    async def holders(self, connection: AsyncConnection) -> set[str]:
+    async def blocking_transactions(self, connection: AsyncConnection) -> set[str]:
         """The transactions that a swap would have to wait for just now."""
-        return await _texts(connection, HOLDERS_AND_WRITERS, self.served)
+        return await _fetch_texts(connection, TABLE_AND_GATE_HOLDERS, self.served)
 
 
 class RollupGeneration(Generation):
@@ -89,16 +89,16 @@ class RollupGeneration(Generation):
 
     lock_waits_milliseconds = 10_000
 
-    async def quieten(self, connection: AsyncConnection) -> bool:
+    async def close_append_gate(self, connection: AsyncConnection) -> bool:
         return False
 
-    async def lock(self, connection: AsyncConnection) -> int:
+    async def lock_for_swap(self, connection: AsyncConnection) -> int:
         row = await (await connection.execute("select catalog.lock_checkpoint(%s)", (self.name,))).fetchone()
         assert row not in (None, (None,)), "a projection that is rebuilt is registered"
         return int(row[0])
 
-    async def holders(self, connection: AsyncConnection) -> set[str]:
-        return await _texts(connection, HOLDERS, self.served)
+    async def blocking_transactions(self, connection: AsyncConnection) -> set[str]:
+        return await _fetch_texts(connection, TABLE_HOLDERS, self.served)
 
 
 def generation_of(read_model: AnyReadModel) -> Generation:
@@ -107,44 +107,46 @@ def generation_of(read_model: AnyReadModel) -> Generation:
 
 REBUILD_STEP = "select catalog.rebuild_step(%s, %s, %s, %s, %s, %s, %s, %s)"
 
-ENDS = """
+PAGE_COUNTS = """
 select pg_relation_size(format('catalog.%%I', name)::regclass) / current_setting('block_size')::integer
 from unnest(%s::text[]) with ordinality as filled (name, place)
 order by place
 """
 """How many pages each table has."""
 
-QUIET_SESSION = "select set_config('lock_timeout', %s, false), set_config('idle_session_timeout', %s, false)"
-HOLDERS = "select catalog.table_holders(%s)"
-HOLDERS_AND_WRITERS = f"{HOLDERS} union select catalog.gate_holders()"
+SET_GATE_TIMEOUTS = "select set_config('lock_timeout', %s, false), set_config('idle_session_timeout', %s, false)"
+TABLE_HOLDERS = "select catalog.table_holders(%s)"
+TABLE_AND_GATE_HOLDERS = f"{TABLE_HOLDERS} union select catalog.gate_holders()"
 
 
-async def _texts(connection: AsyncConnection, query: str, tables: list[str]) -> set[str]:
+async def _fetch_texts(connection: AsyncConnection, query: str, tables: list[str]) -> set[str]:
     return {text for (text,) in await (await connection.execute(query.encode(), (tables,))).fetchall()}
 
 
-async def forget_killed_rebuilds(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> None:
+async def clean_up_killed_rebuilds(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> None:
     """Take away what rebuilds that were killed left behind: their tables and their progress."""
     for read_model in read_models:
-        if await _is_left(connection, read_model) and await try_lock(connection, lock_key(read_model.name)):
-            await forget(connection, read_model, ENDED_EARLY)
+        if await _has_leftovers(connection, read_model) and await try_lock(
+            connection, rebuild_lock_key(read_model.name)
+        ):
+            await abandon_rebuild(connection, read_model, ENDED_EARLY)
 
 
-async def _is_left(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
+async def _has_leftovers(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
     """Whether there is anything of a rebuild, be it under way or killed."""
-    names = [f"catalog.{table.next}" for table in tables_of(read_model)]
-    cursor = await connection.execute(LEFT, (names, read_model.name))
+    names = [f"catalog.{table.next}" for table in read_model_tables(read_model)]
+    cursor = await connection.execute(HAS_LEFTOVERS, (names, read_model.name))
     return await cursor.fetchone() == (True,)
 
 
-LEFT = """
+HAS_LEFTOVERS = """
 select exists (select from unnest(%s::text[]) as name where to_regclass(name) is not null)
     or exists (select from catalog.projections where name = %s and rebuild is not null)
 """
 
 
-async def forget(connection: AsyncConnection, read_model: AnyReadModel, why: str) -> None:
+async def abandon_rebuild(connection: AsyncConnection, read_model: AnyReadModel, why: str) -> None:
     """Undo an unfinished rebuild of which this connection holds the lock, keep why it failed, and give the lock up."""
-    await generation_of(read_model).do(connection, Step.DISCARD)
+    await generation_of(read_model).run_step(connection, RebuildStep.DROP)
     await connection.execute("select catalog.end_rebuild(%s, %s)", (read_model.name, why))
-    await connection.execute("select pg_advisory_unlock(%s)", (lock_key(read_model.name),))
+    await connection.execute("select pg_advisory_unlock(%s)", (rebuild_lock_key(read_model.name),))

@@ -12,28 +12,34 @@ from typing import Literal
 
 import psycopg
 
-from app.concurrency import end, in_a_thread
-from app.engine.background.checkpoints import resume
-from app.engine.background.projection_status import Background, State, States, read_background, read_states
+from app.concurrency import cancel_and_wait, run_in_own_loop
+from app.engine.background.checkpoints import resume_projection
+from app.engine.background.projection_status import (
+    BackgroundLag,
+    LogStatus,
+    ProjectionStatus,
+    read_background_lag,
+    read_log_status,
+)
 from app.engine.background.rebuild import rebuild
-from app.engine.background.verify import Told, Verified, verify
+from app.engine.background.verify import OnVerifyProgress, VerifyResult, verify
 from app.engine.postgres.bulkheads import Bulkhead
 from app.engine.postgres.pool import Database
-from app.engine.postgres.unavailability import is_away
+from app.engine.postgres.unavailability import is_unavailable
 from app.engine.projection.rollup import AnyReadModel
 from app.errors import CatalogError, Conflict, NotFound, Unavailable
 
 logger = logging.getLogger("catalog")
 
-BEGINS_WITHIN_SECONDS = 2.0
+REBUILD_STARTS_WITHIN_SECONDS = 2.0
 """A rebuild is refused before it begins; one that still waits for appends under way by then was not refused."""
 
-VERIFYING_AT_ONCE = 2
+VERIFICATIONS_MAX = 2
 
-Replayed = Callable[[Literal["rebuild", "verify"], float], None]
+OnReplayed = Callable[[Literal["rebuild", "verify"], float], None]
 
 
-class Machinery:
+class ProjectionAdmin:
     """`async with` it: rebuilds under way end with it, and nothing that is served has changed by them then."""
 
     def __init__(
@@ -41,7 +47,7 @@ class Machinery:
         conninfo: str,
         database: Database,
         read_models: Sequence[AnyReadModel],
-        replayed: Replayed = lambda *_: None,
+        on_replayed: OnReplayed = lambda *_: None,
         wake: Callable[[], None] = lambda: None,
         release: str | None = None,
     ) -> None:
@@ -52,17 +58,17 @@ class Machinery:
         self._conninfo = conninfo
         self._database = database
         self._read_models = {each.name: each for each in read_models}
-        self._replayed = replayed
+        self._replayed = on_replayed
         self._wake = wake
         self._release = release
-        self._verifying = Bulkhead(VERIFYING_AT_ONCE, BEGINS_WITHIN_SECONDS)
+        self._verifying = Bulkhead(VERIFICATIONS_MAX, REBUILD_STARTS_WITHIN_SECONDS)
         self._rebuilds: set[asyncio.Task[CatalogError | None]] = set()
 
-    async def __aenter__(self) -> "Machinery":
+    async def __aenter__(self) -> "ProjectionAdmin":
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await end(*self._rebuilds)
+        await cancel_and_wait(*self._rebuilds)
 
     def read_model(self, name: str) -> AnyReadModel:
         """Raises NotFound."""
@@ -70,34 +76,34 @@ class Machinery:
             raise NotFound(f"There is no projection {name}.")
         return self._read_models[name]
 
-    async def states(self) -> States:
+    async def log_status(self) -> LogStatus:
         async with self._database.connection() as connection:
-            return await read_states(connection, list(self._read_models.values()))
+            return await read_log_status(connection, list(self._read_models.values()))
 
-    async def background(self, wait_seconds: float) -> Background:
+    async def background_lag(self, wait_seconds: float) -> BackgroundLag:
         """How far it is behind; a connection is waited for only so long. Raises Unavailable."""
         async with self._database.connection(wait_seconds) as connection:
-            return await read_background(connection, list(self._read_models.values()))
+            return await read_background_lag(connection, list(self._read_models.values()))
 
-    async def state(self, name: str) -> State:
+    async def projection_status(self, name: str) -> ProjectionStatus:
         """Raises NotFound."""
         self.read_model(name)
-        return next(each for each in (await self.states()).projections if each.name == name)
+        return next(each for each in (await self.log_status()).projections if each.name == name)
 
-    async def resume(self, name: str, skip_as: str | None) -> State:
+    async def resume(self, name: str, skip_as: str | None) -> ProjectionStatus:
         """Let a stopped projection go on; past the event that stopped it, if somebody takes that upon himself.
 
         Raises NotFound, and Conflict if it is not stopped.
         """
-        if (await self.state(name)).state != "stopped":
+        if (await self.projection_status(name)).state != "stopped":
             raise Conflict(f"The projection {name} is not stopped.")
         async with self._database.connection() as connection:
-            await resume(connection, name, skip_as)
+            await resume_projection(connection, name, skip_as)
         logger.warning("the projection %s goes on%s", name, f"; {skip_as} skipped an event" if skip_as else "")
         self._wake()
-        return await self.state(name)
+        return await self.projection_status(name)
 
-    async def verify(self, name: str, tell: Told = lambda *_: None) -> Verified:
+    async def verify(self, name: str, on_progress: OnVerifyProgress = lambda *_: None) -> VerifyResult:
         """`tell` hears, in another thread, how far it is.
 
         Raises NotFound, and Unavailable if the database is away or too many verifications are under way: each has a
@@ -106,10 +112,10 @@ class Machinery:
         read_model = self.read_model(name)
         started = time.perf_counter()
         try:
-            async with self._verifying.entered("verifications"):
-                verified = await in_a_thread(verify(self._conninfo, read_model, tell))
+            async with self._verifying.enter("verifications"):
+                verified = await run_in_own_loop(verify(self._conninfo, read_model, on_progress))
         except psycopg.Error as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
             raise Unavailable("The database went away while verifying. Try again.") from error
         self._replayed("verify", time.perf_counter() - started)
@@ -122,7 +128,9 @@ class Machinery:
         self._rebuilds.add(task)
         task.add_done_callback(self._rebuilds.discard)
         beginning = asyncio.create_task(begun.wait())
-        await asyncio.wait({task, beginning}, timeout=BEGINS_WITHIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            {task, beginning}, timeout=REBUILD_STARTS_WITHIN_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
         beginning.cancel()
         if task.done() and not begun.is_set() and (error := task.result()):
             raise error

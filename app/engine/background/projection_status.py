@@ -12,11 +12,11 @@ from msgspec import Raw, Struct
 from psycopg import AsyncConnection
 
 from app.engine.background.rebuild_status import LastRebuild
-from app.engine.postgres.advisory_locks import LEADER_LOCK, lock_key
+from app.engine.postgres.advisory_locks import LEADER_LOCK, rebuild_lock_key
 from app.engine.projection.rollup import AnyReadModel
 
 
-class Skipped(Struct, frozen=True, kw_only=True):
+class SkippedEvent(Struct, frozen=True, kw_only=True):
     """An event that somebody told a projection to leave out."""
 
     position: int | None
@@ -27,7 +27,7 @@ class Skipped(Struct, frozen=True, kw_only=True):
     """What it had raised, the first line of it."""
 
 
-class State(Struct, frozen=True, kw_only=True):
+class ProjectionStatus(Struct, frozen=True, kw_only=True):
     """How one projection is."""
 
     name: str
@@ -46,18 +46,18 @@ class State(Struct, frozen=True, kw_only=True):
     """What the event raised that stopped it, the first line of it; catalog.projections has all."""
     error_position: int | None
     """That event."""
-    skipped: list[Skipped]
+    skipped: list[SkippedEvent]
     rebuild: Raw | None
     """A rebuild under way, in whatever process: {phase, events, done, seconds}."""
     last_rebuild: LastRebuild | None
     """How the last rebuild has ended, whoever began it."""
 
 
-BEHIND_SECONDS = 10.0
+BEHIND_AFTER_SECONDS = 10.0
 """Settling and applying take milliseconds, another leader's taking over some seconds."""
 
 
-class Background(Struct, frozen=True, kw_only=True):
+class BackgroundLag(Struct, frozen=True, kw_only=True):
     """How far the background is behind the log, by the database's clock and never by the mark alone: requests as of
     an instant move the mark too, though nobody may lead."""
 
@@ -71,10 +71,10 @@ class Background(Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> Literal["ok", "behind"]:
-        return "ok" if self.all_running and self.seconds <= BEHIND_SECONDS else "behind"
+        return "ok" if self.all_running and self.seconds <= BEHIND_AFTER_SECONDS else "behind"
 
 
-class States(Struct, frozen=True, kw_only=True):
+class LogStatus(Struct, frozen=True, kw_only=True):
     """Everything that could be behind."""
 
     head: int
@@ -89,50 +89,52 @@ class States(Struct, frozen=True, kw_only=True):
     """Behind: an event waits for longer than ten seconds to be settled or applied, or a projection does not run."""
     background_seconds: float
     """The age of the oldest event that is not settled, or that a projection has not applied; 0 when there is none."""
-    projections: list[State]
+    projections: list[ProjectionStatus]
     """In the order in which the service lists them."""
 
 
-async def read_states(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> States:
+async def read_log_status(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> LogStatus:
     """How the read models are; without those that the database does not know."""
     row = await (await connection.execute(MARK_AND_HEAD)).fetchone()
     assert row is not None, "the mark is always there"
     position, instant, head = row
-    held = await _locks_held(connection)
-    background = await read_background(connection, read_models)
-    rows = await (await connection.execute(STATES, ([each.name for each in read_models],))).fetchall()
-    return States(
+    held = await _held_locks(connection)
+    background = await read_background_lag(connection, read_models)
+    rows = await (await connection.execute(PROJECTION_STATUSES, ([each.name for each in read_models],))).fetchall()
+    return LogStatus(
         head=head,
         settled_position=position,
         settled_instant=instant,
         has_leader=LEADER_LOCK in held,
         background=background.state,
         background_seconds=background.seconds,
-        projections=[_state(head, held, *row) for row in rows],
+        projections=[_projection_status(head, held, *row) for row in rows],
     )
 
 
-async def read_background(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> Background:
+async def read_background_lag(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> BackgroundLag:
     """Of the mark and of these read models; cheap, however far behind they are."""
-    row = await (await connection.execute(BACKGROUND, ([each.name for each in read_models],))).fetchone()
+    row = await (await connection.execute(BACKGROUND_LAG, ([each.name for each in read_models],))).fetchone()
     assert row is not None, "the mark is always there"
     seconds, unsettled_seconds, all_running = row
-    return Background(seconds=seconds, unsettled_seconds=unsettled_seconds, all_running=all_running)
+    return BackgroundLag(seconds=seconds, unsettled_seconds=unsettled_seconds, all_running=all_running)
 
 
 async def has_leader(connection: AsyncConnection) -> bool:
     """Whether some projector leads."""
-    return LEADER_LOCK in await _locks_held(connection)
+    return LEADER_LOCK in await _held_locks(connection)
 
 
-async def _locks_held(connection: AsyncConnection) -> set[int]:
+async def _held_locks(connection: AsyncConnection) -> set[int]:
     """The advisory locks: a rebuild's progress outlives one that was killed, its lock does not."""
-    return {key for (key,) in await (await connection.execute(HELD)).fetchall()}
+    return {key for (key,) in await (await connection.execute(ADVISORY_LOCKS)).fetchall()}
 
 
-def _state(head: int, held: set[int], name: str, background: bool, position: int, *rest: Any) -> State:
+def _projection_status(
+    head: int, held: set[int], name: str, background: bool, position: int, *rest: Any
+) -> ProjectionStatus:
     version, lag_events, lag_seconds, state, error, error_position, skipped, rebuild, last_rebuild = rest
-    return State(
+    return ProjectionStatus(
         name=name,
         version=version,
         lifecycle="async" if background else "inline",
@@ -142,14 +144,14 @@ def _state(head: int, held: set[int], name: str, background: bool, position: int
         state=state,
         error=_first_line(error),
         error_position=error_position,
-        skipped=[_skipped(each) for each in msgspec.json.decode(skipped, type=list[Skipped])],
-        rebuild=Raw(rebuild) if rebuild is not None and lock_key(name) in held else None,
+        skipped=[_skipped_event(each) for each in msgspec.json.decode(skipped, type=list[SkippedEvent])],
+        rebuild=Raw(rebuild) if rebuild is not None and rebuild_lock_key(name) in held else None,
         last_rebuild=None if last_rebuild is None else msgspec.json.decode(last_rebuild, type=LastRebuild),
     )
 
 
-def _skipped(skip: Skipped) -> Skipped:
-    return Skipped(position=skip.position, by=skip.by, at=skip.at, error=_first_line(skip.error))
+def _skipped_event(skip: SkippedEvent) -> SkippedEvent:
+    return SkippedEvent(position=skip.position, by=skip.by, at=skip.at, error=_first_line(skip.error))
 
 
 def _first_line(error: str | None) -> str | None:
@@ -162,7 +164,7 @@ select position, nullif(instant, '-infinity'), (select coalesce(max(events.posit
 from catalog.settled
 """
 
-BACKGROUND = """
+BACKGROUND_LAG = """
 select greatest(unsettled.seconds, background.seconds),
     greatest(unsettled.seconds, background.least_seconds),
     background.all_running
@@ -197,7 +199,7 @@ cross join (
 """
 """What catalog.projection_lag says as well, without counting events, for probes ask this every few seconds."""
 
-HELD = """
+ADVISORY_LOCKS = """
 select (classid::bigint << 32) + objid::bigint
 from pg_locks
 where locktype = 'advisory'
@@ -205,7 +207,7 @@ where locktype = 'advisory'
     and database = (select oid from pg_database where datname = current_database())
 """
 
-STATES = """
+PROJECTION_STATUSES = """
 select name, background, projections.position, version, coalesce(lag_events, 0), coalesce(lag_seconds, 0),
     state, error, error_position, skipped, rebuild, last_rebuild
 from unnest(%s::text[]) with ordinality as known (name, place)

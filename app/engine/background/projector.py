@@ -12,30 +12,30 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import AsyncConnection
 
-from app.concurrency import end
-from app.engine.background.checkpoints import SOMETHING_NEW, catch_up
-from app.engine.background.generation import forget_killed_rebuilds
+from app.concurrency import cancel_and_wait
+from app.engine.background.checkpoints import HAS_WORK, catch_up
+from app.engine.background.generation import clean_up_killed_rebuilds
 from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildFailed
 from app.engine.compiler.rebuild_steps import fingerprint
-from app.engine.postgres.advisory_locks import LEADER_LOCK, TENDING_LOCK, try_lock
+from app.engine.postgres.advisory_locks import LEADER_LOCK, MAINTENANCE_LOCK, try_lock
 from app.engine.postgres.connections import WatchedConnection
 from app.engine.postgres.migrations import installed_release
 from app.engine.postgres.session_settings import LEADER
-from app.engine.postgres.unavailability import is_away
+from app.engine.postgres.unavailability import is_unavailable
 from app.engine.projection.rollup import AnyReadModel, Rollup
-from app.engine.store.high_water_mark import settle
-from app.engine.store.idempotency import sweep
+from app.engine.store.high_water_mark import advance_mark
+from app.engine.store.idempotency import delete_expired
 from app.errors import CatalogError
 
 logger = logging.getLogger("catalog")
 IDLE_SECONDS = (0.02, 1.0)
 """Polled after the first, when something happened lately, up to the last, when nothing does."""
-NOT_LEADING_SECONDS = 1.0
-TEND_SECONDS = 10.0
-GIVEN_UP_SECONDS = 600.0
+LEADER_RETRY_SECONDS = 1.0
+MAINTENANCE_SECONDS = 10.0
+FAILED_REBUILD_RETRY_SECONDS = 600.0
 """What cannot be rebuilt is not tried again sooner."""
-REST_SECONDS = (0.01, 0.05)
+BACK_OFF_SECONDS = (0.01, 0.05)
 
 
 class Projector:
@@ -48,7 +48,7 @@ class Projector:
         self._release = release
         self._rollups = [each for each in read_models if issubclass(each, Rollup)]
         self._woken = asyncio.Event()
-        self._given_up: dict[str, float] = {}
+        self._retry_after: dict[str, float] = {}
         """Until when a read model is left alone that could not be rebuilt."""
         self.leads = False
 
@@ -57,23 +57,23 @@ class Projector:
 
     async def run(self) -> None:
         """Lead whenever nobody else does, and tend. What fails is logged and tried again: only cancelling ends it."""
-        tending = asyncio.create_task(self._tend())
+        maintenance = asyncio.create_task(self._maintain_periodically())
         try:
             while True:
-                await self._lead_while_it_lasts()
-                await asyncio.sleep(NOT_LEADING_SECONDS)
+                await self._lead_until_lost()
+                await asyncio.sleep(LEADER_RETRY_SECONDS)
         finally:
-            await end(tending)
+            await cancel_and_wait(maintenance)
 
-    async def _lead_while_it_lasts(self) -> None:
+    async def _lead_until_lost(self) -> None:
         try:
-            async with await WatchedConnection.opened(self._conninfo, LEADER) as connection:
+            async with await WatchedConnection.open(self._conninfo, LEADER) as connection:
                 while not await try_lock(connection, LEADER_LOCK):  # noqa: ASYNC110, the lock tells nobody
-                    await asyncio.sleep(NOT_LEADING_SECONDS)
+                    await asyncio.sleep(LEADER_RETRY_SECONDS)
                 self.leads = True
                 await self._lead(connection)
         except Exception as error:
-            if _is_lost(error):
+            if _is_connection_lost(error):
                 logger.warning("the projector lost its database and tries again: %s", error)
             else:
                 logger.exception("the projector failed and tries again")
@@ -85,20 +85,20 @@ class Projector:
         while True:
             self._woken.clear()
             began = time.monotonic()
-            if await self._something_new(connection):
-                await settle(connection)
+            if await self._has_work(connection):
+                await advance_mark(connection)
                 for rollup in self._rollups:
                     await catch_up(connection, rollup.name)
                 pause = IDLE_SECONDS[0]
-                await asyncio.sleep(_rest(time.monotonic() - began))
+                await asyncio.sleep(_back_off(time.monotonic() - began))
             else:
                 pause = min(pause * 2, IDLE_SECONDS[1])
             await self._wait(pause)
 
-    async def _something_new(self, connection: AsyncConnection) -> bool:
+    async def _has_work(self, connection: AsyncConnection) -> bool:
         """One cheap look: has a position been handed out behind the mark, or is a projection behind the mark?"""
         names = [rollup.name for rollup in self._rollups]
-        row = await (await connection.execute(SOMETHING_NEW, (names,))).fetchone()
+        row = await (await connection.execute(HAS_WORK, (names,))).fetchone()
         return row == (True,)
 
     async def _wait(self, seconds: float) -> None:
@@ -108,57 +108,57 @@ class Projector:
         except TimeoutError:
             pass
 
-    async def _tend(self) -> None:
+    async def _maintain_periodically(self) -> None:
         while True:
             try:
-                await self.tend()
+                await self.maintain()
             except Exception as error:
-                if _is_lost(error):
+                if _is_connection_lost(error):
                     logger.warning("the projections are looked after later: %s", error)
                 else:
                     logger.exception("the projections are looked after later")
-            await asyncio.sleep(TEND_SECONDS)
+            await asyncio.sleep(MAINTENANCE_SECONDS)
 
-    async def tend(self) -> None:
+    async def maintain(self) -> None:
         """Clean up after killed rebuilds, and rebuild what has other rules than ours; one process at a time.
 
         Whoever is of the installed release may, leading or not: a leader of another release has other rules.
         """
-        async with await WatchedConnection.opened(self._conninfo) as connection:
-            if await self._is_installed(connection) and await try_lock(connection, TENDING_LOCK):
+        async with await WatchedConnection.open(self._conninfo) as connection:
+            if await self._is_installed(connection) and await try_lock(connection, MAINTENANCE_LOCK):
                 for read_model in self._read_models:
-                    await self._look_after(connection, read_model)
-                await sweep(connection)
+                    await self._rebuild_if_outdated(connection, read_model)
+                await delete_expired(connection)
 
     async def _is_installed(self, connection: AsyncConnection) -> bool:
         return self._release in (None, await installed_release(connection))
 
-    async def _look_after(self, connection: AsyncConnection, read_model: AnyReadModel) -> None:
+    async def _rebuild_if_outdated(self, connection: AsyncConnection, read_model: AnyReadModel) -> None:
         name = read_model.name
-        await forget_killed_rebuilds(connection, [read_model])
+        await clean_up_killed_rebuilds(connection, [read_model])
         query = "select fingerprint from catalog.projections where name = %s"
         row = await (await connection.execute(query, (name,))).fetchone()
-        if row in (None, (fingerprint(read_model),)) or self._given_up.get(name, 0) > time.monotonic():
+        if row in (None, (fingerprint(read_model),)) or self._retry_after.get(name, 0) > time.monotonic():
             return
         logger.warning("rebuilding %s: its rules or its version have changed", name)
         try:
             await rebuild(self._conninfo, read_model, release=self._release)
         except RebuildFailed as error:
-            self._given_up[name] = time.monotonic() + GIVEN_UP_SECONDS
+            self._retry_after[name] = time.monotonic() + FAILED_REBUILD_RETRY_SECONDS
             logger.error("%s The old documents serve until that has changed.", error.detail)
         except (CatalogError, psycopg.Error, OSError) as error:
-            if not (isinstance(error, CatalogError) or _is_lost(error)):
+            if not (isinstance(error, CatalogError) or _is_connection_lost(error)):
                 raise
             logger.warning("%s is looked after later: %s", name, error)
 
 
-def _is_lost(error: Exception) -> bool:
+def _is_connection_lost(error: Exception) -> bool:
     """Whether the database or the network was away; else it is a mistake of ours."""
-    return isinstance(error, OSError) or is_away(error)
+    return isinstance(error, OSError) or is_unavailable(error)
 
 
-def _rest(worked_seconds: float) -> float:
+def _back_off(worked_seconds: float) -> float:
     """As long as the work took, within bounds: a round costs much the same for a few events as for one, so that under
     load, without rests, the background would take from the writers what they need."""
-    least, most = REST_SECONDS
+    least, most = BACK_OFF_SECONDS
     return min(max(worked_seconds, least), most)

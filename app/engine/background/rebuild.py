@@ -15,61 +15,61 @@ import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
 
-from app.engine.background.generation import forget, generation_of
+from app.engine.background.generation import abandon_rebuild, generation_of
 from app.engine.background.rebuild_status import (
     ENDED_EARLY,
-    Phase,
-    Progress,
+    OnRebuildProgress,
     RebuildFailed,
+    RebuildPhase,
+    RebuildProgress,
+    RebuildResult,
     RebuildUnderWay,
-    Rebuilt,
-    Told,
-    why_refused,
+    explain_failure,
 )
-from app.engine.compiler.rebuild_steps import Step, fingerprint
-from app.engine.postgres.advisory_locks import MIGRATION_LOCK, lock_key, try_lock
+from app.engine.compiler.rebuild_steps import RebuildStep, fingerprint
+from app.engine.postgres.advisory_locks import MIGRATION_LOCK, rebuild_lock_key, try_lock
 from app.engine.postgres.connections import WatchedConnection
 from app.engine.postgres.migrations import installed_release
 from app.engine.postgres.session_settings import REBUILD
 from app.engine.projection.rollup import AnyReadModel
-from app.engine.store.high_water_mark import LOOK_AGAIN_SECONDS, settle
+from app.engine.store.high_water_mark import GATE_POLL_SECONDS, advance_mark
 from app.errors import CatalogError, Unavailable
 
 SLICE_STREAMS = 2_000
-FEW_STREAMS = 100
-ROUNDS_AT_MOST = 10
-HELD_LONG_SECONDS = 0.05
+SMALL_ROUND_STREAMS = 100
+ROUNDS_MAX = 10
+HOLDER_POLL_SECONDS = 0.05
 SWAP_WAITS_MILLISECONDS = 250
 """Writers and readers wait no longer than this for a swap that itself has to wait; it is then tried again."""
 SWAP_PAUSES_SECONDS = (0.05, 5.0)
 """After the first attempt that had to let go, up to after the last ones."""
-SWAP_PATIENCE_SECONDS = 600.0
+SWAP_GIVE_UP_SECONDS = 600.0
 """How long a finished generation waits for long transactions on the old one, and for old snapshots, to end."""
 SHORT_WAIT_SECONDS = 1.0
-CALM_LOOKS = 10
+IDLE_CHECKS = 10
 """So many times in a row nobody else was at work, so that the second connection may be."""
 
 
 async def rebuild(
-    conninfo: str, read_model: AnyReadModel, tell: Told = lambda _: None, release: str | None = None
-) -> Rebuilt:
+    conninfo: str, read_model: AnyReadModel, on_progress: OnRebuildProgress = lambda _: None, release: str | None = None
+) -> RebuildResult:
     """Build the next generation of a read model and swap it in; `tell` hears of the progress.
 
     `release` is the checksum of the schema that the read model belongs to, by default of the installed one.
     Raises RebuildUnderWay if somebody is at it, RebuildFailed if the log cannot be folded or another release is
     installed, and Unavailable if the swap never got its locks; what is served is then what it was.
     """
-    async with await WatchedConnection.opened(conninfo, REBUILD) as connection:
-        if not await try_lock(connection, lock_key(read_model.name)):
+    async with await WatchedConnection.open(conninfo, REBUILD) as connection:
+        if not await try_lock(connection, rebuild_lock_key(read_model.name)):
             raise RebuildUnderWay(f"The projection {read_model.name} is being rebuilt already.")
         why = ENDED_EARLY
         try:
             release = release or await installed_release(connection)
-            return await _Rebuild(conninfo, connection, read_model, tell, release).run()
+            return await _Rebuild(conninfo, connection, read_model, on_progress, release).run()
         except psycopg.OperationalError:
             raise
         except psycopg.DatabaseError as error:
-            why = why_refused(read_model, error)
+            why = explain_failure(read_model, error)
             raise RebuildFailed(why) from error
         except CatalogError as error:
             why = error.detail
@@ -77,7 +77,7 @@ async def rebuild(
         finally:
             # On a connection that died, the next rebuild or projector cleans up; a cancellation must go through.
             with suppress(psycopg.Error):
-                await forget(connection, read_model, why)
+                await abandon_rebuild(connection, read_model, why)
 
 
 async def snapshot_holders(connection: AsyncConnection) -> set[str]:
@@ -88,105 +88,110 @@ async def snapshot_holders(connection: AsyncConnection) -> set[str]:
 
 class _Rebuild:
     def __init__(
-        self, conninfo: str, connection: WatchedConnection, read_model: AnyReadModel, tell: Told, release: str | None
+        self,
+        conninfo: str,
+        connection: WatchedConnection,
+        read_model: AnyReadModel,
+        on_progress: OnRebuildProgress,
+        release: str | None,
     ) -> None:
         self.conninfo = conninfo
         self.connection = connection
         self.read_model = read_model
         self.generation = generation_of(read_model)
-        self.tell = tell
+        self.tell = on_progress
         self.release = release
-        self.began = time.monotonic()
-        self.phase: Phase = "folding"
+        self.started = time.monotonic()
+        self.phase: RebuildPhase = "folding"
         self.events = 0
         self.done = 0
-        self.claiming = asyncio.Lock()
+        self.claim_lock = asyncio.Lock()
         self.claimed = 0
         """The last stream that somebody folds or has folded."""
-        self.last = 0
+        self.last_stream = 0
         """The last stream of all; later ones have only events that are followed."""
-        self.goes_on = False
+        self.first_is_working = False
         """Whether the first connection is at what the second one helps with."""
         self.swap_milliseconds = 0.0
         self.deadline = 0.0
         """When the patience ends with which the swap is tried."""
 
-    async def run(self) -> Rebuilt:
+    async def run(self) -> RebuildResult:
         await self._check_release()
         await self._check_installed()
-        position = (await settle(self.connection)).position
-        (self.generation.skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
-        await self.generation.do(self.connection, Step.BEGIN)
-        self.last, self.events = await self._one(
+        position = (await advance_mark(self.connection)).position
+        (self.generation.skipped,) = await self._fetch_one("select catalog.skipped_events(%s)", (self.read_model.name,))
+        await self.generation.run_step(self.connection, RebuildStep.BEGIN)
+        self.last_stream, self.events = await self._fetch_one(
             "select coalesce(max(stream_id), 0), coalesce(sum(version), 0)::bigint from catalog.streams"
         )
-        await self._say(self.connection)
-        await self._on_two_connections(lambda connection: self._fill_by(connection, position))
-        await self._enter("indexing")
-        await self._side_by_side(Step.INDEX)
-        await self.generation.do(self.connection, Step.KEY)
-        await self._side_by_side(Step.ANALYZE)
-        await self._enter("swapping")
+        await self._report(self.connection)
+        await self._on_two_connections(lambda connection: self._fill_slices(connection, position))
+        await self._start_phase("indexing")
+        await self._run_in_parallel(RebuildStep.INDEX)
+        await self.generation.run_step(self.connection, RebuildStep.KEY)
+        await self._run_in_parallel(RebuildStep.ANALYZE)
+        await self._start_phase("swapping")
         await self._swap(position)
-        return Rebuilt(
+        return RebuildResult(
             projection=self.read_model.name,
             events=self.events,
-            seconds=time.monotonic() - self.began,
+            seconds=time.monotonic() - self.started,
             swap_milliseconds=self.swap_milliseconds,
         )
 
     async def _on_two_connections(self, work: Callable[[WatchedConnection], Coroutine[Any, Any, None]]) -> None:
         """Twice the same, side by side: one statement keeps one core of the database busy. The second one works while
         nobody else does, so that a rebuild leaves the others a core."""
-        async with await WatchedConnection.opened(self.conninfo, REBUILD) as second:
+        async with await WatchedConnection.open(self.conninfo, REBUILD) as second:
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    self.goes_on = True
+                    self.first_is_working = True
                     tasks.create_task(work(second))
                     await work(self.connection)
-                    self.goes_on = False
+                    self.first_is_working = False
             except BaseExceptionGroup as group:
                 raise group.exceptions[0] from None
 
-    async def _fill_by(self, connection: WatchedConnection, position: int) -> None:
-        while await self._may_work(connection) and (claimed := await self._claim_slice(connection)):
+    async def _fill_slices(self, connection: WatchedConnection, position: int) -> None:
+        while await self._wait_for_turn(connection) and (claimed := await self._claim_slice(connection)):
             first, last, events = claimed
-            with connection.taking_its_time():
+            with connection.allow_slow_statements():
                 await self.generation.fill(connection, first, last, position)
             self.done = min(self.events, self.done + events)
-            await self._say(connection)
+            await self._report(connection)
 
-    async def _side_by_side(self, step: Step) -> None:
+    async def _run_in_parallel(self, step: RebuildStep) -> None:
         left = list(reversed(range(len(self.generation.steps[step]))))
-        await self._on_two_connections(lambda connection: self._do_some(connection, step, left))
+        await self._on_two_connections(lambda connection: self._run_statements(connection, step, left))
 
-    async def _do_some(self, connection: WatchedConnection, step: Step, left: list[int]) -> None:
-        while await self._may_work(connection) and left:
-            place = left.pop()
-            with connection.taking_its_time():
-                await self.generation.do(connection, step, place)
+    async def _run_statements(self, connection: WatchedConnection, step: RebuildStep, left: list[int]) -> None:
+        while await self._wait_for_turn(connection) and left:
+            statement = left.pop()
+            with connection.allow_slow_statements():
+                await self.generation.run_step(connection, step, statement)
 
-    async def _may_work(self, connection: WatchedConnection) -> bool:
+    async def _wait_for_turn(self, connection: WatchedConnection) -> bool:
         """True: at once for the first connection, for the second when nobody else has been at work for some looks, or
         the first has done all there was."""
         if connection is self.connection:
             return True
-        others, calm_looks = await self._others_work(connection), 0
-        while others and self.goes_on and calm_looks < CALM_LOOKS:
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
-            calm_looks = 0 if await self._others_work(connection) else calm_looks + 1
+        others_are_active, idle_checks = await self._others_are_active(connection), 0
+        while others_are_active and self.first_is_working and idle_checks < IDLE_CHECKS:
+            await asyncio.sleep(GATE_POLL_SECONDS)
+            idle_checks = 0 if await self._others_are_active(connection) else idle_checks + 1
         return True
 
-    async def _others_work(self, connection: WatchedConnection) -> bool:
+    async def _others_are_active(self, connection: WatchedConnection) -> bool:
         ours = [connection.info.backend_pid, self.connection.info.backend_pid]
-        row = await (await connection.execute(OTHERS_WORK, (ours,))).fetchone()
+        row = await (await connection.execute(OTHERS_ARE_ACTIVE, (ours,))).fetchone()
         return row == (True,)
 
     async def _claim_slice(self, connection: AsyncConnection) -> tuple[int, int, int] | None:
         """The first and the last stream of the next slice, and how many events they have; None after the last."""
-        async with self.claiming:
+        async with self.claim_lock:
             claimed = self.claimed
-            row = await (await connection.execute(SLICE_AFTER, (claimed, self.last, SLICE_STREAMS))).fetchone()
+            row = await (await connection.execute(SLICE_AFTER, (claimed, self.last_stream, SLICE_STREAMS))).fetchone()
             assert row is not None, "an aggregate answers with one row"
             last, events = row
             if last is None:
@@ -196,102 +201,102 @@ class _Rebuild:
 
     async def _swap(self, position: int) -> None:
         """Swap while nothing changes; patiently, so that nobody waits long."""
-        self.deadline = time.monotonic() + SWAP_PATIENCE_SECONDS
+        self.deadline = time.monotonic() + SWAP_GIVE_UP_SECONDS
         pause = SWAP_PAUSES_SECONDS[0]
         while True:
-            while await self._is_held_long():
-                self._check_patience()
+            while await self._is_blocked():
+                self._check_deadline()
                 with suppress(errors.LockNotAvailable):
-                    await self.generation.dismiss_vacuum(self.connection)
-            position = await self._follow(await self._outlast_snapshots(position))
+                    await self.generation.cancel_autovacuum(self.connection)
+            position = await self._catch_up(await self._wait_for_old_snapshots(position))
             if await self._try_to_swap(position):
                 return
-            self._check_patience()
+            self._check_deadline()
             await asyncio.sleep(pause)
             pause = min(pause * 2, SWAP_PAUSES_SECONDS[1])
 
-    def _check_patience(self) -> None:
+    def _check_deadline(self) -> None:
         if time.monotonic() > self.deadline:
             raise Unavailable(f"The new {self.read_model.name} is ready, but the old one was never free for a moment.")
 
-    async def _is_held_long(self) -> bool:
+    async def _is_blocked(self) -> bool:
         """Whether somebody holds on to what the swap must lock, so that everybody else would wait behind the two."""
-        before = await self.generation.holders(self.connection)
-        await asyncio.sleep(HELD_LONG_SECONDS)
-        return bool(before & await self.generation.holders(self.connection))
+        before = await self.generation.blocking_transactions(self.connection)
+        await asyncio.sleep(HOLDER_POLL_SECONDS)
+        return bool(before & await self.generation.blocking_transactions(self.connection))
 
-    async def _outlast_snapshots(self, position: int) -> int:
+    async def _wait_for_old_snapshots(self, position: int) -> int:
         """Follow, and wait for whoever could not see that; the position it is as of then.
 
         Rows that are younger than a snapshot are not there for it, so a report that began before the swap would find
         the new table empty. `create index concurrently` waits for the same reason. What the wait let pass is followed
         again, until it was short; who is never alone is not waited for without end.
         """
-        for _ in range(ROUNDS_AT_MOST):
-            with self.connection.taking_its_time():
-                position = await self._follow(position)
-                await self.generation.do(self.connection, Step.ADD_UP)
-            followed = time.monotonic()
+        for _ in range(ROUNDS_MAX):
+            with self.connection.allow_slow_statements():
+                position = await self._catch_up(position)
+                await self.generation.run_step(self.connection, RebuildStep.AGGREGATE)
+            caught_up = time.monotonic()
             waiting_for = await snapshot_holders(self.connection)
             while waiting_for:
-                self._check_patience()
-                await asyncio.sleep(HELD_LONG_SECONDS)
+                self._check_deadline()
+                await asyncio.sleep(HOLDER_POLL_SECONDS)
                 waiting_for &= await snapshot_holders(self.connection)
-            if time.monotonic() - followed < SHORT_WAIT_SECONDS:
+            if time.monotonic() - caught_up < SHORT_WAIT_SECONDS:
                 break
         return position
 
-    async def _follow(self, position: int) -> int:
+    async def _catch_up(self, position: int) -> int:
         """Fold again what changed meanwhile, until that is little; the position it is as of then."""
-        for _ in range(ROUNDS_AT_MOST):
-            upto = max(position, (await settle(self.connection)).position)
-            streams = await self._refold_touched(position, upto)
+        for _ in range(ROUNDS_MAX):
+            upto = max(position, (await advance_mark(self.connection)).position)
+            streams = await self._refold_changed(position, upto)
             position = upto
-            if streams <= FEW_STREAMS:
+            if streams <= SMALL_ROUND_STREAMS:
                 break
         return position
 
     async def _try_to_swap(self, position: int) -> bool:
         started = time.monotonic()
         skipped = self.generation.skipped
-        quiet = False
+        gate_closed = False
         try:
-            quiet = await self.generation.quieten(self.connection)
-            if quiet and not await self._outlast_in_quiet(position):
+            gate_closed = await self.generation.close_append_gate(self.connection)
+            if gate_closed and not await self._wait_for_snapshots_gate_closed(position):
                 return False
             async with self.connection.transaction():
-                await self._limit_waits(self.generation.lock_waits_milliseconds)
+                await self._set_lock_timeout(self.generation.lock_waits_milliseconds)
                 await self.connection.execute("select pg_advisory_xact_lock_shared(%s)", (MIGRATION_LOCK,))
                 await self._check_release()
-                upto = max(position, await self.generation.lock(self.connection))
-                await self._limit_waits(SWAP_WAITS_MILLISECONDS)
-                if not quiet:
-                    await self._refold_touched(position, upto)
-                    await self._leave_out_what_was_skipped(upto)
-                with self.connection.taking_its_time():
-                    await self.generation.do(self.connection, Step.SWAP)
+                upto = max(position, await self.generation.lock_for_swap(self.connection))
+                await self._set_lock_timeout(SWAP_WAITS_MILLISECONDS)
+                if not gate_closed:
+                    await self._refold_changed(position, upto)
+                    await self._refold_skipped(upto)
+                with self.connection.allow_slow_statements():
+                    await self.generation.run_step(self.connection, RebuildStep.SWAP)
                 await self._record(upto, swap_seconds=time.monotonic() - started)
             return True
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             self.generation.skipped = skipped
             return False
         finally:
-            if quiet:
+            if gate_closed:
                 with suppress(psycopg.Error):
-                    await self.generation.resume(self.connection)
+                    await self.generation.open_append_gate(self.connection)
             self.swap_milliseconds = max(self.swap_milliseconds, (time.monotonic() - started) * 1000)
 
-    async def _outlast_in_quiet(self, position: int) -> bool:
+    async def _wait_for_snapshots_gate_closed(self, position: int) -> bool:
         """The last few events, committed before the swap; and whoever began to read before that is soon done.
 
         A statement that began earlier, and comes to the table only after the swap, would not see those documents.
         """
-        (upto,) = await self._one("select coalesce(max(position), 0) from catalog.events")
-        await self._refold_touched(position, max(position, upto))
+        (upto,) = await self._fetch_one("select coalesce(max(position), 0) from catalog.events")
+        await self._refold_changed(position, max(position, upto))
         deadline = time.monotonic() + SWAP_WAITS_MILLISECONDS / 1000
         waiting_for = await snapshot_holders(self.connection)
         while waiting_for and time.monotonic() < deadline:
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(GATE_POLL_SECONDS)
             waiting_for &= await snapshot_holders(self.connection)
         return not waiting_for
 
@@ -304,36 +309,36 @@ class _Rebuild:
     async def _check_installed(self) -> None:
         """Without its steps each statement of a rebuild would do nothing."""
         query = "select exists (select from catalog.rebuild_steps where read_model = %s)"
-        if await self._one(query, (self.read_model.name,)) != (True,):
+        if await self._fetch_one(query, (self.read_model.name,)) != (True,):
             why = "the installed schema does not have it. Run `catalog migrate` with it"
             raise RebuildFailed(f"The projection {self.read_model.name} cannot be rebuilt: {why}.")
 
-    async def _limit_waits(self, milliseconds: int) -> None:
+    async def _set_lock_timeout(self, milliseconds: int) -> None:
         await self.connection.execute("select set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
 
-    async def _refold_touched(self, after: int, upto: int) -> int:
+    async def _refold_changed(self, after: int, upto: int) -> int:
         """Fold the streams anew that have events between two positions; how many they are."""
         query = "select distinct stream_id from catalog.events where position > %s and position <= %s"
         streams = [id for (id,) in await (await self.connection.execute(query, (after, upto))).fetchall()]
         for start in range(0, len(streams), SLICE_STREAMS):
             some = streams[start : start + SLICE_STREAMS]
-            await self.generation.do(self.connection, Step.REFOLD, streams=some, position=upto)
+            await self.generation.run_step(self.connection, RebuildStep.REFOLD, streams=some, position=upto)
         return len(streams)
 
-    async def _leave_out_what_was_skipped(self, upto: int) -> None:
+    async def _refold_skipped(self, upto: int) -> None:
         """Fold the streams anew of which an operator has skipped an event since the rebuild began."""
-        (skipped,) = await self._one("select catalog.skipped_events(%s)", (self.read_model.name,))
+        (skipped,) = await self._fetch_one("select catalog.skipped_events(%s)", (self.read_model.name,))
         changed = list({*skipped} ^ {*self.generation.skipped})
         self.generation.skipped = skipped
         query = "select distinct stream_id from catalog.events where position = any (%s)"
         streams = [id for (id,) in await (await self.connection.execute(query, (changed,))).fetchall()]
         if streams:
-            await self.generation.do(self.connection, Step.REFOLD, streams=streams, position=upto)
+            await self.generation.run_step(self.connection, RebuildStep.REFOLD, streams=streams, position=upto)
 
     async def _record(self, position: int, swap_seconds: float) -> None:
         done = {
             "events": self.events,
-            "seconds": round(time.monotonic() - self.began, 3),
+            "seconds": round(time.monotonic() - self.started, 3),
             "swap_milliseconds": round(max(self.swap_milliseconds, swap_seconds * 1000), 3),
         }
         by = (self.read_model.version, fingerprint(self.read_model))
@@ -341,29 +346,29 @@ class _Rebuild:
             "select catalog.record_rebuild(%s, %s, %s, %s, %s)", (self.read_model.name, *by, position, Jsonb(done))
         )
 
-    async def _enter(self, phase: Phase) -> None:
+    async def _start_phase(self, phase: RebuildPhase) -> None:
         self.phase = phase
-        await self._say(self.connection)
+        await self._report(self.connection)
 
-    async def _say(self, connection: AsyncConnection) -> None:
-        progress = Progress(
+    async def _report(self, connection: AsyncConnection) -> None:
+        progress = RebuildProgress(
             projection=self.read_model.name,
             phase=self.phase,
             events=self.events,
             done=self.done,
-            seconds=round(time.monotonic() - self.began, 3),
+            seconds=round(time.monotonic() - self.started, 3),
         )
         facts = {name: value for name, value in msgspec.structs.asdict(progress).items() if name != "projection"}
         await connection.execute("select catalog.note_progress(%s, %s)", (self.read_model.name, Jsonb(facts)))
         self.tell(progress)
 
-    async def _one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+    async def _fetch_one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...]:
         row = await (await self.connection.execute(query, parameters)).fetchone()
         assert row is not None, "a query for one row"
         return row
 
 
-OTHERS_WORK = """
+OTHERS_ARE_ACTIVE = """
 select exists (
     select from pg_stat_activity
     where state = 'active'

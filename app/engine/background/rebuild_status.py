@@ -19,15 +19,15 @@ class RebuildFailed(Conflict):
     """The projection cannot be rebuilt"""
 
 
-Phase = Literal["folding", "indexing", "swapping"]
+RebuildPhase = Literal["folding", "indexing", "swapping"]
 """Nearly all events are folded in the first; the second makes the indexes; the third waits for a quiet moment."""
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class RebuildProgress(Struct, frozen=True, kw_only=True):
     """How far a rebuild is."""
 
     projection: str
-    phase: Phase
+    phase: RebuildPhase
     events: int
     """How many there are to fold; those recorded meanwhile come on top."""
     done: int
@@ -35,7 +35,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     """Since it began."""
 
 
-class Rebuilt(Struct, frozen=True, kw_only=True):
+class RebuildResult(Struct, frozen=True, kw_only=True):
     """A rebuild that is done."""
 
     projection: str
@@ -59,19 +59,19 @@ class LastRebuild(Struct, frozen=True, kw_only=True):
 
 ENDED_EARLY = "It was ended before it was done."
 
-Told = Callable[[Progress], None]
+OnRebuildProgress = Callable[[RebuildProgress], None]
 
 
-def why_refused(read_model: AnyReadModel, error: psycopg.DatabaseError) -> str:
+def explain_failure(read_model: AnyReadModel, error: psycopg.DatabaseError) -> str:
     """What Postgres says in its first line, and what to do about it if it is an event's fault."""
     name = read_model.name
     sentence = f"The projection {name} cannot be rebuilt: {error.diag.message_primary or error}."
-    if (error.sqlstate or "")[:2] not in EVENTS_FAULTS:
+    if (error.sqlstate or "")[:2] not in DATA_ERROR_CLASSES:
         return sentence
     if issubclass(read_model, Rollup):
         return f"{sentence} An event cannot be folded; skip it first: `catalog resume {name} --skip`."
     return f"{sentence} An event cannot be folded by the rules of {name}; they have to be changed first."
 
 
-EVENTS_FAULTS = ("22", "23")
+DATA_ERROR_CLASSES = ("22", "23")
 """The classes of SQLSTATE for data that an expression cannot take, and that a table cannot hold."""

@@ -16,64 +16,66 @@ import msgspec
 from msgspec import Raw, Struct
 from psycopg import AsyncConnection, AsyncRawCursor, IsolationLevel, sql
 
-from app.engine.compiler.document_fills import differing_searches
-from app.engine.compiler.document_tables import history_table, tables_of
+from app.engine.compiler.document_fills import mismatched_search_rows
+from app.engine.compiler.document_tables import history_table, projection_tables
 from app.engine.postgres.connections import read_json_as_bytes
 from app.engine.postgres.session_settings import VERIFY, connect_async
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup, Totals
 from app.engine.projection.rules import name_of
-from app.engine.store.event_store import StoredEvent, recorded
+from app.engine.store.event_store import StoredEvent, decode_recorded
 
-SLICE_STREAMS = 500
+VERIFY_SLICE_STREAMS = 500
 
-EVENTS = """
+READ_EVENTS = """
 select stream_id, position, event_id, version, recorded_at, metadata, type, data
 from catalog.events
 where stream_id between %s and %s and position <= %s and position <> all (%s::bigint[])
 order by stream_id, version
 """
-EVERYTHING = 2**63 - 1
+AFTER_LAST_POSITION = 2**63 - 1
 
-What = Literal["document", "row", "past", "search", "member"]
+MismatchKind = Literal["document", "row", "past", "search", "member"]
 """A document; the version and the instant beside an inline one; a document that it replaced; what searches find it by;
 what a stream counts as, and for which key."""
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class Mismatch(Struct, frozen=True, kw_only=True):
     """A document, or what stands beside it, that is not what the log says; `null` where there is none."""
 
     id: int | str
     """The stream, or the key of a rollup's document."""
-    of: What
+    of: MismatchKind
     stored: Raw
     folded: Raw
 
 
-class Unreadable(Struct, frozen=True):
+class UnreadableEvent(Struct, frozen=True):
     """What a stream is folded to if one of its events has another shape than its type; it is a difference."""
 
     unreadable: str
 
 
-class Verified(Struct, frozen=True, kw_only=True):
+class VerifyResult(Struct, frozen=True, kw_only=True):
     projection: str
     checked: int
     """How many documents were compared, missing ones included."""
-    differing: list[Difference]
+    differing: list[Mismatch]
 
 
-Told = Callable[[int, int], None]
+OnVerifyProgress = Callable[[int, int], None]
 """Hears of how many streams have been compared, of how many."""
 
 
-async def verify(conninfo: str, read_model: AnyReadModel, tell: Told = lambda *_: None) -> Verified:
+async def verify(
+    conninfo: str, read_model: AnyReadModel, on_progress: OnVerifyProgress = lambda *_: None
+) -> VerifyResult:
     """Compare every document of a read model with an independent fold; readers and writers are not disturbed."""
     async with await connect_async(conninfo, VERIFY, autocommit=False) as connection:
         read_json_as_bytes(connection)
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         await connection.set_read_only(True)
-        await _keep(connection, read_model)
+        await _lock_out_rebuild(connection, read_model)
         compare = _compare_rollup if issubclass(read_model, Rollup) else _compare_documents
         each_stream = "member" if issubclass(read_model, Rollup) else "document"
         (all_streams,) = await (await connection.execute("select count(*) from catalog.streams")).fetchone() or (0,)
@@ -82,20 +84,20 @@ async def verify(conninfo: str, read_model: AnyReadModel, tell: Told = lambda *_
             checked += what == "document"
             if what == each_stream:
                 streams += 1
-                if streams % SLICE_STREAMS == 0:
-                    tell(min(streams, all_streams), all_streams)
+                if streams % VERIFY_SLICE_STREAMS == 0:
+                    on_progress(min(streams, all_streams), all_streams)
             if stored != folded:
-                differing.append(Difference(id=key, of=what, stored=Raw(stored), folded=Raw(folded)))
-        return Verified(projection=read_model.name, checked=checked, differing=differing)
+                differing.append(Mismatch(id=key, of=what, stored=Raw(stored), folded=Raw(folded)))
+        return VerifyResult(projection=read_model.name, checked=checked, differing=differing)
 
 
-Compared = AsyncIterator[tuple[Any, What, bytes, bytes]]
+ComparedRows = AsyncIterator[tuple[Any, MismatchKind, bytes, bytes]]
 """Of all that is compared its key, what it is, as it is stored and as it is folded, both as canonical JSON."""
 
-NOTHING = b"null"
+JSON_NULL = b"null"
 
 
-class Replaced(Struct, frozen=True):
+class PastDocument(Struct, frozen=True):
     """A document that another has replaced, as canonical JSON."""
 
     version: int
@@ -105,7 +107,7 @@ class Replaced(Struct, frozen=True):
     document: Raw
 
 
-class Folded(Struct, frozen=True):
+class FoldedStream(Struct, frozen=True):
     """What a stream is folded to."""
 
     version: int
@@ -114,45 +116,45 @@ class Folded(Struct, frozen=True):
     """When the last event that the rules use was recorded."""
     document: Any
     """Or Unreadable."""
-    past: list[Replaced]
+    past: list[PastDocument]
     """The documents before it; none if the projection keeps none, or if it is Unreadable."""
 
 
-async def _keep(connection: AsyncConnection, read_model: AnyReadModel) -> None:
+async def _lock_out_rebuild(connection: AsyncConnection, read_model: AnyReadModel) -> None:
     """Keep a rebuild from swapping the table, before the snapshot is taken: in a newer table it would see nothing."""
     table = sql.Identifier("catalog", read_model.name)
     await connection.execute(sql.SQL("lock table {} in access share mode").format(table))
 
 
-async def _compare_documents(connection: AsyncConnection, projection: AnyProjection) -> Compared:
+async def _compare_documents(connection: AsyncConnection, projection: AnyProjection) -> ComparedRows:
     table = sql.Identifier("catalog", projection.name)
     query = sql.SQL(
         "select id, document, version, catalog.rfc3339(valid_from) from {} where id between %s and %s"
     ).format(table)
     instance = projection()
-    names = [each.name for each in tables_of(projection)]
+    names = [each.name for each in projection_tables(projection)]
     async for first, last in _slices(connection, [sql.Identifier("catalog", name) for name in names]):
         rows = await (await connection.execute(query, (first, last))).fetchall()
         stored: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in rows}
-        folds = await _fold_slice(connection, projection, first, last, EVERYTHING, [], projection.temporal)
+        folds = await _fold_slice(connection, projection, first, last, AFTER_LAST_POSITION, [], projection.temporal)
         for stream in sorted(stored.keys() | folds.keys()):
             row, fold = stored.get(stream), folds.get(stream)
-            document = _canonical(instance, fold.document) if fold else NOTHING
-            yield stream, "document", _canonical(instance, row[0]) if row else NOTHING, document
+            document = _canonical_or_stored(instance, fold.document) if fold else JSON_NULL
+            yield stream, "document", _canonical_or_stored(instance, row[0]) if row else JSON_NULL, document
             if row and fold:
-                yield stream, "row", _place(*row[1:]), _place(fold.version, _rfc3339(fold.valid_from))
+                yield stream, "row", _validity_key(*row[1:]), _validity_key(fold.version, _rfc3339(fold.valid_from))
         if projection.temporal:
             async for compared in _compare_past(connection, projection, first, last, folds):
                 yield compared
-        for differing in differing_searches(projection):
+        for differing in mismatched_search_rows(projection):
             cursor = await AsyncRawCursor(connection).execute(differing.encode(), (first, last))
             for stream, found, rightful in await cursor.fetchall():
-                yield stream, "search", found or NOTHING, rightful or NOTHING
+                yield stream, "search", found or JSON_NULL, rightful or JSON_NULL
 
 
 async def _compare_past(
-    connection: AsyncConnection, projection: AnyProjection, first: int, last: int, folds: dict[int, Folded]
-) -> Compared:
+    connection: AsyncConnection, projection: AnyProjection, first: int, last: int, folds: dict[int, FoldedStream]
+) -> ComparedRows:
     """Each replaced document, stored and folded, by its stream and the bounds of its validity."""
     query = sql.SQL(
         "select id, version, catalog.rfc3339(valid_from), catalog.rfc3339(valid_to), document"
@@ -161,7 +163,7 @@ async def _compare_past(
     instance = projection()
     stored = {
         (stream, valid_from, valid_to): msgspec.json.encode(
-            Replaced(version, valid_from, valid_to, Raw(_canonical(instance, document)))
+            PastDocument(version, valid_from, valid_to, Raw(_canonical_or_stored(instance, document)))
         )
         for stream, version, valid_from, valid_to, document in await (
             await connection.execute(query, (first, last))
@@ -173,10 +175,10 @@ async def _compare_past(
         for replaced in fold.past
     }
     for key in sorted(stored.keys() | folded.keys()):
-        yield key[0], "past", stored.get(key, NOTHING), folded.get(key, NOTHING)
+        yield key[0], "past", stored.get(key, JSON_NULL), folded.get(key, JSON_NULL)
 
 
-def _place(version: int, valid_from: str) -> bytes:
+def _validity_key(version: int, valid_from: str) -> bytes:
     """A document's place in time, of which its ETag is made and by which it is found as of an instant."""
     return msgspec.json.encode({"version": version, "valid_from": valid_from})
 
@@ -186,7 +188,7 @@ def _rfc3339(instant: datetime) -> str:
     return f"{instant:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-async def _compare_rollup(connection: AsyncConnection, rollup: AnyRollup) -> Compared:
+async def _compare_rollup(connection: AsyncConnection, rollup: AnyRollup) -> ComparedRows:
     query = "select position, catalog.skipped_events(name) from catalog.projections where name = %s"
     position, skipped = await (await connection.execute(query, (rollup.name,))).fetchone() or (0, [])
     instance, totals, members = rollup(), Totals({}), _Members(rollup)
@@ -194,15 +196,17 @@ async def _compare_rollup(connection: AsyncConnection, rollup: AnyRollup) -> Com
         folds = await _fold_slice(connection, rollup.of, first, last, position, skipped)
         stored = await members.stored(connection, first, last)
         for stream in sorted(stored.keys() | folds.keys()):
-            member = members.folded(folds[stream].document) if stream in folds else NOTHING
-            yield stream, "member", stored.get(stream, NOTHING), member
-        readable = (fold.document for fold in folds.values() if not isinstance(fold.document, Unreadable))
-        instance.add_up(totals, readable)
+            member = members.folded(folds[stream].document) if stream in folds else JSON_NULL
+            yield stream, "member", stored.get(stream, JSON_NULL), member
+        readable = (fold.document for fold in folds.values() if not isinstance(fold.document, UnreadableEvent))
+        instance.accumulate(totals, readable)
     folded = {key: instance.canonical_json(document) for key, document in instance.documents(totals).items()}
     table = sql.SQL("select key, document from {}").format(sql.Identifier("catalog", rollup.name))
-    documents = {key: _canonical(instance, document) async for key, document in await connection.execute(table)}
+    documents = {
+        key: _canonical_or_stored(instance, document) async for key, document in await connection.execute(table)
+    }
     for key in sorted(documents.keys() | folded.keys()):
-        yield key, "document", documents.get(key, NOTHING), folded.get(key, NOTHING)
+        yield key, "document", documents.get(key, JSON_NULL), folded.get(key, JSON_NULL)
 
 
 class _Members:
@@ -223,33 +227,33 @@ class _Members:
         return {stream: self._canonical(key, part) for stream, key, part in rows}
 
     def folded(self, document: Any) -> bytes:
-        if isinstance(document, Unreadable):
+        if isinstance(document, UnreadableEvent):
             return msgspec.json.encode(document)
         part = {name: getattr(document, name) for name in self._fields}
         return self._canonical(getattr(document, self._by), msgspec.json.encode(part))
 
     def _canonical(self, key: str, part: bytes) -> bytes:
         """A stored part of another shape means only itself."""
-        with suppress(*UNREADABLE):
+        with suppress(*DECODE_ERRORS):
             part = msgspec.json.encode(msgspec.json.decode(part, type=self._part), order="sorted")
         return msgspec.json.encode({"key": key, "part": Raw(part)})
 
 
-UNREADABLE = (msgspec.DecodeError, RecursionError)
+DECODE_ERRORS = (msgspec.DecodeError, RecursionError)
 """Of what Python does not read: another shape, but also numbers and depths that only Postgres holds."""
 
 
-def _canonical(instance: Any, document: Any) -> bytes:
+def _canonical_or_stored(instance: Any, document: Any) -> bytes:
     """One byte string per meaning; a stored document of another shape means only itself."""
-    if isinstance(document, Unreadable):
+    if isinstance(document, UnreadableEvent):
         return msgspec.json.encode(document)
     try:
         return bytes(instance.canonical_json(document))
-    except UNREADABLE:
+    except DECODE_ERRORS:
         return bytes(document)
 
 
-SLICE = """
+NEXT_SLICE = """
 select max(id)
 from (
     {}
@@ -265,9 +269,9 @@ async def _slices(connection: AsyncConnection, tables: list[sql.Identifier]) -> 
     id, stream = sql.Identifier("id"), sql.Identifier("stream_id")
     sources = [(stream, sql.Identifier("catalog", "streams")), *((id, table) for table in tables)]
     branches = [sql.SQL(NEXT_IDS).format(key, table, key) for key, table in sources]
-    query, after = sql.SQL(SLICE).format(sql.SQL(" union ").join(branches)), -(2**31)
+    query, after = sql.SQL(NEXT_SLICE).format(sql.SQL(" union ").join(branches)), -(2**31)
     while True:
-        given = {"after": after, "streams": SLICE_STREAMS}
+        given = {"after": after, "streams": VERIFY_SLICE_STREAMS}
         (last,) = await (await connection.execute(query, given)).fetchone() or (None,)
         if last is None:
             return
@@ -283,31 +287,31 @@ async def _fold_slice(
     position: int,
     skipped: list[int],
     with_past: bool = False,
-) -> dict[int, Folded]:
+) -> dict[int, FoldedStream]:
     """Some streams, folded in Python; without those that have no document, nor had one."""
-    rows = await (await connection.execute(EVENTS, (first, last, position, skipped))).fetchall()
+    rows = await (await connection.execute(READ_EVENTS, (first, last, position, skipped))).fetchall()
     folds = _folds(projection(), rows, with_past)
     return {stream: folded for stream, folded in folds if folded.document is not None or folded.past}
 
 
-def _folds(instance: Any, rows: list[tuple[Any, ...]], with_past: bool) -> Iterator[tuple[int, Folded]]:
+def _folds(instance: Any, rows: list[tuple[Any, ...]], with_past: bool) -> Iterator[tuple[int, FoldedStream]]:
     for stream, its_rows in groupby(rows, key=lambda row: row[0]):
         events = [StoredEvent(*row[1:]) for row in its_rows]
-        used = [event for event in events if instance.tags.types.get(event.type) in instance.by_event]
+        used = [event for event in events if instance.registry.types.get(event.type) in instance.by_event]
         try:
             document, past = _fold(instance, stream, used, with_past)
-        except UNREADABLE as error:
-            document, past = Unreadable(str(error)), []
-        yield stream, Folded(events[-1].version, (used or events)[-1].recorded_at, document, past)
+        except DECODE_ERRORS as error:
+            document, past = UnreadableEvent(str(error)), []
+        yield stream, FoldedStream(events[-1].version, (used or events)[-1].recorded_at, document, past)
 
 
-def _fold(instance: Any, stream: int, used: list[StoredEvent], with_past: bool) -> tuple[Any, list[Replaced]]:
+def _fold(instance: Any, stream: int, used: list[StoredEvent], with_past: bool) -> tuple[Any, list[PastDocument]]:
     """The document after all events, and those it has replaced on the way, if they are wanted."""
     document, past = None, []
     for event, following in zip_longest(used, used[1:]):
-        document = instance.evolve(document, recorded(stream, instance.tags, event))
+        document = instance.evolve(document, decode_recorded(stream, instance.registry, event))
         if with_past and document is not None and following is not None:
-            replaced = Replaced(
+            replaced = PastDocument(
                 following.version - 1,
                 _rfc3339(event.recorded_at),
                 _rfc3339(following.recorded_at),

@@ -12,54 +12,54 @@ from collections.abc import Callable, Sequence
 from typing import get_type_hints
 
 from app.engine.compiler.document_tables import field_columns
-from app.engine.compiler.rollups import adding_up, stored_member_columns
+from app.engine.compiler.rollups import aggregate_query, stored_member_columns
 from app.engine.compiler.sql_text import comment, indent, literal
-from app.engine.compiler.step import tags
+from app.engine.compiler.step import type_literals
 from app.engine.compiler.views import (
-    INSTANT,
-    Shown,
-    fields_of,
-    function,
-    names,
-    own_column,
-    singular,
+    INSTANT_TYPE,
+    ViewColumn,
+    cast_field,
+    column_names,
+    create_function,
+    create_view,
+    field_columns_of_view,
+    singular_name,
     sql_type,
-    typed,
-    view,
+    view_column_name,
 )
-from app.engine.postgres.identifiers import in_dollars
+from app.engine.postgres.identifiers import dollar_quoted
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyRollup
 from app.engine.projection.rules import RuleError
 
-NOW = "(select catalog.as_of())"
+SESSION_INSTANT = "(select catalog.as_of())"
 """The instant that a session looks at; `infinity` for the present."""
-IN_THE_PAST = f"{NOW} < 'infinity'"
+IN_THE_PAST = f"{SESSION_INSTANT} < 'infinity'"
 
 
 def analyst_views(inline: Sequence[AnyProjection], rollups: Sequence[AnyRollup]) -> str:
     """All views and functions. The first temporal projection is what the catalog is about: only of others do the audit
     trail and the changes bear the name, so that a further one renames nothing."""
     temporal = [projection for projection in inline if projection.temporal]
-    _check_distinct([*inline, *rollups], temporal)
+    _check_view_names([*inline, *rollups], temporal)
     parts = [current_view(projection) for projection in inline]
     for projection in temporal:
-        prefix = "" if projection is temporal[0] else f"{singular(projection)}_"
+        prefix = "" if projection is temporal[0] else f"{singular_name(projection)}_"
         parts += [
             versions_view(projection),
             events_view(projection),
             audit_trail_view(projection, f"{prefix}audit_trail"),
         ]
-        parts += [as_of_function(projection), at_function(projection), diff_function(projection)]
+        parts += [as_of_view_function(projection), document_at_function(projection), diff_function(projection)]
         parts.append(changes_function(projection, f"{prefix}changes_between"))
         parts.append(changed_between_function(projection))
     return "\n".join([*parts, *map(rollup_view, rollups)])
 
 
-def _check_distinct(read_models: Sequence[AnyProjection | AnyRollup], temporal: Sequence[AnyProjection]) -> None:
+def _check_view_names(read_models: Sequence[AnyProjection | AnyRollup], temporal: Sequence[AnyProjection]) -> None:
     """Raises RuleError if two views would have one name: the later one would take the place of the other."""
     named = [each.name for each in read_models]
-    named += [f"{singular(each)}_{what}" for each in temporal for what in ("versions", "events", "audit_trail")]
+    named += [f"{singular_name(each)}_{what}" for each in temporal for what in ("versions", "events", "audit_trail")]
     if twice := [name for name in named if named.count(name) > 1]:
         raise RuleError(f"Two views would be called {twice[0]}: give a read model, or its document, another name.")
 
@@ -72,12 +72,12 @@ def current_view(projection: AnyProjection) -> str:
         source = f"""\
     select {stored}
     from catalog.{name}
-    where valid_from <= {NOW}
+    where valid_from <= {SESSION_INSTANT}
     union all
     select {stored}
     from catalog.{name}_history
-    where valid_from <= {NOW}
-        and valid_to > {NOW}
+    where valid_from <= {SESSION_INSTANT}
+        and valid_to > {SESSION_INSTANT}
         and {IN_THE_PAST}"""
         about = f"The documents of {projection.__name__}, now or as of catalog.as_of."
     else:
@@ -85,23 +85,23 @@ def current_view(projection: AnyProjection) -> str:
             f"    select {stored}\n    from catalog.{name}\n    where (select catalog.present_only({literal(name)}))"
         )
         about = f"The current documents of {projection.__name__}, which keeps no past."
-    return view(name, about, fields_of(projection), f"(\n{source}\n) as stored")
+    return create_view(name, about, field_columns_of_view(projection), f"(\n{source}\n) as stored")
 
 
 def versions_view(projection: AnyProjection) -> str:
-    """The view `<singular>_versions`: each document that ever was, and from when until when."""
+    """The view `<singular_name>_versions`: each document that ever was, and from when until when."""
     name = projection.name
     stored = ", ".join(["id", "document", *(column.quoted for column in field_columns(projection)), "valid_from"])
     source = f"""\
     select {stored}, null::timestamptz as valid_to
     from catalog.{name}
-    where valid_from <= {NOW}
+    where valid_from <= {SESSION_INSTANT}
     union all
-    select {stored}, case when valid_to <= {NOW} then valid_to end
+    select {stored}, case when valid_to <= {SESSION_INSTANT} then valid_to end
     from catalog.{name}_history
-    where valid_from <= {NOW}"""
-    return view(
-        f"{singular(projection)}_versions",
+    where valid_from <= {SESSION_INSTANT}"""
+    return create_view(
+        f"{singular_name(projection)}_versions",
         f"Every document that {projection.__name__} ever had, each from when it was recorded until it was replaced.",
         _version_columns(projection),
         f"(\n{source}\n) as stored",
@@ -109,125 +109,129 @@ def versions_view(projection: AnyProjection) -> str:
 
 
 def events_view(projection: AnyProjection) -> str:
-    """The view `<singular>_events`: the log."""
+    """The view `<singular_name>_events`: the log."""
     columns = [
-        Shown("position", "bigint", "position", "Place in the whole log; grows, may have gaps."),
-        Shown("event_id", "uuid", "event_id", "UUIDv7."),
-        _stream(projection),
-        Shown("version", "integer", "version", "1 is its first event; without gaps."),
-        Shown("type", "text", "type", "The tag of the event type."),
-        Shown("recorded_at", INSTANT, "recorded_at", "When it was recorded; strictly grows with the version."),
+        ViewColumn("position", "bigint", "position", "Place in the whole log; grows, may have gaps."),
+        ViewColumn("event_id", "uuid", "event_id", "UUIDv7."),
+        _stream_source(projection),
+        ViewColumn("version", "integer", "version", "1 is its first event; without gaps."),
+        ViewColumn("type", "text", "type", "The tag of the event type."),
+        ViewColumn(
+            "recorded_at", INSTANT_TYPE, "recorded_at", "When it was recorded; strictly grows with the version."
+        ),
         *(
-            Shown(name, "text", f"metadata ->> {literal(name)}", about)
+            ViewColumn(name, "text", f"metadata ->> {literal(name)}", about)
             for name, about in (
                 ("user_id", "Who did it."),
                 ("correlation_id", "The request that it belongs to."),
                 ("causation_id", "What led to it."),
             )
         ),
-        Shown("data", "jsonb", "data", "The fields of the event."),
-        Shown("metadata", "jsonb", "metadata", "All that is known of who and why."),
+        ViewColumn("data", "jsonb", "data", "The fields of the event."),
+        ViewColumn("metadata", "jsonb", "metadata", "All that is known of who and why."),
     ]
     about = f"The events of {projection.__name__}, up to catalog.as_of if it is set."
-    return view(f"{singular(projection)}_events", about, columns, _log(projection))
+    return create_view(f"{singular_name(projection)}_events", about, columns, _log_source(projection))
 
 
 def audit_trail_view(projection: AnyProjection, name: str) -> str:
     """Who did what, a row for each event, with a column for each field of the events that change a document."""
     columns = [
-        _stream(projection),
-        Shown("position", "bigint", "position", "Place in the whole log; grows, may have gaps."),
-        Shown("version", "integer", "version", "1 is its first event; without gaps."),
-        Shown("event_type", "text", "type", "What happened."),
-        Shown("recorded_at", INSTANT, "recorded_at", "When it was recorded."),
-        Shown("user_id", "text", "metadata ->> 'user_id'", "Who did it."),
+        _stream_source(projection),
+        ViewColumn("position", "bigint", "position", "Place in the whole log; grows, may have gaps."),
+        ViewColumn("version", "integer", "version", "1 is its first event; without gaps."),
+        ViewColumn("event_type", "text", "type", "What happened."),
+        ViewColumn("recorded_at", INSTANT_TYPE, "recorded_at", "When it was recorded."),
+        ViewColumn("user_id", "text", "metadata ->> 'user_id'", "Who did it."),
     ]
     found: dict[str, str] = {}
-    for event in projection.tags.types.values():
+    for event in projection.registry.types.values():
         rule = projection.by_event.get(event)
         for field, hint in get_type_hints(event).items() if rule is None or rule.verb != "starts" else ():
             kind = sql_type(hint)
             found[field] = kind if found.get(field, kind) == kind else "jsonb"
     taken = {column.name for column in columns}
     columns += [
-        Shown(field, kind, typed("data", field, kind), f"{field} of the event, if it has one.")
+        ViewColumn(field, kind, cast_field("data", field, kind), f"{field} of the event, if it has one.")
         for field, kind in found.items()
         if field not in taken
     ]
     about = f"Who did what to the documents of {projection.__name__}: a row for each event, up to catalog.as_of."
-    return view(name, about, columns, _log(projection))
+    return create_view(name, about, columns, _log_source(projection))
 
 
-def as_of_function(projection: AnyProjection) -> str:
+def as_of_view_function(projection: AnyProjection) -> str:
     """`<name>_as_of(instant)`."""
-    fields = fields_of(projection)
-    return function(
+    fields = field_columns_of_view(projection)
+    return create_function(
         f"{projection.name}_as_of",
-        {"p_instant": INSTANT},
+        {"p_instant": INSTANT_TYPE},
         f"The documents of {projection.__name__} as of an instant.",
         fields,
-        f"select {names(fields)}\nfrom public.{singular(projection)}_versions\nwhere {_valid(projection, 'p_instant')}",
+        f"select {column_names(fields)}\nfrom public.{singular_name(projection)}_versions\n"
+        f"where {_valid_at(projection, 'p_instant')}",
     )
 
 
-def at_function(projection: AnyProjection) -> str:
-    """`<singular>_at(id, instant)`."""
-    fields = fields_of(projection)
-    return function(
-        f"{singular(projection)}_at",
-        {"p_id": "integer", "p_instant": INSTANT},
+def document_at_function(projection: AnyProjection) -> str:
+    """`<singular_name>_value_at(id, instant)`."""
+    fields = field_columns_of_view(projection)
+    return create_function(
+        f"{singular_name(projection)}_at",
+        {"p_id": "integer", "p_instant": INSTANT_TYPE},
         f"One document of {projection.__name__} as of an instant: no row if there was none.",
         fields,
-        f"select {names(fields)}\nfrom public.{projection.name}_as_of(p_instant)\nwhere {_id(fields)} = p_id",
+        f"select {column_names(fields)}\nfrom public.{projection.name}_as_of(p_instant)\n"
+        f"where {_id_column(fields)} = p_id",
     )
 
 
-DIFFERENCE = [
-    Shown("field", "text", "", ""),
-    Shown("before", "jsonb", "", ""),
-    Shown("after", "jsonb", "", ""),
+DIFF_COLUMNS = [
+    ViewColumn("field", "text", "", ""),
+    ViewColumn("before", "jsonb", "", ""),
+    ViewColumn("after", "jsonb", "", ""),
 ]
 
 
 def diff_function(projection: AnyProjection) -> str:
-    """`<singular>_diff(id, from, until)`: the fields that differ; `before` is null where there was no document."""
-    version = f"select {own_column(projection, 'document')} from public.{singular(projection)}_versions"
-    is_it = f"{_id(fields_of(projection))} = p_id"
+    """`<singular_name>_diff(id, from, until)`: the fields that differ; `before` is null where there was no document."""
+    version = f"select {view_column_name(projection, 'document')} from public.{singular_name(projection)}_versions"
+    is_it = f"{_id_column(field_columns_of_view(projection))} = p_id"
     before, after = (
-        f"({version} where {is_it} and {_valid(projection, instant)})" for instant in ("p_from", "p_until")
+        f"({version} where {is_it} and {_valid_at(projection, instant)})" for instant in ("p_from", "p_until")
     )
-    return function(
-        f"{singular(projection)}_diff",
-        {"p_id": "integer", "p_from": INSTANT, "p_until": INSTANT},
+    return create_function(
+        f"{singular_name(projection)}_diff",
+        {"p_id": "integer", "p_from": INSTANT_TYPE, "p_until": INSTANT_TYPE},
         f"The fields in which a document of {projection.__name__} differs between two instants.",
-        DIFFERENCE,
+        DIFF_COLUMNS,
         _differing_fields(before, after),
     )
 
 
 def changes_function(projection: AnyProjection, name: str) -> str:
     """The fields of all documents that differ between two instants."""
-    one, id = singular(projection), _id(fields_of(projection))
-    own = [(own_column(projection, name), name) for name in ("valid_from", "document")]
+    one, id = singular_name(projection), _id_column(field_columns_of_view(projection))
+    own = [(view_column_name(projection, name), name) for name in ("valid_from", "document")]
     columns = ", ".join(column if column == name else f"{column} as {name}" for column, name in own)
     ids = f"""\
 select distinct {one}_id as id
     from public.{one}_events
     where recorded_at > p_from
         and recorded_at <= p_until"""
-    changed = _changed(
+    changed = _changed_rows(
         ids,
         lambda instant: (
             f"select {columns} from public.{one}_versions as version"
-            f" where version.{id} = touched.id and {_valid(projection, instant)}"
+            f" where version.{id} = touched.id and {_valid_at(projection, instant)}"
         ),
     )
     differing = indent(_differing_fields("changed.before", "changed.after"))
-    return function(
+    return create_function(
         name,
-        {"p_from": INSTANT, "p_until": INSTANT},
+        {"p_from": INSTANT_TYPE, "p_until": INSTANT_TYPE},
         f"The fields in which documents of {projection.__name__} differ between two instants.",
-        [Shown("id", "integer", "", ""), *DIFFERENCE],
+        [ViewColumn("id", "integer", "", ""), *DIFF_COLUMNS],
         f"select changed.id, difference.field, difference.before, difference.after\n"
         f"from (\n{indent(changed)}\n) as changed\n"
         f"cross join lateral (\n{differing}\n) as difference (field, before, after)",
@@ -242,8 +246,8 @@ select distinct stream_id as id
     from catalog.events
     where recorded_at > p_from
         and recorded_at <= p_until
-        and type in ({tags(projection.by_event)})"""
-    changed = _changed(
+        and type in ({type_literals(projection.by_event)})"""
+    changed = _changed_rows(
         ids,
         lambda instant: (
             f"select valid_from, document from catalog.{name}_as_of({instant}) as stored where stored.id = touched.id"
@@ -254,7 +258,7 @@ select distinct stream_id as id
     return f"""\
 create or replace function catalog.{name}_changed_between(p_from timestamptz, p_until timestamptz)
 returns table (id integer, valid_from timestamptz, before jsonb, after jsonb)
-language sql stable parallel safe as {in_dollars(body)};
+language sql stable parallel safe as {dollar_quoted(body)};
 {comment(f"function catalog.{name}_changed_between", about)}
 """
 
@@ -265,11 +269,11 @@ def rollup_view(rollup: AnyRollup) -> str:
     for name, hint in get_type_hints(rollup.document).items():
         kind = sql_type(hint)
         keyed = any(tally.verb == "keyed" and tally.field.__name__ == name for tally in rollup.rules)
-        value = "key" if keyed else typed("document", name, kind)
-        fields.append(Shown(name, kind, value, f"{name} of the document."))
+        value = "key" if keyed else cast_field("document", name, kind)
+        fields.append(ViewColumn(name, kind, value, f"{name} of the document."))
     if not source.temporal:
         present = f"    select key, document\n    from catalog.{rollup.name}\n    where (select catalog.present_only("
-        return view(
+        return create_view(
             rollup.name,
             f"The current documents of {rollup.__name__}, which keeps no past.",
             fields,
@@ -279,42 +283,49 @@ def rollup_view(rollup: AnyRollup) -> str:
 (
     select id, {stored_member_columns(rollup)}
     from catalog.{source.name}
-    where valid_from <= {NOW}
+    where valid_from <= {SESSION_INSTANT}
         and {IN_THE_PAST}
     union all
     select id, {stored_member_columns(rollup)}
     from catalog.{source.name}_history
-    where valid_from <= {NOW}
-        and valid_to > {NOW}
+    where valid_from <= {SESSION_INSTANT}
+        and valid_to > {SESSION_INSTANT}
         and {IN_THE_PAST}
 ) as member (id, key, part)"""
     stored = f"""\
 (
     select key, document
     from catalog.{rollup.name}
-    where {NOW} = 'infinity'
+    where {SESSION_INSTANT} = 'infinity'
     union all
-{indent(adding_up(rollup, members))}
+{indent(aggregate_query(rollup, members))}
 ) as stored (key, document)"""
-    return view(rollup.name, f"The documents of {rollup.__name__}, now or as of catalog.as_of.", fields, stored)
+    return create_view(rollup.name, f"The documents of {rollup.__name__}, now or as of catalog.as_of.", fields, stored)
 
 
-def _stream(projection: AnyProjection) -> Shown:
-    return Shown(f"{singular(projection)}_id", "integer", "stream_id", f"The {singular(projection)} that it is about.")
+def _stream_source(projection: AnyProjection) -> ViewColumn:
+    return ViewColumn(
+        f"{singular_name(projection)}_id", "integer", "stream_id", f"The {singular_name(projection)} that it is about."
+    )
 
 
-def _log(projection: AnyProjection) -> str:
-    types = tags(projection.tags.types.values())
-    return f"catalog.events\nwhere recorded_at <= {NOW}\n    and type in ({types})"
+def _log_source(projection: AnyProjection) -> str:
+    types = type_literals(projection.registry.types.values())
+    return f"catalog.events\nwhere recorded_at <= {SESSION_INSTANT}\n    and type in ({types})"
 
 
-def _version_columns(projection: AnyProjection) -> list[Shown]:
+def _version_columns(projection: AnyProjection) -> list[ViewColumn]:
     return [
-        *fields_of(projection),
-        Shown(own_column(projection, "valid_from"), INSTANT, "valid_from", "When it was recorded."),
-        Shown(own_column(projection, "valid_to"), INSTANT, "valid_to", "When it was replaced; null if it still holds."),
-        Shown(
-            own_column(projection, "document"),
+        *field_columns_of_view(projection),
+        ViewColumn(view_column_name(projection, "valid_from"), INSTANT_TYPE, "valid_from", "When it was recorded."),
+        ViewColumn(
+            view_column_name(projection, "valid_to"),
+            INSTANT_TYPE,
+            "valid_to",
+            "When it was replaced; null if it still holds.",
+        ),
+        ViewColumn(
+            view_column_name(projection, "document"),
             "jsonb",
             "document",
             f"{projection.document.__name__}, as the API serves it.",
@@ -322,18 +333,18 @@ def _version_columns(projection: AnyProjection) -> list[Shown]:
     ]
 
 
-def _id(fields: Sequence[Shown]) -> str:
+def _id_column(fields: Sequence[ViewColumn]) -> str:
     """The column of a view that says which stream a document is of."""
     return next(field.quoted for field in fields if field.value == "id")
 
 
-def _valid(projection: AnyProjection, instant: str) -> str:
+def _valid_at(projection: AnyProjection, instant: str) -> str:
     """A condition on the view of versions: which one holds at an instant."""
-    valid_from, valid_to = (own_column(projection, name) for name in ("valid_from", "valid_to"))
+    valid_from, valid_to = (view_column_name(projection, name) for name in ("valid_from", "valid_to"))
     return f"{valid_from} <= {instant} and ({valid_to} is null or {valid_to} > {instant})"
 
 
-def _changed(ids: str, document_at: Callable[[str], str]) -> str:
+def _changed_rows(ids: str, document_at: Callable[[str], str]) -> str:
     """A query for (id, valid_from, before, after) in the order of the ids, so that a page looks up its own documents
     only; `limit 1` has each looked up by its id."""
     return f"""\

@@ -7,17 +7,17 @@ them by, now or in the past: all words there ever were, and a row for each chang
 from collections.abc import Iterable
 
 from app.engine.compiler.sql_text import literal
-from app.engine.compiler.tables import Column, Table, TableIndex
-from app.engine.postgres.identifiers import LONGEST_BYTES, fitting, quoted
+from app.engine.compiler.tables import Table, TableColumn, TableIndex
+from app.engine.postgres.identifiers import LONGEST_BYTES, quoted_identifier, shortened
 from app.engine.projection.check_indexes import sort_key
 from app.engine.projection.projection import AnyProjection
-from app.engine.projection.rules import Index, Place, Words, name_of
+from app.engine.projection.rules import GeoSearch, Index, TextSearch, name_of
 
-ID = Column("id", "integer", "The stream the document is folded from.")
-SINCE = Column("since", "timestamptz", "When the event was recorded that made it so.")
-VERSION = Column("version", "integer", "The version of its stream; the last at which the document was so.")
-VALID_FROM = Column("valid_from", "timestamptz", "When the last event that it is folded from was recorded.")
-VALID_TO = Column("valid_to", "timestamptz", "When the event that replaced it was recorded.")
+ID_COLUMN = TableColumn("id", "integer", "The stream the document is folded from.")
+SINCE_COLUMN = TableColumn("since", "timestamptz", "When the event was recorded that made it so.")
+VERSION_COLUMN = TableColumn("version", "integer", "The version of its stream; the last at which the document was so.")
+VALID_FROM_COLUMN = TableColumn("valid_from", "timestamptz", "When the last event that it is folded from was recorded.")
+VALID_TO_COLUMN = TableColumn("valid_to", "timestamptz", "When the event that replaced it was recorded.")
 
 
 def replaced_at(instant: str) -> str:
@@ -29,7 +29,7 @@ def replaced_at(instant: str) -> str:
 REPLACED_AT = replaced_at("valid_to")
 
 
-def tables_of(projection: AnyProjection) -> list[Table]:
+def projection_tables(projection: AnyProjection) -> list[Table]:
     """Its documents first."""
     return [documents_table(projection), *(table for table, _ in derived_tables(projection))]
 
@@ -38,7 +38,13 @@ def documents_table(projection: AnyProjection) -> Table:
     return Table(
         name=projection.name,
         about=f"The current documents of the projection {projection.__name__}.",
-        columns=(ID, VERSION, VALID_FROM, _document(projection), *_fields(projection)),
+        columns=(
+            ID_COLUMN,
+            VERSION_COLUMN,
+            VALID_FROM_COLUMN,
+            _document_column(projection),
+            *_indexed_field_columns(projection),
+        ),
         key=("id",),
         indexes=tuple(_listing_indexes(projection, "valid_from")),
         fillfactor=70,
@@ -49,7 +55,14 @@ def history_table(projection: AnyProjection) -> Table:
     return Table(
         name=f"{projection.name}_history",
         about=f"The documents of {projection.__name__} that were replaced: each once, with both bounds, never updated.",
-        columns=(ID, VERSION, VALID_FROM, VALID_TO, _document(projection), *_fields(projection)),
+        columns=(
+            ID_COLUMN,
+            VERSION_COLUMN,
+            VALID_FROM_COLUMN,
+            VALID_TO_COLUMN,
+            _document_column(projection),
+            *_indexed_field_columns(projection),
+        ),
         key=("id", "valid_from", "valid_to"),
         indexes=(
             *_listing_indexes(projection, "valid_from, valid_to"),
@@ -58,32 +71,34 @@ def history_table(projection: AnyProjection) -> Table:
     )
 
 
-def words_table(projection: AnyProjection, words: Words) -> Table:
+def text_search_table(projection: AnyProjection, words: TextSearch) -> Table:
     found = "generated always as (catalog.findable(words)) stored"
     return Table(
         name=f"{projection.name}_words",
         about=f"The words that the searched texts of {projection.__name__} have ever had.",
         columns=(
-            ID,
-            Column("words", "text[]", "Each once; {*} if they are too many."),
-            Column("found", "tsvector", "What they are found by.", found, is_generated=True),
+            ID_COLUMN,
+            TableColumn("words", "text[]", "Each once; {*} if they are too many."),
+            TableColumn("found", "tsvector", "What they are found by.", found, is_generated=True),
         ),
         key=("id",),
         indexes=(TableIndex("_found", "using gin (found)", words.serves),),
     )
 
 
-def places_table(projection: AnyProjection, place: Place) -> Table:
+def geo_search_table(projection: AnyProjection, place: GeoSearch) -> Table:
     return Table(
         name=f"{projection.name}_places",
         about=f"Where the documents of {projection.__name__} have ever been; a row for each change of place.",
-        columns=(ID, SINCE, Column("place", "point", "Longitude and latitude in degrees.")),
+        columns=(ID_COLUMN, SINCE_COLUMN, TableColumn("place", "point", "Longitude and latitude in degrees.")),
         key=("id", "since"),
         indexes=(TableIndex("_found", "using gist (place)", place.serves),),
     )
 
 
-def searched(projection: AnyProjection, kind: type[Words] | type[Place]) -> Words | Place | None:
+def indexes_of_kind(
+    projection: AnyProjection, kind: type[TextSearch] | type[GeoSearch]
+) -> TextSearch | GeoSearch | None:
     """What the projection says about this kind of search."""
     return next((index for index in projection.indexes if isinstance(index, kind)), None)
 
@@ -95,19 +110,19 @@ def derived_tables(projection: AnyProjection) -> list[tuple[Table, str]]:
         kept = "select id, version, valid_from, valid_to, document from versions where valid_to is not null"
         derived.append((history_table(projection), kept))
     for index in projection.indexes:
-        if isinstance(index, Words):
-            derived.append((words_table(projection, index), _all_words(index)))
-        elif isinstance(index, Place):
-            derived.append((places_table(projection, index), _all_places(index)))
+        if isinstance(index, TextSearch):
+            derived.append((text_search_table(projection, index), _text_search_rows(index)))
+        elif isinstance(index, GeoSearch):
+            derived.append((geo_search_table(projection, index), _geo_search_rows(index)))
     return derived
 
 
-def _all_words(words: Words) -> str:
+def _text_search_rows(words: TextSearch) -> str:
     """The row of a search table: the words of all texts there ever were. The texts are taken out first, so that no
     documents are sorted."""
-    names = names_of(words.fields)
-    taken = ", ".join(f"document ->> {literal(name)} as {_taken(name)}" for name in names)
-    text = " || ' ' || ".join(f"string_agg(distinct {_taken(name)}, ' ')" for name in names)
+    names = field_names(words.fields)
+    taken = ", ".join(f"document ->> {literal(name)} as {_extracted_column(name)}" for name in names)
+    text = " || ' ' || ".join(f"string_agg(distinct {_extracted_column(name)}, ' ')" for name in names)
     return f"""\
 select id, catalog.words_in({text}) as words
     from (
@@ -118,11 +133,11 @@ select id, catalog.words_in({text}) as words
     group by id"""
 
 
-def _all_places(place: Place) -> str:
+def _geo_search_rows(place: GeoSearch) -> str:
     """The rows of a search table: a version whose place is not as just before. It is taken out first, as texts are."""
-    names = names_of((place.longitude, place.latitude))
-    taken = ", ".join(f"document -> {literal(name)} as {_taken(name)}" for name in names)
-    columns = [_taken(name) for name in names]
+    names = field_names((place.longitude, place.latitude))
+    taken = ", ".join(f"document -> {literal(name)} as {_extracted_column(name)}" for name in names)
+    columns = [_extracted_column(name) for name in names]
     moved = " or ".join(f"lag({column}) over in_order is distinct from {column}" for column in columns)
     longitude, latitude = (f"round({column}::numeric, 6)" for column in columns)
     return f"""\
@@ -145,14 +160,14 @@ COLUMNS_OF_VERSIONS = {"id", "valid_from", "valid_to", "is_new"}
 """What the queries of search tables have beside the fields."""
 
 
-def _taken(field: str) -> str:
+def _extracted_column(field: str) -> str:
     """The column of a field that is taken out of the documents of versions; no field has two underscores in a row."""
-    return quoted(f"{field}__taken" if field in COLUMNS_OF_VERSIONS else field)
+    return quoted_identifier(f"{field}__taken" if field in COLUMNS_OF_VERSIONS else field)
 
 
-def place_of(place: Place, document: str = "document") -> tuple[str, str]:
+def compared_and_point(place: GeoSearch, document: str = "document") -> tuple[str, str]:
     """What is compared of a document to see that its place has changed, and the place as a point."""
-    names = names_of((place.longitude, place.latitude))
+    names = field_names((place.longitude, place.latitude))
     compared = ", ".join(f"{document} -> {literal(name)}" for name in names)
     return f"row({compared})", _point(*(degrees(name, document) for name in names))
 
@@ -166,41 +181,43 @@ def degrees(field: str, document: str = "document") -> str:
     return f"round(({document} ->> {literal(field)})::numeric, 6)"
 
 
-def words_text(fields: Iterable[str], document: str = "document") -> str:
+def searched_text(fields: Iterable[str], document: str = "document") -> str:
     """Some fields of a document, which is a column, a variable or a constant, as one text."""
     joined = " || ' ' || ".join(f"({document} ->> {literal(field)})" for field in fields)
     return f"({joined})"
 
 
-def names_of(fields: Iterable[object]) -> list[str]:
+def field_names(fields: Iterable[object]) -> list[str]:
     return [name_of(field) for field in fields]
 
 
-def _document(projection: AnyProjection) -> Column:
-    return Column("document", "jsonb", f"{projection.document.__name__}, as the API serves it.")
+def _document_column(projection: AnyProjection) -> TableColumn:
+    return TableColumn("document", "jsonb", f"{projection.document.__name__}, as the API serves it.")
 
 
-def _fields(projection: AnyProjection) -> list[Column]:
+def _indexed_field_columns(projection: AnyProjection) -> list[TableColumn]:
     """The document fields that indexes hold, as columns: equal in all sessions and locales, and plain to read."""
-    found: dict[str, Column] = {}
+    found: dict[str, TableColumn] = {}
     for index in projection.indexes:
         if not isinstance(index, Index):
             continue
-        for name in names_of([*index.fields, *([index.newest_first] if index.newest_first is not None else [])]):
+        for name in field_names([*index.fields, *([index.newest_first] if index.newest_first is not None else [])]):
             found[name] = _generated(name, f"document ->> {literal(name)}", f"{name} of the document.")
-        for name in names_of([] if index.alphabetical is None else [index.alphabetical]):
+        for name in field_names([] if index.alphabetical is None else [index.alphabetical]):
             lowered = f'lower((document ->> {literal(name)}) collate "C")'
             found[sort_key(name)] = _generated(sort_key(name), lowered, f"What an order by {name} compares.")
     return list(found.values())
 
 
-def field_columns(projection: AnyProjection) -> list[Column]:
+def field_columns(projection: AnyProjection) -> list[TableColumn]:
     """The columns that are a field of the document as it is."""
-    return [column for column in _fields(projection) if column.name in projection.document.__struct_fields__]
+    return [
+        column for column in _indexed_field_columns(projection) if column.name in projection.document.__struct_fields__
+    ]
 
 
-def _generated(name: str, expression: str, about: str) -> Column:
-    return Column(name, "text", about, f'collate "C" generated always as ({expression}) stored', is_generated=True)
+def _generated(name: str, expression: str, about: str) -> TableColumn:
+    return TableColumn(name, "text", about, f'collate "C" generated always as ({expression}) stored', is_generated=True)
 
 
 def _listing_indexes(projection: AnyProjection, bounds: str) -> Iterable[TableIndex]:
@@ -211,18 +228,18 @@ def _listing_indexes(projection: AnyProjection, bounds: str) -> Iterable[TableIn
         if isinstance(index, Index):
             order = ["id"]
             if index.newest_first is not None:
-                order = [f"{quoted(name_of(index.newest_first))} desc", "id desc"]
+                order = [f"{quoted_identifier(name_of(index.newest_first))} desc", "id desc"]
             elif index.alphabetical is not None:
-                order = [quoted(sort_key(name_of(index.alphabetical))), "id"]
-            keys = ", ".join([*map(quoted, names_of(index.fields)), *order, bounds])
-            label = fitting(index.label, LONGEST_BYTES - len(f"{projection.name}_history_next"))
+                order = [quoted_identifier(sort_key(name_of(index.alphabetical))), "id"]
+            keys = ", ".join([*map(quoted_identifier, field_names(index.fields)), *order, bounds])
+            label = shortened(index.label, LONGEST_BYTES - len(f"{projection.name}_history_next"))
             yield TableIndex(label, f"({keys})", index.serves)
 
 
-CURRENT = "select id, version, valid_from, document from versions where valid_to is null"
+CURRENT_VERSIONS = "select id, version, valid_from, document from versions where valid_to is null"
 """What is in the table of the documents."""
 
 
-def _columns(table: Table) -> list[str]:
+def _written_columns(table: Table) -> list[str]:
     """Those that are written; the others follow from them."""
     return [column.quoted for column in table.columns if not column.is_generated]

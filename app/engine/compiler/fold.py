@@ -10,11 +10,19 @@ from typing import Any
 from msgspec import Struct
 
 from app.engine.compiler.sql_text import comment, literal
-from app.engine.compiler.step import ENVELOPE, _by_tag, _defaults, _is_one_of, _json_literal, _listed, _value
-from app.engine.postgres.identifiers import in_dollars, quoted
+from app.engine.compiler.step import (
+    ENVELOPE_EXPRESSIONS,
+    _by_type,
+    _column_list,
+    _defaults,
+    _json_literal,
+    _type_is_one_of,
+    _value_expression,
+)
+from app.engine.postgres.identifiers import dollar_quoted, quoted_identifier
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rule_analysis import personal_fields, writes
-from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Step
+from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, RuleStep
 
 
 def fold_function(projection: AnyProjection) -> str:
@@ -28,7 +36,7 @@ create or replace function catalog.fold_{name}(
     p_until timestamptz default 'infinity',
     p_version integer default 2147483647
 ) returns table (id integer, version integer, valid_from timestamptz, document jsonb)
-language sql stable parallel safe as {in_dollars(body, "fold")};
+language sql stable parallel safe as {dollar_quoted(body, "fold")};
 {
         comment(
             f"function catalog.fold_{name}",
@@ -46,18 +54,18 @@ def fold_query(projection: AnyProjection, where: str, grouped: bool = True) -> s
     single stream.
     """
     rules = projection.by_event
-    used = _is_one_of(event for event, rule in rules.items() if rule.verb != "ends")
+    used = _type_is_one_of(event for event, rule in rules.items() if rule.verb != "ends")
     starting = {event: rule for event, rule in rules.items() if rule.verb == "starts"}
     ending = [event for event, rule in rules.items() if rule.verb == "ends"]
     fields = [_field(field, projection) for field in projection.document.__struct_fields__]
-    read = ["stream_id, version, recorded_at, type", f"{used} as used", *_merged(projection)]
+    read = ["stream_id, version, recorded_at, type", f"{used} as used", *_merged_column(projection)]
     read += [amount for field in fields for amount in field.read]
     found = [
         "stream_id" if grouped else "max(stream_id) as stream_id",
         "max(version) as last_version",
         "max(recorded_at) filter (where used) as last_recorded_at",
-        f"max(version) filter (where {_is_one_of(starting)}) as started_at",
-        *([f"max(version) filter (where {_is_one_of(ending)}) as ended_at"] if ending else []),
+        f"max(version) filter (where {_type_is_one_of(starting)}) as started_at",
+        *([f"max(version) filter (where {_type_is_one_of(ending)}) as ended_at"] if ending else []),
         *(column for field in fields for column in field.found),
     ]
     alive = " and (stream.ended_at is null or stream.ended_at < stream.started_at)" if ending else ""
@@ -65,9 +73,9 @@ def fold_query(projection: AnyProjection, where: str, grouped: bool = True) -> s
     return f"""\
 select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
 from (
-    select {_listed(found)}
+    select {_column_list(found)}
     from (
-        select {_listed(read, 3)}
+        select {_column_list(read, 3)}
         from catalog.log
         where {where}
         offset 0
@@ -86,7 +94,7 @@ cross join lateral (
     offset 0
 ) as start
 cross join lateral (
-    select {_listed(f"{field.value} as {quoted(field.name)}" for field in fields)}
+    select {_column_list(f"{field.value} as {quoted_identifier(field.name)}" for field in fields)}
 ) as document
 where stream.started_at is not null{alive}"""
 
@@ -107,9 +115,9 @@ def _field(field: str, projection: AnyProjection) -> _Field:
     rules = {event: rule for event, rule in projection.by_event.items() if rule.verb != "ends"}
     steps = {event: [step for step in rule.steps if writes(step, event, field)] for event, rule in rules.items()}
     if any(isinstance(step, GrowsBy) for found in steps.values() for step in found):
-        return _grown(field, projection)
+        return _counter_value(field, projection)
     later = {event: step for event, found in steps.items() if rules[event].verb == "on" for step in found}
-    if (always := {_enveloped(found) for found in steps.values()}) != {None} and len(always) == 1:
+    if (always := {_envelope_value(found) for found in steps.values()}) != {None} and len(always) == 1:
         return _Field(
             name=field,
             found=["max(version) filter (where used) as last_used"] if always == {"version"} else [],
@@ -119,9 +127,9 @@ def _field(field: str, projection: AnyProjection) -> _Field:
                 "recorded_at": "catalog.rfc3339(last_recorded_at)",
             }[always.pop() or ""],
         )
-    value = _by_tag(
+    value = _by_type(
         {
-            event: _begun(steps[event], field, event, _defaults(rule, projection))
+            event: _initial_value(steps[event], field, event, _defaults(rule, projection))
             for event, rule in rules.items()
             if rule.verb == "starts"
         }
@@ -130,11 +138,11 @@ def _field(field: str, projection: AnyProjection) -> _Field:
         return _Field(name=field, value=value)
     merging = any(isinstance(step, Merges) for step in later.values())
     setting = [event for event, step in later.items() if not isinstance(step, Merges)]
-    written = " or ".join([_is_one_of(setting)] * bool(setting) + [f"merged ? {literal(field)}"] * merging)
+    written = " or ".join([_type_is_one_of(setting)] * bool(setting) + [f"merged ? {literal(field)}"] * merging)
     whole = "catalog.events" if field in personal_fields(projection) else "catalog.log"
-    at = quoted(f"{field}__at")
+    at = quoted_identifier(f"{field}__at")
     looked_up = (
-        f"(select {_by_tag({event: _written(step, event, field) for event, step in later.items()})}"
+        f"(select {_by_type({event: _written_value(step, event, field) for event, step in later.items()})}"
         f" from {whole} as writer"
         f" where writer.stream_id = stream.stream_id and writer.version = {at})"
     )
@@ -145,55 +153,59 @@ def _field(field: str, projection: AnyProjection) -> _Field:
     )
 
 
-def _enveloped(steps: list[Step]) -> str | None:
+def _envelope_value(steps: list[RuleStep]) -> str | None:
     """What of the envelope the steps that write a field write to it."""
     values = [step.value for step in steps if isinstance(step, Becomes)]
     return next((value.name for value in values if isinstance(value, Envelope)), None)
 
 
-def _begun(steps: list[Step], field: str, event: type[Struct], defaults: dict[str, Any]) -> str:
+def _initial_value(steps: list[RuleStep], field: str, event: type[Struct], defaults: dict[str, Any]) -> str:
     """What a start writes to a field that does not grow: a default where it says nothing."""
-    found = [_written(step, event, field) for step in steps]
+    found = [_written_value(step, event, field) for step in steps]
     if field in defaults:
         found.append(_json_literal(defaults[field]))
     return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
 
 
-def _written(step: Step, event: type[Struct], field: str) -> str:
+def _written_value(step: RuleStep, event: type[Struct], field: str) -> str:
     """What one event writes to a field that does not grow."""
     if isinstance(step, Merges):
-        return f"({_value(step.value, event)}) -> {literal(field)}"
+        return f"({_value_expression(step.value, event)}) -> {literal(field)}"
     if isinstance(step.value, Envelope):
-        return f"to_jsonb({ENVELOPE[step.value.name]})"
-    return _value(step.value, event)
+        return f"to_jsonb({ENVELOPE_EXPRESSIONS[step.value.name]})"
+    return _value_expression(step.value, event)
 
 
-def _merged(projection: AnyProjection) -> list[str]:
+def _merged_column(projection: AnyProjection) -> list[str]:
     """The column of what later events merge, to see which fields these are."""
     merged = {
-        event: " || ".join(f"({_value(step.value, event)})" for step in rule.steps if isinstance(step, Merges))
+        event: " || ".join(
+            f"({_value_expression(step.value, event)})" for step in rule.steps if isinstance(step, Merges)
+        )
         for event, rule in projection.by_event.items()
         if rule.verb == "on"
     }
     merging = {event: value for event, value in merged.items() if value}
-    return [f"{_by_tag(merging, always=False)} as merged"] if merging else []
+    return [f"{_by_type(merging, always=False)} as merged"] if merging else []
 
 
-def _grown(field: str, projection: AnyProjection) -> _Field:
+def _counter_value(field: str, projection: AnyProjection) -> _Field:
     """A counter: what the last start set, and what it grew by since."""
     amounts = {}
     for event, rule in projection.by_event.items():
-        found = [_value(step.value, event) for step in rule.steps if writes(step, event, field)]
+        found = [_value_expression(step.value, event) for step in rule.steps if writes(step, event, field)]
         if rule.verb == "starts":
             found = found or [_json_literal(_defaults(rule, projection)[field])]
         if found:
             amounts[event] = f"({found[0]} #>> '{{}}')::numeric"
-    written = f"filter (where {_is_one_of(amounts)})"
-    amount, versions, all_amounts = (quoted(f"{field}__{what}") for what in ("amount", "versions", "amounts"))
+    written = f"filter (where {_type_is_one_of(amounts)})"
+    amount, versions, all_amounts = (
+        quoted_identifier(f"{field}__{what}") for what in ("amount", "versions", "amounts")
+    )
     summed = f"select sum(amount) from unnest({versions}, {all_amounts}) as grown (version, amount)"
     return _Field(
         name=field,
-        read=[f"{_by_tag(amounts, always=False)} as {amount}"],
+        read=[f"{_by_type(amounts, always=False)} as {amount}"],
         found=[f"array_agg(version) {written} as {versions}", f"array_agg({amount}) {written} as {all_amounts}"],
         value=f"({summed} where grown.version >= started_at)",
     )

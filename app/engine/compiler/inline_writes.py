@@ -7,27 +7,27 @@ from collections.abc import Sequence
 
 from app.engine.compiler.document_fills import _refold_stream, refold_function
 from app.engine.compiler.document_tables import (
+    compared_and_point,
     documents_table,
+    field_names,
+    geo_search_table,
     history_table,
-    names_of,
-    place_of,
-    places_table,
-    tables_of,
-    words_table,
-    words_text,
+    projection_tables,
+    searched_text,
+    text_search_table,
 )
 from app.engine.compiler.sql_text import comment, literal
-from app.engine.compiler.step import step_function, tags
-from app.engine.compiler.tables import create
+from app.engine.compiler.step import step_function, type_literals
+from app.engine.compiler.tables import create_table
 from app.engine.compiler.versions import folding_aggregate
-from app.engine.postgres.identifiers import in_dollars
+from app.engine.postgres.identifiers import dollar_quoted
 from app.engine.projection.projection import AnyProjection
-from app.engine.projection.rules import Becomes, Envelope, Place, Words
+from app.engine.projection.rules import Becomes, Envelope, GeoSearch, TextSearch
 
 
 def compile_inline(projection: AnyProjection) -> str:
     """The tables of an inline projection and its functions, but for the fold."""
-    parts = [create(table) for table in tables_of(projection)]
+    parts = [create_table(table) for table in projection_tables(projection)]
     parts += [step_function(projection), *folding_aggregate(projection)]
     parts += [write_function(projection), prepare_new_function(projection)]
     parts += [write_new_function(projection), refold_function(projection)]
@@ -54,10 +54,10 @@ def write_function(projection: AnyProjection) -> str:
         values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
     end if;"""
     for index in projection.indexes:
-        if isinstance(index, Words):
-            further += _write_words(words_table(projection, index).live, index)
-        elif isinstance(index, Place):
-            further += _write_place(places_table(projection, index).live, index)
+        if isinstance(index, TextSearch):
+            further += _write_text_search(text_search_table(projection, index).live, index)
+        elif isinstance(index, GeoSearch):
+            further += _write_geo_search(geo_search_table(projection, index).live, index)
     body = f"""
 declare
     v_version integer;
@@ -71,7 +71,7 @@ begin
         from catalog.{documents}
         where id = p_stream_id;
     end if;
-    if p_type not in ({tags(projection.by_event)}) then
+    if p_type not in ({type_literals(projection.by_event)}) then
         update catalog.{documents} set version = p_version where id = p_stream_id;
         return v_before;
     end if;
@@ -93,14 +93,14 @@ end
 create or replace function catalog.write_{name}(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
 ) returns jsonb
-language plpgsql volatile as {in_dollars(body)};
+language plpgsql volatile as {dollar_quoted(body)};
 {comment(f"function catalog.write_{name}", f"Takes one more event into the stored document of {projection.__name__}.")}
 """
 
 
-def _write_words(table: str, words: Words) -> str:
+def _write_text_search(table: str, words: TextSearch) -> str:
     """An upsert would make what they are found by before it sees that nothing is new, and take longer than the rest."""
-    before, after = (words_text(names_of(words.fields), document) for document in BEFORE_AND_AFTER)
+    before, after = (searched_text(field_names(words.fields), document) for document in BEFORE_AND_AFTER)
     return f"""
     if p_version = 1 and {after} is not null then
         insert into catalog.{table} (id, words)
@@ -122,8 +122,8 @@ def _write_words(table: str, words: Words) -> str:
     end if;"""
 
 
-def _write_place(table: str, place: Place) -> str:
-    (before, _), (after, point) = (place_of(place, document) for document in BEFORE_AND_AFTER)
+def _write_geo_search(table: str, place: GeoSearch) -> str:
+    (before, _), (after, point) = (compared_and_point(place, document) for document in BEFORE_AND_AFTER)
     return f"""
     if v_after is not null and {after} is distinct from {before} then
         insert into catalog.{table} (id, since, place)
@@ -141,9 +141,9 @@ def prepare_new_function(projection: AnyProjection) -> str:
     name = projection.name
     inserts = ""
     for index in projection.indexes:
-        if isinstance(index, Words):
-            text, none = (words_text(names_of(index.fields), document) for document in DOCUMENT_AND_NONE)
-            _check_words_need_no_instant(projection, index)
+        if isinstance(index, TextSearch):
+            text, none = (searched_text(field_names(index.fields), document) for document in DOCUMENT_AND_NONE)
+            _check_text_needs_no_envelope(projection, index)
             inserts += f"""
     insert into catalog.{name}_words (id, words)
     select id, catalog.words_in({text})
@@ -151,11 +151,11 @@ def prepare_new_function(projection: AnyProjection) -> str:
         {_new_documents(projection)}
         offset 0
     ) as new
-    where {_is_there(text, none)};"""
+    where {_has_searched_value(text, none)};"""
     body = f"\nbegin{inserts}\nend\n"
     return f"""\
 create or replace function catalog.prepare_new_{name}(p_recorded_at timestamptz default clock_timestamp()) returns void
-language plpgsql volatile as {in_dollars(body)};
+language plpgsql volatile as {dollar_quoted(body)};
 {comment(f"function catalog.prepare_new_{name}", f"Writes the words of {projection.__name__} in new_streams.")}
 """
 
@@ -166,13 +166,13 @@ def write_new_function(projection: AnyProjection) -> str:
     name = projection.name
     places = ""
     for index in projection.indexes:
-        if isinstance(index, Place):
-            (compared, point), (none, _) = (place_of(index, document) for document in DOCUMENT_AND_NONE)
+        if isinstance(index, GeoSearch):
+            (compared, point), (none, _) = (compared_and_point(index, document) for document in DOCUMENT_AND_NONE)
             places += f""", {name}_placed as (
         insert into catalog.{name}_places (id, since, place)
         select id, p_recorded_at, {point}
         from new
-        where {_is_there(compared, none)}
+        where {_has_searched_value(compared, none)}
     )"""
     body = f"""
 begin
@@ -187,7 +187,7 @@ end
 """
     return f"""\
 create or replace function catalog.write_new_{name}(p_recorded_at timestamptz) returns void
-language plpgsql volatile as {in_dollars(body)};
+language plpgsql volatile as {dollar_quoted(body)};
 {comment(f"function catalog.write_new_{name}", f"Writes the documents of {projection.__name__} of all new_streams.")}
 """
 
@@ -198,19 +198,19 @@ def _new_documents(projection: AnyProjection) -> str:
 select stream_id as id,
             catalog.step_{projection.name}(null, stream_id, 1, p_recorded_at, type, data) as document
         from pg_temp.new_streams
-        where type in ({tags(projection.by_event)})"""
+        where type in ({type_literals(projection.by_event)})"""
 
 
 DOCUMENT_AND_NONE = ("document", "null::jsonb")
 
 
-def _is_there(searched: str, of_none: str) -> str:
+def _has_searched_value(searched: str, of_none: str) -> str:
     """Where there is a document, and what it is searched by is other than of none."""
     return f"document is not null and {searched} is distinct from {of_none}"
 
 
-def _check_words_need_no_instant(projection: AnyProjection, words: Words) -> None:
-    names = names_of(words.fields)
+def _check_text_needs_no_envelope(projection: AnyProjection, words: TextSearch) -> None:
+    names = field_names(words.fields)
     for rule in projection.by_event.values():
         for step in rule.steps:
             if isinstance(step, Becomes) and isinstance(step.value, Envelope):

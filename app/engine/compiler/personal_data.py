@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from app.engine.compiler.sql_text import comment, literal
-from app.engine.events.event import tag_of
-from app.engine.events.personal_data import Path, other_names, personal_paths
-from app.engine.projection.check_names import NAME
+from app.engine.events.event import type_tag
+from app.engine.events.personal_data import FieldPath, impersonal_names, personal_paths
+from app.engine.projection.check_names import READ_MODEL_NAME
 
 
 def personal_functions(events: Iterable[type[Struct]]) -> str:
     """`forgotten_form` and `personal_part`, of all event types there are."""
     personal = {event: paths for event in events if (paths := personal_paths(event))}
-    forms = {event: _forgotten(paths) for event, paths in personal.items()}
-    parts = {event: _part(event, paths) for event, paths in personal.items()}
+    forms = {event: _redacted_value(paths) for event, paths in personal.items()}
+    parts = {event: _personal_values(event, paths) for event, paths in personal.items()}
     return f"""\
 {_function("forgotten_form", forms, "data")}
 {comment("function catalog.forgotten_form", "An event's data as the log holds it: the same names, nothing personal.")}
@@ -29,7 +29,7 @@ def personal_functions(events: Iterable[type[Struct]]) -> str:
 
 
 def _function(name: str, by_event: dict[type[Struct], str], otherwise: str) -> str:
-    cases = "".join(f"    when {literal(tag_of(event))} then {value}\n" for event, value in by_event.items())
+    cases = "".join(f"    when {literal(type_tag(event))} then {value}\n" for event, value in by_event.items())
     value = f"case type\n{cases}    else {otherwise}\nend" if cases else f"{otherwise}::jsonb"
     return f"""\
 create or replace function catalog.{name}(type text, data jsonb) returns jsonb
@@ -37,32 +37,32 @@ language sql immutable parallel safe
 return {value};"""
 
 
-def _forgotten(paths: Sequence[Path]) -> str:
+def _redacted_value(paths: Sequence[FieldPath]) -> str:
     form = "data"
     for path in paths:
-        form = f"jsonb_set({form},\n        {_array(path)}, catalog.forgotten({_at(path)}), false)"
+        form = f"jsonb_set({form},\n        {_text_array(path)}, catalog.forgotten({_value_at(path)}), false)"
     return form
 
 
-def _part(event: type[Struct], paths: Sequence[Path]) -> str:
+def _personal_values(event: type[Struct], paths: Sequence[FieldPath]) -> str:
     """Whatever of an event is under a name where something personal may be, if it has anything personal at all."""
-    found = ",\n        ".join(_at(path, as_text=True) for path in paths)
-    others = other_names(event)
-    whole = f"data - {_array(others)}" if others else "data"
+    found = ",\n        ".join(_value_at(path, as_text=True) for path in paths)
+    others = impersonal_names(event)
+    whole = f"data - {_text_array(others)}" if others else "data"
     return f"case when coalesce(\n        {found}\n    ) is not null then {whole} end"
 
 
-def _at(path: Path, as_text: bool = False) -> str:
+def _value_at(path: FieldPath, as_text: bool = False) -> str:
     arrow = ">>" if as_text else ">"
-    return f"data #{arrow} {_array(path)}" if len(path) > 1 else f"data -{arrow} {literal(path[0])}"
+    return f"data #{arrow} {_text_array(path)}" if len(path) > 1 else f"data -{arrow} {literal(path[0])}"
 
 
-def _array(names: Sequence[str]) -> str:
-    return f"{literal('{' + ','.join(map(_element, names)) + '}')}::text[]"
+def _text_array(names: Sequence[str]) -> str:
+    return f"{literal('{' + ','.join(map(_array_element, names)) + '}')}::text[]"
 
 
-def _element(name: str) -> str:
+def _array_element(name: str) -> str:
     """A text in an array constant."""
-    if NAME.fullmatch(name) and name != "null":
+    if READ_MODEL_NAME.fullmatch(name) and name != "null":
         return name
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

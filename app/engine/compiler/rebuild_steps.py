@@ -7,24 +7,30 @@ import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
 
-from app.engine.compiler.document_fills import fill_next, follow_next
-from app.engine.compiler.document_tables import tables_of as projection_tables
+from app.engine.compiler.document_fills import fill_next_partition, refresh_next_partition
+from app.engine.compiler.document_tables import projection_tables
 from app.engine.compiler.fold import fold_query
-from app.engine.compiler.rollups import adding_up, member_columns
-from app.engine.compiler.rollups import tables_of as rollup_tables
+from app.engine.compiler.rollups import aggregate_query, member_columns, rollup_tables
 from app.engine.compiler.sql_text import literal
-from app.engine.compiler.tables import Table, create, create_next, index_next, key_next, vacuum_next
+from app.engine.compiler.tables import (
+    Table,
+    create_next_partition,
+    create_table,
+    index_next_partition,
+    key_next_partition,
+    vacuum_next_partition,
+)
 from app.engine.compiler.versions import versions_query
-from app.engine.postgres.identifiers import in_dollars
+from app.engine.postgres.identifiers import dollar_quoted
 from app.engine.projection.rollup import AnyReadModel, Rollup
 
 
-class Step(StrEnum):
+class RebuildStep(StrEnum):
     BEGIN = "begin"
     """Empty tables; what a killed rebuild left behind is dropped."""
     FILL = "fill"
     """All that the streams from $1 to $2 have, as of $4."""
-    READ = "read"
+    SET_HINT_BITS = "read"
     """Each table that is filled, from page $1 on. Whoever reads rows first notes on their page that they are committed.
     If there has been a checkpoint since they were written, that costs the whole page in the write-ahead log, so it is
     done at once."""
@@ -35,60 +41,64 @@ class Step(StrEnum):
     ANALYZE = "analyze"
     REFOLD = "refold"
     """All that the streams $3 have again, as of a later position."""
-    DISMISS = "dismiss"
+    CANCEL_AUTOVACUUM = "dismiss"
     """Have the server call off its own vacuuming of what is to be dropped: it does so for whoever waits a second. The
     lock waited for keeps out neither readers nor writers."""
-    ADD_UP = "add_up"
+    AGGREGATE = "add_up"
     """What is made from the folded documents; again, as far as that has changed. Rows that stay as they are are seen by
     older snapshots, too."""
     SWAP = "swap"
-    DISCARD = "discard"
+    DROP = "discard"
 
 
-def tables_of(read_model: AnyReadModel) -> list[Table]:
+def read_model_tables(read_model: AnyReadModel) -> list[Table]:
     """All that a rebuild puts in its place."""
     return rollup_tables(read_model) if issubclass(read_model, Rollup) else projection_tables(read_model)
 
 
 def filled_tables(read_model: AnyReadModel) -> list[Table]:
     """Those with rows per stream: of a rollup its members, from which its documents are added up."""
-    return tables_of(read_model)[1:] if issubclass(read_model, Rollup) else tables_of(read_model)
+    return read_model_tables(read_model)[1:] if issubclass(read_model, Rollup) else read_model_tables(read_model)
 
 
-def steps_of(read_model: AnyReadModel) -> dict[Step, list[str]]:
-    tables, filled = tables_of(read_model), filled_tables(read_model)
+def statements_by_step(read_model: AnyReadModel) -> dict[RebuildStep, list[str]]:
+    tables, filled = read_model_tables(read_model), filled_tables(read_model)
     steps = {
-        Step.BEGIN: [*map(_drop, tables), *map(create_next, tables)],
-        Step.FILL: [insert(read_model, SLICE)],
-        Step.READ: [
+        RebuildStep.BEGIN: [*map(_drop, tables), *map(create_next_partition, tables)],
+        RebuildStep.FILL: [fold_into_next(read_model, STREAM_SLICE)],
+        RebuildStep.SET_HINT_BITS: [
             f"select count(*) from catalog.{table.next} where ctid >= format('(%s,0)', $1)::tid" for table in filled
         ],
-        Step.INDEX: [statement for table in reversed(filled) for statement in index_next(table)],
-        Step.KEY: [key_next(table) for table in filled],
-        Step.ANALYZE: [f"analyze catalog.{table.next}" for table in reversed(filled)],
-        Step.REFOLD: _refold(read_model),
-        Step.DISMISS: [
+        RebuildStep.INDEX: [statement for table in reversed(filled) for statement in index_next_partition(table)],
+        RebuildStep.KEY: [key_next_partition(table) for table in filled],
+        RebuildStep.ANALYZE: [f"analyze catalog.{table.next}" for table in reversed(filled)],
+        RebuildStep.REFOLD: _refold_statements(read_model),
+        RebuildStep.CANCEL_AUTOVACUUM: [
             f"lock table {', '.join(f'catalog.{table.live}' for table in tables)} in share update exclusive mode"
         ],
-        Step.ADD_UP: [],
-        Step.SWAP: [statement for table in tables for statement in (vacuum_next(table), _swap(table))],
-        Step.DISCARD: [*map(_drop, tables)],
+        RebuildStep.AGGREGATE: [],
+        RebuildStep.SWAP: [statement for table in tables for statement in (vacuum_next_partition(table), _swap(table))],
+        RebuildStep.DROP: [*map(_drop, tables)],
     }
     if issubclass(read_model, Rollup):
         documents, members = tables
-        added = adding_up(read_model, f"catalog.{members.next}")
-        steps[Step.ADD_UP] = [ADD_UP.format(table=f"catalog.{documents.next}", added=added)]
-        steps[Step.BEGIN] += [*index_next(documents), key_next(documents)]
-        steps[Step.SWAP] = [*steps[Step.ADD_UP], f"analyze catalog.{documents.next}", *steps[Step.SWAP]]
+        added = aggregate_query(read_model, f"catalog.{members.next}")
+        steps[RebuildStep.AGGREGATE] = [AGGREGATE_MEMBERS.format(table=f"catalog.{documents.next}", added=added)]
+        steps[RebuildStep.BEGIN] += [*index_next_partition(documents), key_next_partition(documents)]
+        steps[RebuildStep.SWAP] = [
+            *steps[RebuildStep.AGGREGATE],
+            f"analyze catalog.{documents.next}",
+            *steps[RebuildStep.SWAP],
+        ]
     return steps
 
 
 def rebuild_steps(read_models: Sequence[AnyReadModel]) -> str:
     """The SQL that puts all steps into their table."""
     rows = [
-        f"({literal(read_model.name)}, {literal(step)}, {place}, {in_dollars(statement, 'step')})"
+        f"({literal(read_model.name)}, {literal(step)}, {place}, {dollar_quoted(statement, 'step')})"
         for read_model in read_models
-        for step, statements in steps_of(read_model).items()
+        for step, statements in statements_by_step(read_model).items()
         for place, statement in enumerate(statements)
     ]
     if not rows:
@@ -100,12 +110,12 @@ def rebuild_steps(read_models: Sequence[AnyReadModel]) -> str:
     )
 
 
-SETTLED = "position <= $4 and position <> all ($5)"
-SLICE = f"stream_id between $1 and $2 and {SETTLED}"
-TOUCHED = f"stream_id = any ($3) and {SETTLED}"
+UP_TO_POSITION = "position <= $4 and position <> all ($5)"
+STREAM_SLICE = f"stream_id between $1 and $2 and {UP_TO_POSITION}"
+CHANGED_STREAMS = f"stream_id = any ($3) and {UP_TO_POSITION}"
 
 
-def insert(read_model: AnyReadModel, where: str) -> str:
+def fold_into_next(read_model: AnyReadModel, where: str) -> str:
     """The statement that folds the streams of `where` into the new tables.
 
     `offset 0` has Postgres make each document once, not once for each field that is taken from it.
@@ -116,18 +126,18 @@ def insert(read_model: AnyReadModel, where: str) -> str:
             f"select id, {member_columns(read_model)}\n"
             f"from (\n{fold_query(read_model.of, where)}\noffset 0\n) as folded (id, version, valid_from, document)"
         )
-    if len(tables_of(read_model)) == 1:
-        (table,) = tables_of(read_model)
+    if len(read_model_tables(read_model)) == 1:
+        (table,) = read_model_tables(read_model)
         return f"insert into catalog.{table.next} (id, version, valid_from, document)\n{fold_query(read_model, where)}"
-    return fill_next(read_model, versions_query(read_model, where))
+    return fill_next_partition(read_model, versions_query(read_model, where))
 
 
-def _refold(read_model: AnyReadModel) -> list[str]:
+def _refold_statements(read_model: AnyReadModel) -> list[str]:
     filled = filled_tables(read_model)
     if not issubclass(read_model, Rollup) and len(filled) > 1:
-        return [follow_next(read_model, versions_query(read_model, TOUCHED))]
+        return [refresh_next_partition(read_model, versions_query(read_model, CHANGED_STREAMS))]
     deleted = [f"delete from catalog.{table.next} where id = any ($3)" for table in filled]
-    return [*deleted, insert(read_model, TOUCHED)]
+    return [*deleted, fold_into_next(read_model, CHANGED_STREAMS)]
 
 
 def _drop(table: Table) -> str:
@@ -138,7 +148,7 @@ def _swap(table: Table) -> str:
     return f"select catalog.swap_in({literal(table.name)}, {literal(table.live)}, {literal(table.next)})"
 
 
-ADD_UP = """\
+AGGREGATE_MEMBERS = """\
 with added (key, document) as materialized (
 {added}
 ), gone as (
@@ -154,8 +164,8 @@ where stored.document <> excluded.document"""
 
 def fingerprint(read_model: AnyReadModel) -> str:
     """SHA-256 of what the documents of a read model and their tables depend on: fold, columns, indexes, version."""
-    created = "".join(map(create, tables_of(read_model)))
+    created = "".join(map(create_table, read_model_tables(read_model)))
     installed = [line for line in created.splitlines() if not line.startswith("comment on")]
-    added = adding_up(read_model, "members") if issubclass(read_model, Rollup) else ""
-    parts = [insert(read_model, SLICE), added, *installed, str(read_model.version)]
+    added = aggregate_query(read_model, "members") if issubclass(read_model, Rollup) else ""
+    parts = [fold_into_next(read_model, STREAM_SLICE), added, *installed, str(read_model.version)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -16,25 +16,25 @@ from msgspec import Struct
 
 from app.engine.compiler.document_tables import field_columns
 from app.engine.compiler.sql_text import comment, indent, literal
-from app.engine.compiler.tables import Column, Table, TableIndex, create
-from app.engine.postgres.identifiers import quoted
-from app.engine.projection.rollup import AnyRollup, Tally
+from app.engine.compiler.tables import Table, TableColumn, TableIndex, create_table
+from app.engine.postgres.identifiers import quoted_identifier
+from app.engine.projection.rollup import Aggregate, AnyRollup
 from app.engine.projection.rules import name_of
 
 
 def compile_rollup(rollup: AnyRollup) -> str:
     """Everything that is installed for a rollup."""
-    parts = [*map(create, tables_of(rollup)), step_function(rollup), catch_up_function(rollup)]
-    return "\n".join([*parts, *([as_of_function(rollup)] if rollup.of.temporal else [])])
+    parts = [*map(create_table, rollup_tables(rollup)), rollup_step_function(rollup), catch_up_function(rollup)]
+    return "\n".join([*parts, *([rollup_as_of_function(rollup)] if rollup.of.temporal else [])])
 
 
-def tables_of(rollup: AnyRollup) -> list[Table]:
+def rollup_tables(rollup: AnyRollup) -> list[Table]:
     """The documents and the members."""
     name = rollup.name
-    key = Column("key", "text", f"The {name_of(rollup.by)} that it is about.", 'collate "C" not null')
-    stream = Column("id", "integer", "The stream.")
-    part = Column("part", "jsonb", f"What is counted of its {rollup.of.document.__name__}.")
-    document = Column("document", "jsonb", f"{rollup.document.__name__}, as the API serves it.")
+    key = TableColumn("key", "text", f"The {name_of(rollup.by)} that it is about.", 'collate "C" not null')
+    stream = TableColumn("id", "integer", "The stream.")
+    part = TableColumn("part", "jsonb", f"What is counted of its {rollup.of.document.__name__}.")
+    document = TableColumn("document", "jsonb", f"{rollup.document.__name__}, as the API serves it.")
     return [
         Table(
             name=name,
@@ -52,7 +52,7 @@ def tables_of(rollup: AnyRollup) -> list[Table]:
     ]
 
 
-def step_function(rollup: AnyRollup) -> str:
+def rollup_step_function(rollup: AnyRollup) -> str:
     """`step_<name>(key, part, events)`: what a stream counts as after more of its events, as a document to take from.
 
     A step sets a field without regard to the others, so the fields that a member has are enough to begin with.
@@ -135,14 +135,14 @@ begin
     ), changed as (
         update catalog.{name} as stored
         set document = jsonb_build_object(
-{_pairs(rollup, _value_after)}
+{_document_pairs(rollup, _value_after)}
         )
         from change
         where stored.key = change.key
             and (change.has_entered or exists (
                 select from catalog.{name}_members as other
                 where other.key = change.key and other.id <> all (v_streams)))
-{_known(rollup)}        returning stored.key
+{_min_max_is_known(rollup)}        returning stored.key
     )
     select array_agg(key) into v_keys from change where key not in (select key from changed);
     if v_keys is not null then
@@ -150,7 +150,7 @@ begin
         where key = any (v_keys)
             and not exists (select from catalog.{name}_members as other where other.key = stored.key);
         insert into catalog.{name} as stored (key, document)
-{indent(indent(adding_up(rollup, f"catalog.{name}_members", "where key = any (v_keys)")))}
+{indent(indent(aggregate_query(rollup, f"catalog.{name}_members", "where key = any (v_keys)")))}
         on conflict (key) do update
         set document = excluded.document
         where stored.document <> excluded.document;
@@ -162,7 +162,7 @@ $$;
 """
 
 
-def as_of_function(rollup: AnyRollup) -> str:
+def rollup_as_of_function(rollup: AnyRollup) -> str:
     """`<name>_as_of(instant)`: added up from the documents as of then; a filter by key reaches their indexes."""
     members = (
         f"(\n    select id, {stored_member_columns(rollup)}\n"
@@ -172,102 +172,103 @@ def as_of_function(rollup: AnyRollup) -> str:
 create or replace function catalog.{rollup.name}_as_of(p_until timestamptz)
 returns table (key text, document jsonb)
 language sql stable parallel safe as $$
-{adding_up(rollup, members)}
+{aggregate_query(rollup, members)}
 $$;
 {comment(f"function catalog.{rollup.name}_as_of", f"The documents of {rollup.__name__} as of an instant.")}
 """
 
 
-def adding_up(rollup: AnyRollup, members: str, where: str = "") -> str:
+def aggregate_query(rollup: AnyRollup, members: str, where: str = "") -> str:
     """A query for (key, document) over `members`, a relation of (id, key, part)."""
-    added = ["select key, jsonb_build_object(", _pairs(rollup, _value), "    )"]
+    added = ["select key, jsonb_build_object(", _document_pairs(rollup, _aggregate_value), "    )"]
     lines = [*added, f"from {members}", where, "group by key"]
     return "\n".join(line for line in lines if line)
 
 
-def _pairs(rollup: AnyRollup, value: Callable[[Tally], str]) -> str:
+def _document_pairs(rollup: AnyRollup, value: Callable[[Aggregate], str]) -> str:
     return ",\n".join(f"        {literal(name_of(tally.field))}, {value(tally)}" for tally in rollup.rules)
 
 
-def _value(tally: Tally) -> str:
+def _aggregate_value(aggregate: Aggregate) -> str:
     """What a field of the document is, over the members of one key."""
-    if tally.verb == "keyed":
+    if aggregate.verb == "keyed":
         return "key"
-    if tally.of is None:
+    if aggregate.of is None:
         return "count(*)"
-    match tally.verb:
+    match aggregate.verb:
         case "counts":
-            return f"catalog.count_each(array_agg({_part(tally.of)}))"
+            return f"catalog.count_each(array_agg({_member_field(aggregate.of)}))"
         case "earliest":
-            return f'min(({_part(tally.of)}) collate "C")'
+            return f'min(({_member_field(aggregate.of)}) collate "C")'
         case "latest":
-            return f'max(({_part(tally.of)}) collate "C")'
+            return f'max(({_member_field(aggregate.of)}) collate "C")'
 
 
-def _part(field: MemberDescriptorType) -> str:
+def _member_field(field: MemberDescriptorType) -> str:
     return f"part ->> {literal(name_of(field))}"
 
 
 def change_columns(rollup: AnyRollup) -> str:
     """Of what has moved, by key: whatever `_value_after` and `_known` need of it."""
     columns = ["key", "bool_or(members > 0) as has_entered", "sum(members) as members"]
-    if any(_counts_each(tally) for tally in rollup.rules):
+    if any(_counts_by_value(tally) for tally in rollup.rules):
         columns.append("array_agg(members) as each_members")
     for tally in rollup.rules:
         name = name_of(tally.field)
         if tally.of is None:
             continue
-        if _counts_each(tally):
-            columns.append(f"array_agg({_part(tally.of)}) as {quoted(f'{name}__each')}")
+        if _counts_by_value(tally):
+            columns.append(f"array_agg({_member_field(tally.of)}) as {quoted_identifier(f'{name}__each')}")
             continue
-        outermost = f'{EXTREMES[tally.verb].aggregate}(({_part(tally.of)}) collate "C")'
+        outermost = f'{MIN_MAX[tally.verb].aggregate}(({_member_field(tally.of)}) collate "C")'
         columns += [
-            f"{outermost} filter (where members < 0) as {quoted(f'{name}__left')}",
-            f"{outermost} filter (where members > 0) as {quoted(f'{name}__entered')}",
+            f"{outermost} filter (where members < 0) as {quoted_identifier(f'{name}__left')}",
+            f"{outermost} filter (where members > 0) as {quoted_identifier(f'{name}__entered')}",
         ]
     return ",\n            ".join(columns)
 
 
-def _counts_each(tally: Tally) -> bool:
-    return tally.verb == "counts" and tally.of is not None
+def _counts_by_value(aggregate: Aggregate) -> bool:
+    return aggregate.verb == "counts" and aggregate.of is not None
 
 
-class Extreme(Struct, frozen=True):
+class MinMax(Struct, frozen=True):
     """How SQL says earliest or latest."""
 
     aggregate: str
     outermost: str
-    beyond: str
+    comparison: str
     """The operator of what is further out than something else."""
 
 
-EXTREMES = {"earliest": Extreme("min", "least", "<"), "latest": Extreme("max", "greatest", ">")}
+MIN_MAX = {"earliest": MinMax("min", "least", "<"), "latest": MinMax("max", "greatest", ">")}
 
 
-def _stored(tally: Tally) -> str:
-    return f"stored.document ->> {literal(name_of(tally.field))}"
+def _stored_value(aggregate: Aggregate) -> str:
+    return f"stored.document ->> {literal(name_of(aggregate.field))}"
 
 
-def _value_after(tally: Tally) -> str:
+def _value_after(aggregate: Aggregate) -> str:
     """What a field of the stored document is after a change."""
-    name = name_of(tally.field)
-    if tally.verb == "keyed":
+    name = name_of(aggregate.field)
+    if aggregate.verb == "keyed":
         return "stored.key"
-    if tally.of is None:
-        return f"({_stored(tally)})::bigint + change.members"
-    if tally.verb == "counts":
+    if aggregate.of is None:
+        return f"({_stored_value(aggregate)})::bigint + change.members"
+    if aggregate.verb == "counts":
         counted = f"stored.document -> {literal(name)}"
-        return f"catalog.counts_after({counted}, change.{quoted(f'{name}__each')}, change.each_members)"
-    return f'{EXTREMES[tally.verb].outermost}(({_stored(tally)}) collate "C", change.{quoted(f"{name}__entered")})'
+        return f"catalog.counts_after({counted}, change.{quoted_identifier(f'{name}__each')}, change.each_members)"
+    entered = quoted_identifier(f"{name}__entered")
+    return f'{MIN_MAX[aggregate.verb].outermost}(({_stored_value(aggregate)}) collate "C", change.{entered})'
 
 
-def _known(rollup: AnyRollup) -> str:
+def _min_max_is_known(rollup: AnyRollup) -> str:
     """A condition for each extreme: it has not left, or what entered is as far out."""
     lines = []
     for tally in rollup.rules:
-        if extreme := EXTREMES.get(tally.verb):
-            left, entered = (quoted(f"{name_of(tally.field)}__{moved}") for moved in ("left", "entered"))
-            stored, beyond = f'({_stored(tally)}) collate "C"', extreme.beyond
+        if extreme := MIN_MAX.get(tally.verb):
+            left, entered = (quoted_identifier(f"{name_of(tally.field)}__{moved}") for moved in ("left", "entered"))
+            stored, beyond = f'({_stored_value(tally)}) collate "C"', extreme.comparison
             kept = f"change.{left} is null or {stored} {beyond} change.{left}"
             lines.append(f"            and ({kept} or change.{entered} {beyond}= {stored})\n")
     return "".join(lines)

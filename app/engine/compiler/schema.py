@@ -7,7 +7,7 @@ from app.engine.compiler.analyst_views import analyst_views
 from app.engine.compiler.fold import fold_function
 from app.engine.compiler.inline_writes import compile_inline, project_functions
 from app.engine.compiler.personal_data import personal_functions
-from app.engine.compiler.rebuild_steps import rebuild_steps, tables_of
+from app.engine.compiler.rebuild_steps import read_model_tables, rebuild_steps
 from app.engine.compiler.rollups import compile_rollup
 from app.engine.projection.projection import Projection
 from app.engine.projection.rollup import AnyReadModel, Rollup
@@ -33,17 +33,17 @@ def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
     rollups = [each for each in read_models if issubclass(each, Rollup)]
     compiled = [each for each in read_models if issubclass(each, Projection) and each.compiles()]
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
-    _check_distinct([*inline, *rollups])
-    events = [event for each in read_models if issubclass(each, Projection) for event in each.tags.types.values()]
+    _check_relation_names([*inline, *rollups])
+    events = [event for each in read_models if issubclass(each, Projection) for event in each.registry.types.values()]
     parts = [personal_functions(dict.fromkeys(events)), *map(fold_function, compiled)]
     parts += [*map(compile_inline, inline), *map(compile_rollup, rollups), project_functions(inline)]
     parts += [analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]
     return "\n".join([*parts, "select catalog.grant_rights();\n"])
 
 
-def _check_distinct(read_models: Sequence[AnyReadModel]) -> None:
+def _check_relation_names(read_models: Sequence[AnyReadModel]) -> None:
     """Raises RuleError if a table and an index would have one name: whichever comes later would not be made."""
-    tables = [table for each in read_models for table in tables_of(each)]
+    tables = [table for each in read_models for table in read_model_tables(each)]
     named = [table.name for table in tables]
     named += [table.name + index.label for table in tables for index in table.indexes]
     if twice := [name for name in named if named.count(name) > 1]:

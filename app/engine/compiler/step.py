@@ -8,7 +8,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from app.engine.compiler.sql_text import comment, literal
-from app.engine.events.event import tag_of
+from app.engine.events.event import type_tag
 from app.engine.events.upcasting import Upcaster
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Rule
@@ -18,7 +18,7 @@ def step_function(projection: AnyProjection) -> str:
     """`step_<name>`: the document after one more event; what rules with `evolve` do in Python."""
     name = projection.name
     cases = "\n".join(
-        f"    when {literal(tag_of(event))} then {_step(rule, projection)}"
+        f"    when {literal(type_tag(event))} then {_step(rule, projection)}"
         for event, rule in projection.by_event.items()
     )
     return f"""\
@@ -42,7 +42,10 @@ def _step(rule: Rule, projection: AnyProjection) -> str:
     for step in rule.steps:
         if isinstance(step, GrowsBy):
             field = literal(step.field.__name__)
-            counted += [field, f"(document ->> {field})::numeric + ({_value(step.value, event)} #>> '{{}}')::numeric"]
+            counted += [
+                field,
+                f"(document ->> {field})::numeric + ({_value_expression(step.value, event)} #>> '{{}}')::numeric",
+            ]
     parts = ["document"] if rule.verb == "on" else []
     return " || ".join(parts + _patch_parts(rule, projection, counted))
 
@@ -50,26 +53,26 @@ def _step(rule: Rule, projection: AnyProjection) -> str:
 def patch_with_envelope(projection: AnyProjection) -> dict[str, str]:
     """By tag, all fields that an event sets, those from its envelope too; of a projection that counts nothing."""
     return {
-        tag_of(event): " || ".join(_patch_parts(rule, projection, [])) or EMPTY
+        type_tag(event): " || ".join(_patch_parts(rule, projection, [])) or EMPTY_OBJECT
         for event, rule in projection.by_event.items()
         if rule.verb != "ends"
     }
 
 
-def _patch_parts(rule: Rule, projection: AnyProjection, further: list[str]) -> list[str]:
+def _patch_parts(rule: Rule, projection: AnyProjection, counters: list[str]) -> list[str]:
     """What an event sets, from its data and from its envelope, and `further` pairs of fields and values."""
     pairs = []
     for step in rule.steps:
         if isinstance(step, Becomes) and isinstance(step.value, Envelope):
-            pairs += [literal(step.field.__name__), ENVELOPE[step.value.name]]
+            pairs += [literal(step.field.__name__), ENVELOPE_EXPRESSIONS[step.value.name]]
     patch = _patch(rule, projection, counters=False)
-    parts = [] if patch == EMPTY else [patch]
-    if pairs or further:
-        parts.append(f"jsonb_build_object({', '.join(pairs + further)})")
+    parts = [] if patch == EMPTY_OBJECT else [patch]
+    if pairs or counters:
+        parts.append(f"jsonb_build_object({', '.join(pairs + counters)})")
     return parts
 
 
-EMPTY = "'{}'::jsonb"
+EMPTY_OBJECT = "'{}'::jsonb"
 
 
 def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
@@ -82,13 +85,13 @@ def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
     for step in rule.steps:
         match step:
             case Merges(value=source):
-                parts.append(f"coalesce({_value(source, event)}, {EMPTY})")
+                parts.append(f"coalesce({_value_expression(source, event)}, {EMPTY_OBJECT})")
             case GrowsBy(field=field, value=value):
                 if counters:
-                    copied[field.__name__] = _value(value, event)
+                    copied[field.__name__] = _value_expression(value, event)
             case Becomes(field=field, value=value):
                 if isinstance(value, MemberDescriptorType):
-                    copied[field.__name__] = _value(value, event)
+                    copied[field.__name__] = _value_expression(value, event)
                 elif not isinstance(value, Envelope):
                     constants[field.__name__] = value
             case _:
@@ -103,7 +106,7 @@ def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
         parts.insert(0, _json_literal(defaults))
     if constants:
         parts.append(_json_literal(constants))
-    return " || ".join(parts) or EMPTY
+    return " || ".join(parts) or EMPTY_OBJECT
 
 
 def _defaults(rule: Rule, projection: AnyProjection) -> dict[str, Any]:
@@ -116,32 +119,32 @@ def _defaults(rule: Rule, projection: AnyProjection) -> dict[str, Any]:
     }
 
 
-def _value(value: object, event: type[Struct]) -> str:
+def _value_expression(value: object, event: type[Struct]) -> str:
     if isinstance(value, MemberDescriptorType):
-        return _read("data", event, value.__name__, Upcaster(event))
+        return _read_field("data", event, value.__name__, Upcaster(event))
     return _json_literal(value)
 
 
-def _read(stored: str, struct: type[Struct], name: str, upcaster: Upcaster) -> str:
+def _read_field(stored: str, struct: type[Struct], name: str, upcaster: Upcaster) -> str:
     """A field of a stored struct, in whichever shape that was stored."""
     found = [f"{stored} -> {literal(each)}" for each in (name, *upcaster.older_names(name))]
     default = upcaster.defaults.get(name, _default_of(struct, name))
     if default is not NODEFAULT:
         found.append(_json_literal(default))
     value = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
-    return value if name not in upcaster.within else _present(f"({value})", _field_type(struct, name))
+    return value if name not in upcaster.upcast_fields else _upcast_struct(f"({value})", _field_type(struct, name))
 
 
-def _present(stored: str, struct: type[Struct]) -> str:
+def _upcast_struct(stored: str, struct: type[Struct]) -> str:
     """A whole struct in its present shape, made as `Upcaster` makes it: each part goes before those on its left."""
     upcaster = Upcaster(struct)
     parts = [_json_literal(upcaster.defaults)] if upcaster.defaults else []
     for old, to in reversed(upcaster.renamed.items()):
         renamed = f"jsonb_build_object({literal(to)}, {stored} -> {literal(old)})"
-        parts.append(f"case when {stored} ? {literal(old)} then {renamed} else {EMPTY} end")
-    parts.append("".join([stored, *(f" - {literal(old)}" for old in sorted(upcaster.gone))]))
-    for name in upcaster.within:
-        parts.append(f"jsonb_build_object({literal(name)}, {_read(stored, struct, name, upcaster)})")
+        parts.append(f"case when {stored} ? {literal(old)} then {renamed} else {EMPTY_OBJECT} end")
+    parts.append("".join([stored, *(f" - {literal(old)}" for old in sorted(upcaster.dropped_names))]))
+    for name in upcaster.upcast_fields:
+        parts.append(f"jsonb_build_object({literal(name)}, {_read_field(stored, struct, name, upcaster)})")
     return " || ".join(parts)
 
 
@@ -160,7 +163,7 @@ def _json_literal(value: object) -> str:
     return f"{literal(msgspec.json.encode(value).decode())}::jsonb"
 
 
-ENVELOPE = {
+ENVELOPE_EXPRESSIONS = {
     "stream_id": "stream_id",
     "version": "version",
     "recorded_at": "catalog.rfc3339(recorded_at)",
@@ -168,22 +171,22 @@ ENVELOPE = {
 """What an event's envelope says, as documents hold it."""
 
 
-def _by_tag(values: Mapping[type[Struct], str], always: bool = True) -> str:
+def _by_type(values: Mapping[type[Struct], str], always: bool = True) -> str:
     """What goes by the type of an event: always one of these, or null."""
     if always and len({*values.values()}) == 1:
         return next(iter(values.values()))
-    cases = " ".join(f"when {literal(tag_of(event))} then {value}" for event, value in values.items())
+    cases = " ".join(f"when {literal(type_tag(event))} then {value}" for event, value in values.items())
     return f"case type {cases} end"
 
 
-def _is_one_of(events: Iterable[type[Struct]]) -> str:
+def _type_is_one_of(events: Iterable[type[Struct]]) -> str:
     """Comparisons: for a handful of types Postgres has them sooner than `in`."""
-    return f"({' or '.join(f'type = {literal(tag_of(event))}' for event in events)})"
+    return f"({' or '.join(f'type = {literal(type_tag(event))}' for event in events)})"
 
 
-def _listed(columns: Iterable[str], depth: int = 2) -> str:
+def _column_list(columns: Iterable[str], depth: int = 2) -> str:
     return (",\n" + "    " * depth).join(columns)
 
 
-def tags(events: Iterable[type[Struct]]) -> str:
-    return ", ".join(literal(tag_of(event)) for event in events)
+def type_literals(events: Iterable[type[Struct]]) -> str:
+    return ", ".join(literal(type_tag(event)) for event in events)

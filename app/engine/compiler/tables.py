@@ -7,13 +7,13 @@ stays: views, privileges, prepared statements.
 from msgspec import Struct
 
 from app.engine.compiler.sql_text import comment
-from app.engine.postgres.identifiers import quoted
+from app.engine.postgres.identifiers import quoted_identifier
 
-LIVE = "_live"
-NEXT = "_next"
+LIVE_SUFFIX = "_live"
+NEXT_SUFFIX = "_next"
 
 
-class Column(Struct, frozen=True):
+class TableColumn(Struct, frozen=True):
     name: str
     type: str
     about: str
@@ -24,7 +24,7 @@ class Column(Struct, frozen=True):
 
     @property
     def quoted(self) -> str:
-        return quoted(self.name)
+        return quoted_identifier(self.name)
 
 
 class TableIndex(Struct, frozen=True):
@@ -40,7 +40,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
     name: str
     about: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     key: tuple[str, ...]
     """Its primary key; by the first of these the rows belong to their only partition."""
     indexes: tuple[TableIndex, ...] = ()
@@ -49,20 +49,20 @@ class Table(Struct, frozen=True, kw_only=True):
     @property
     def quoted(self) -> str:
         """Its name where it stands for its rows."""
-        return quoted(self.name)
+        return quoted_identifier(self.name)
 
     @property
     def live(self) -> str:
         """The partition that serves."""
-        return self.name + LIVE
+        return self.name + LIVE_SUFFIX
 
     @property
     def next(self) -> str:
         """The partition that a rebuild fills."""
-        return self.name + NEXT
+        return self.name + NEXT_SUFFIX
 
 
-def create(table: Table) -> str:
+def create_table(table: Table) -> str:
     """The table, its only partition, its indexes, and what they are for. Again changes nothing."""
     columns = [f"    {column.quoted} {column.type} {column.rest}," for column in table.columns]
     lines = [
@@ -78,14 +78,14 @@ def create(table: Table) -> str:
     ]
     for index in table.indexes:
         lines += [
-            f"create index if not exists {quoted(table.name + index.label)}",
+            f"create index if not exists {quoted_identifier(table.name + index.label)}",
             f"on catalog.{table.name} {index.keys};",
-            comment(f"index catalog.{quoted(table.name + index.label)}", index.serves),
+            comment(f"index catalog.{quoted_identifier(table.name + index.label)}", index.serves),
         ]
     return "\n".join(lines) + "\n"
 
 
-def create_next(table: Table) -> str:
+def create_next_partition(table: Table) -> str:
     """An empty partition, beside the one that serves, without key or indexes.
 
     The server vacuums it once it serves: before, that would keep its indexes and the swap waiting.
@@ -98,21 +98,21 @@ def create_next(table: Table) -> str:
     )
 
 
-def index_next(table: Table) -> list[str]:
+def index_next_partition(table: Table) -> list[str]:
     """A statement for each index, that of the key first, so that several can be made at once: a key is made alone."""
     key = f"create unique index {table.next}_pkey on catalog.{table.next} ({', '.join(table.key)})"
     return [key] + [
-        f"create index {quoted(table.next + index.label)} on catalog.{table.next} {index.keys}"
+        f"create index {quoted_identifier(table.next + index.label)} on catalog.{table.next} {index.keys}"
         for index in table.indexes
     ]
 
 
-def key_next(table: Table) -> str:
-    """The key, of the index that `index_next` has made for it."""
+def key_next_partition(table: Table) -> str:
+    """The key, of the index that `index_next_partition` has made for it."""
     return f"alter table catalog.{table.next} add primary key using index {table.next}_pkey"
 
 
-def vacuum_next(table: Table) -> str:
+def vacuum_next_partition(table: Table) -> str:
     """Leaves vacuuming it to the server again."""
     return f"alter table catalog.{table.next} reset (autovacuum_enabled)"
 

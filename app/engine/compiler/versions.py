@@ -6,7 +6,7 @@ A counter needs the step itself as the aggregate's transition, at half the speed
 """
 
 from app.engine.compiler.sql_text import comment, literal
-from app.engine.compiler.step import patch_with_envelope, tags
+from app.engine.compiler.step import patch_with_envelope, type_literals
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rule_analysis import personal_fields
 from app.engine.projection.rules import GrowsBy
@@ -19,8 +19,8 @@ def versions_query(projection: AnyProjection, where: str) -> str:
     All windows have one order, so that Postgres sorts once.
     """
     rules = projection.by_event
-    starts = tags(event for event, rule in rules.items() if rule.verb == "starts")
-    ends = tags(event for event, rule in rules.items() if rule.verb == "ends")
+    starts = type_literals(event for event, rule in rules.items() if rule.verb == "starts")
+    ends = type_literals(event for event, rule in rules.items() if rule.verb == "ends")
     bounds = f"max(version) filter (where type in ({starts})) over so_far as begun_at"
     if ends:
         bounds += f",\n        max(version) filter (where type in ({ends})) over so_far as ended_at"
@@ -44,14 +44,14 @@ from (
         )
         offset 0
     ) as event
-    where type in ({tags(rules)})
+    where type in ({type_literals(rules)})
     window so_far as (partition by stream_id order by version rows unbounded preceding)
 ) as version
 where {alive}"""
 
 
 def _running_document(projection: AnyProjection) -> str:
-    if _counts(projection):
+    if _counter_columns(projection):
         return f"catalog.folding_{projection.name}(stream_id, version, recorded_at, type, data)"
     cases = "\n".join(
         f"            when {literal(tag)} then {patch}" for tag, patch in patch_with_envelope(projection).items()
@@ -59,13 +59,13 @@ def _running_document(projection: AnyProjection) -> str:
     return f"catalog.merged(case type\n{cases}\n        end)"
 
 
-def _counts(projection: AnyProjection) -> bool:
+def _counter_columns(projection: AnyProjection) -> bool:
     return any(isinstance(step, GrowsBy) for rule in projection.by_event.values() for step in rule.steps)
 
 
 def folding_aggregate(projection: AnyProjection) -> list[str]:
     """`folding_<name>`: the step as a running aggregate; needed where a field is counted."""
-    if not _counts(projection):
+    if not _counter_columns(projection):
         return []
     name = f"catalog.folding_{projection.name}"
     arguments = "integer, integer, timestamptz, text, jsonb"

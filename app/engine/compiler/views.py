@@ -9,16 +9,16 @@ from msgspec import Struct
 
 from app.engine.compiler.document_tables import field_columns
 from app.engine.compiler.sql_text import comment, literal
-from app.engine.postgres.identifiers import in_dollars, quoted
+from app.engine.postgres.identifiers import dollar_quoted, quoted_identifier
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rule_analysis import written_to
 from app.engine.projection.rules import STREAM_ID, VERSION
 
-INSTANT = "timestamp with time zone"
-TYPES = {str: "text", int: "bigint", float: "double precision", bool: "boolean", datetime: INSTANT}
+INSTANT_TYPE = "timestamp with time zone"
+SQL_TYPES = {str: "text", int: "bigint", float: "double precision", bool: "boolean", datetime: INSTANT_TYPE}
 
 
-class Shown(Struct, frozen=True):
+class ViewColumn(Struct, frozen=True):
     """A column of a view."""
 
     name: str
@@ -29,34 +29,34 @@ class Shown(Struct, frozen=True):
 
     @property
     def quoted(self) -> str:
-        return quoted(self.name)
+        return quoted_identifier(self.name)
 
 
-def singular(projection: AnyProjection) -> str:
+def singular_name(projection: AnyProjection) -> str:
     """One of its documents, as names in the database have it."""
     return projection.document.__name__.lower()
 
 
-def fields_of(projection: AnyProjection) -> list[Shown]:
+def field_columns_of_view(projection: AnyProjection) -> list[ViewColumn]:
     """A column for each field of the documents. Those that the table has as columns are found by its indexes."""
     columns = {column.name: column.quoted for column in field_columns(projection)}
     fields = []
     for name, hint in get_type_hints(projection.document).items():
-        kind, value = sql_type(hint), typed("document", name, sql_type(hint))
-        if _is_always(projection, name, STREAM_ID):
+        kind, value = sql_type(hint), cast_field("document", name, sql_type(hint))
+        if _always_holds(projection, name, STREAM_ID):
             kind, value = "integer", "id"
-        elif _is_always(projection, name, VERSION):
-            kind, value = "integer", typed("document", name, "integer")
+        elif _always_holds(projection, name, VERSION):
+            kind, value = "integer", cast_field("document", name, "integer")
         elif name in columns:
             value = f"{columns[name]}::{kind}" if kind != "text" else columns[name]
-        fields.append(Shown(name, kind, value, f"{name} of the document."))
+        fields.append(ViewColumn(name, kind, value, f"{name} of the document."))
     if all(field.value != "id" for field in fields):
-        name = own_column(projection, f"{singular(projection)}_id")
-        fields.insert(0, Shown(name, "integer", "id", "The stream it is folded from."))
+        name = view_column_name(projection, f"{singular_name(projection)}_id")
+        fields.insert(0, ViewColumn(name, "integer", "id", "The stream it is folded from."))
     return fields
 
 
-def own_column(projection: AnyProjection, name: str) -> str:
+def view_column_name(projection: AnyProjection, name: str) -> str:
     """What a column of a view is called that is no field of the document: `name`, or `stored_…` if a field is."""
     while name in projection.document.__struct_fields__:
         name = f"stored_{name}"
@@ -73,10 +73,10 @@ def sql_type(hint: Any) -> str:
     if get_origin(hint) in (tuple, list):
         kinds = [sql_type(kind) for kind in get_args(hint) if kind is not Ellipsis]
         return "text[]" if set(kinds) == {"text"} else "jsonb"
-    return TYPES.get(hint, "jsonb")
+    return SQL_TYPES.get(hint, "jsonb")
 
 
-def typed(json: str, name: str, kind: str) -> str:
+def cast_field(json: str, name: str, kind: str) -> str:
     """A field of some JSON as a value of a type. Texts all compare alike, those that an index has too."""
     field = literal(name)
     match kind:
@@ -91,20 +91,20 @@ def typed(json: str, name: str, kind: str) -> str:
             return f"({json} ->> {field})::{kind}"
 
 
-def _is_always(projection: AnyProjection, name: str, value: object) -> bool:
+def _always_holds(projection: AnyProjection, name: str, value: object) -> bool:
     """Whether this of the envelope is all that is ever written to a field."""
     written = written_to(projection, name)
     return bool(written) and all(each is value for each in written)
 
 
-def view(name: str, about: str, columns: Sequence[Shown], source: str) -> str:
+def create_view(name: str, about: str, columns: Sequence[ViewColumn], source: str) -> str:
     lines = ",\n    ".join(
         column.value if column.value in (column.name, column.quoted) else f"{column.value} as {column.quoted}"
         for column in columns
     )
     return "\n".join(
         [
-            _make_way(name, columns),
+            _drop_if_incompatible(name, columns),
             f"create or replace view public.{name} as",
             f"select {lines}",
             f"from {source};",
@@ -116,20 +116,22 @@ def view(name: str, about: str, columns: Sequence[Shown], source: str) -> str:
     )
 
 
-def function(name: str, parameters: Mapping[str, str], about: str, columns: Sequence[Shown], query: str) -> str:
+def create_function(
+    name: str, parameters: Mapping[str, str], about: str, columns: Sequence[ViewColumn], query: str
+) -> str:
     """`parameters` are types by name."""
     table = ", ".join(f"{column.quoted} {column.type}" for column in columns)
     body = f"\n{query}\n"
     return f"""\
-{_make_way(f"{name}({', '.join(parameters.values())})", columns, as_results=True)}
+{_drop_if_incompatible(f"{name}({', '.join(parameters.values())})", columns, as_results=True)}
 create or replace function public.{name}({", ".join(f"{name} {kind}" for name, kind in parameters.items())})
 returns table ({table})
-language sql stable parallel safe as {in_dollars(body)};
+language sql stable parallel safe as {dollar_quoted(body)};
 {comment(f"function public.{name}", about)}
 """
 
 
-def _make_way(name: str, columns: Iterable[Shown], as_results: bool = False) -> str:
+def _drop_if_incompatible(name: str, columns: Iterable[ViewColumn], as_results: bool = False) -> str:
     """`as_results` of a function Postgres shows the columns in quotes where they need some, each release by its own
     keywords: so the server itself says it."""
     texts = ", ".join(
@@ -141,5 +143,5 @@ def _make_way(name: str, columns: Iterable[Shown], as_results: bool = False) -> 
     return f"select catalog.make_way({literal(name)}, array[{texts}]);"
 
 
-def names(columns: Iterable[Shown]) -> str:
+def column_names(columns: Iterable[ViewColumn]) -> str:
     return ", ".join(column.quoted for column in columns)

@@ -26,17 +26,17 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The trace that its request belongs to (W3C Trace Context)."""
 
 
-def metadata_from(stored: bytes) -> Metadata:
+def decode_metadata(stored: bytes) -> Metadata:
     """The metadata of a stored event, whatever it holds: what is missing or no text is None."""
     try:
         return msgspec.json.decode(stored, type=Metadata)
     except msgspec.ValidationError:
         given = msgspec.json.decode(stored, type=dict[str, Raw])
         known = Metadata.__struct_fields__
-        return Metadata(**{name: _text(given[name]) if name in given else None for name in known})
+        return Metadata(**{name: _optional_text(given[name]) if name in given else None for name in known})
 
 
-def _text(stored: Raw) -> str | None:
+def _optional_text(stored: Raw) -> str | None:
     return msgspec.json.decode(stored, type=str) if bytes(stored).startswith(b'"') else None
 
 
@@ -56,13 +56,13 @@ class Recorded(Struct, Generic[E], frozen=True, kw_only=True):
     event: E
 
 
-class TagTable(Generic[E]):
+class EventRegistry(Generic[E]):
     """Which stored tag is which event type, for one union of events."""
 
     def __init__(self, union: object) -> None:
         members = get_args(union) or (union,)
-        self.types: Mapping[str, type[E]] = {tag_of(each): each for each in members}
-        assert len(self.types) == len(members), f"two events of one tag among {sorted(map(tag_of, members))}"
+        self.types: Mapping[str, type[E]] = {type_tag(each): each for each in members}
+        assert len(self.types) == len(members), f"two events of one tag among {sorted(map(type_tag, members))}"
         upcasters = {tag: Upcaster(each) for tag, each in self.types.items()}
         self._upcasters = {tag: upcaster for tag, upcaster in upcasters.items() if upcaster}
         self._decoders = {tag: self._decoder(tag) for tag in self.types}
@@ -79,7 +79,7 @@ class TagTable(Generic[E]):
         """
         return self._decoders[tag](data)
 
-    def present(self, tag: str, data: bytes) -> bytes:
+    def upcast_json(self, tag: str, data: bytes) -> bytes:
         """The JSON `data` of an event in its type's present shape; of a tag that nobody knows as it is stored."""
         upcaster = self._upcasters.get(tag)
         return data if upcaster is None else upcaster(data)
@@ -90,7 +90,7 @@ class TagTable(Generic[E]):
         return msgspec.json.encode(list(events))
 
 
-def tag_of(event_type: type[Struct]) -> str:
+def type_tag(event_type: type[Struct]) -> str:
     """The tag under which events of `event_type` are stored."""
     tag = event_type.__struct_config__.tag
     assert isinstance(tag, str), f"{event_type.__name__} needs a tag written by hand: it is a stored format"

@@ -22,10 +22,10 @@ PERSONAL = Meta(extra={"personal": True})
 Personal = Annotated[T, PERSONAL]
 """A field that holds something about a person."""
 
-FORGOTTEN = "(forgotten)"
+REDACTED = "(forgotten)"
 """What a text reads once it is forgotten; `catalog.forgotten` in schema.sql has it too."""
 
-Path = tuple[str, ...]
+FieldPath = tuple[str, ...]
 """Where in the JSON of an event something is: the names that lead there."""
 
 
@@ -36,13 +36,13 @@ def is_personal(annotation: Any) -> bool:
     return any(is_personal(each) for each in get_args(annotation))
 
 
-def personal_paths(struct: type[Struct]) -> tuple[Path, ...]:
+def personal_paths(struct: type[Struct]) -> tuple[FieldPath, ...]:
     """All places in a stored struct, in any shape it was ever stored in, where something personal may be.
 
     What is no field any more is taken for personal: nobody can tell, and nobody reads it.
     """
     upcaster = Upcaster(struct)
-    paths: list[Path] = []
+    paths: list[FieldPath] = []
     for field in msgspec.structs.fields(struct):
         names = [field.name, *upcaster.older_names(field.name)]
         if is_struct(field.type):
@@ -50,10 +50,10 @@ def personal_paths(struct: type[Struct]) -> tuple[Path, ...]:
             paths += [(name, *path) for name in names for path in within]
         elif is_personal(field.type):
             paths += [(name,) for name in names]
-    return (*paths, *((name,) for name in sorted(upcaster.gone - set(upcaster.renamed))))
+    return (*paths, *((name,) for name in sorted(upcaster.dropped_names - set(upcaster.renamed))))
 
 
-def other_names(struct: type[Struct]) -> tuple[str, ...]:
+def impersonal_names(struct: type[Struct]) -> tuple[str, ...]:
     """The names at the top of a stored struct, in any shape, under which nothing personal is."""
     upcaster = Upcaster(struct)
     tops = {path[0] for path in personal_paths(struct)}

@@ -55,16 +55,16 @@ class Upcaster:
         upcasts = upcasts_of(struct)
         self.renamed = {each.old: each.to for each in upcasts if isinstance(each, Renamed)}
         self.defaults = {each.field: each.value for each in upcasts if isinstance(each, Default)}
-        self.gone = {each.old for each in upcasts if not isinstance(each, Default)}
+        self.dropped_names = {each.old for each in upcasts if not isinstance(each, Default)}
         """The names under which nothing is stored any more."""
         within = {field.name: Upcaster(field.type) for field in msgspec.structs.fields(struct) if is_struct(field.type)}
-        self.within = {name: upcaster for name, upcaster in within.items() if upcaster}
+        self.upcast_fields = {name: upcaster for name, upcaster in within.items() if upcaster}
         """Those of the fields that are structs with older shapes themselves."""
         self._defaults = {name: Raw(msgspec.json.encode(value)) for name, value in self.defaults.items()}
 
     def __bool__(self) -> bool:
         """Whether there is any older shape."""
-        return bool(self.gone or self.defaults or self.within)
+        return bool(self.dropped_names or self.defaults or self.upcast_fields)
 
     def older_names(self, field: str) -> list[str]:
         return [old for old, to in self.renamed.items() if to == field]
@@ -74,8 +74,10 @@ class Upcaster:
         found = msgspec.json.decode(stored, type=dict[str, Raw])
         present = dict(self._defaults)
         present |= {to: found[old] for old, to in reversed(self.renamed.items()) if old in found}
-        present |= {name: value for name, value in found.items() if name not in self.gone}
-        present |= {name: Raw(read(bytes(present[name]))) for name, read in self.within.items() if name in present}
+        present |= {name: value for name, value in found.items() if name not in self.dropped_names}
+        present |= {
+            name: Raw(read(bytes(present[name]))) for name, read in self.upcast_fields.items() if name in present
+        }
         return msgspec.json.encode(present)
 
 

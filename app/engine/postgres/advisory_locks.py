@@ -7,10 +7,10 @@ from psycopg import AsyncConnection
 MIGRATION_LOCK = 7023051975126217512
 
 LEADER_LOCK = 7023051975126217513
-TENDING_LOCK = 7023051975126217514
+MAINTENANCE_LOCK = 7023051975126217514
 
 
-def lock_key(name: str) -> int:
+def rebuild_lock_key(name: str) -> int:
     """The advisory lock that whoever rebuilds this projection holds."""
     return int.from_bytes(hashlib.sha256(f"catalog rebuild {name}".encode()).digest()[:8], signed=True)
 

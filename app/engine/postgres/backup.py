@@ -22,15 +22,15 @@ from app.errors import Conflict, SetupError
 with suppress(ImportError):  # on Windows
     import fcntl
 
-COUNT = "select count(*), coalesce(max(position), 0) from catalog.events"
-WHOLE = """
+COUNT_EVENTS = "select count(*), coalesce(max(position), 0) from catalog.events"
+IS_COMPLETE = """
 select (select coalesce(sum(version), 0) from catalog.streams) = (select count(*) from catalog.events)
     and (select last_value from catalog.events_position_seq)
         >= (select coalesce(max(position), 1) from catalog.events)
 """
 """Each stream has as many events as its version says, and the next position is a new one."""
 
-HOLDS_SOMETHING = """
+IS_NOT_EMPTY = """
 select format('the %s %I.%I', kind, nspname, name)
 from (
     select 'relation' as kind, oid, relnamespace as namespace, relname as name from pg_class
@@ -46,7 +46,7 @@ limit 1
 """What extensions brought does not count: some hosts put them into each database."""
 
 
-class Contents(Struct, frozen=True, kw_only=True):
+class CatalogContents(Struct, frozen=True, kw_only=True):
     """What is in a backup, or in a restored catalog."""
 
     events: int
@@ -55,26 +55,26 @@ class Contents(Struct, frozen=True, kw_only=True):
     """How long the file is."""
 
 
-def back_up(conninfo: str, file: Path, binaries: Path | None = None) -> Contents:
+def back_up(conninfo: str, file: Path, binaries: Path | None = None) -> CatalogContents:
     """Write a dump of the catalog to `file`, which appears when it is complete, in place of an older one.
 
     Raises SetupError if pg_dump is not there or fails, or the file cannot be written; then nothing is left behind.
     """
     with connect(conninfo) as connection:
         connection.execute("set transaction isolation level repeatable read read only")
-        events, last_position = connection.execute(COUNT).fetchone() or (0, 0)
+        events, last_position = connection.execute(COUNT_EVENTS).fetchone() or (0, 0)
         (snapshot,) = connection.execute("select pg_export_snapshot()").fetchone() or ("",)
-        pg_dump = program("pg_dump", connection.info.server_version // 10000, binaries)
-        with _complete_or_not_at_all(file) as part:
+        pg_dump = find_program("pg_dump", connection.info.server_version // 10000, binaries)
+        with _written_atomically(file) as part:
             _run([pg_dump, "--format=custom", f"--snapshot={snapshot}", f"--file={part}"], conninfo)
             length = part.stat().st_size
-    return Contents(events=events, last_position=last_position, bytes=length)
+    return CatalogContents(events=events, last_position=last_position, bytes=length)
 
 
 def check_empty(conninfo: str) -> None:
     """Raises Conflict for a database that holds anything."""
     with connect(conninfo) as connection:
-        found = connection.execute(HOLDS_SOMETHING).fetchone()
+        found = connection.execute(IS_NOT_EMPTY).fetchone()
     if found:
         raise Conflict(f"The database is not empty, it holds {found[0]}: a backup is restored into an empty one only.")
 
@@ -88,24 +88,24 @@ def restore(conninfo: str, file: Path, binaries: Path | None = None) -> None:
     with connect(conninfo) as connection:
         major = connection.info.server_version // 10000
     options = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
-    _run([program("pg_restore", major, binaries), *options, str(file)], conninfo)
+    _run([find_program("pg_restore", major, binaries), *options, str(file)], conninfo)
 
 
-def contents(conninfo: str) -> Contents:
+def contents(conninfo: str) -> CatalogContents:
     """What the catalog holds. Raises Conflict if something is missing in it."""
     with connect(conninfo) as connection:
-        if connection.execute(WHOLE).fetchone() != (True,):
+        if connection.execute(IS_COMPLETE).fetchone() != (True,):
             raise Conflict("The log is not whole: there are streams with more or fewer events than versions.")
-        events, last_position = connection.execute(COUNT).fetchone() or (0, 0)
-    return Contents(events=events, last_position=last_position)
+        events, last_position = connection.execute(COUNT_EVENTS).fetchone() or (0, 0)
+    return CatalogContents(events=events, last_position=last_position)
 
 
-def program(name: str, major: int, binaries: Path | None = None) -> str:
+def find_program(name: str, major: int, binaries: Path | None = None) -> str:
     """Where the program is, of the server's major version or the next newer there is. Raises SetupError."""
     found: dict[int, str] = {}
     for folder in _folders(binaries):
         if path := shutil.which(name, path=str(folder)):
-            found.setdefault(_major(path), path)
+            found.setdefault(_major_version(path), path)
     usable = [version for version in found if version >= major]
     if not usable:
         others = f"; found: {', '.join(map(str, sorted(found)))}" if found else ""
@@ -125,7 +125,7 @@ def _folders(binaries: Path | None) -> Iterator[Path]:
         return
 
 
-def _major(path: str) -> int:
+def _major_version(path: str) -> int:
     told = subprocess.run([path, "--version"], check=False, capture_output=True, text=True).stdout
     match = re.search(r"\) (\d+)", told)
     return int(match[1]) if match else 0
@@ -143,12 +143,12 @@ def _run(command: list[str], conninfo: str) -> None:
 
 
 @contextmanager
-def _complete_or_not_at_all(file: Path) -> Iterator[Path]:
+def _written_atomically(file: Path) -> Iterator[Path]:
     """The path of a file for us alone beside `file`, which it becomes. What a killed one left there is used again."""
     part = file.with_name(f".{file.name}.part")
     try:
         with open(os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb+") as opened:
-            _take(opened.fileno(), file)
+            _claim_part_file(opened.fileno(), file)
             try:
                 yield part
                 os.fsync(opened.fileno())
@@ -163,7 +163,7 @@ def _complete_or_not_at_all(file: Path) -> Iterator[Path]:
         raise SetupError(f"{file} cannot be written: {error.strerror}") from error
 
 
-def _take(part: int, file: Path) -> None:
+def _claim_part_file(part: int, file: Path) -> None:
     try:
         fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -20,12 +20,12 @@ from msgspec import Struct
 
 from app.errors import Unavailable
 
-ENDS_WITHIN_SECONDS = 2.0
+COSTLY_READ_SECONDS = 2.0
 """A costly read is cancelled after so long. Its bounds keep it below a quarter of a second of the database's time, so
 that only a loaded machine, or a catalogue many times larger, makes it meet this. Others never do."""
 
 
-class Costly(Struct, frozen=True, kw_only=True):
+class CostlyRead(Struct, frozen=True, kw_only=True):
     """A kind of read that its parameters make costly."""
 
     what: str
@@ -36,18 +36,20 @@ class Costly(Struct, frozen=True, kw_only=True):
     """What would take less."""
 
 
-SEARCHES = Costly(
+SEARCHES = CostlyRead(
     what="searches", parameter="search", instead="Search for longer words, or name a category or an owner_id as well."
 )
-NEAR = Costly(what="listings by distance", parameter="near", instead="Give a smaller within_km.")
-DEEP_PAGES = Costly(what="listings with a large offset", parameter="offset", instead="Follow the next link of a page.")
-SHELVES = Costly(what="shelves")
-STATISTICS = Costly(what="statistics of the past")
-COUNTS = Costly(what="counts of events")
-CHANGES = Costly(what="lists of changes", parameter="from", instead="Give a later from, or an earlier to.")
-FILTERED_EVENTS = Costly(what="filtered pages of the log")
-STREAMS = Costly(what="histories of items")
-REBUILDS = Costly(what="rebuilds of items")
+NEAR = CostlyRead(what="listings by distance", parameter="near", instead="Give a smaller within_km.")
+DEEP_PAGES = CostlyRead(
+    what="listings with a large offset", parameter="offset", instead="Follow the next link of a page."
+)
+SHELVES = CostlyRead(what="shelves")
+STATISTICS = CostlyRead(what="statistics of the past")
+COUNTS = CostlyRead(what="counts of events")
+CHANGES = CostlyRead(what="lists of changes", parameter="from", instead="Give a later from, or an earlier to.")
+FILTERED_EVENTS = CostlyRead(what="filtered pages of the log")
+STREAMS = CostlyRead(what="histories of items")
+REBUILDS = CostlyRead(what="rebuilds of items")
 
 
 class BulkheadFull(Exception):
@@ -57,21 +59,21 @@ class BulkheadFull(Exception):
 class Bulkhead:
     """Lets so many in at a time; the others wait their turn, for a while."""
 
-    most_waiting: ClassVar[int] = 32
+    waiting_max: ClassVar[int] = 32
     """Each takes a quarter of a second at most: the last of so many would wait for seconds."""
 
     def __init__(self, most: int, wait_seconds: float, within: "Bulkhead | None" = None) -> None:
         """Whoever is let in counts as well in the one that this is `within`."""
-        self.most = max(1, most)
+        self.limit = max(1, most)
         self.waiting = 0
         self._wait_seconds = wait_seconds
         self._within = within
-        self._free = asyncio.Semaphore(self.most)
+        self._slots = asyncio.Semaphore(self.limit)
 
     @asynccontextmanager
-    async def entered(self, what: str, wait_seconds: float | None = None) -> AsyncIterator[None]:
+    async def enter(self, what: str, wait_seconds: float | None = None) -> AsyncIterator[None]:
         """Raises Unavailable if too many wait already, or if it takes too long."""
-        if self.waiting >= self.most_waiting:
+        if self.waiting >= self.waiting_max:
             raise self._too_many(what) from BulkheadFull()
         self.waiting += 1
         try:
@@ -87,22 +89,22 @@ class Bulkhead:
             self._release()
 
     async def _acquire(self) -> None:
-        await self._free.acquire()
+        await self._slots.acquire()
         if self._within is not None:
             try:
                 await self._within._acquire()
             except BaseException:
-                self._free.release()
+                self._slots.release()
                 raise
 
     def _release(self) -> None:
         if self._within is not None:
             self._within._release()
-        self._free.release()
+        self._slots.release()
 
     def _too_many(self, what: str) -> Unavailable:
         return Unavailable(
-            f"Too many {what} at once: {self.most} may run, and others wait already; nothing was changed. Try again."
+            f"Too many {what} at once: {self.limit} may run, and others wait already; nothing was changed. Try again."
         )
 
 
@@ -112,10 +114,10 @@ class Bulkheads:
     def __init__(self, pool_size: int, wait_seconds: float) -> None:
         outer = Bulkhead(pool_size - 1, wait_seconds)
         self.costly = Bulkhead(pool_size // 2, wait_seconds, outer)
-        self.commands = Commands(pool_size - 1, wait_seconds, outer)
+        self.commands = CommandBulkhead(pool_size - 1, wait_seconds, outer)
         self.imports = Bulkhead(1, wait_seconds, outer if pool_size > 2 else None)
 
 
-class Commands(Bulkhead):
+class CommandBulkhead(Bulkhead):
     most_waiting = 1000
     """They are bounded by how long they wait."""

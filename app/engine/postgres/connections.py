@@ -39,11 +39,11 @@ CANCELLED_WITHIN_SECONDS = 2.0
 """A server that does not answer to that either is hung up on."""
 WAIT_INTERVAL_SECONDS = 0.1
 """How often psycopg looks up while it waits, so that Ctrl-C is noticed; its own default."""
-WAITS_FOR_A_REPLICA = "SyncRepWaitForLSN"
+SYNC_REPLICATION_FUNCTION = "SyncRepWaitForLSN"
 """Where in Postgres the warning is from: its text is in the server's language, its code that of any warning."""
 
 
-class Unconfirmed(psycopg.OperationalError):
+class ReplicationUnconfirmed(psycopg.OperationalError):
     """A commit that is on the server, and perhaps not on the synchronous replica."""
 
 
@@ -55,18 +55,18 @@ class PooledConnection(AsyncConnection):
     """Not through a pooler in transaction mode: PgBouncer up to 1.21 may end when it is asked to cancel, for all of its
     clients. What would be cancelled is hung up on; the server notices as its client_connection_check_interval says."""
 
-    brings = b""
+    transaction_settings = b""
     """The query that sets what the session does not: for each transaction, within it. Empty: the session has it all."""
 
     _unconfirmed = False
     _alarm: asyncio.TimerHandle | None = None
     _cancelling: asyncio.Task[None] | None = None
 
-    async def prepare_to_serve(self, answers_within_seconds: float) -> None:
+    async def configure(self, answers_within_seconds: float) -> None:
         """Once, as it comes into the pool. Asks the server nothing."""
         self.answers_within_seconds = answers_within_seconds
-        self.add_notice_handler(self._hear)
-        self.adapters.register_loader("timestamptz", InUtc)
+        self.add_notice_handler(self._on_notice)
+        self.adapters.register_loader("timestamptz", UtcTimestampLoader)
         await self.set_isolation_level(IsolationLevel.READ_COMMITTED)
 
     @asynccontextmanager
@@ -76,8 +76,8 @@ class PooledConnection(AsyncConnection):
         """As psycopg's, with the settings that it is to bring."""
         is_outermost = self.pgconn.transaction_status == TransactionStatus.IDLE
         async with super().transaction(savepoint_name, force_rollback) as transaction:
-            if self.brings and is_outermost:
-                await AsyncCursor(self).execute(self.brings)
+            if self.transaction_settings and is_outermost:
+                await AsyncCursor(self).execute(self.transaction_settings)
             yield transaction
 
     async def wait(
@@ -87,7 +87,7 @@ class PooledConnection(AsyncConnection):
         timeout: float | None = None,  # noqa: ASYNC109, psycopg's signature
     ) -> T:
         """Every statement waits here, until the server is ready for the next: its commit is in it."""
-        self._alarm = asyncio.get_running_loop().call_later(self.answers_within_seconds, self._give_up)
+        self._alarm = asyncio.get_running_loop().call_later(self.answers_within_seconds, self._on_timeout)
         try:
             result = await super().wait(gen, interval, timeout)
         except asyncio.CancelledError:
@@ -97,7 +97,7 @@ class PooledConnection(AsyncConnection):
             self._alarm.cancel()
         if self._unconfirmed:
             self._unconfirmed = False
-            raise Unconfirmed("the commit is not confirmed by the synchronous replica")
+            raise ReplicationUnconfirmed("the commit is not confirmed by the synchronous replica")
         return result
 
     async def cancel_safe(self, *, timeout: float = CANCELLED_WITHIN_SECONDS) -> None:  # noqa: ASYNC109, psycopg's
@@ -107,10 +107,10 @@ class PooledConnection(AsyncConnection):
         else:
             hang_up(self)
 
-    def _hear(self, notice: Diagnostic) -> None:
-        self._unconfirmed |= notice.source_function == WAITS_FOR_A_REPLICA
+    def _on_notice(self, notice: Diagnostic) -> None:
+        self._unconfirmed |= notice.source_function == SYNC_REPLICATION_FUNCTION
 
-    def _give_up(self) -> None:
+    def _on_timeout(self) -> None:
         logger.warning("a statement has not ended for %s seconds: cancelling it", self.answers_within_seconds)
         self._alarm = asyncio.get_running_loop().call_later(CANCELLED_WITHIN_SECONDS, self._hang_up)
         self._cancelling = asyncio.create_task(self._try_to_cancel())
@@ -135,13 +135,13 @@ class PooledCursor(AsyncCursor[Any]):
     ) -> "PooledCursor":
         connection = self.connection
         assert isinstance(connection, PooledConnection), "a cursor of a pool"
-        if not connection.brings or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        if not connection.transaction_settings or connection.pgconn.transaction_status != TransactionStatus.IDLE:
             return await super().execute(query, params, prepare=prepare, binary=binary)
         beside = AsyncCursor(connection)
         try:
             async with connection.pipeline():
                 await beside.execute(BEGIN, prepare=False)
-                await beside.execute(connection.brings, prepare=False)
+                await beside.execute(connection.transaction_settings, prepare=False)
                 await super().execute(query, params, prepare=prepare, binary=binary)
                 await beside.execute(COMMIT, prepare=False)
         finally:
@@ -150,7 +150,7 @@ class PooledCursor(AsyncCursor[Any]):
         return self
 
 
-class InUtc(Loader):
+class UtcTimestampLoader(Loader):
     """An instant, in UTC whatever the session's time zone was when psycopg looked; its text says its offset."""
 
     def load(self, data: Buffer) -> datetime:
@@ -168,9 +168,9 @@ def hang_up(connection: AsyncConnection) -> None:
         connected.shutdown(socket.SHUT_RDWR)
 
 
-ANSWERS_WITHIN_SECONDS = 60.0
+ANSWER_SECONDS = 60.0
 """The background gives a statement up that takes longer, and the connection with it."""
-ANSWERS_AT_LAST_WITHIN_SECONDS = 3600.0
+SLOW_ANSWER_SECONDS = 3600.0
 """The same for those statements of a rebuild that fold or index."""
 
 
@@ -180,21 +180,21 @@ class WatchedConnection(AsyncConnection):
     Something between may acknowledge every packet and pass on none; then neither TCP nor the driver gives up.
     """
 
-    _taking_its_time = False
+    _allows_slow_statements = False
 
     @classmethod
-    async def opened(cls, conninfo: str, settings: Mapping[str, str] | None = None) -> "WatchedConnection":
+    async def open(cls, conninfo: str, settings: Mapping[str, str] | None = None) -> "WatchedConnection":
         """A connection in autocommit, with `settings` over those that every session has."""
-        return await connect_async(conninfo, settings, kind=cls, connect_timeout=ceil(ANSWERS_WITHIN_SECONDS))
+        return await connect_async(conninfo, settings, kind=cls, connect_timeout=ceil(ANSWER_SECONDS))
 
     @contextmanager
-    def taking_its_time(self) -> Iterator[None]:
+    def allow_slow_statements(self) -> Iterator[None]:
         """Around statements that may take many minutes: to fold, to index."""
-        self._taking_its_time = True
+        self._allows_slow_statements = True
         try:
             yield
         finally:
-            self._taking_its_time = False
+            self._allows_slow_statements = False
 
     async def wait(
         self,
@@ -203,7 +203,7 @@ class WatchedConnection(AsyncConnection):
         timeout: float | None = None,  # noqa: ASYNC109, psycopg's signature
     ) -> T:
         """Every statement waits here."""
-        seconds = ANSWERS_AT_LAST_WITHIN_SECONDS if self._taking_its_time else ANSWERS_WITHIN_SECONDS
+        seconds = SLOW_ANSWER_SECONDS if self._allows_slow_statements else ANSWER_SECONDS
         alarm = asyncio.get_running_loop().call_later(seconds, self._hang_up, seconds)
         try:
             return await super().wait(gen, interval, timeout)
@@ -218,14 +218,14 @@ class WatchedConnection(AsyncConnection):
 
 def read_json_as_bytes(connection: AsyncConnection | psycopg.Connection) -> None:
     """Let the connection answer with JSON as it is stored."""
-    set_json_loads(_as_bytes, connection)
+    set_json_loads(_json_bytes, connection)
 
 
-def _as_bytes(stored: str | bytes) -> bytes:
+def _json_bytes(stored: str | bytes) -> bytes:
     """JSON leaves as it is stored, neither decoded nor encoded on the way."""
     return stored.encode() if isinstance(stored, str) else bytes(stored)
 
 
-def as_service(conninfo: str) -> str:
+def as_service_role(conninfo: str) -> str:
     """The same database, with no more rights than a service needs: those of the role catalog_service."""
     return make_conninfo(conninfo, options="-c role=catalog_service")

@@ -37,12 +37,12 @@ def claim(data_dir: Path) -> None:
         if not empty:
             raise SetupError(f"{data_dir} holds files that are not the catalog's: name a new or an empty folder")
         if os.geteuid() == 0 and data_dir.stat().st_uid == 0:
-            _give_away(data_dir)
+            _give_to_server_user(data_dir)
         if os.geteuid() in (0, data_dir.stat().st_uid):
             data_dir.chmod(0o700)
 
 
-def _give_away(data_dir: Path) -> None:
+def _give_to_server_user(data_dir: Path) -> None:
     user, group = server_user()
     try:
         os.chown(data_dir, user, group)
@@ -74,7 +74,7 @@ def make_private(folder: Path, owner: os.stat_result) -> None:
         raise SetupError(f"{folder} is not a folder of ours for the socket: remove it, or choose a shorter data folder")
 
 
-RIGHTS = (
+DROPPED_RIGHTS = (
     [],
     *(
         [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}", *securebits]
@@ -100,7 +100,7 @@ def run_as_owner(data_dir: Path, binaries: Path) -> list[str]:
     owner = data_dir.stat()
     become = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
     refusals = []
-    for rights in RIGHTS:
+    for rights in DROPPED_RIGHTS:
         # `--show` makes nothing: initdb looks for the server's programs first, and then for the user's name.
         looks = 'test -w "$1" && "$0" --show -D "$1"'
         tried = run_tool([*become, *rights, "sh", "-c", looks, str(binaries / "initdb"), str(data_dir)])
@@ -128,18 +128,18 @@ def run_tool(command: list[str], keep: tuple[int, ...] = ()) -> subprocess.Compl
         encoding="utf-8",
         errors="replace",
         pass_fds=keep,
-        env=environment(),
+        env=tool_environment(),
         cwd="/",
         start_new_session=True,
     )
 
 
-def environment() -> dict[str, str]:
+def tool_environment() -> dict[str, str]:
     """Without the user's PGPORT and the like; in English, for we read what the server says."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 
-def lines(file: Path) -> list[str]:
+def read_lines(file: Path) -> list[str]:
     with suppress(FileNotFoundError):
         return [line.strip() for line in file.read_text(errors="replace").splitlines()]
     return []

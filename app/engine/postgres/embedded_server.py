@@ -44,12 +44,12 @@ from app.engine.postgres.embedded_folder import (
     OTHER_SERVER,
     check_platform,
     claim,
-    environment,
-    lines,
     make_private,
     open_private,
+    read_lines,
     run_as_owner,
     run_tool,
+    tool_environment,
 )
 from app.engine.postgres.session_settings import connect
 from app.errors import SetupError
@@ -59,14 +59,14 @@ with suppress(ImportError):  # on Windows, where `check_platform` refuses
 
 logger = logging.getLogger("catalog")
 
-LOOK_SECONDS = 0.5
+WATCH_SECONDS = 0.5
 """Between two looks at whether a supervised server lives."""
-TRY_AGAIN_SECONDS = 5.0
+RESTART_RETRY_SECONDS = 5.0
 """After a start that failed."""
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+NO_LOCK_SUPPORT = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 """What flock fails with on some network file systems."""
 
-WITHOUT_ITEMS = {
+LOG_WITHOUT_DATA = {
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -117,31 +117,31 @@ class EmbeddedPostgres:
         if len(os.fsencode(self._socket / ".s.PGSQL.65535")) > 103 or "," in str(self._socket):
             self._socket = Path("/tmp") / self._name  # noqa: S108, because `make_private` sees whose it is
         self._run_as: list[str] = []
-        self._served: _Server | None = None
-        self._turn = -1
-        self._share: int | None = None
+        self._known_server: _Server | None = None
+        self._lock_file = -1
+        self._shared_lock: int | None = None
 
     def start(self) -> str:
         """Makes, starts or takes over the server, and returns `conninfo` once it accepts connections.
 
         Raises SetupError, one sentence, where that cannot be done; a server it launched is then stopped.
         """
-        if self._share is None:
-            with self._my_turn():
-                self._share = open_private(self.data_dir / "in-use")
-                fcntl.flock(self._share, fcntl.LOCK_SH)
+        if self._shared_lock is None:
+            with self._exclusive_lock():
+                self._shared_lock = open_private(self.data_dir / "in-use")
+                fcntl.flock(self._shared_lock, fcntl.LOCK_SH)
                 try:
                     self._start_server()
                 except BaseException:
-                    self._leave()
+                    self._release()
                     raise
         return self.conninfo
 
     def stop(self) -> None:
         """Gives up our share; the last one out stops the server. Raises SetupError if it does not stop."""
-        if self._share is not None:
-            with self._my_turn():
-                self._leave()
+        if self._shared_lock is not None:
+            with self._exclusive_lock():
+                self._release()
 
     def __enter__(self) -> Self:
         self.start()
@@ -163,48 +163,48 @@ class EmbeddedPostgres:
             watching.join()
 
     def _watch(self, done: threading.Event) -> None:
-        pause = LOOK_SECONDS
+        pause = WATCH_SECONDS
         while not done.wait(pause):
             try:
-                if self._revive():
+                if self._restart_if_dead():
                     logger.warning("the embedded Postgres had died and was started again; see %s", self._log)
-                pause = LOOK_SECONDS
+                pause = WATCH_SECONDS
             except SetupError as error:
                 logger.error("the embedded Postgres has died: %s", error.detail)
-                pause = TRY_AGAIN_SECONDS
+                pause = RESTART_RETRY_SECONDS
             except Exception:
                 logger.exception("looking after the embedded Postgres failed")
-                pause = TRY_AGAIN_SECONDS
+                pause = RESTART_RETRY_SECONDS
 
-    def _revive(self) -> bool:
+    def _restart_if_dead(self) -> bool:
         """Whether the server was gone and was started again, where all who use it find it."""
-        assert self._served is not None, "only a server that was started is looked after"
+        assert self._known_server is not None, "only a server that was started is looked after"
         if self._running():
             return False
-        with self._my_turn():
+        with self._exclusive_lock():
             if self._running():
                 return False
             with suppress(ChildProcessError):
-                os.waitpid(self._served.pid, os.WNOHANG)
-            self._tcp_port = self._served.port if self._served.on_tcp else None
+                os.waitpid(self._known_server.pid, os.WNOHANG)
+            self._tcp_port = self._known_server.port if self._known_server.on_tcp else None
             self._start_server()
             return True
 
     @contextmanager
-    def _my_turn(self) -> Iterator[None]:
+    def _exclusive_lock(self) -> Iterator[None]:
         """One at a time starts or stops, so nobody's server goes away between his start and his share."""
         try:
-            if self._share is None:
+            if self._shared_lock is None:
                 claim(self.data_dir)
-            self._turn = open_private(self.data_dir / MARKER)
+            self._lock_file = open_private(self.data_dir / MARKER)
             try:
-                fcntl.flock(self._turn, fcntl.LOCK_EX)
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX)
                 yield
             finally:
-                os.close(self._turn)
+                os.close(self._lock_file)
         except OSError as error:
             why = f"{error.strerror} ({error.filename or self.data_dir})"
-            if error.errno in NO_LOCKS:
+            if error.errno in NO_LOCK_SUPPORT:
                 why = (
                     f"its file system has no locks ({error.strerror}); name a folder on a local disk, or {OTHER_SERVER}"
                 )
@@ -214,9 +214,9 @@ class EmbeddedPostgres:
         self._run_as = run_as_owner(self.data_dir, self.binaries)
         self._check_cluster(int(re.findall(r"\) (\d+)", self._tool("postgres", "--version"))[0]))
         server = self._running()
-        if server and self._tcp_port and (self._tcp_port, True) != server[1:3] and self._alone():
+        if server and self._tcp_port and (self._tcp_port, True) != server[1:3] and self._is_last_user():
             self._stop_server()
-        self._connect(self._bring_up())
+        self._connect(self._start_and_wait())
 
     def _check_cluster(self, version: int) -> None:
         if not self._cluster.exists():
@@ -243,21 +243,21 @@ class EmbeddedPostgres:
         os.fsync(folder)
         os.close(folder)
 
-    def _bring_up(self) -> _Server:
+    def _start_and_wait(self) -> _Server:
         """Waits for the server that runs; launches one if none does, again where that may help."""
         deadline = time.monotonic() + self.start_seconds
         child = 0
         if not self._running() and self._log.exists():
             self._log.replace(self._log.with_suffix(".old.log"))
         try:
-            while not ((server := self._running()) and server.ready and self._accepts(server)):
+            while not ((server := self._running()) and server.ready and self._accepts_connections(server)):
                 if child and os.waitpid(child, os.WNOHANG)[0]:
                     child = 0
-                    self._judge_failed_launch()
+                    self._check_failed_start()
                 if not child and not server:
                     child = self._launch()
                 if time.monotonic() > deadline:
-                    said = " / ".join(lines(self._log)[-3:])
+                    said = " / ".join(read_lines(self._log)[-3:])
                     raise SetupError(
                         f"the embedded Postgres was not ready within {self.start_seconds:g} s; {self._log} ends: {said}"
                     )
@@ -271,9 +271,9 @@ class EmbeddedPostgres:
 
     def _launch(self) -> int:
         """The pid of a new postmaster: in a session of its own, out of reach of the terminal's Ctrl-C."""
-        self._forget_the_dead()
+        self._remove_stale_lock_files()
         make_private(self._socket, self.data_dir.stat())
-        settings = {"timezone": "UTC", "log_timezone": "UTC", "log_checkpoints": "off", **WITHOUT_ITEMS}
+        settings = {"timezone": "UTC", "log_timezone": "UTC", "log_checkpoints": "off", **LOG_WITHOUT_DATA}
         settings |= self._settings | {
             "listen_addresses": "127.0.0.1" if self._tcp_port else "",
             "port": str(self._tcp_port or 5432),
@@ -289,20 +289,20 @@ class EmbeddedPostgres:
         heeded = (signal.SIGINT, signal.SIGQUIT)  # A background job of a script begins with these two ignored.
         try:  # A Popen would complain of a child that outlives it, as this one may.
             return os.posix_spawnp(
-                command[0], command, environment(), file_actions=files, setsid=True, setsigdef=heeded
+                command[0], command, tool_environment(), file_actions=files, setsid=True, setsigdef=heeded
             )
         finally:
             os.close(log)
 
-    def _judge_failed_launch(self) -> None:
+    def _check_failed_start(self) -> None:
         """Returns where another try may do better: an orphan had yet to end, or was just starting itself."""
-        log = "\n".join(lines(self._log))
+        log = "\n".join(read_lines(self._log))
         if "shared memory block" in log:
             self._end_orphans()
         elif "Address already in use" in log:
             raise SetupError(f"TCP port {self._tcp_port} of 127.0.0.1 is taken: give the embedded Postgres another")
         elif '"postmaster.pid" already exists' not in log:
-            raise SetupError(f"the embedded Postgres did not start: {self._complaint(log)}")
+            raise SetupError(f"the embedded Postgres did not start: {self._error_line(log)}")
 
     def _end_orphans(self) -> None:
         """A backend outlives a killed postmaster until it next waits, and holds the memory a new one needs."""
@@ -311,15 +311,15 @@ class EmbeddedPostgres:
                 if command.read_bytes().startswith(f"postgres: {self._name}: ".encode()):
                     os.kill(int(command.parent.name), signal.SIGKILL)
 
-    def _forget_the_dead(self) -> None:
+    def _remove_stale_lock_files(self) -> None:
         """To Postgres a lock file is live if any process has its pid by now; we know better."""
         for lock in (self._cluster / "postmaster.pid", *self._socket.glob(".s.PGSQL.*.lock")):
-            if not self._is_postmaster("".join(lines(lock)[:1]) or "none"):
+            if not self._is_postmaster("".join(read_lines(lock)[:1]) or "none"):
                 lock.unlink(missing_ok=True)
 
     def _running(self) -> _Server | None:
         """The live postmaster of this folder, whoever started it; it may be starting or stopping."""
-        pid_file = lines(self._cluster / "postmaster.pid")
+        pid_file = read_lines(self._cluster / "postmaster.pid")
         if len(pid_file) < 5 or not self._is_postmaster(pid_file[0]):
             return None
         # The lines, written as it starts: pid, folder, time, port, socket folder, address, shared memory, state.
@@ -333,7 +333,7 @@ class EmbeddedPostgres:
             return False
         return os.fsencode(self._cluster) in command.split(b"\0")
 
-    def _accepts(self, server: _Server) -> bool:
+    def _accepts_connections(self, server: _Server) -> bool:
         try:
             psycopg.connect(self._conninfo(server), dbname="postgres", connect_timeout=5).close()
         except psycopg.OperationalError:
@@ -346,7 +346,7 @@ class EmbeddedPostgres:
     def _connect(self, server: _Server) -> None:
         """Sees to it that there is a database, and over TCP a password, and how to reach them."""
         self.conninfo = self._conninfo(server)
-        self._served = server
+        self._known_server = server
         try:
             with connect(self.conninfo, dbname="postgres", autocommit=True) as connection:
                 if not connection.execute("select 1 from pg_database where datname = 'catalog'").fetchone():
@@ -356,7 +356,7 @@ class EmbeddedPostgres:
                     connection.execute(sql.SQL("alter role catalog password {}").format(password))
                     self.tcp_url = f"postgresql://catalog:{password}@127.0.0.1:{server.port}/catalog"
         except psycopg.Error as error:
-            raise SetupError(f"the embedded Postgres cannot be set up: {self._complaint(str(error))}") from error
+            raise SetupError(f"the embedded Postgres cannot be set up: {self._error_line(str(error))}") from error
 
     def _password(self) -> str:
         with open(open_private(self.data_dir / "password"), "r+") as file:
@@ -365,24 +365,24 @@ class EmbeddedPostgres:
                 file.write(password)
         return password
 
-    def _leave(self) -> None:
-        assert self._share is not None, "only who has a share can give it up"
+    def _release(self) -> None:
+        assert self._shared_lock is not None, "only who has a share can give it up"
         try:
-            if self._alone():
+            if self._is_last_user():
                 self._stop_server()
         finally:
-            os.close(self._share)
-            self._share = None
+            os.close(self._shared_lock)
+            self._shared_lock = None
 
-    def _alone(self) -> bool:
+    def _is_last_user(self) -> bool:
         """Only in our turn: nobody else can take a share while ours is changed and changed back."""
-        assert self._share is not None
+        assert self._shared_lock is not None
         try:
-            fcntl.flock(self._share, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._shared_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         finally:
-            fcntl.flock(self._share, fcntl.LOCK_SH)
+            fcntl.flock(self._shared_lock, fcntl.LOCK_SH)
         return True
 
     def _stop_server(self) -> None:
@@ -402,12 +402,12 @@ class EmbeddedPostgres:
 
     def _tool(self, name: str, *arguments: str) -> str:
         """What the server tool printed. It keeps our turn if we are killed, so the next one waits for its end."""
-        done = run_tool([*self._run_as, str(self.binaries / name), *arguments], keep=(self._turn,))
+        done = run_tool([*self._run_as, str(self.binaries / name), *arguments], keep=(self._lock_file,))
         if done.returncode != 0:
-            raise SetupError(f"the embedded Postgres's {name} failed: {self._complaint(done.stderr or done.stdout)}")
+            raise SetupError(f"the embedded Postgres's {name} failed: {self._error_line(done.stderr or done.stdout)}")
         return done.stdout
 
-    def _complaint(self, output: str) -> str:
+    def _error_line(self, output: str) -> str:
         """What the first line that says why says; on a full disk it may not even have been written."""
         if "No space left" not in output and shutil.disk_usage(self.data_dir).free < 2**20:
             return f"No space left on device ({self.data_dir})"

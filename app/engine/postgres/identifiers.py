@@ -5,8 +5,8 @@ import re
 
 LONGEST_BYTES = 63
 """What Postgres keeps of a name; it cuts off the rest without an error."""
-PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-WORDS = """
+PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
+KEYWORD_LIST = """
     all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast
     char character check coalesce collate collation column concurrently constraint create cross current_catalog
     current_date current_role current_schema current_time current_timestamp current_user dec decimal default deferrable
@@ -20,18 +20,18 @@ WORDS = """
     varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest
     xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
 """
-KEYWORDS = frozenset(WORDS.split())
+KEYWORDS = frozenset(KEYWORD_LIST.split())
 """Words that PostgreSQL 15 to 18 do not take everywhere as a name: all that `pg_get_keywords` has but category U."""
 
 
-def quoted(name: str) -> str:
+def quoted_identifier(name: str) -> str:
     """A name as Postgres' own `quote_ident` writes it: as it is where it can be."""
-    if PLAIN.fullmatch(name) and name not in KEYWORDS:
+    if PLAIN_IDENTIFIER.fullmatch(name) and name not in KEYWORDS:
         return name
     return '"' + name.replace('"', '""') + '"'
 
 
-def fitting(name: str, room_bytes: int = LONGEST_BYTES) -> str:
+def shortened(name: str, room_bytes: int = LONGEST_BYTES) -> str:
     """A name that has no more bytes than there is room for; of a longer one the beginning, and a digest of all."""
     encoded = name.encode()
     if len(encoded) <= room_bytes:
@@ -40,7 +40,7 @@ def fitting(name: str, room_bytes: int = LONGEST_BYTES) -> str:
     return encoded[: room_bytes - len(digest)].decode(errors="ignore") + digest
 
 
-def in_dollars(text: str, tag: str = "") -> str:
+def dollar_quoted(text: str, tag: str = "") -> str:
     """A text between `$tag$` and `$tag$`, such as a function's body; the tag is a longer one if the text has that."""
     while f"${tag}$" in text:
         tag += "body"

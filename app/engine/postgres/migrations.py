@@ -18,7 +18,7 @@ from app.engine.postgres.advisory_locks import MIGRATION_LOCK
 from app.engine.postgres.session_settings import MIGRATION, connect
 from app.errors import SetupError, first_line
 
-MIGRATION_PATIENCE_SECONDS = 60.0
+MIGRATION_WAIT_SECONDS = 60.0
 MIGRATION_PAUSE_SECONDS = 0.5
 """Until it tries again what it could not lock: an import, say, holds on to its tables for as long as it takes."""
 
@@ -43,7 +43,7 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
     All in one transaction, `then` too; two at once take turns. Raises SetupError if the database cannot be reached or
     refuses, or has been migrated by a later release.
     """
-    deadline = time.monotonic() + MIGRATION_PATIENCE_SECONDS
+    deadline = time.monotonic() + MIGRATION_WAIT_SECONDS
     while True:
         try:
             return _migrate_once(conninfo, sql, then)
@@ -60,26 +60,26 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
 def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None]) -> bool:
     with connect(conninfo, MIGRATION, client_encoding="utf8") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-        _check_encoding(connection)
+        _check_database_encoding(connection)
         installed = installed_checksum(connection)
-        if installed == checksum(sql) and _has_walls(connection):
+        if installed == checksum(sql) and _has_grants(connection):
             return False
         pending = _pending(connection)
         for migration in pending if installed else []:
             connection.execute(migration.sql)
         connection.execute(sql)
-        connection.cursor().executemany(RECORD, [(migration.number, migration.name) for migration in pending])
+        connection.cursor().executemany(RECORD_MIGRATION, [(migration.number, migration.name) for migration in pending])
         then(connection)
         connection.execute("insert into catalog.installed (checksum) values (%s)", (checksum(sql),))
         return True
 
 
-def _has_walls(connection: psycopg.Connection) -> bool:
+def _has_grants(connection: psycopg.Connection) -> bool:
     """Whether the roles have their rights: a dump that was restored without privileges has none."""
-    return connection.execute(HAS_WALLS).fetchone() == (True,)
+    return connection.execute(HAS_GRANTS).fetchone() == (True,)
 
 
-HAS_WALLS = """
+HAS_GRANTS = """
 select exists (
     select from pg_roles
     where rolname = 'catalog_service'
@@ -100,10 +100,10 @@ def _pending(connection: psycopg.Connection) -> list[Migration]:
     return [migration for migration in known if migration.number not in seen]
 
 
-RECORD = "insert into catalog.migrations (number, name) values (%s, %s)"
+RECORD_MIGRATION = "insert into catalog.migrations (number, name) values (%s, %s)"
 
 
-def _check_encoding(connection: psycopg.Connection) -> None:
+def _check_database_encoding(connection: psycopg.Connection) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise SetupError(f"the database is encoded in {encoding}: create one with `encoding 'UTF8'`")

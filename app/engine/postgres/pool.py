@@ -9,35 +9,47 @@ import select
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import psycopg
-from msgspec import structs
+from msgspec import Struct, structs
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.pq import PipelineStatus
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from app.engine.postgres.bulkheads import ENDS_WITHIN_SECONDS, Bulkheads, Costly
+from app.engine.postgres.bulkheads import COSTLY_READ_SECONDS, Bulkheads, CostlyRead
 from app.engine.postgres.connections import (
     PooledConnection,
     PooledCursor,
-    Unconfirmed,
+    ReplicationUnconfirmed,
     hang_up,
     read_json_as_bytes,
 )
-from app.engine.postgres.session_settings import TRANSACTION, at_connection, statement
-from app.engine.postgres.unavailability import is_away
+from app.engine.postgres.session_settings import TRANSACTION, connection_options, set_statement
+from app.engine.postgres.unavailability import is_unavailable
 from app.errors import TooExpensive, Unavailable
-from app.settings import Settings
 
 logger = logging.getLogger("catalog")
 
 T = TypeVar("T")
 
-ENDED_BY_THE_SERVER_SECONDS = 1.0
+SERVER_CANCELS_WITHIN_SECONDS = 1.0
 """So much longer than the server's limit is ours, for a commit that it does not limit."""
 RECONNECT_SECONDS = 1.0
 """After so long without success the pool stops doubling its pauses; the next request makes it try at once."""
+
+
+class PoolSettings(Struct, frozen=True, kw_only=True):
+    """How large a pool may be, and how long its users wait."""
+
+    size: int = 4
+    """Connections at most."""
+    timeout_seconds: float = 5.0
+    """How long a request waits for a connection."""
+    statement_timeout_seconds: float = 8.0
+    lock_timeout_seconds: float = 4.0
+    pooler: Literal["session", "transaction"] = "session"
+    """transaction: a pooler stands before the server, and no session outlasts a transaction."""
 
 
 class Database:
@@ -46,26 +58,26 @@ class Database:
     def __init__(
         self,
         conninfo: str,
-        settings: Settings,
+        settings: PoolSettings,
         cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
         answers_within_seconds: float | None = None,
         least_connections: int = 1,
     ) -> None:
         """A statement is given up after `answers_within_seconds`, or else soon after the server should have.
 
-        With `settings.catalog_pooler` transaction nothing rests on a session: no statement is prepared.
+        With `settings.pooler` transaction nothing rests on a session: no statement is prepared.
         """
         self._settings = settings
-        self._has_sessions = settings.catalog_pooler == "session"
+        self._has_sessions = settings.pooler == "session"
         self._answers_within_seconds = (
-            answers_within_seconds or settings.catalog_statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
+            answers_within_seconds or settings.statement_timeout_seconds + SERVER_CANCELS_WITHIN_SECONDS
         )
         self.pool = AsyncConnectionPool(
             conninfo,
             connection_class=PooledConnection,
             min_size=least_connections,
-            max_size=settings.catalog_pool_size,
-            timeout=settings.catalog_pool_timeout_seconds,
+            max_size=settings.size,
+            timeout=settings.timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
             kwargs={
                 "autocommit": True,
@@ -77,10 +89,10 @@ class Database:
             configure=self._configure,
             open=False,
         )
-        self.bulkheads = Bulkheads(settings.catalog_pool_size, settings.catalog_pool_timeout_seconds)
+        self.bulkheads = Bulkheads(settings.size, settings.timeout_seconds)
 
     async def __aenter__(self) -> "Database":
-        await self.pool.open(wait=True, timeout=self._settings.catalog_pool_timeout_seconds)
+        await self.pool.open(wait=True, timeout=self._settings.timeout_seconds)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -99,51 +111,53 @@ class Database:
         it is.
         """
         try:
-            connection = await self._living_connection(wait_seconds or self._settings.catalog_pool_timeout_seconds)
+            connection = await self._live_connection(wait_seconds or self._settings.timeout_seconds)
         except psycopg.Error as error:
             raise _unavailable(error) from error
-        connection.answers_within_seconds = answers_within_seconds or self._given_up_after(statement_timeout_seconds)
-        connection.brings = self._brought(statement_timeout_seconds)
+        connection.answers_within_seconds = answers_within_seconds or self._with_statement_timeout(
+            statement_timeout_seconds
+        )
+        connection.transaction_settings = self._transaction_settings(statement_timeout_seconds)
         try:
             async with connection:
                 yield connection
         except psycopg.Error as error:
-            if not is_away(error, connection):
+            if not is_unavailable(error, connection):
                 raise
             raise _unavailable(error) from error
         finally:
-            await self._give_back(connection)
+            await self._return_to_pool(connection)
 
-    def _given_up_after(self, statement_timeout_seconds: float | None) -> float:
+    def _with_statement_timeout(self, statement_timeout_seconds: float | None) -> float:
         if statement_timeout_seconds is None:
             return self._answers_within_seconds
-        return statement_timeout_seconds + ENDED_BY_THE_SERVER_SECONDS
+        return statement_timeout_seconds + SERVER_CANCELS_WITHIN_SECONDS
 
-    def _brought(self, statement_timeout_seconds: float | None) -> bytes:
+    def _transaction_settings(self, statement_timeout_seconds: float | None) -> bytes:
         """What each transaction is to set: all of it where there are no sessions, else only a limit of its own."""
         if not self._has_sessions:
-            return statement({**TRANSACTION, **self._limits(statement_timeout_seconds)}, is_local=True).encode()
+            return set_statement({**TRANSACTION, **self._limits(statement_timeout_seconds)}, is_local=True).encode()
         if statement_timeout_seconds is None:
             return b""
         limit = _milliseconds(statement_timeout_seconds)
         return f"select pg_catalog.set_config('statement_timeout', '{limit}', true)".encode()
 
     def _limits(self, statement_timeout_seconds: float | None = None) -> dict[str, str]:
-        timeout = _milliseconds(statement_timeout_seconds or self._settings.catalog_statement_timeout_seconds)
+        timeout = _milliseconds(statement_timeout_seconds or self._settings.statement_timeout_seconds)
         return {
             "statement_timeout": timeout,
-            "lock_timeout": _milliseconds(self._settings.catalog_lock_timeout_seconds),
+            "lock_timeout": _milliseconds(self._settings.lock_timeout_seconds),
             "idle_in_transaction_session_timeout": timeout,
         }
 
     @asynccontextmanager
-    async def costly(self, read: Costly, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+    async def costly(self, read: CostlyRead, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         """A connection for a costly read, of which only some are under way at a time. Raises Unavailable when too many
         wait, and TooExpensive for one whose parameters make it take too long."""
-        seconds = self._ends_within(read)
+        seconds = self._time_limit_of(read)
         try:
             async with (
-                self.bulkheads.costly.entered(read.what, wait_seconds),
+                self.bulkheads.costly.enter(read.what, wait_seconds),
                 self.connection(wait_seconds, statement_timeout_seconds=seconds) as connection,
             ):
                 yield connection
@@ -154,12 +168,12 @@ class Database:
                 ) from error
             raise
 
-    def _ends_within(self, read: Costly) -> float | None:
+    def _time_limit_of(self, read: CostlyRead) -> float | None:
         """Seconds; never more than an operator allows to any statement. None for what has no limit of its own."""
-        limits = (self._settings.catalog_statement_timeout_seconds, self._answers_within_seconds)
-        return min(ENDS_WITHIN_SECONDS, *limits) if read.parameter else None
+        limits = (self._settings.statement_timeout_seconds, self._answers_within_seconds)
+        return min(COSTLY_READ_SECONDS, *limits) if read.parameter else None
 
-    async def _living_connection(self, wait_seconds: float) -> PooledConnection:
+    async def _live_connection(self, wait_seconds: float) -> PooledConnection:
         """A connection from the pool that is not dead; its own check waits 1, 2, 4 … seconds after each that is."""
         deadline = time.monotonic() + wait_seconds
         while True:
@@ -167,19 +181,19 @@ class Database:
             try:
                 await check_connection(connection)
             except BaseException as error:
-                away = isinstance(error, psycopg.Error) and is_away(error, connection)
-                await self._give_back(connection)
+                away = isinstance(error, psycopg.Error) and is_unavailable(error, connection)
+                await self._return_to_pool(connection)
                 if not away:
                     raise
             else:
                 return connection
 
-    async def _give_back(self, connection: PooledConnection) -> None:
+    async def _return_to_pool(self, connection: PooledConnection) -> None:
         """To its end, though we are called off: half-way the pool has neither the connection nor who waits for it.
 
         One that was called off within a pipeline may still be in it: the pool would not notice.
         """
-        connection.brings = b""
+        connection.transaction_settings = b""
         if connection.pgconn.pipeline_status != PipelineStatus.OFF:
             hang_up(connection)
             connection.pgconn.finish()
@@ -187,18 +201,20 @@ class Database:
 
     async def _configure(self, connection: PooledConnection) -> None:
         read_json_as_bytes(connection)
-        await connection.prepare_to_serve(self._answers_within_seconds)
+        await connection.configure(self._answers_within_seconds)
         connection.may_cancel = self._has_sessions
         if self._has_sessions:
-            await connection.execute(at_connection(self._limits()).encode())
+            await connection.execute(connection_options(self._limits()).encode())
 
     def __repr__(self) -> str:
         return f"<Database {self.pool.name} {self.pool.get_stats()}>"
 
 
-def one_at_a_time(conninfo: str, settings: Settings, cursor_factory: type[AsyncCursor[Any]] = PooledCursor) -> Database:
+def single_connection_database(
+    conninfo: str, settings: PoolSettings, cursor_factory: type[AsyncCursor[Any]] = PooledCursor
+) -> Database:
     """A database that keeps sessions, with one connection, which is opened when it is asked for."""
-    limited = structs.replace(settings, catalog_pooler="session", catalog_pool_size=1)
+    limited = structs.replace(settings, pooler="session", size=1)
     return Database(conninfo, limited, cursor_factory, least_connections=0)
 
 
@@ -206,7 +222,7 @@ def _milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
 
 
-NOTHING_CHANGED: tuple[tuple[type[Exception], str], ...] = (
+UNCHANGED_ERRORS: tuple[tuple[type[Exception], str], ...] = (
     (errors.LockNotAvailable, "Another command on the same item takes too long"),
     (errors.ReadOnlySqlTransaction, "The database takes no changes just now"),
     (errors.QueryCanceled, "The database took too long"),
@@ -219,11 +235,11 @@ NOTHING_CHANGED: tuple[tuple[type[Exception], str], ...] = (
 
 
 def _unavailable(error: Exception) -> Unavailable:
-    for kind, why in NOTHING_CHANGED:
+    for kind, why in UNCHANGED_ERRORS:
         if isinstance(error, kind):
             return Unavailable(f"{why}; nothing was changed. Try again.")
     why = "The database went away; whether a command was carried out is unknown."
-    if isinstance(error, Unconfirmed):
+    if isinstance(error, ReplicationUnconfirmed):
         why = "No second server has confirmed the command; whether it stays is unknown."
     return Unavailable(f"{why} Read, then try again.", outcome_is_unknown=True)
 
@@ -236,11 +252,11 @@ async def check_connection(connection: AsyncConnection) -> None:
         await AsyncConnectionPool.check_connection(connection)
 
 
-class Connections(Protocol):
+class ConnectionSource(Protocol):
     """A server, or where one is chosen."""
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection in autocommit. Raises Unavailable."""
 
-    def costly(self, read: Costly) -> AbstractAsyncContextManager[AsyncConnection]:
+    def costly(self, read: CostlyRead) -> AbstractAsyncContextManager[AsyncConnection]:
         """The same for a costly read. Raises TooExpensive too."""

@@ -13,30 +13,28 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Literal
 
-import psycopg
 from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from app.engine.postgres.bulkheads import BulkheadFull, Costly
+from app.engine.postgres.bulkheads import BulkheadFull, CostlyRead
 from app.engine.postgres.connections import PooledCursor
-from app.engine.postgres.pool import Database
-from app.errors import SetupError, Unavailable
-from app.settings import Settings
+from app.engine.postgres.pool import Database, PoolSettings
+from app.errors import Unavailable
 
 logger = logging.getLogger("catalog")
 
 FREE_WITHIN_SECONDS = 0.25
 """So long a request waits for a connection; the primary is there too."""
-ANSWERS_WITHIN_SECONDS = 2.0
+REPLICA_ANSWERS_WITHIN_SECONDS = 2.0
 CONNECTS_WITHIN_SECONDS = 2
-LOOK_SECONDS = 1.0
-LOOK_AGAIN_SECONDS = 0.02
-NOTES_AT_MOST = 4096
+REPLICA_CHECK_SECONDS = 1.0
+REPLAY_POLL_SECONDS = 0.02
+WRITTEN_NOTES_MAX = 4096
 
-WRITTEN = "select (pg_current_wal_lsn() - '0/0')::bigint"
-REPLAYED = "select pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint"
+WRITTEN_LSN = "select (pg_current_wal_lsn() - '0/0')::bigint"
+REPLAYED_LSN = "select pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint"
 
-ITS_OWN = (errors.QueryCanceled, errors.SerializationFailure, BulkheadFull)
+STATEMENT_ERRORS = (errors.QueryCanceled, errors.SerializationFailure, BulkheadFull)
 """What ends a statement and says nothing of the server; the second is a conflict with what is to be replayed."""
 
 
@@ -46,24 +44,22 @@ class Replica:
     def __init__(
         self,
         conninfo: str,
-        settings: Settings,
+        settings: PoolSettings,
+        lag_limit_seconds: float,
         primary: Database,
         cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
     ) -> None:
-        """Raises SetupError for what is no conninfo; without repeating it, for it may hold a password."""
-        try:
-            given = {"connect_timeout": CONNECTS_WITHIN_SECONDS, **conninfo_to_dict(conninfo)}
-        except psycopg.ProgrammingError:
-            raise SetupError("DATABASE_REPLICA_URL is neither a libpq URL nor a conninfo") from None
-        self.database = Database(make_conninfo("", **given), settings, cursor_factory, ANSWERS_WITHIN_SECONDS)
+        """Raises psycopg.ProgrammingError for what is no conninfo."""
+        given = {"connect_timeout": CONNECTS_WITHIN_SECONDS, **conninfo_to_dict(conninfo)}
+        self.database = Database(make_conninfo("", **given), settings, cursor_factory, REPLICA_ANSWERS_WITHIN_SECONDS)
         self._primary = primary
-        self._lag_limit = settings.catalog_replica_lag_seconds
-        self._pause = min(LOOK_SECONDS, self._lag_limit / 4)
-        self._written: deque[tuple[float, int]] = deque(maxlen=NOTES_AT_MOST)
+        self._lag_limit = lag_limit_seconds
+        self._pause = min(REPLICA_CHECK_SECONDS, self._lag_limit / 4)
+        self._written: deque[tuple[float, int]] = deque(maxlen=WRITTEN_NOTES_MAX)
         """By our clock, how far the primary's log had been written, as far as the replica has not replayed it."""
         self._as_of = float("-inf")
         self._answers = False
-        self._told: str | None = None
+        self._logged_state: str | None = None
 
     async def __aenter__(self) -> "Replica":
         await self.database.pool.open(wait=False)
@@ -91,22 +87,24 @@ class Replica:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """Raises Unavailable; whoever it fails is the last to try until it was looked at again."""
-        async with self._noticing(self.database.connection(FREE_WITHIN_SECONDS)) as connection:
+        async with self._marking_failures(self.database.connection(FREE_WITHIN_SECONDS)) as connection:
             yield connection
 
     @asynccontextmanager
-    async def costly(self, read: Costly) -> AsyncIterator[AsyncConnection]:
+    async def costly(self, read: CostlyRead) -> AsyncIterator[AsyncConnection]:
         """The same for a costly read."""
-        async with self._noticing(self.database.costly(read, FREE_WITHIN_SECONDS)) as connection:
+        async with self._marking_failures(self.database.costly(read, FREE_WITHIN_SECONDS)) as connection:
             yield connection
 
     @asynccontextmanager
-    async def _noticing(self, taken: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
+    async def _marking_failures(
+        self, taken: AbstractAsyncContextManager[AsyncConnection]
+    ) -> AsyncIterator[AsyncConnection]:
         try:
             async with taken as connection:
                 yield connection
         except Unavailable as error:
-            if not isinstance(error.__cause__, ITS_OWN):
+            if not isinstance(error.__cause__, STATEMENT_ERRORS):
                 self._answers = False
             raise
 
@@ -114,36 +112,36 @@ class Replica:
         """Look again and again, whatever goes wrong: only cancelling ends it."""
         while True:
             try:
-                await self._look()
+                await self._check()
             except Unavailable:
                 self._answers = False
             except Exception:
                 self._answers = False
                 logger.exception("looking after the replica failed")
-            self._tell()
+            self._log_state()
             await asyncio.sleep(self._pause)
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         """One look at the primary, and some at the replica: it may be just about to replay that."""
         with suppress(Unavailable):
-            await self._note_what_is_written()
-        looks = int(self._pause / LOOK_AGAIN_SECONDS)
+            await self._record_written_lsn()
+        looks = int(self._pause / REPLAY_POLL_SECONDS)
         for _ in range(looks):
-            if not await self._replays() or not self._written:
+            if not await self._record_replayed_lsn() or not self._written:
                 break
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(REPLAY_POLL_SECONDS)
 
-    async def _note_what_is_written(self) -> None:
+    async def _record_written_lsn(self) -> None:
         async with self._primary.connection(self._lag_limit / 4) as connection:
             at = time.monotonic()
-            row = await (await connection.execute(WRITTEN)).fetchone()
+            row = await (await connection.execute(WRITTEN_LSN)).fetchone()
         assert row is not None, "a function has a value"
         self._written.append((at, row[0]))
 
-    async def _replays(self) -> bool:
+    async def _record_replayed_lsn(self) -> bool:
         """Whether it follows, with what it has replayed taken down."""
         async with self.database.connection(self._pause) as connection:
-            row = await (await connection.execute(REPLAYED)).fetchone()
+            row = await (await connection.execute(REPLAYED_LSN)).fetchone()
         assert row is not None, "functions have values"
         follows, replayed = row
         if follows:
@@ -154,8 +152,8 @@ class Replica:
         self._answers = bool(follows)
         return self._answers
 
-    def _tell(self) -> None:
-        if self.state != self._told:
+    def _log_state(self) -> None:
+        if self.state != self._logged_state:
             told = "is read from" if self.serves else f"is {self.state}: reads go to the primary"
             logger.log(logging.INFO if self.serves else logging.WARNING, "the replica %s", told)
-            self._told = self.state
+            self._logged_state = self.state

@@ -1,7 +1,7 @@
 """The settings that a session inherits and the code relies on: one list, set on every connection the product opens.
 
 A server, a database, a role and a URL may each set any of them. Whoever connects does so by `connect` or
-`connect_async`; a pool begins its connections with `at_connection`. A pooler in transaction mode keeps no session:
+`connect_async`; a pool begins its connections with `connection_options`. A pooler in transaction mode keeps no session:
 there each transaction sets them for itself, by `statement`.
 
 Not in the list, because they are the operator's to choose: `default_transaction_read_only`, with which a database is
@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 
 A = TypeVar("A", bound=AsyncConnection)
 
-RELIED_ON: Mapping[str, str] = {
+REQUIRED_SETTINGS: Mapping[str, str] = {
     # How values are written: psycopg reads them, and the compiled SQL compares some as text.
     "datestyle": "ISO, MDY",
     "intervalstyle": "postgres",
@@ -100,18 +100,20 @@ where pg_catalog.current_setting(name, true) is not null
 """Without those that the server's version does not know. `remote_apply` waits for more than `on` does."""
 
 
-def statement(settings: Mapping[str, str], is_local: bool) -> str:
-    """One query that sets all of RELIED_ON, and `settings` over it: for the session, or for the transaction."""
-    rows = ", ".join(f"({_text(name)}, {_text(value)})" for name, value in {**RELIED_ON, **settings}.items())
+def set_statement(settings: Mapping[str, str], is_local: bool) -> str:
+    """One query that sets all of REQUIRED_SETTINGS, and `settings` over it: for the session, or for the transaction."""
+    rows = ", ".join(
+        f"({_setting_text(name)}, {_setting_text(value)})" for name, value in {**REQUIRED_SETTINGS, **settings}.items()
+    )
     return SET.format(is_local="true" if is_local else "false", settings=rows)
 
 
-def at_connection(settings: Mapping[str, str]) -> str:
+def connection_options(settings: Mapping[str, str]) -> str:
     """What a new session begins with. The inherited limit is lifted first: it holds for this query, too."""
-    return f"set statement_timeout = 0; {statement(settings, is_local=False)}"
+    return f"set statement_timeout = 0; {set_statement(settings, is_local=False)}"
 
 
-def _text(value: str) -> str:
+def _setting_text(value: str) -> str:
     assert not {"'", "\\"} & set(value), "a setting of ours needs no quoting"
     return f"'{value}'"
 
@@ -119,10 +121,13 @@ def _text(value: str) -> str:
 def connect(
     conninfo: str, settings: Mapping[str, str] | None = None, *, autocommit: bool = False, **parameters: Any
 ) -> psycopg.Connection:
-    """A connection that has set RELIED_ON, and `settings` over it; `parameters` are libpq's. Raises psycopg.Error."""
+    """A connection that has set REQUIRED_SETTINGS, and `settings` over it; `parameters` are libpq's.
+
+    Raises psycopg.Error.
+    """
     connection = psycopg.connect(conninfo, autocommit=True, **parameters)
     try:
-        connection.execute(at_connection(settings or {}).encode())
+        connection.execute(connection_options(settings or {}).encode())
         connection.autocommit = autocommit
     except BaseException:
         connection.close()
@@ -141,7 +146,7 @@ async def connect_async(
     """The same for asyncio, of a class of connections; in autocommit unless told otherwise."""
     connection = await kind.connect(conninfo, autocommit=True, **parameters)
     try:
-        await connection.execute(at_connection(settings or {}).encode())
+        await connection.execute(connection_options(settings or {}).encode())
         await connection.set_autocommit(autocommit)
     except BaseException:
         await connection.close()

@@ -7,22 +7,22 @@ for one that we use wrongly. Whatever is not away is a mistake of ours, to be lo
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
-from app.engine.postgres.connections import Unconfirmed
+from app.engine.postgres.connections import ReplicationUnconfirmed
 
-CLASSES = ("08", "53", "57", "58")
+UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
 """Connection exceptions, insufficient resources, operator intervention (and a cancelled statement), system errors."""
-STATES = ("25006", "25P03", "25P04", "40001", "40P01", "55P03")
+UNAVAILABLE_STATES = ("25006", "25P03", "25P04", "40001", "40P01", "55P03")
 """Read only just now, idle or open in a transaction for too long, a serialization failure, a deadlock, a lock not to be
 had in time."""
 
 
-def is_away(error: Exception, connection: psycopg.AsyncConnection | psycopg.Connection | None = None) -> bool:
+def is_unavailable(error: Exception, connection: psycopg.AsyncConnection | psycopg.Connection | None = None) -> bool:
     """Without a `connection` it is about connecting. One that we closed ourselves is not `broken`."""
-    if isinstance(error, PoolTimeout | TooManyRequests | PoolClosed | Unconfirmed):
+    if isinstance(error, PoolTimeout | TooManyRequests | PoolClosed | ReplicationUnconfirmed):
         return True
     if not isinstance(error, psycopg.Error):
         return False
     if error.sqlstate is not None:
-        return error.sqlstate.startswith(CLASSES) or error.sqlstate in STATES
+        return error.sqlstate.startswith(UNAVAILABLE_CLASSES) or error.sqlstate in UNAVAILABLE_STATES
     is_about_the_connection = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return is_about_the_connection and (connection is None or connection.broken)

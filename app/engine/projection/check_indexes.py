@@ -5,8 +5,8 @@ from typing import Any, cast, get_type_hints
 
 from msgspec import Struct
 
-from app.engine.projection.rule_analysis import is_an_instant_of_the_log
-from app.engine.projection.rules import Index, Place, RuleError, Words
+from app.engine.projection.rule_analysis import is_always_recorded_at
+from app.engine.projection.rules import GeoSearch, Index, RuleError, TextSearch
 
 COLUMNS_OF_A_DOCUMENT = {
     *("id", "version", "valid_from", "valid_to", "document"),
@@ -26,12 +26,12 @@ def _check_indexes(projection: Any) -> None:
     document = projection.document
     if projection.temporal and not projection.by_event:
         raise RuleError("only a projection of rules is temporal")
-    for kind in (Words, Place):
+    for kind in (TextSearch, GeoSearch):
         if sum(isinstance(index, kind) for index in projection.indexes) > 1:
             raise RuleError(f"it has more than one {kind.__name__}")
     for index in projection.indexes:
         for field in index.fields:
-            _check_indexed(field, document, index)
+            _check_indexed_field(field, document, index)
         if isinstance(index, Index):
             _check_order(index, projection)
     labels = [index.label for index in projection.indexes if isinstance(index, Index)]
@@ -39,14 +39,14 @@ def _check_indexes(projection: Any) -> None:
         raise RuleError(f"two of its indexes would be called …{twice[0]}")
 
 
-def _check_indexed(field: object, document: type[Struct], index: Index | Words | Place) -> None:
+def _check_indexed_field(field: object, document: type[Struct], index: Index | TextSearch | GeoSearch) -> None:
     name = getattr(field, "__name__", "")
     if getattr(document, name, None) is not field:
         raise RuleError(f"{field!r} cannot be indexed, it is not a field of {document.__name__}")
     kind = get_type_hints(document)[name]
-    if isinstance(index, Words) and kind is not str:
+    if isinstance(index, TextSearch) and kind is not str:
         raise RuleError(f"{document.__name__}.{name} has no words, it is not always a text")
-    if isinstance(index, Place) and kind is not float:
+    if isinstance(index, GeoSearch) and kind is not float:
         raise RuleError(f"{document.__name__}.{name} is no place in degrees, it is not always a float")
     if isinstance(index, Index) and name in COLUMNS_OF_A_DOCUMENT:
         raise RuleError(f"{document.__name__}.{name} cannot be indexed: every table has a column of that name")
@@ -57,12 +57,12 @@ def _check_order(index: Index, projection: Any) -> None:
     if index.newest_first is not None and index.alphabetical is not None:
         raise RuleError("an index has one order: newest_first or alphabetical")
     if index.newest_first is not None:
-        _check_indexed(index.newest_first, document, index)
-        if not is_an_instant_of_the_log(cast(MemberDescriptorType, index.newest_first), projection):
+        _check_indexed_field(index.newest_first, document, index)
+        if not is_always_recorded_at(cast(MemberDescriptorType, index.newest_first), projection):
             name = cast(MemberDescriptorType, index.newest_first).__name__
             raise RuleError(f"{document.__name__}.{name} has no newest, it is not always a RECORDED_AT")
     if index.alphabetical is not None:
-        _check_indexed(index.alphabetical, document, index)
+        _check_indexed_field(index.alphabetical, document, index)
         name = cast(MemberDescriptorType, index.alphabetical).__name__
         if get_type_hints(document)[name] is not str:
             raise RuleError(f"{document.__name__}.{name} has no alphabetical order, it is not always a text")

@@ -8,14 +8,14 @@ from msgspec import Struct
 from app.engine.postgres.identifiers import LONGEST_BYTES
 from app.engine.projection.rules import RuleError
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-TABLES_OF_THE_STORE = {
+READ_MODEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+RESERVED_NAMES = {
     *("log", "personal", "events", "forgotten", "streams", "settled", "installed", "projections", "projection_lag"),
     *("idempotency_keys", "migrations", "rebuild_steps"),
 }
-ENDINGS_OF_OTHERS = ("_next", "_live", "_members", "_history", "_words", "_places", "_pkey")
+RESERVED_ENDINGS = ("_next", "_live", "_members", "_history", "_words", "_places", "_pkey")
 """What the tables and keys are called that belong to a read model, beside the table of its name."""
-VIEW = re.compile(r"[a-z_][a-z0-9_]{0,46}")
+VIEW_NAME = re.compile(r"[a-z_][a-z0-9_]{0,46}")
 """A document's name in lower case begins the names of views and functions, up to `<name>_changes_between`."""
 LONGEST_FIELD_BYTES = 40
 """What is compiled adds up to ten more: `<field>__versions`."""
@@ -23,18 +23,18 @@ LONGEST_FIELD_BYTES = 40
 
 def check_name(name: str) -> None:
     """It names the table of a read model, and begins the names of others."""
-    if not NAME.fullmatch(name) or name in TABLES_OF_THE_STORE:
-        raise RuleError(f"{name!r} cannot name a table: {NAME.pattern}, and none of the event store's own")
-    if name.endswith(ENDINGS_OF_OTHERS):
-        raise RuleError(f"{name!r} cannot name a table: {', '.join(ENDINGS_OF_OTHERS)} end the names of others'")
+    if not READ_MODEL_NAME.fullmatch(name) or name in RESERVED_NAMES:
+        raise RuleError(f"{name!r} cannot name a table: {READ_MODEL_NAME.pattern}, and none of the event store's own")
+    if name.endswith(RESERVED_ENDINGS):
+        raise RuleError(f"{name!r} cannot name a table: {', '.join(RESERVED_ENDINGS)} end the names of others'")
     if name in ("stream", "audit_trail") or name.startswith("new_"):
         raise RuleError(f"{name!r} cannot name a table: refold_stream, write_new_… and audit_trail are others' names")
 
 
 def check_view_name(document: type[Struct]) -> None:
     """It begins the names of what analysts read."""
-    if not VIEW.fullmatch(document.__name__.lower()):
-        raise RuleError(f"{document.__name__} cannot name a view: in lower case it has to be {VIEW.pattern}")
+    if not VIEW_NAME.fullmatch(document.__name__.lower()):
+        raise RuleError(f"{document.__name__} cannot name a view: in lower case it has to be {VIEW_NAME.pattern}")
 
 
 def check_field_names(document: type[Struct]) -> None:

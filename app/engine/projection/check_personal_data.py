@@ -15,14 +15,14 @@ from app.engine.projection.rules import RuleError
 def check_personal(union: Any) -> None:
     """Everything that the events declare personal has a forgotten form, and is found. Raises RuleError."""
     for event in get_args(union) or (union,):
-        _check_struct(event)
+        _check_personal_struct(event)
 
 
-def _check_struct(struct: type[Struct]) -> None:
+def _check_personal_struct(struct: type[Struct]) -> None:
     for field in msgspec.structs.fields(struct):
         where = f"{struct.__name__}.{field.name}"
         if is_struct(field.type):
-            _check_struct(field.type)
+            _check_personal_struct(field.type)
             if field.encode_name != field.name and personal_paths(field.type):
                 raise RuleError(
                     f"{where} holds something personal under another name: nobody would find it to forget it"
@@ -32,13 +32,13 @@ def _check_struct(struct: type[Struct]) -> None:
                 raise RuleError(
                     f"{where} is personal, but stored under another name: nobody would find it to forget it"
                 )
-            _check_field(field.type, where)
+            _check_personal_field(field.type, where)
         elif hidden := [each for each in structs_in(field.type) if personal_paths(each)]:
             raise RuleError(f"{hidden[0].__name__} has personal fields, but {where} is not simply one")
 
 
-def _check_field(annotation: Any, where: str) -> None:
-    for member in _members(annotation):
+def _check_personal_field(annotation: Any, where: str) -> None:
+    for member in _union_members(annotation):
         if get_origin(member) is not Annotated:
             if member not in (type(None), UnsetType):
                 raise RuleError(f"{where} is personal only in part: write Personal[…] around all that it may be")
@@ -46,8 +46,8 @@ def _check_field(annotation: Any, where: str) -> None:
         held, *limits = get_args(member)
         if limits != [PERSONAL]:
             raise RuleError(f"{where} is personal, so it cannot have limits: what is forgotten would not keep to them")
-        for each in _members(held):
-            if not _has_a_forgotten_form(each):
+        for each in _union_members(held):
+            if not _has_redacted_form(each):
                 name = getattr(each, "__name__", str(each))
                 raise RuleError(
                     f"{where} is personal, but nothing says what {name} is once it is forgotten:"
@@ -55,11 +55,11 @@ def _check_field(annotation: Any, where: str) -> None:
                 )
 
 
-def _members(annotation: Any) -> tuple[Any, ...]:
+def _union_members(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
-def _has_a_forgotten_form(held: Any) -> bool:
+def _has_redacted_form(held: Any) -> bool:
     if held in (str, float, type(None), UnsetType, list):
         return True
     if get_origin(held) is tuple:

@@ -10,11 +10,11 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 
 from app.engine.projection.check_names import check_field_names, check_name, check_view_name
-from app.engine.projection.rule_analysis import _field_of, _merged_fields
-from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, Step
+from app.engine.projection.rule_analysis import _field_of, _fields_merged_by
+from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, RuleStep
 
-NEVER_IN_A_CONSTANT = (b"$fold$", b"\\u0000")
-NO_TEXT_OF_POSTGRES = re.compile("[\x00\ud800-\udfff]")
+FORBIDDEN_IN_CONSTANTS = (b"$fold$", b"\\u0000")
+NOT_STORABLE_AS_TEXT = re.compile("[\x00\ud800-\udfff]")
 ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 
 
@@ -40,7 +40,7 @@ def check_projection(projection: Any) -> dict[type[Struct], Rule]:
 
 
 def _check_rules(projection: Any) -> dict[type[Struct], Rule]:
-    union = tuple(projection.tags.types.values())
+    union = tuple(projection.registry.types.values())
     everywhere = sum((rule.steps for rule in projection.rules if rule.verb == "always"), ())
     by_event: dict[type[Struct], Rule] = {}
     ignored: set[type[Struct]] = set()
@@ -88,7 +88,7 @@ def _check_rule(rule: Rule, document: type[Struct]) -> None:
             raise RuleError(f"{event.__name__} starts a document, so nothing is there yet that grows")
 
 
-def _check_step(step: Step, event: type[Struct], document: type[Struct]) -> list[str]:
+def _check_step(step: RuleStep, event: type[Struct], document: type[Struct]) -> list[str]:
     """The document's fields that `step` writes."""
     if isinstance(step, Merges):
         source = _type_of(step.value, event, "event")
@@ -101,7 +101,7 @@ def _check_step(step: Step, event: type[Struct], document: type[Struct]) -> list
             if field.name not in document.__struct_fields__:
                 raise RuleError(f"{document.__name__} has no field {field.name!r} to merge {source.__name__} into")
             target = get_type_hints(document, include_extras=True)[field.name]
-            if field.default is not UNSET or not _fits(field.type, target, unset=True):
+            if field.default is not UNSET or not _is_assignable(field.type, target, unset=True):
                 raise RuleError(f"{source.__name__}.{field.name} does not fit {document.__name__}.{field.name}")
         return list(source.__struct_fields__)
     copied = step.field is step.value  # `copies` names the event's field; the document's has the same name
@@ -111,10 +111,10 @@ def _check_step(step: Step, event: type[Struct], document: type[Struct]) -> list
     if isinstance(step, GrowsBy) and target is not int:
         raise RuleError(f"{where} cannot grow, it is not an int")
     if isinstance(step.value, MemberDescriptorType):
-        if not _fits(_type_of(step.value, event, "event"), target):
+        if not _is_assignable(_type_of(step.value, event, "event"), target):
             raise RuleError(f"{event.__name__}.{step.value.__name__} does not fit {where}")
     elif isinstance(step.value, Envelope):
-        if not _fits(ENVELOPE_TYPES[step.value.name], target):
+        if not _is_assignable(ENVELOPE_TYPES[step.value.name], target):
             raise RuleError(f"{step.value.name.upper()} does not fit {where}")
     else:
         _check_constant(step.value, target, where)
@@ -128,7 +128,7 @@ def _check_constant(value: object, target: Any, where: str) -> None:
         same = msgspec.json.encode(msgspec.json.decode(encoded, type=target)) == encoded
     except (msgspec.ValidationError, UnicodeEncodeError):
         raise RuleError(f"{value!r} does not fit {where}") from None
-    if not same or any(never in encoded for never in NEVER_IN_A_CONSTANT):
+    if not same or any(never in encoded for never in FORBIDDEN_IN_CONSTANTS):
         raise RuleError(f"{value!r} does not fit {where}")
 
 
@@ -137,7 +137,7 @@ def _check_counters(by_event: dict[type[Struct], Rule]) -> None:
     grown = {step.field.__name__ for rule in by_event.values() for step in rule.steps if isinstance(step, GrowsBy)}
     for rule in by_event.values():
         for step in rule.steps:
-            if isinstance(step, Merges) and grown & set(_merged_fields(step, rule.events[0])):
+            if isinstance(step, Merges) and grown & set(_fields_merged_by(step, rule.events[0])):
                 raise RuleError(f"{', '.join(sorted(grown))} grows, so {rule.events[0].__name__} cannot merge it")
             if not isinstance(step, Becomes) or step.field.__name__ not in grown:
                 continue
@@ -165,25 +165,25 @@ def _type_of(field: MemberDescriptorType, owner: type[Struct], role: str) -> Any
     return get_type_hints(owner, include_extras=True)[field.__name__]
 
 
-def _fits(source: Any, target: Any, unset: bool = False) -> bool:
+def _is_assignable(source: Any, target: Any, unset: bool = False) -> bool:
     """Whether every value of the type `source` is one of the type `target`; 5 is not 5.0, in JSON they differ."""
-    accepted = set(_members(target))
+    accepted = set(_types_of_union(target))
     return all(
         member in accepted
         or (unset and member is UnsetType)
         or (get_origin(member) is Literal and type(get_args(member)[0]) in accepted)
-        for member in _members(source)
+        for member in _types_of_union(source)
     )
 
 
-def _members(annotation: Any) -> Iterator[Any]:
+def _types_of_union(annotation: Any) -> Iterator[Any]:
     """The types of a union, single literals, without `Annotated`."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _members(get_args(annotation)[0])
+        yield from _types_of_union(get_args(annotation)[0])
     elif origin in (Union, UnionType):
         for each in get_args(annotation):
-            yield from _members(each)
+            yield from _types_of_union(each)
     elif origin is Literal:
         for value in get_args(annotation):
             yield Literal[value]

@@ -5,10 +5,10 @@ from typing import Any, assert_never, get_args
 import msgspec
 from msgspec import Struct
 
-from app.engine.events.event import tag_of
+from app.engine.events.event import type_tag
 from app.engine.events.upcasting import Default, Dropped, Renamed, Upcast, is_struct, upcasts_of
 from app.engine.projection.check_names import check_event_names
-from app.engine.projection.check_rules import NO_TEXT_OF_POSTGRES, _check_constant
+from app.engine.projection.check_rules import NOT_STORABLE_AS_TEXT, _check_constant
 from app.engine.projection.rule_analysis import structs_in
 from app.engine.projection.rules import RuleError
 
@@ -17,28 +17,28 @@ def check_union(union: Any) -> None:
     """Every older shape of its events, and of the structs in them, can be read. Raises RuleError."""
     for event in get_args(union) or (union,):
         check_event_names(event)
-        if NO_TEXT_OF_POSTGRES.search(tag := tag_of(event)):
+        if NOT_STORABLE_AS_TEXT.search(tag := type_tag(event)):
             raise RuleError(f"{tag!r} does not fit the tag of {event.__name__}")
         _check_upcasts(event)
 
 
 def _check_upcasts(struct: type[Struct]) -> None:
     """Its upcasts speak of its fields, and of what is no field any more, once each; so do those of its structs."""
-    _check_listed(struct)
+    _check_upcasts_attribute(struct)
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     spoken_of: list[tuple[str, str]] = []
     for upcast in upcasts_of(struct):
         match upcast:
             case Default(field=name, value=value):
-                spoken_of.append(("default of", _known(name, struct)))
+                spoken_of.append(("default of", _is_field(name, struct)))
                 if not fields[name].required:
                     raise RuleError(f"{struct.__name__}.{name} has a default of its own")
                 _check_constant(value, fields[name].type, f"{struct.__name__}.{name}")
             case Renamed(old=old, to=name):
-                spoken_of.append(("older name", _gone(old, struct)))
-                _known(name, struct)
+                spoken_of.append(("older name", _check_dropped(old, struct)))
+                _is_field(name, struct)
             case Dropped(old=old):
-                spoken_of.append(("older name", _gone(old, struct)))
+                spoken_of.append(("older name", _check_dropped(old, struct)))
             case _:
                 assert_never(upcast)
     for kind, name in spoken_of:
@@ -52,7 +52,7 @@ def _check_upcasts(struct: type[Struct]) -> None:
             raise RuleError(f"{changed[0].__name__} has upcasts, but {where} is not simply one: they would not be seen")
 
 
-def _check_listed(struct: type[Struct]) -> None:
+def _check_upcasts_attribute(struct: type[Struct]) -> None:
     """A list of another name would not be seen, nor would a field called so be one."""
     for name, value in vars(struct).items():
         upcasts = [isinstance(each, Upcast) for each in (value if isinstance(value, tuple) else (value,))]
@@ -61,13 +61,13 @@ def _check_listed(struct: type[Struct]) -> None:
             raise RuleError(f"{struct.__name__}.{name}: a tuple of upcasts is called upcasts, and nothing else is")
 
 
-def _known(name: str, struct: type[Struct]) -> str:
+def _is_field(name: str, struct: type[Struct]) -> str:
     if name not in struct.__struct_fields__:
         raise RuleError(f"{struct.__name__} has no field {name!r}")
     return name
 
 
-def _gone(name: str, struct: type[Struct]) -> str:
+def _check_dropped(name: str, struct: type[Struct]) -> str:
     if name in struct.__struct_fields__:
         raise RuleError(f"{struct.__name__}.{name} is a field, so it is no older name")
     _check_constant(name, str, f"the older names of {struct.__name__}")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar, assert_never, cast,
 import msgspec
 from msgspec import UNSET, Struct
 
-from app.engine.events.event import E, Recorded, TagTable
+from app.engine.events.event import E, EventRegistry, Recorded
 from app.engine.projection.check_indexes import check_indexes
 from app.engine.projection.check_personal_data import check_personal
 from app.engine.projection.check_rules import check_projection
@@ -24,14 +24,14 @@ from app.engine.projection.rules import (
     VERSION,
     Becomes,
     Envelope,
+    GeoSearch,
     GrowsBy,
     Index,
     Merges,
-    Place,
     Rule,
     RuleError,
-    Step,
-    Words,
+    RuleStep,
+    TextSearch,
     always,
     copies,
     ends,
@@ -46,11 +46,11 @@ __all__ = [
     "RECORDED_AT",
     "STREAM_ID",
     "VERSION",
+    "GeoSearch",
     "Index",
-    "Place",
     "Projection",
     "RuleError",
-    "Words",
+    "TextSearch",
     "always",
     "copies",
     "ends",
@@ -79,11 +79,11 @@ class Projection(Generic[D, E]):
     lifecycle: ClassVar[Lifecycle] = "inline"
     temporal: ClassVar[bool] = False
     """Whether replaced documents are kept, so that a collection can be read as of any past instant."""
-    indexes: ClassVar[tuple[Index | Words | Place, ...]] = ()
+    indexes: ClassVar[tuple[Index | TextSearch | GeoSearch, ...]] = ()
     name: ClassVar[str]
     """The name of its table and functions in the database; by default the class's, in lower case."""
     document: ClassVar[type[Struct]]
-    tags: ClassVar[TagTable[Any]]
+    registry: ClassVar[EventRegistry[Any]]
     by_event: ClassVar[dict[type[Struct], Rule]]
     """The rule of each used event type, the steps of `always` included."""
 
@@ -95,7 +95,7 @@ class Projection(Generic[D, E]):
         cls.document, union = get_args(origin)
         check_union(union)
         check_personal(union)
-        cls.tags = TagTable(union)
+        cls.registry = EventRegistry(union)
         cls.by_event = check_projection(cls)
         check_indexes(cls)
 
@@ -113,7 +113,7 @@ class Projection(Generic[D, E]):
             return None
         values = {} if document is None or rule.verb == "starts" else msgspec.structs.asdict(document)
         for step in rule.steps:
-            _take(step, values, recorded)
+            _apply_step(step, values, recorded)
         return cast(D, self.document(**values))
 
     def fold(self, history: Iterable[Recorded[E]], document: D | None = None) -> D | None:
@@ -132,13 +132,13 @@ class Projection(Generic[D, E]):
         return f"<{type(self).__name__} {self.lifecycle}, {len(self.by_event)} events used>"
 
 
-def _take(step: Step, values: dict[str, Any], recorded: Recorded[Any]) -> None:
+def _apply_step(step: RuleStep, values: dict[str, Any], recorded: Recorded[Any]) -> None:
     """Carry out one step of a rule on a document that is still a dictionary."""
     match step:
         case Becomes(field=field, value=value):
-            values[field.__name__] = _resolve(value, recorded)
+            values[field.__name__] = _resolve_value(value, recorded)
         case GrowsBy(field=field, value=value):
-            values[field.__name__] += _resolve(value, recorded)
+            values[field.__name__] += _resolve_value(value, recorded)
         case Merges(value=source):
             changes = msgspec.structs.asdict(getattr(recorded.event, source.__name__))
             values.update({name: value for name, value in changes.items() if value is not UNSET})
@@ -146,7 +146,7 @@ def _take(step: Step, values: dict[str, Any], recorded: Recorded[Any]) -> None:
             assert_never(step)
 
 
-def _resolve(value: object, recorded: Recorded[Any]) -> Any:
+def _resolve_value(value: object, recorded: Recorded[Any]) -> Any:
     if isinstance(value, Envelope):
         return getattr(recorded, value.name)
     if isinstance(value, MemberDescriptorType):

@@ -24,14 +24,14 @@ from msgspec import Struct
 from app.engine.projection.check_names import check_name
 from app.engine.projection.check_rules import check_document
 from app.engine.projection.projection import AnyProjection, Projection, RuleError
-from app.engine.projection.rule_analysis import is_an_instant_of_the_log, personal_fields
+from app.engine.projection.rule_analysis import is_always_recorded_at, personal_fields
 from app.engine.projection.rules import descriptor
 
 D = TypeVar("D", bound=Struct)
 S = TypeVar("S", bound=Struct)
 
 
-class Tally(Struct, frozen=True):
+class Aggregate(Struct, frozen=True):
     """What one field of the document adds up."""
 
     verb: Literal["keyed", "counts", "earliest", "latest"]
@@ -39,20 +39,20 @@ class Tally(Struct, frozen=True):
     of: MemberDescriptorType | None = None
 
 
-def keyed(field: object) -> Tally:
-    return Tally("keyed", descriptor(field))
+def keyed(field: object) -> Aggregate:
+    return Aggregate("keyed", descriptor(field))
 
 
-def counts(field: object, by: object = None) -> Tally:
-    return Tally("counts", descriptor(field), None if by is None else descriptor(by))
+def counts(field: object, by: object = None) -> Aggregate:
+    return Aggregate("counts", descriptor(field), None if by is None else descriptor(by))
 
 
-def earliest(field: object, other: object) -> Tally:
-    return Tally("earliest", descriptor(field), descriptor(other))
+def earliest(field: object, other: object) -> Aggregate:
+    return Aggregate("earliest", descriptor(field), descriptor(other))
 
 
-def latest(field: object, other: object) -> Tally:
-    return Tally("latest", descriptor(field), descriptor(other))
+def latest(field: object, other: object) -> Aggregate:
+    return Aggregate("latest", descriptor(field), descriptor(other))
 
 
 class Rollup(Generic[D, S]):
@@ -63,7 +63,7 @@ class Rollup(Generic[D, S]):
 
     of: ClassVar[type[Projection[Any, Any]]]
     by: ClassVar[object]
-    rules: ClassVar[tuple[Tally, ...]]
+    rules: ClassVar[tuple[Aggregate, ...]]
     name: ClassVar[str]
     version: ClassVar[int] = 1
     lifecycle: ClassVar[Literal["async"]] = "async"
@@ -75,24 +75,26 @@ class Rollup(Generic[D, S]):
         cls.document, source = get_args(origin)
         try:
             check_name(cls.name)
-            _check(cls, source)
+            _check_rollup(cls, source)
         except RuleError as error:
             raise RuleError(f"{cls.__name__}: {error}") from None
 
     def fold(self, documents: Iterable[S]) -> dict[str, D]:
         """The documents by key, of all documents of the other projection."""
         totals: Totals = {}
-        self.add_up(totals, documents)
+        self.accumulate(totals, documents)
         return self.documents(totals)
 
-    def add_up(self, totals: "Totals", documents: Iterable[S]) -> None:
+    def accumulate(self, totals: "Totals", documents: Iterable[S]) -> None:
         """Take more documents of the other projection into `totals`, which begin as {}."""
         by = cast(MemberDescriptorType, type(self).by).__name__
         for document in documents:
             key = getattr(document, by)
-            so_far = totals.setdefault(key, {})
-            for tally in self.rules:
-                so_far[tally.field.__name__] = _add(tally, key, document, so_far.get(tally.field.__name__))
+            current = totals.setdefault(key, {})
+            for aggregate in self.rules:
+                current[aggregate.field.__name__] = _accumulate_field(
+                    aggregate, key, document, current.get(aggregate.field.__name__)
+                )
 
     def documents(self, totals: "Totals") -> dict[str, D]:
         return {key: cast(D, self.document(**values)) for key, values in totals.items()}
@@ -108,26 +110,26 @@ Totals = dict[str, dict[str, Any]]
 """Of each key the fields so far."""
 
 
-def _add(tally: Tally, key: str, document: Any, so_far: Any) -> Any:
+def _accumulate_field(aggregate: Aggregate, key: str, document: Any, current: Any) -> Any:
     """A field after one more document."""
-    value = None if tally.of is None else getattr(document, tally.of.__name__)
-    match tally.verb:
+    value = None if aggregate.of is None else getattr(document, aggregate.of.__name__)
+    match aggregate.verb:
         case "keyed":
             return key
-        case "counts" if tally.of is None:
-            return (so_far or 0) + 1
+        case "counts" if aggregate.of is None:
+            return (current or 0) + 1
         case "counts":
-            return {**(so_far or {}), value: (so_far or {}).get(value, 0) + 1}
+            return {**(current or {}), value: (current or {}).get(value, 0) + 1}
         case "earliest":
-            return value if so_far is None else min(so_far, value)
+            return value if current is None else min(current, value)
         case "latest":
-            return value if so_far is None else max(so_far, value)
+            return value if current is None else max(current, value)
 
 
-EXPECTED = {"keyed": str, "counts": dict[str, int], "earliest": datetime, "latest": datetime}
+DOCUMENT_TYPES = {"keyed": str, "counts": dict[str, int], "earliest": datetime, "latest": datetime}
 
 
-def _check(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
+def _check_rollup(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
     if rollup.of.document is not source or rollup.of.lifecycle != "inline" or not rollup.of.compiles():
         raise RuleError(f"{rollup.of.__name__} is not an inline projection of {source.__name__} made of rules")
     check_document(rollup.document)
@@ -146,14 +148,14 @@ def _check(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
         if not _is_text(get_type_hints(source)[read.__name__]):
             raise RuleError(f"{source.__name__}.{read.__name__} cannot {purpose}, it is not a text")
     for tally in rollup.rules:
-        if tally.of and tally.verb != "counts" and not is_an_instant_of_the_log(tally.of, rollup.of):
+        if tally.of and tally.verb != "counts" and not is_always_recorded_at(tally.of, rollup.of):
             name = f"{source.__name__}.{tally.of.__name__}"
             raise RuleError(f"{name} cannot be looked for the {tally.verb} of, it is not always a RECORDED_AT")
     for tally in rollup.rules:
         name = tally.field.__name__
         if getattr(rollup.document, name, None) is not tally.field:
             raise RuleError(f"{tally.field.__objclass__.__name__}.{name} is not a field of {rollup.document.__name__}")
-        expected = int if tally.verb == "counts" and tally.of is None else EXPECTED[tally.verb]
+        expected = int if tally.verb == "counts" and tally.of is None else DOCUMENT_TYPES[tally.verb]
         if hints[name] != expected:
             raise RuleError(f"{rollup.document.__name__}.{name} cannot hold what {tally.verb} gives")
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from app.engine.events.personal_data import personal_paths
 from app.engine.events.upcasting import is_struct
-from app.engine.projection.rules import RECORDED_AT, Becomes, Merges, Step
+from app.engine.projection.rules import RECORDED_AT, Becomes, Merges, RuleStep
 
 
 def personal_fields(projection: Any) -> set[str]:
@@ -27,7 +27,7 @@ def personal_fields(projection: Any) -> set[str]:
     return found
 
 
-def is_an_instant_of_the_log(field: MemberDescriptorType, projection: Any) -> bool:
+def is_always_recorded_at(field: MemberDescriptorType, projection: Any) -> bool:
     """Whether nothing but `RECORDED_AT` is written to the field: its text order, SQL's, is then the order of time,
     and no document that is valid at an instant has a later one."""
     name = field.__name__
@@ -49,14 +49,14 @@ def _field_of(struct: type[Struct], name: str) -> Any:
     return next(field for field in msgspec.structs.fields(struct) if field.name == name)
 
 
-def writes(step: Step, event: type[Struct], field: str) -> bool:
+def writes(step: RuleStep, event: type[Struct], field: str) -> bool:
     """Whether a step of this event's rule can write to a field of the document."""
     if isinstance(step, Merges):
-        return field in _merged_fields(step, event)
+        return field in _fields_merged_by(step, event)
     return bool(step.field.__name__ == field)
 
 
-def _merged_fields(step: Merges, event: type[Struct]) -> tuple[str, ...]:
+def _fields_merged_by(step: Merges, event: type[Struct]) -> tuple[str, ...]:
     fields: tuple[str, ...] = _field_of(event, step.value.__name__).type.__struct_fields__
     return fields
 

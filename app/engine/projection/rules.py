@@ -57,45 +57,45 @@ class Merges(Struct, frozen=True):
     value: MemberDescriptorType
 
 
-Step = Becomes | GrowsBy | Merges
+RuleStep = Becomes | GrowsBy | Merges
 
 
-class The(Struct, Generic[T], frozen=True):
+class DocumentField(Struct, Generic[T], frozen=True):
     """A field of the document, about to be given a value. See `the`."""
 
     field: T
 
-    def becomes(self, value: T) -> tuple[Step, ...]:
+    def becomes(self, value: T) -> tuple[RuleStep, ...]:
         return (Becomes(descriptor(self.field), value),)
 
-    def grows_by(self, value: int) -> tuple[Step, ...]:
+    def grows_by(self, value: int) -> tuple[RuleStep, ...]:
         return (GrowsBy(descriptor(self.field), value),)
 
 
-def the(field: T) -> The[T]:
+def the(field: T) -> DocumentField[T]:
     """`the(Document.field)`: to a type checker a value of the field's type, at run time the field itself."""
-    return The(field)
+    return DocumentField(field)
 
 
-def copies(*fields: object) -> tuple[Step, ...]:
+def copies(*fields: object) -> tuple[RuleStep, ...]:
     return tuple(Becomes(descriptor(field), field) for field in fields)
 
 
-def merges(field: object) -> tuple[Step, ...]:
+def merges(field: object) -> tuple[RuleStep, ...]:
     return (Merges(descriptor(field)),)
 
 
 class Rule(Struct, frozen=True):
     verb: Literal["starts", "on", "ends", "ignores", "always"]
     events: tuple[type[Struct], ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RuleStep, ...] = ()
 
 
-def starts(event: type[Struct], *steps: tuple[Step, ...]) -> Rule:
+def starts(event: type[Struct], *steps: tuple[RuleStep, ...]) -> Rule:
     return Rule("starts", (event,), sum(steps, ()))
 
 
-def on(event: type[Struct], *steps: tuple[Step, ...]) -> Rule:
+def on(event: type[Struct], *steps: tuple[RuleStep, ...]) -> Rule:
     return Rule("on", (event,), sum(steps, ()))
 
 
@@ -107,7 +107,7 @@ def ignores(*events: type[Struct]) -> Rule:
     return Rule("ignores", events)
 
 
-def always(*steps: tuple[Step, ...]) -> Rule:
+def always(*steps: tuple[RuleStep, ...]) -> Rule:
     return Rule("always", (), sum(steps, ()))
 
 
@@ -132,14 +132,14 @@ class Index(Struct, frozen=True):
         return "_by_" + "_".join(name_of(field) for field in fields if field is not None)
 
 
-class Words(Struct, frozen=True):
+class TextSearch(Struct, frozen=True):
     """Full text search over these text fields: whatever stands in a word, and the words' English stems."""
 
     fields: tuple[object, ...]
     serves: str = ""
 
 
-class Place(Struct, frozen=True):
+class GeoSearch(Struct, frozen=True):
     """Search around a place, in degrees."""
 
     latitude: object

@@ -13,13 +13,13 @@ from psycopg import AsyncConnection, sql
 
 from app.engine.projection.projection import AnyProjection
 
-MOST_EVENTS = 10_000
+EVENTS_MAX = 10_000
 """So many events are little."""
-MOST_STREAMS = 10_000
+STREAMS_MAX = 10_000
 """So many streams one page looks at."""
 
 
-class Change(Struct, frozen=True):
+class DocumentChange(Struct, frozen=True):
     """A document that is not the same at two instants; None where there is none."""
 
     id: int
@@ -30,19 +30,19 @@ class Change(Struct, frozen=True):
 
 
 class ChangesPage(Struct, frozen=True):
-    changes: list[Change]
+    changes: list[DocumentChange]
     upto: int | None
     """The next page begins behind this id; None if this is the last."""
 
 
-class Span(Struct, frozen=True):
+class Interval(Struct, frozen=True):
     """Between which instants; the later one is not before the earlier one."""
 
     since: datetime
     until: datetime
 
 
-MUCH = """
+HAS_MANY_EVENTS = """
 select count(*) > %(most)s
 from (
     select
@@ -52,7 +52,7 @@ from (
     limit %(most)s + 1
 ) as event
 """
-UPTO = """
+LAST_STREAM_OF_PAGE = """
 select max(stream_id), count(*) = %(most)s
 from (
     select stream_id
@@ -62,7 +62,7 @@ from (
     limit %(most)s
 ) as walked
 """
-OF_ALL_STREAMS = """(
+FROM_ALL_STREAMS = """(
     select walked.stream_id as id, later.valid_from, earlier.document as before, later.document as after
     from (
         select stream_id
@@ -85,47 +85,49 @@ OF_ALL_STREAMS = """(
     ) as later on true
     where earlier.document is distinct from later.document
 )"""
-OF_THESE_EVENTS = "{changed_between}(%(since)s, %(until)s)"
-CHANGED = "select id, valid_from, before, after from {source} as changed where {conditions} order by id limit %(limit)s"
+FROM_EVENTS = "{changed_between}(%(since)s, %(until)s)"
+CHANGED_DOCUMENTS = (
+    "select id, valid_from, before, after from {source} as changed where {conditions} order by id limit %(limit)s"
+)
 
 
 async def changed_between(
     connection: AsyncConnection,
     projection: AnyProjection,
-    span: Span,
+    interval: Interval,
     equal: Mapping[str, str],
     after_id: int,
     limit: int,
 ) -> ChangesPage:
     """At most `limit` documents that differ between two instants, by their ids behind one; before or after they equal
     these texts. Fewer, and not the last, where too many others are between them."""
-    given: dict[str, Any] = {"since": span.since, "until": span.until, "after": after_id, "limit": limit + 1}
-    source, upto, more = OF_THESE_EVENTS, None, False
-    if (await _row(connection, MUCH, {**given, "most": MOST_EVENTS}))[0]:
-        source = OF_ALL_STREAMS
-        upto, more = await _row(connection, UPTO, {**given, "most": MOST_STREAMS})
+    given: dict[str, Any] = {"since": interval.since, "until": interval.until, "after": after_id, "limit": limit + 1}
+    source, upto, more = FROM_EVENTS, None, False
+    if (await _fetch_row(connection, HAS_MANY_EVENTS, {**given, "most": EVENTS_MAX}))[0]:
+        source = FROM_ALL_STREAMS
+        upto, more = await _fetch_row(connection, LAST_STREAM_OF_PAGE, {**given, "most": STREAMS_MAX})
     texts = {f"equal_{field}": value for field, value in equal.items()}
-    query = sql.SQL(CHANGED).format(
+    query = sql.SQL(CHANGED_DOCUMENTS).format(
         source=sql.SQL(source).format(
             changed_between=sql.Identifier("catalog", f"{projection.name}_changed_between"),
             as_of=sql.Identifier("catalog", f"{projection.name}_as_of"),
         ),
-        conditions=sql.SQL(" and ").join([sql.SQL("id > %(after)s"), *map(_equals, equal)]),
+        conditions=sql.SQL(" and ").join([sql.SQL("id > %(after)s"), *map(_equality_condition, equal)]),
     )
     cursor = await connection.execute(query, {**given, **texts, "upto": upto})
-    found = [Change(*row) for row in await cursor.fetchall()]
+    found = [DocumentChange(*row) for row in await cursor.fetchall()]
     if len(found) > limit:
         return ChangesPage(found[:limit], found[limit - 1].id)
     return ChangesPage(found, upto if more else None)
 
 
-async def _row(connection: AsyncConnection, query: str, given: dict[str, Any]) -> tuple[Any, ...]:
+async def _fetch_row(connection: AsyncConnection, query: str, given: dict[str, Any]) -> tuple[Any, ...]:
     row = await (await connection.execute(query.encode(), given)).fetchone()
     assert row is not None, "an aggregate has one row"
     return row
 
 
-def _equals(field: str) -> sql.Composed:
+def _equality_condition(field: str) -> sql.Composed:
     return sql.SQL("{} in (before ->> {}, after ->> {})").format(
         sql.Placeholder(f"equal_{field}"), sql.Literal(field), sql.Literal(field)
     )

@@ -11,12 +11,12 @@ from psycopg import AsyncConnection, sql
 
 from app.engine.postgres.bulkheads import CHANGES, REBUILDS, SHELVES, STATISTICS, STREAMS
 from app.engine.postgres.in_doubt import committing
-from app.engine.postgres.pool import Connections
+from app.engine.postgres.pool import ConnectionSource
 from app.engine.projection.projection import Projection
 from app.engine.projection.rollup import AnyRollup
-from app.engine.queries.changes import ChangesPage, Span, changed_between
-from app.engine.queries.listing import Key, Listing, cost_of, listing_query
-from app.engine.queries.listing_rows import rows_of
+from app.engine.queries.changes import ChangesPage, Interval, changed_between
+from app.engine.queries.listing import Listing, SortKey, costly_read_of, listing_query
+from app.engine.queries.listing_rows import read_rows
 from app.engine.store.event_store import (
     LAST_INSTANT,
     LAST_VERSION,
@@ -25,26 +25,26 @@ from app.engine.store.event_store import (
     read_instants,
     read_stream,
 )
-from app.engine.store.high_water_mark import now_without_appends
+from app.engine.store.high_water_mark import current_instant_after_appends
 from app.engine.store.live_fold import Document, fold_stream
 
-AT_A_TIME = 200
+FETCH_ROWS = 200
 """So many documents are fetched of those that come whole."""
 STREAM_VERSION = "select version from catalog.streams where stream_id = %s"
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class ListingPage(Struct, frozen=True, kw_only=True):
     """One page of a listing."""
 
     json: bytes
     """A JSON array of the documents."""
-    last: Key | None
+    last: SortKey | None
     """Where the next page begins; None if this is the last."""
     as_of: datetime | None
     """The instant that further pages are to be as of."""
 
 
-class Until(Struct, frozen=True, kw_only=True):
+class Bound(Struct, frozen=True, kw_only=True):
     """A moment of a document: the last event folded into it is recorded by `until`, and `version` at most."""
 
     until: datetime | None = None
@@ -56,7 +56,7 @@ class Until(Struct, frozen=True, kw_only=True):
         return self.version != LAST_VERSION
 
 
-class Rebuilt(Struct, frozen=True):
+class DocumentRebuilt(Struct, frozen=True):
     """What a rebuild of one document found."""
 
     changed: bool
@@ -65,7 +65,7 @@ class Rebuilt(Struct, frozen=True):
     json: bytes
 
 
-AS_OF = """
+VERSIONS_AT_TWO_BOUNDS = """
 select (
         select events.version
         from catalog.events
@@ -100,19 +100,19 @@ class Documents:
 
     def __init__(
         self,
-        database: Connections,
+        database: ConnectionSource,
         projection: type[Projection[Any, Any]],
-        replayed: Callable[[Literal["item", "time_travel"], float], None] = lambda *_: None,
+        on_replayed: Callable[[Literal["item", "time_travel"], float], None] = lambda *_: None,
     ) -> None:
         """`replayed` hears how many seconds a fold of one document took."""
         assert projection.lifecycle == "inline", f"{projection.__name__} keeps no documents"
         self._database = database
-        self._replayed = replayed
+        self._replayed = on_replayed
         self._projection = projection
         self._table = sql.Identifier("catalog", projection.name)
         self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table).as_bytes()
         history = sql.Identifier("catalog", f"{projection.name}_history")
-        self._get_as_of = sql.SQL(AS_OF).format(documents=self._table, history=history).as_bytes()
+        self._get_as_of = sql.SQL(VERSIONS_AT_TWO_BOUNDS).format(documents=self._table, history=history).as_bytes()
 
     async def get(self, document_id: int) -> Document | None:
         """The present document."""
@@ -126,14 +126,16 @@ class Documents:
     ) -> Document | None:
         """The document from the events up to an instant and a version; None before its first event."""
         async with self._database.connection() as connection:
-            with self._timed("time_travel"):
+            with self._observing_replay("time_travel"):
                 if until is None or version != LAST_VERSION or not self._projection.temporal:
                     return await fold_stream(connection, self._projection, document_id, until, version)
                 cursor = await connection.execute(self._get_as_of, {"id": document_id, "until": until}, prepare=True)
                 row = await cursor.fetchone()
                 return Document(*row) if row else None
 
-    async def get_both(self, document_id: int, first: Until, second: Until) -> tuple[Document | None, Document | None]:
+    async def get_at_two(
+        self, document_id: int, first: Bound, second: Bound
+    ) -> tuple[Document | None, Document | None]:
         """One document at two moments, both of one snapshot."""
         query = sql.SQL(
             "select folded.version, folded.valid_from, folded.document"
@@ -142,7 +144,7 @@ class Documents:
         ).format(sql.Identifier("catalog", f"fold_{self._projection.name}"))
         bounds = [bound for each in (first, second) for bound in (each.until or LAST_INSTANT, each.version)]
         async with self._database.connection() as connection:
-            with self._timed("time_travel"):
+            with self._observing_replay("time_travel"):
                 cursor = await connection.execute(query, (*bounds, document_id), prepare=True)
                 before, after = [None if row[0] is None else Document(*row) for row in await cursor.fetchall()]
         return before, after
@@ -151,34 +153,34 @@ class Documents:
         """The events that a document is folded from, up to a version, in order, each in its type's present shape."""
         async with self._database.costly(STREAMS) as connection:
             stored = await read_stream(connection, document_id, version=version)
-        tags = self._projection.tags
-        return [structs.replace(each, data=tags.present(each.type, each.data)) for each in stored]
+        tags = self._projection.registry
+        return [structs.replace(each, data=tags.upcast_json(each.type, each.data)) for each in stored]
 
     async def instants_of(self, document_id: int) -> list[datetime]:
         """When each event of a document was recorded, without reading what they hold; none if there is none."""
         async with self._database.connection() as connection:
             return await read_instants(connection, document_id)
 
-    async def find(self, listing: Listing) -> Page:
+    async def list_page(self, listing: Listing) -> ListingPage:
         """One page of the documents that a listing asks for, and whether there are more: if so, all pages are to be as
         of one instant, the first one too."""
-        cost = cost_of(listing)
+        cost = costly_read_of(listing)
         listing = structs.replace(listing, limit=listing.limit + 1)
         async with self._database.connection() if cost is None else self._database.costly(cost) as connection:
             rows = await self._rows(connection, listing)
             if len(rows) == listing.limit and listing.as_of is None:
-                listing = structs.replace(listing, as_of=await now_without_appends(connection))
+                listing = structs.replace(listing, as_of=await current_instant_after_appends(connection))
                 rows = await self._rows(connection, listing)
         more = len(rows) == listing.limit
         rows = rows[: listing.limit - 1]
         key, id, _ = rows[-1] if more else (None, 0, b"")
-        return Page(
+        return ListingPage(
             json=b"[" + b",".join(document for _, _, document in rows) + b"]",
-            last=None if key is None else Key(key, id),
+            last=None if key is None else SortKey(key, id),
             as_of=listing.as_of,
         )
 
-    async def find_all(self, listing: Listing, most_bytes: int) -> bytes | None:
+    async def list_all(self, listing: Listing, most_bytes: int) -> bytes | None:
         """All documents that a listing asks for, in order, as a JSON array; None if they are more than its limit, or
         than `most_bytes` together. They are fetched some at a time, so that no more than that is held in memory."""
         query, given = listing_query(self._projection, structs.replace(listing, limit=listing.limit + 1))
@@ -190,7 +192,7 @@ class Documents:
             connection.cursor(name="all") as cursor,
         ):
             await cursor.execute(query, given)
-            while rows := await cursor.fetchmany(AT_A_TIME):
+            while rows := await cursor.fetchmany(FETCH_ROWS):
                 documents += [document for _, _, document in rows]
                 held_bytes += sum(len(document) for _, _, document in rows)
                 if len(documents) > listing.limit or held_bytes > most_bytes:
@@ -198,7 +200,7 @@ class Documents:
         return b"[" + b",".join(documents) + b"]"
 
     async def _rows(self, connection: AsyncConnection, listing: Listing) -> list[tuple[Any, ...]]:
-        return await rows_of(connection, self._projection, listing)
+        return await read_rows(connection, self._projection, listing)
 
     async def count_by(self, *fields: str, as_of: datetime | None = None) -> list[tuple[Any, ...]]:
         """How many documents there are for each combination of the fields' texts: `(text, …, count)`."""
@@ -219,9 +221,9 @@ class Documents:
     ) -> ChangesPage:
         """Some documents that differ between two instants, by their ids; before or after they equal these texts."""
         async with self._database.costly(CHANGES) as connection:
-            return await changed_between(connection, self._projection, Span(since, until), equal, after_id, limit)
+            return await changed_between(connection, self._projection, Interval(since, until), equal, after_id, limit)
 
-    async def rebuild(self, document_id: int, check: Callable[[int], None] | None = None) -> Rebuilt | None:
+    async def rebuild(self, document_id: int, check: Callable[[int], None] | None = None) -> DocumentRebuilt | None:
         """Fold one stored document anew from the log and put it in place; None if the log has none.
 
         `check` is given the version that the stream is at, and raises what forbids to do it.
@@ -233,14 +235,14 @@ class Documents:
                 row = await (await connection.execute(STREAM_VERSION, (document_id,))).fetchone()
                 if row:
                     check(row[0])
-            with self._timed("item"):
+            with self._observing_replay("item"):
                 with committing(connection):
                     cursor = await connection.execute(query, (self._projection.name, document_id))
                 row = await cursor.fetchone()
-        return Rebuilt(*row) if row and row[2] is not None else None
+        return DocumentRebuilt(*row) if row and row[2] is not None else None
 
     @contextmanager
-    def _timed(self, kind: Literal["item", "time_travel"]) -> Iterator[None]:
+    def _observing_replay(self, kind: Literal["item", "time_travel"]) -> Iterator[None]:
         started = time.perf_counter()
         yield
         self._replayed(kind, time.perf_counter() - started)
@@ -249,7 +251,7 @@ class Documents:
 class RollupDocuments:
     """The documents of one rollup: as of its checkpoint, or as of an instant."""
 
-    def __init__(self, database: Connections, rollup: AnyRollup) -> None:
+    def __init__(self, database: ConnectionSource, rollup: AnyRollup) -> None:
         self._database = database
         self.name = rollup.name
         self._get = sql.SQL("select document from {} where key = %s").format(sql.Identifier("catalog", rollup.name))

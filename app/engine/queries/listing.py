@@ -18,20 +18,27 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from msgspec import Struct
 from psycopg import sql
 
-from app.engine.compiler.document_tables import REPLACED_AT, degrees, names_of, replaced_at, searched, words_text
+from app.engine.compiler.document_tables import (
+    REPLACED_AT,
+    degrees,
+    field_names,
+    indexes_of_kind,
+    replaced_at,
+    searched_text,
+)
 from app.engine.compiler.sql_text import literal
-from app.engine.postgres.bulkheads import DEEP_PAGES, NEAR, SEARCHES, Costly
-from app.engine.postgres.identifiers import quoted
+from app.engine.postgres.bulkheads import DEEP_PAGES, NEAR, SEARCHES, CostlyRead
+from app.engine.postgres.identifiers import quoted_identifier
 from app.engine.projection.check_indexes import sort_key
 from app.engine.projection.projection import AnyProjection
-from app.engine.projection.rules import Index, Place, Words
+from app.engine.projection.rules import GeoSearch, Index, TextSearch
 from app.engine.queries.search_terms import HAS_STEMS, SearchTerms
 
 EARTH_RADIUS_KM = 6371.0088
 """The mean radius, as `catalog.distance_km` has it."""
 
 
-FARTHEST_KM = 20_100.0
+DISTANCE_MAX_KM = 20_100.0
 """More than half the Earth's circumference."""
 
 
@@ -43,7 +50,7 @@ class Near(Struct, frozen=True, kw_only=True):
     within_km: float | None = None
 
 
-class Key(Struct, frozen=True):
+class SortKey(Struct, frozen=True):
     """The place of a document in an order: what it is ordered by, and its id."""
 
     value: str | float
@@ -59,7 +66,7 @@ class Listing(Struct, frozen=True, kw_only=True):
     search: str = ""
     near: Near | None = None
     as_of: datetime | None = None
-    after: Key | None = None
+    after: SortKey | None = None
     """The last document of the page before."""
     limit: int
     offset: int = 0
@@ -68,35 +75,35 @@ class Listing(Struct, frozen=True, kw_only=True):
 Query = tuple[sql.SQL, dict[str, Any]]
 
 
-MOST_CANDIDATES = 1_000
+CANDIDATES_MAX = 1_000
 """Up to so many are looked at one by one; where there are more, walking in order mostly soon meets enough of them."""
-MOST_WALKED = 10_000
+WALKED_MAX = 10_000
 """So many documents of a table a walk compares with a search; where they hold no page, all candidates are looked at."""
-MOST_CANDIDATES_AT_LAST = 10_000
+CANDIDATES_IN_LAST_STEP_MAX = 10_000
 """Up to so many; a search with more of them is refused."""
-CHEAP_OFFSET = 1_000
+CHEAP_OFFSET_MAX = 1_000
 """Whoever passes over more waits with the other costly reads."""
-MOST_OFFSET = 10_000
+OFFSET_MAX = 10_000
 """Farther into a listing leads the key of the last document, not how many came before it."""
-MOST_OFFSET_BY_DISTANCE = 1_000
+OFFSET_BY_DISTANCE_MAX = 1_000
 """No index has this order: what is passed over is sorted."""
-FEW = 100
+RECENTLY_REPLACED_MAX = 100
 """Up to so many documents that were replaced since are looked up, not walked to."""
 
 
-def cost_of(listing: Listing) -> Costly | None:
+def costly_read_of(listing: Listing) -> CostlyRead | None:
     """What makes a listing costly, if anything does."""
     if listing.search:
         return SEARCHES
     if listing.near is not None:
         return NEAR
-    return DEEP_PAGES if listing.offset > CHEAP_OFFSET else None
+    return DEEP_PAGES if listing.offset > CHEAP_OFFSET_MAX else None
 
 
-def candidate_queries(projection: AnyProjection, listing: Listing, most: int = MOST_CANDIDATES) -> Iterator[Query]:
+def candidate_queries(projection: AnyProjection, listing: Listing, most: int = CANDIDATES_MAX) -> Iterator[Query]:
     """Queries for the ids of all documents that a search, or the vicinity of a place, can hold, now or ever; an id may
     come more than once. One that answers more than `most` rows does not know all of them."""
-    yield from _Builder(projection, listing, None).candidates(most)
+    yield from _QueryBuilder(projection, listing, None).candidates(most)
 
 
 def listing_query(projection: AnyProjection, listing: Listing, candidates: list[int] | None = None) -> Query:
@@ -105,10 +112,10 @@ def listing_query(projection: AnyProjection, listing: Listing, candidates: list[
     A search without candidates compares MOST_WALKED documents at most. A row without a document stands where it ended:
     what comes behind that row is not known. By distance it comes first.
     """
-    return _Builder(projection, listing, candidates).query()
+    return _QueryBuilder(projection, listing, candidates).query()
 
 
-class _Builder:
+class _QueryBuilder:
     """The parts of one query; all of it is made of the projection's own names, what is given are parameters."""
 
     def __init__(self, projection: AnyProjection, listing: Listing, candidates: list[int] | None) -> None:
@@ -127,21 +134,21 @@ class _Builder:
         parts = [
             (source, [*bounds, *values, *self._conditions()])
             for source, bounds in self._sources()
-            for values in self._equalities()
+            for values in self._equality_conditions()
         ]
         if self.search.terms and self.among is None:
-            self.given["most_walked"] = MOST_WALKED // len(list(self._equalities()))
+            self.given["most_walked"] = WALKED_MAX // len(list(self._equality_conditions()))
         branches = [self._branch(source, conditions) for source, conditions in parts]
         union = "\nunion all\n".join(branches)
         in_order = f"order by key {self.way}, id {self.way}"
         if "most_walked" in self.given:
-            found = self._known_until_a_walk_ended(union, in_order)
+            found = self._cut_at_end_of_walk(union, in_order)
         else:
             found = f"select key, id, {self._document()} as document from (\n{union}\n) as found\n{in_order}"
             found += " limit %(limit)s offset %(offset)s"
         return _expression(f"{self._replaced_since()}{found}"), self.given
 
-    def _known_until_a_walk_ended(self, union: str, in_order: str) -> str:
+    def _cut_at_end_of_walk(self, union: str, in_order: str) -> str:
         """The rows up to the first without a document, and that one also where the offset would pass over it."""
         window = f"over ({in_order} rows unbounded preceding)"
         numbered = (
@@ -160,13 +167,13 @@ class _Builder:
         in_order = f"order by key {self.way}, id {self.way}"
         if not self.search.terms:
             return f"(select {self.key} as key, id, document\nfrom {source}\nwhere {where}\n{in_order} limit %(reach)s)"
-        self.given |= self.search.given()
-        columns = f"{self.key} as key, id, document, lower({self._text()}) as lowered"
+        self.given |= self.search.parameters()
+        columns = f"{self.key} as key, id, document, lower({self._search_condition()}) as lowered"
         has_stems = None
-        if self.among is None or len(self.among) > MOST_CANDIDATES:
+        if self.among is None or len(self.among) > CANDIDATES_MAX:
             words = f"catalog.{self.projection.name}_words"
             has_stems = f"(select {HAS_STEMS} from {words} as known where known.id = said.id)"
-        matches = self.search.matches(self._text(), "lowered", has_stems)
+        matches = self.search.match_condition(self._search_condition(), "lowered", has_stems)
         if self.among is not None:
             said, key, document = f"select {columns} from {source} where {where} offset 0", "key", "document"
         else:
@@ -189,15 +196,15 @@ class _Builder:
         yield from queries if self.listing.order is not None else reversed(queries)
 
     def _candidates_by_words(self, most: int) -> Iterator[Query]:
-        if self.search.may_match:
-            found = f"catalog.{self.projection.name}_words where {self.search.may_match}"
-            yield _expression(f"select id from {found} limit %(most)s"), {**self.search.given(), "most": most + 1}
+        if self.search.candidate_condition:
+            found = f"catalog.{self.projection.name}_words where {self.search.candidate_condition}"
+            yield _expression(f"select id from {found} limit %(most)s"), {**self.search.parameters(), "most": most + 1}
 
     def _candidates_by_place(self, most: int) -> Iterator[Query]:
         near, given = self.listing.near, {"most": most + 1, "as_of": self.listing.as_of}
         if near is not None and near.within_km is not None:
             boxes = [
-                f"place <@ box '({west},{south}),({east},{north})'" for west, south, east, north in boxes_around(near)
+                f"place <@ box '({west},{south}),({east},{north})'" for west, south, east, north in bounding_boxes(near)
             ]
             found = f"catalog.{self.projection.name}_places where ({' or '.join(boxes)})"
             if self.listing.as_of is not None:
@@ -218,7 +225,7 @@ class _Builder:
                 yield f"catalog.{table}", bounds
             else:
                 yield f"catalog.{table}", ["not (select are_few from replaced)", *bounds]
-                yield f"replaced_since as {quoted(table)}", bounds
+                yield f"replaced_since as {quoted_identifier(table)}", bounds
 
     def _replaced_since(self) -> str:
         """What the branches of the history share. The order and the limit have the index serve in a plan for any
@@ -226,12 +233,13 @@ class _Builder:
         if self.among is not None or self.listing.as_of is None:
             return ""
         history, instant = f"catalog.{self.projection.name}_history", replaced_at("%(as_of)s")
+        most = RECENTLY_REPLACED_MAX
         since, latest_first = f"from {history} where {REPLACED_AT} > {instant}", f"order by {REPLACED_AT} desc"
         return f"""\
 with replaced as materialized (
-select count(*) <= {FEW} as are_few from (select {since} {latest_first} limit {FEW} + 1) as since
+select count(*) <= {most} as are_few from (select {since} {latest_first} limit {most} + 1) as since
 ), replaced_since as materialized (
-select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
+select * {since} and (select are_few from replaced) {latest_first} limit {most}
 )
 """
 
@@ -248,20 +256,26 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
         yield name, bounds
         yield f"{name}_history", [*bounds, "valid_to > %(as_of)s"]
 
-    def _equalities(self) -> Iterator[list[str]]:
+    def _equality_conditions(self) -> Iterator[list[str]]:
         """The filters by equality. A field of few values that an order's index begins with, and that is not given, is
         tried with each of them, so that the index serves."""
         for field, value in self.listing.equal.items():
             self.given[f"equal_{field}"] = value
-        given = [f"{quoted(field)} = %(equal_{field})s" for field in self.listing.equal]
+        given = [f"{quoted_identifier(field)} = %(equal_{field})s" for field in self.listing.equal]
         walks = self.listing.order is not None and self.among is None
         few = self._fields_of_few_values() if walks else {}
         for values in product(*few.values()):
-            yield [*given, *(f"{quoted(field)} = {_constant(value)}" for field, value in zip(few, values, strict=True))]
+            yield [
+                *given,
+                *(
+                    f"{quoted_identifier(field)} = {_escape_percent(value)}"
+                    for field, value in zip(few, values, strict=True)
+                ),
+            ]
 
     def _fields_of_few_values(self) -> dict[str, tuple[str, ...]]:
         hints = get_type_hints(self.projection.document)
-        indexed = {name for index in self._indexes() for name in names_of(index.fields)}
+        indexed = {name for index in self._indexes() for name in field_names(index.fields)}
         return {
             field: get_args(hints[field])
             for field in sorted(indexed - self.listing.equal.keys())
@@ -269,29 +283,29 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
         }
 
     def _conditions(self) -> Iterator[str]:
-        yield from self._near()
+        yield from self._distance_condition()
         if self.listing.after is not None:
             self.given |= {"after": self.listing.after.value, "after_id": self.listing.after.id}
             comparison = "<" if self.way == "desc" else ">"
             yield f"({self.key}, id) {comparison} (%(after)s, %(after_id)s)"
 
-    def _text(self) -> str:
-        words = searched(self.projection, Words)
+    def _search_condition(self) -> str:
+        words = indexes_of_kind(self.projection, TextSearch)
         assert words, f"{self.projection.__name__} has no words to search"
-        return words_text(names_of(words.fields))
+        return searched_text(field_names(words.fields))
 
-    def _near(self) -> Iterator[str]:
+    def _distance_condition(self) -> Iterator[str]:
         if self.listing.near is not None and self.listing.near.within_km is not None:
             self.given["within_km"] = self.listing.near.within_km
             yield f"{self._distance()} <= %(within_km)s"
 
     def _distance(self) -> str:
-        place, near = searched(self.projection, Place), self.listing.near
-        assert isinstance(place, Place), f"{self.projection.__name__} has no places"
+        place, near = indexes_of_kind(self.projection, GeoSearch), self.listing.near
+        assert isinstance(place, GeoSearch), f"{self.projection.__name__} has no places"
         assert near is not None, "a distance is from somewhere"
         self.given |= {"latitude": near.latitude, "longitude": near.longitude}
         latitude, longitude = (
-            f"{degrees(name)}::double precision" for name in names_of((place.latitude, place.longitude))
+            f"{degrees(name)}::double precision" for name in field_names((place.latitude, place.longitude))
         )
         return f"catalog.distance_km(%(latitude)s, %(longitude)s, {latitude}, {longitude})"
 
@@ -308,27 +322,27 @@ select * {since} and (select are_few from replaced) {latest_first} limit {FEW}
             return self._distance(), "asc"
         (index, *_) = self._indexes()
         if index.newest_first is not None:
-            return quoted(self.listing.order), "desc"
-        return quoted(sort_key(self.listing.order)), "asc"
+            return quoted_identifier(self.listing.order), "desc"
+        return quoted_identifier(sort_key(self.listing.order)), "asc"
 
     def _indexes(self) -> list[Index]:
         """The projection's indexes in the order asked for."""
         found = [
             index
             for index in self.projection.indexes
-            if isinstance(index, Index) and self.listing.order in names_of(ordered_by(index))
+            if isinstance(index, Index) and self.listing.order in field_names(order_field(index))
         ]
         assert found, f"{self.projection.__name__} has no index in the order of {self.listing.order}"
         return found
 
 
-def ordered_by(index: Index) -> list[MemberDescriptorType]:
+def order_field(index: Index) -> list[MemberDescriptorType]:
     """The field that ends an index, if one does."""
     ends = (index.newest_first, index.alphabetical)
     return [cast(MemberDescriptorType, field) for field in ends if field is not None]
 
 
-def _constant(value: str) -> str:
+def _escape_percent(value: str) -> str:
     """A text in a query with parameters: there a percent sign is written twice."""
     return literal(value.replace("%", "%%"))
 
@@ -338,7 +352,7 @@ def _expression(text: str) -> sql.SQL:
     return sql.SQL(text)
 
 
-def boxes_around(near: Near) -> list[tuple[float, float, float, float]]:
+def bounding_boxes(near: Near) -> list[tuple[float, float, float, float]]:
     """West, south, east and north of one or two boxes that hold everything so near, in degrees, a little too large."""
     assert near.within_km is not None
     angle = near.within_km / EARTH_RADIUS_KM * 1.001 + 1e-7

@@ -13,18 +13,14 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import Literal
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from psycopg import AsyncConnection
 
-from app.engine.postgres.bulkheads import Costly
-from app.engine.postgres.pool import Connections, Database
+from app.engine.postgres.bulkheads import CostlyRead
+from app.engine.postgres.pool import ConnectionSource, Database
 from app.engine.postgres.replica import Replica
 
-REFUSED = 400
 
-
-class Turn:
+class RequestRouting:
     """Which server one request reads on."""
 
     __slots__ = ("has_read", "on_replica")
@@ -34,88 +30,47 @@ class Turn:
         self.has_read = False
 
 
-TURN: ContextVar[Turn | None] = ContextVar("turn", default=None)
+ROUTING: ContextVar[RequestRouting | None] = ContextVar("turn", default=None)
 """None for what must see the newest."""
 
 
-class Reads:
+class ReadRouter:
     """`async with reads.connection() as connection`, as of a Database, on the server of the request under way."""
 
     def __init__(
         self,
         primary: Database,
         replica: Replica | None = None,
-        answered: Callable[[Literal["primary", "replica"]], None] = lambda _: None,
+        on_answered: Callable[[Literal["primary", "replica"]], None] = lambda _: None,
     ) -> None:
         """`answered` hears of each request that has read, and where."""
         self._primary = primary
-        self._replica = replica
-        self._answered = answered
+        self.replica = replica
+        self.on_answered = on_answered
 
     @property
     def on_replica(self) -> bool:
-        turn = TURN.get()
-        return turn is not None and turn.on_replica
+        routing = ROUTING.get()
+        return routing is not None and routing.on_replica
 
-    def go_to_the_primary(self) -> None:
+    def use_primary(self) -> None:
         """For the rest of this request."""
-        if turn := TURN.get():
-            turn.on_replica = False
+        if routing := ROUTING.get():
+            routing.on_replica = False
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection in autocommit. Raises Unavailable."""
         return self._server().connection()
 
-    def costly(self, read: Costly) -> AbstractAsyncContextManager[AsyncConnection]:
+    def costly(self, read: CostlyRead) -> AbstractAsyncContextManager[AsyncConnection]:
         """The same for a costly read. Raises TooExpensive too."""
         return self._server().costly(read)
 
-    def _server(self) -> Connections:
-        turn = TURN.get()
-        if turn is not None:
-            turn.has_read = True
-            if turn.on_replica:
-                assert self._replica is not None, "only then a turn begins there"
-                return self._replica
+    def _server(self) -> ConnectionSource:
+        routing = ROUTING.get()
+        if routing is not None:
+            routing.has_read = True
+            if routing.on_replica:
+                assert self.replica is not None, "only then a turn begins there"
+                return self.replica
         return self._primary
-
-    def answering(self, app: ASGIApp) -> ASGIApp:
-        """`app` with a turn for each request that only reads, taken again on the primary if need be."""
-        replica = self._replica
-        if replica is None:
-            return app
-
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
-                await app(scope, receive, send)
-                return
-            turn = Turn(replica.serves)
-            token = TURN.set(turn)
-            try:
-                await _on_one_and_then_the_other(app, turn, scope, receive, send)
-            finally:
-                TURN.reset(token)
-            if turn.has_read:
-                self._answered("replica" if turn.on_replica else "primary")
-
-        return answer
-
-
-async def _on_one_and_then_the_other(app: ASGIApp, turn: Turn, scope: Scope, receive: Receive, send: Send) -> None:
-    refused = False
-
-    async def send_good_news(message: Message) -> None:
-        nonlocal refused
-        if message["type"] == "http.response.start":
-            refused = turn.on_replica and turn.has_read and message["status"] >= REFUSED
-        if not refused:
-            await send(message)
-
-    state = scope.setdefault("state", {})
-    before = dict(state)
-    await app(scope, receive, send_good_news)
-    if refused:
-        turn.on_replica = False
-        state.clear()
-        state.update(before)
-        await app(scope, receive, send)

@@ -11,11 +11,11 @@ PUNCTUATION = r"!-/:-@\[-`{-~"
 """ASCII's, as `catalog.plain_words` has it."""
 BETWEEN_WORDS = re.compile(rf"[{PUNCTUATION}\s]+")
 
-MOST_WORDS = 8
+WORDS_MAX = 8
 """So many words the index is asked for, the longest; the others are left to the comparison."""
-SHORT = 2
+SHORT_WORD_CHARACTERS = 2
 """A word of so few characters stands in words of most documents: the index reads all of them."""
-MOST_SHORT_WORDS = 3
+SHORT_WORDS_MAX = 3
 """So many short words the index is asked for, where there are no longer ones."""
 
 STEMS = "plainto_tsquery('english', catalog.plain_words(%(search)s))"
@@ -31,22 +31,22 @@ class SearchTerms:
     def __init__(self, search: str) -> None:
         self.terms = list(dict.fromkeys(search.split()))
         self.text = " ".join(self.terms)
-        asked_for = _words_to_ask_for(self.terms)
+        asked_for = _index_words(self.terms)
         self.words = [word for word, ends in asked_for if not ends]
         self.ends = [word for word, ends in asked_for if ends]
 
     @property
-    def may_match(self) -> str | None:
+    def candidate_condition(self) -> str | None:
         """The condition on a row of the index of words that all matches meet; None if there is nothing to ask for."""
         asked = [WITHIN_WORDS] * bool(self.words) + [ENDS_OF_WORDS] * bool(self.ends)
         return " and ".join(asked) or None
 
-    def given(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """The parameters of all conditions here."""
         named = {f"term_{number}": term for number, term in enumerate(self.terms)}
         return {"search": self.text, "words": " ".join(self.words), "ends": " ".join(self.ends), **named}
 
-    def matches(self, text: str, lowered: str, has_stems: str | None = None) -> str:
+    def match_condition(self, text: str, lowered: str, has_stems: str | None = None) -> str:
         """The condition that a text matches; `lowered` is the text in lower case.
 
         `has_stems` is asked before the text is taken to pieces, and holds for whatever matches by its stems.
@@ -58,13 +58,15 @@ class SearchTerms:
         return f"({' and '.join(condition for _, condition in stand)} or {' and '.join(by_stems)})"
 
 
-def _words_to_ask_for(terms: list[str]) -> list[tuple[str, bool]]:
+def _index_words(terms: list[str]) -> list[tuple[str, bool]]:
     """The words of the terms that the index is asked for, each with whether it ends a word there, which is found as
     fast as a longer one."""
     found: dict[tuple[str, bool], None] = {}
     for term in terms:
         *ends, last = BETWEEN_WORDS.split(term)
         found |= dict.fromkeys([*((word, True) for word in ends if word), *([(last, False)] if last else [])])
-    ranks = {each: len(each[0]) + SHORT * each[1] for each in found}
+    ranks = {each: len(each[0]) + SHORT_WORD_CHARACTERS * each[1] for each in found}
     best_first = sorted(ranks, key=lambda each: -ranks[each])
-    return [each for each in best_first if ranks[each] > SHORT][:MOST_WORDS] or best_first[:MOST_SHORT_WORDS]
+    return [each for each in best_first if ranks[each] > SHORT_WORD_CHARACTERS][:WORDS_MAX] or best_first[
+        :SHORT_WORDS_MAX
+    ]

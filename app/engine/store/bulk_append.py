@@ -16,23 +16,23 @@ import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from app.engine.events.event import E, Metadata, tag_of
-from app.engine.postgres.in_doubt import may_be_committed
+from app.engine.events.event import E, Metadata, type_tag
+from app.engine.postgres.in_doubt import mark_maybe_committed
 from app.engine.postgres.pool import Database
 from app.engine.store.command_handler import NO_STREAM, Condition, Decider
-from app.engine.store.idempotency import KeyTaken, Once, as_json, keep, recall
+from app.engine.store.idempotency import ConcurrentDuplicate, IdempotencyKey, as_jsonb, find_outcome, store_outcome
 from app.errors import InvalidInput, Unavailable
 
 C = TypeVar("C")
 S = TypeVar("S")
 
 KEPT_IN_MEMORY_BYTES = 256 * 1024
-CHUNK_BYTES = 256 * 1024
+COPY_CHUNK_BYTES = 256 * 1024
 STORED_WITHIN_SECONDS = 900.0
 
-BEGIN = "select catalog.begin_import()"
-COPY = "copy pg_temp.arriving from stdin"
-APPEND = "select created, first_position, last_position from catalog.append_new_streams(%s)"
+BEGIN_IMPORT = "select catalog.begin_import()"
+COPY_EVENTS = "copy pg_temp.arriving from stdin"
+APPEND_NEW_STREAMS = "select created, first_position, last_position from catalog.append_new_streams(%s)"
 
 
 class NothingToImport(InvalidInput):
@@ -49,7 +49,7 @@ class Imported(Struct, frozen=True, kw_only=True):
     """Where the last event came to lie; events of others may be between the first and the last."""
 
 
-class Arrivals(Generic[C, S, E]):
+class StagedImport(Generic[C, S, E]):
     """The first events of streams to come, as lines of a COPY in text format, in the order in which they are added."""
 
     def __init__(self, decider: Decider[C, S, E], before_write: Callable[[int], None]) -> None:
@@ -59,7 +59,7 @@ class Arrivals(Generic[C, S, E]):
         self.counts: Counter[str] = Counter()
         """How many there are of each tag."""
 
-    def __enter__(self) -> "Arrivals[C, S, E]":
+    def __enter__(self) -> "StagedImport[C, S, E]":
         return self
 
     def __exit__(
@@ -71,25 +71,25 @@ class Arrivals(Generic[C, S, E]):
     def add(self, command: C) -> None:
         """One more new stream. Raises what `decide` and `before_write` do, and Unavailable if there is no room left."""
         (event,) = self._decide(command, None)
-        self.counts[tag_of(type(event))] += 1
+        self.counts[type_tag(type(event))] += 1
         # Of all that COPY's text format gives a meaning, JSON without white space has only the backslash.
         line = msgspec.json.encode(event).replace(b"\\", b"\\\\") + b"\n"
         self._before_write(len(line))
-        with _room():
+        with _unavailable_if_disk_full():
             self._file.write(line)
 
     async def copy_to(self, connection: AsyncConnection) -> None:
         """Into the temporary table that `append_new_streams` reads."""
-        await connection.execute(BEGIN)
-        with _room():
+        await connection.execute(BEGIN_IMPORT)
+        with _unavailable_if_disk_full():
             self._file.seek(0)
-        async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            while chunk := self._file.read(CHUNK_BYTES):
+        async with connection.cursor() as cursor, cursor.copy(COPY_EVENTS) as copy:
+            while chunk := self._file.read(COPY_CHUNK_BYTES):
                 await copy.write(chunk)
 
 
 @contextmanager
-def _room() -> Iterator[None]:
+def _unavailable_if_disk_full() -> Iterator[None]:
     """Raises Unavailable if the temporary file finds none."""
     try:
         yield
@@ -97,7 +97,7 @@ def _room() -> Iterator[None]:
         raise Unavailable(f"There is no room for the import: {full.strerror}; nothing was stored.") from full
 
 
-class Importer(Generic[C, S, E]):
+class BulkImporter(Generic[C, S, E]):
     """Many imports may arrive at a time; one is stored, so that it takes one connection from the others at most."""
 
     def __init__(
@@ -110,61 +110,63 @@ class Importer(Generic[C, S, E]):
         self._database = database
         self._decider = decider
         self._after_import = after_import
-        self._turn = asyncio.Lock()
+        self._one_import_at_a_time = asyncio.Lock()
 
-    def arrivals(self, before_write: Callable[[int], None] = lambda _: None) -> Arrivals[C, S, E]:
+    def stage(self, before_write: Callable[[int], None] = lambda _: None) -> StagedImport[C, S, E]:
         """What one import begins with; `before_write` hears how many bytes are to be written, and may refuse them."""
-        return Arrivals(self._decider, before_write)
+        return StagedImport(self._decider, before_write)
 
     async def store(
         self,
-        arrivals: Arrivals[C, S, E],
+        staged: StagedImport[C, S, E],
         metadata: Metadata,
-        once: Once | None = None,
+        idempotency_key: IdempotencyKey | None = None,
         condition: Condition | None = None,
     ) -> tuple[Imported, bool]:
         """All of them or none; whether that was before, by a request with the same key.
 
         Raises NothingToImport, what `condition` says to new streams, and Unavailable if the database is away.
         """
-        if not arrivals.counts:
+        if not staged.counts:
             raise NothingToImport("There is no item in it.")
-        async with self._turn:
+        async with self._one_import_at_a_time:
             try:
-                if once is not None and (kept := await self._recalled(once)):
-                    return kept, True
+                if idempotency_key is not None and (stored := await self._find_outcome(idempotency_key)):
+                    return stored, True
                 if condition is not None:
                     condition.check(NO_STREAM)
-                imported = await self._store(arrivals, metadata, once)
-            except KeyTaken:
-                assert once is not None
-                kept = await self._recalled(once)
-                assert kept is not None, "what took the key is committed"
-                return kept, True
-        self._after_import(arrivals.counts)
+                imported = await self._store(staged, metadata, idempotency_key)
+            except ConcurrentDuplicate:
+                assert idempotency_key is not None
+                stored = await self._find_outcome(idempotency_key)
+                assert stored is not None, "what took the key is committed"
+                return stored, True
+        self._after_import(staged.counts)
         return imported, False
 
-    async def _recalled(self, once: Once) -> Imported | None:
+    async def _find_outcome(self, idempotency_key: IdempotencyKey) -> Imported | None:
         async with self._database.connection() as connection:
-            return await recall(connection, once, Imported)
+            return await find_outcome(connection, idempotency_key, Imported)
 
-    async def _store(self, arrivals: Arrivals[C, S, E], metadata: Metadata, once: Once | None) -> Imported:
+    async def _store(
+        self, staged: StagedImport[C, S, E], metadata: Metadata, idempotency_key: IdempotencyKey | None
+    ) -> Imported:
         async with self._connection() as connection:
-            await arrivals.copy_to(connection)
-            row = await (await connection.execute(APPEND, (as_json(metadata),))).fetchone()
+            await staged.copy_to(connection)
+            row = await (await connection.execute(APPEND_NEW_STREAMS, (as_jsonb(metadata),))).fetchone()
             assert row is not None, "append_new_streams answers with one row"
-            assert row[0] == arrivals.counts.total(), "what was sent has arrived"
+            assert row[0] == staged.counts.total(), "what was sent has arrived"
             imported = Imported(created=row[0], first_position=row[1], last_position=row[2])
-            if once is not None:
-                await keep(connection, once, imported)
-            may_be_committed()
+            if idempotency_key is not None:
+                await store_outcome(connection, idempotency_key, imported)
+            mark_maybe_committed()
             return imported
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
         """In a transaction that may take longer than those of other requests."""
         async with (
-            self._database.bulkheads.imports.entered("imports"),
+            self._database.bulkheads.imports.enter("imports"),
             self._database.connection(statement_timeout_seconds=STORED_WITHIN_SECONDS) as connection,
             connection.transaction(),
         ):

@@ -14,7 +14,14 @@ from app.engine.events.event import E, Metadata
 from app.engine.postgres.pool import Database
 from app.engine.projection.projection import Projection
 from app.engine.store.event_store import Appended, append_to_stream, lock_stream, version_conflict
-from app.engine.store.idempotency import Answer, KeyTaken, Once, confirm, keep, recall
+from app.engine.store.idempotency import (
+    ConcurrentDuplicate,
+    IdempotencyKey,
+    StoredOutcome,
+    find_outcome,
+    force_synchronous_commit,
+    store_outcome,
+)
 from app.engine.store.live_fold import fold_stream
 from app.errors import CatalogError, VersionConflict
 
@@ -72,18 +79,18 @@ NO_STREAM = 0
 NULL = b"null"
 
 
-class Loaded(Struct, frozen=True):
+class LoadedState(Struct, frozen=True):
     version: int
     document: bytes | None
 
 
-class _Asked(Struct, Generic[C, S], frozen=True):
+class _CommandContext(Struct, Generic[C, S], frozen=True):
     command: C
     metadata: Metadata
     stream_id: int | None
     condition: Condition | None
     permit: Callable[[S], None]
-    once: Once | None
+    idempotency_key: IdempotencyKey | None
 
 
 class CommandHandler(Generic[C, S, E]):
@@ -111,73 +118,79 @@ class CommandHandler(Generic[C, S, E]):
         condition: Condition | None = None,
         *,
         permit: Callable[[S], None] = lambda _: None,
-        once: Once | None = None,
+        idempotency_key: IdempotencyKey | None = None,
     ) -> Outcome:
         """Carry out `command` on a stream, or on a new one; if it is to be `once` and was, say what it led to then.
 
         Raises what `permit` refuses a state with, `decide` a command and `condition` a version, and Unavailable if
         the database is away; whether it was then carried out is not known.
         """
-        asked = _Asked(command, metadata, stream_id, condition, permit, once)
-        async with self._database.bulkheads.commands.entered("commands"), self._database.connection() as connection:
-            outcome = await (self._handle(connection, asked) if once is None else self._once(connection, asked, once))
+        context = _CommandContext(command, metadata, stream_id, condition, permit, idempotency_key)
+        async with self._database.bulkheads.commands.enter("commands"), self._database.connection() as connection:
+            outcome = await (
+                self._handle(connection, context)
+                if idempotency_key is None
+                else self._handle_idempotent(connection, context, idempotency_key)
+            )
         if outcome.appended is not None:
             self._after_append(outcome.events)
         return outcome
 
-    async def _once(self, connection: AsyncConnection, asked: "_Asked[C, S]", once: Once) -> Outcome:
+    async def _handle_idempotent(
+        self, connection: AsyncConnection, context: "_CommandContext[C, S]", idempotency_key: IdempotencyKey
+    ) -> Outcome:
         """What stands in its way may be what the same request has done meanwhile."""
-        if kept := await recall(connection, once, Answer):
-            return await self._as_it_was(connection, kept)
+        if stored := await find_outcome(connection, idempotency_key, StoredOutcome):
+            return await self._replay_outcome(connection, stored)
         try:
-            outcome = await self._handle(connection, asked)
+            outcome = await self._handle(connection, context)
             if outcome.appended is None:
-                nothing = Answer(stream_id=outcome.stream_id, version=outcome.version, position=None)
-                await keep(connection, once, nothing)
+                unchanged = StoredOutcome(stream_id=outcome.stream_id, version=outcome.version, position=None)
+                await store_outcome(connection, idempotency_key, unchanged)
             return outcome
-        except (KeyTaken, CatalogError):
-            if kept := await recall(connection, once, Answer):
-                return await self._as_it_was(connection, kept)
+        except (ConcurrentDuplicate, CatalogError):
+            if stored := await find_outcome(connection, idempotency_key, StoredOutcome):
+                return await self._replay_outcome(connection, stored)
             raise
 
-    async def _as_it_was(self, connection: AsyncConnection, kept: Answer) -> Outcome:
-        found = await fold_stream(connection, self._decider.projection, kept.stream_id, version=kept.version)
+    async def _replay_outcome(self, connection: AsyncConnection, stored: StoredOutcome) -> Outcome:
+        found = await fold_stream(connection, self._decider.projection, stored.stream_id, version=stored.version)
         return Outcome(
-            stream_id=kept.stream_id,
-            version=kept.version,
+            stream_id=stored.stream_id,
+            version=stored.version,
             document=None if found is None else found.json,
-            position=kept.position,
+            position=stored.position,
             replayed=True,
         )
 
-    async def _handle(self, connection: AsyncConnection, asked: "_Asked[C, S]") -> Outcome:
+    async def _handle(self, connection: AsyncConnection, context: "_CommandContext[C, S]") -> Outcome:
         try:
-            return await self._attempt(connection, asked)
+            return await self._attempt(connection, context)
         except VersionConflict as conflict:
-            if asked.stream_id is None:
+            if context.stream_id is None:
                 raise
-            if asked.condition is not None:
+            if context.condition is not None:
                 current = conflict.facts["current_version"]
                 assert isinstance(current, int)
-                asked.condition.check(current)
+                context.condition.check(current)
         async with connection.transaction():
-            await lock_stream(connection, asked.stream_id)
-            return await self._attempt(connection, asked)
+            await lock_stream(connection, context.stream_id)
+            return await self._attempt(connection, context)
 
-    async def _attempt(self, connection: AsyncConnection, asked: "_Asked[C, S]") -> Outcome:
-        loaded = await self._load(connection, asked.stream_id)
+    async def _attempt(self, connection: AsyncConnection, context: "_CommandContext[C, S]") -> Outcome:
+        loaded = await self._load(connection, context.stream_id)
         state = None if loaded.document is None else msgspec.json.decode(loaded.document, type=self._decider.state)
         if state is not None:
-            asked.permit(state)
-        if asked.condition is not None and (asked.stream_id is None or loaded.version != NO_STREAM):
-            asked.condition.check(loaded.version)
-        events = self._decider.decide(asked.command, state)
+            context.permit(state)
+        if context.condition is not None and (context.stream_id is None or loaded.version != NO_STREAM):
+            context.condition.check(loaded.version)
+        events = self._decider.decide(context.command, state)
         if not events:
-            assert asked.stream_id is not None, "a new stream begins with an event"
-            await confirm(connection)
-            return Outcome(stream_id=asked.stream_id, version=loaded.version, document=loaded.document)
+            assert context.stream_id is not None, "a new stream begins with an event"
+            await force_synchronous_commit(connection)
+            return Outcome(stream_id=context.stream_id, version=loaded.version, document=loaded.document)
         appended = await append_to_stream(
-            connection, asked.stream_id, loaded.version, events, asked.metadata, asked.once
+            connection, context.stream_id, loaded.version, events, context.metadata, context.idempotency_key
         )
         document = bytes(appended.documents[self._decider.projection.name])
         return Outcome(
@@ -189,9 +202,9 @@ class CommandHandler(Generic[C, S, E]):
             events=events,
         )
 
-    async def _load(self, connection: AsyncConnection, stream_id: int | None) -> Loaded:
+    async def _load(self, connection: AsyncConnection, stream_id: int | None) -> LoadedState:
         if stream_id is None:
-            return Loaded(NO_STREAM, None)
+            return LoadedState(NO_STREAM, None)
         cursor = await connection.execute(self._load_query, (stream_id,), prepare=True)
         row = await cursor.fetchone()
-        return Loaded(*row) if row else Loaded(NO_STREAM, None)
+        return LoadedState(*row) if row else LoadedState(NO_STREAM, None)

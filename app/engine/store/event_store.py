@@ -12,19 +12,19 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from app.engine.events.event import E, Metadata, Recorded, TagTable, metadata_from
+from app.engine.events.event import E, EventRegistry, Metadata, Recorded, decode_metadata
 from app.engine.postgres.in_doubt import committing
-from app.engine.store.idempotency import Once, as_json, as_key_taken
+from app.engine.store.idempotency import IdempotencyKey, as_concurrent_duplicate, as_jsonb
 from app.errors import VersionConflict
 
 VERSION_CONFLICT = "SW001"
 
-APPEND = """
+APPEND_TO_STREAM = """
 select stream_id, version, position, recorded_at, documents
 from catalog.append_to_stream(%s::integer, %s::integer, %s, %s)
 """
 
-APPEND_ONCE = """
+APPEND_IDEMPOTENT = """
 select stream_id, version, position, recorded_at, documents
 from catalog.append_once(%s, %s::integer, %s::integer, %s, %s)
 """
@@ -47,25 +47,32 @@ async def append_to_stream(
     expected_version: int | None,
     events: tuple[Struct, ...],
     metadata: Metadata,
-    once: Once | None = None,
+    idempotency_key: IdempotencyKey | None = None,
 ) -> Appended:
     """Append `events` to a stream, or to a new one for None; any version will do without an expected one.
 
     Raises VersionConflict with `expected_version` and `current_version` if the stream is at another version, and
-    KeyTaken if it is to be `once` and another one was first.
+    ConcurrentDuplicate if it is to be `once` and another one was first.
     """
-    parameters = (stream_id, expected_version, _json(TagTable.encode(events)), _json(msgspec.json.encode(metadata)))
+    parameters = (
+        stream_id,
+        expected_version,
+        _json(EventRegistry.encode(events)),
+        _json(msgspec.json.encode(metadata)),
+    )
     try:
         with committing(connection):
-            if once is None:
-                cursor = await connection.execute(APPEND, parameters, prepare=True)
+            if idempotency_key is None:
+                cursor = await connection.execute(APPEND_TO_STREAM, parameters, prepare=True)
             else:
-                cursor = await connection.execute(APPEND_ONCE, (as_json(once), *parameters), prepare=True)
+                cursor = await connection.execute(
+                    APPEND_IDEMPOTENT, (as_jsonb(idempotency_key), *parameters), prepare=True
+                )
     except psycopg.DatabaseError as error:
         if error.sqlstate == VERSION_CONFLICT:
             facts = msgspec.json.decode(error.diag.message_detail or "{}")
             raise version_conflict(VersionConflict, facts["expected_version"], facts["current_version"]) from None
-        raise as_key_taken(error) from None
+        raise as_concurrent_duplicate(error) from None
     row = await cursor.fetchone()
     assert row is not None, "append_to_stream answers with one row"
     return Appended(
@@ -131,7 +138,7 @@ async def read_instants(connection: AsyncConnection, stream_id: int) -> list[dat
     return [recorded_at for (recorded_at,) in await cursor.fetchall()]
 
 
-READ_SURROUNDINGS = """
+READ_ADJACENT_VERSIONS = """
 with chosen as materialized (
     select streams.stream_id, streams.version as last,
         coalesce((
@@ -156,7 +163,7 @@ order by near.version
 """
 
 
-class Surroundings(Struct, frozen=True):
+class AdjacentVersions(Struct, frozen=True):
     """One version of a stream, and those around it."""
 
     version: int
@@ -166,17 +173,17 @@ class Surroundings(Struct, frozen=True):
     """When the first, the previous, this, the next and the last version were recorded; in order, those there are."""
 
 
-async def read_surroundings(
+async def read_adjacent_versions(
     connection: AsyncConnection, stream_id: int, until: datetime | None = None, version: int = LAST_VERSION
-) -> Surroundings | None:
+) -> AdjacentVersions | None:
     """What is around the last version up to an instant and a version, or around the first if all came later; None if
     there is no such stream."""
     given = {"stream_id": stream_id, "until": until or LAST_INSTANT, "version": version}
-    rows = await (await connection.execute(READ_SURROUNDINGS, given, prepare=True)).fetchall()
-    return Surroundings(rows[0][0], rows[0][1], {row[2]: row[3] for row in rows}) if rows else None
+    rows = await (await connection.execute(READ_ADJACENT_VERSIONS, given, prepare=True)).fetchall()
+    return AdjacentVersions(rows[0][0], rows[0][1], {row[2]: row[3] for row in rows}) if rows else None
 
 
-def recorded(stream_id: int, tags: TagTable[E], stored: StoredEvent) -> Recorded[E]:
+def decode_recorded(stream_id: int, tags: EventRegistry[E], stored: StoredEvent) -> Recorded[E]:
     """The stored event, decoded. Raises KeyError for a tag that `tags` does not know."""
     return Recorded(
         position=stored.position,
@@ -184,15 +191,15 @@ def recorded(stream_id: int, tags: TagTable[E], stored: StoredEvent) -> Recorded
         stream_id=stream_id,
         version=stored.version,
         recorded_at=stored.recorded_at,
-        metadata=metadata_from(stored.metadata),
+        metadata=decode_metadata(stored.metadata),
         event=tags.decode(stored.type, stored.data),
     )
 
 
 def _json(encoded: bytes) -> Jsonb:
     """Bytes that are JSON already, on their way into a jsonb parameter."""
-    return Jsonb(encoded, dumps=_as_it_is)
+    return Jsonb(encoded, dumps=_unchanged)
 
 
-def _as_it_is(encoded: bytes) -> bytes:
+def _unchanged(encoded: bytes) -> bytes:
     return encoded

@@ -18,15 +18,15 @@ from psycopg import AsyncConnection, errors
 from app.engine.postgres.pool import Database
 from app.errors import Malformed, Unavailable
 
-LOOK_AGAIN_SECONDS = 0.005
+GATE_POLL_SECONDS = 0.005
 
-COMMITTED_WITHIN_SECONDS = 0.5
+MARK_COMMIT_SECONDS = 0.5
 """While a synchronous replica is lost, a commit waits for it for ever."""
 
-CLOCKS_DIFFER_BY = timedelta(seconds=1)
+CLOCK_TOLERANCE = timedelta(seconds=1)
 """A client's clock may be so much ahead of the database's."""
 
-NEWEST = """
+NEWEST_INSTANT = """
 select newest.instant, extract(epoch from newest.instant - now.instant)::double precision
 from catalog.settled
 cross join (select clock_timestamp() as instant) as now
@@ -47,54 +47,56 @@ class Mark(Struct, frozen=True):
     instant: datetime
 
 
-class Settlement:
+class HighWaterMark:
     """What this process knows to be settled, and how it finds out more."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known = datetime.min.replace(tzinfo=UTC)
+        self._known_settled = datetime.min.replace(tzinfo=UTC)
 
-    def knows(self, instant: datetime) -> bool:
+    def is_known_settled(self, instant: datetime) -> bool:
         """Whether it is settled as far as this process has seen."""
-        return instant <= self._known
+        return instant <= self._known_settled
 
-    async def is_settled(self, instant: datetime, patience_seconds: float = 0.5) -> bool:
+    async def is_settled(self, instant: datetime, timeout_seconds: float = 0.5) -> bool:
         """Whether no event will be recorded at or before `instant` any more; waits a little for it to be known.
 
         Raises Malformed for an instant in the future.
         """
-        if instant > self._known:
+        if instant > self._known_settled:
             async with self._database.connection() as connection:
-                self._known = max(self._known, await self._find_out(connection, instant, patience_seconds))
-        return instant <= self._known
+                self._known_settled = max(
+                    self._known_settled, await self._advance(connection, instant, timeout_seconds)
+                )
+        return instant <= self._known_settled
 
-    async def _find_out(self, connection: AsyncConnection, instant: datetime, patience_seconds: float) -> datetime:
+    async def _advance(self, connection: AsyncConnection, instant: datetime, timeout_seconds: float) -> datetime:
         query = "select instant from catalog.settled where isfinite(instant)"
-        (settled,) = await (await connection.execute(query, prepare=True)).fetchone() or (self._known,)
+        (settled,) = await (await connection.execute(query, prepare=True)).fetchone() or (self._known_settled,)
         if instant > settled:
-            await check_past(connection, instant)
+            await check_not_in_future(connection, instant)
             try:
-                async with asyncio.timeout(COMMITTED_WITHIN_SECONDS + patience_seconds):
-                    return (await settle(connection, patience_seconds)).instant
+                async with asyncio.timeout(MARK_COMMIT_SECONDS + timeout_seconds):
+                    return (await advance_mark(connection, timeout_seconds)).instant
             except (TimeoutError, errors.ReadOnlySqlTransaction):
                 pass  # appends or a commit take long; or an operator has closed the database to changes, not to reads
         return cast(datetime, settled)
 
 
-async def check_past(connection: AsyncConnection, instant: datetime) -> None:
+async def check_not_in_future(connection: AsyncConnection, instant: datetime) -> None:
     """Raises Malformed for an instant in the future: of the database's clock and of the log, not of our own clock."""
-    row = await (await connection.execute(NEWEST, prepare=True)).fetchone()
+    row = await (await connection.execute(NEWEST_INSTANT, prepare=True)).fetchone()
     assert row is not None, "the mark is always there"
-    if instant > row[0] + CLOCKS_DIFFER_BY:
+    if instant > row[0] + CLOCK_TOLERANCE:
         raise Malformed(f"{instant:%Y-%m-%dT%H:%M:%S.%fZ} is in the future; only the past can be read.")
 
 
-async def knows_to_be_settled(connection: AsyncConnection, instant: datetime) -> bool:
+async def is_settled_here(connection: AsyncConnection, instant: datetime) -> bool:
     """Whether its server says so already. A replica replays the mark behind the events that it stands for."""
     return await (await connection.execute(IS_SETTLED, (instant,), prepare=True)).fetchone() == (True,)
 
 
-NOTE = """
+BEGIN_MARK = """
 select position, instant
 from set_config('synchronous_commit', 'off', true)
 cross join catalog.note_mark()
@@ -102,20 +104,20 @@ cross join catalog.note_mark()
 """Nothing rests on a note before it is published, by a commit that writes everything before it to the disk as well."""
 
 
-async def settle(connection: AsyncConnection, patience_seconds: float = math.inf) -> Mark:
+async def advance_mark(connection: AsyncConnection, timeout_seconds: float = math.inf) -> Mark:
     """Move the mark to now, waiting for the appends under way; several may do so at once.
 
     `connection` is in autocommit: each step is a transaction of its own (note_mark, gate_holders, publish_mark).
     Raises TimeoutError if the appends take too long.
     """
-    noted = await (await connection.execute(NOTE)).fetchone()
-    assert noted is not None, "note_mark answers with one row"
-    await _appends_under_way(connection, patience_seconds)
-    await connection.execute("select catalog.publish_mark(%s, %s)", noted)
-    return Mark(*noted)
+    pending = await (await connection.execute(BEGIN_MARK)).fetchone()
+    assert pending is not None, "note_mark answers with one row"
+    await _wait_for_appends(connection, timeout_seconds)
+    await connection.execute("select catalog.publish_mark(%s, %s)", pending)
+    return Mark(*pending)
 
 
-NOW = """
+CURRENT_INSTANT = """
 select greatest(
     case when clock_timestamp() >= noted_instant then clock_timestamp() else noted_instant + interval '1 second' end,
     (select max(events.recorded_at) from catalog.events)
@@ -140,29 +142,29 @@ A replica does not see which appends are under way. All that it knows whole is w
 unless that is old for want of a leader."""
 
 
-async def now_without_appends(connection: AsyncConnection, patience_seconds: float = 0.25) -> datetime:
+async def current_instant_after_appends(connection: AsyncConnection, timeout_seconds: float = 0.25) -> datetime:
     """The present instant, once the appends under way at it are done, if they do not take too long.
 
     What is read as of it is what will be read as of it later. Unlike `settle` it writes nothing, and so cannot vouch
     for a clock that steps back. Raises Unavailable on a replica where nothing has been settled for too long.
     """
-    row = await (await connection.execute(NOW, prepare=True)).fetchone()
+    row = await (await connection.execute(CURRENT_INSTANT, prepare=True)).fetchone()
     if row is None or row[0] is None:
         raise Unavailable("The replica cannot tell what is settled. Try again.")
     with suppress(TimeoutError):
-        await _appends_under_way(connection, patience_seconds)
+        await _wait_for_appends(connection, timeout_seconds)
     return cast(datetime, row[0])
 
 
-async def _appends_under_way(connection: AsyncConnection, patience_seconds: float) -> None:
+async def _wait_for_appends(connection: AsyncConnection, timeout_seconds: float) -> None:
     """Wait for exactly those who hold the append gate just now. Raises TimeoutError between two looks at them: to call
     a look off would cost the connection, where a pooler must not be asked to cancel."""
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     waiting_for = await _gate_holders(connection)
     while waiting_for:
         if time.monotonic() > deadline:
             raise TimeoutError
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        await asyncio.sleep(GATE_POLL_SECONDS)
         waiting_for &= await _gate_holders(connection)
 
 

@@ -12,23 +12,23 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from app.engine.postgres.in_doubt import committing, may_be_committed
+from app.engine.postgres.in_doubt import committing, mark_maybe_committed
 from app.errors import InvalidInput
 
 A = TypeVar("A", bound=Struct)
 
-KEY_TAKEN = "SW007"
+CONCURRENT_DUPLICATE = "SW007"
 
 
 class KeyReused(InvalidInput):
     """The key belongs to another request"""
 
 
-class KeyTaken(Exception):
+class ConcurrentDuplicate(Exception):
     """The same command is just being carried out: what it led to is known by now."""
 
 
-class Once(Struct, frozen=True):
+class IdempotencyKey(Struct, frozen=True):
     """What makes two requests the same command."""
 
     user_id: str
@@ -38,7 +38,7 @@ class Once(Struct, frozen=True):
     """SHA-256 of the whole request, in hexadecimal."""
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class StoredOutcome(Struct, frozen=True, kw_only=True):
     """What is kept of a command on one stream."""
 
     stream_id: int
@@ -47,51 +47,56 @@ class Answer(Struct, frozen=True, kw_only=True):
     """None if nothing was recorded."""
 
 
-RECALL = "select request, answer from catalog.idempotency_keys where user_id = %s and key = %s"
-KEEP = "select catalog.keep_answer(%s, %s)"
-CONFIRM = "select pg_logical_emit_message(true, 'catalog', 'confirm')"
-SWEEP = "select catalog.sweep_answers(10000)"
+FIND_OUTCOME = "select request, answer from catalog.idempotency_keys where user_id = %s and key = %s"
+STORE_OUTCOME = "select catalog.keep_answer(%s, %s)"
+FORCE_SYNCHRONOUS_COMMIT = "select pg_logical_emit_message(true, 'catalog', 'confirm')"
+DELETE_EXPIRED = "select catalog.sweep_answers(10000)"
 
 
-def as_json(struct: Struct) -> Jsonb:
+def as_jsonb(struct: Struct) -> Jsonb:
     return Jsonb(struct, dumps=msgspec.json.encode)
 
 
-async def recall(connection: AsyncConnection, once: Once, kind: type[A]) -> A | None:
+async def find_outcome(connection: AsyncConnection, idempotency_key: IdempotencyKey, outcome_type: type[A]) -> A | None:
     """What the command led to, if it was carried out. Raises KeyReused if its key was another request's."""
-    row = await (await connection.execute(RECALL, (once.user_id, once.key), prepare=True)).fetchone()
+    row = await (
+        await connection.execute(FIND_OUTCOME, (idempotency_key.user_id, idempotency_key.key), prepare=True)
+    ).fetchone()
     if row is None:
         return None
-    request, answer = row
-    if request != once.request:
+    request, outcome = row
+    if request != idempotency_key.request:
         raise KeyReused("This Idempotency-Key was sent with another request; take a new key for each command.")
-    await confirm(connection)
-    return msgspec.json.decode(answer, type=kind)
+    await force_synchronous_commit(connection)
+    return msgspec.json.decode(outcome, type=outcome_type)
 
 
-async def confirm(connection: AsyncConnection) -> None:
+async def force_synchronous_commit(connection: AsyncConnection) -> None:
     """Before anything is acknowledged that others have committed: a commit of our own, behind theirs.
 
     Theirs may be without the synchronous replica, where their wait for it was cut short; ours waits for both.
     """
-    may_be_committed()
-    await connection.execute(CONFIRM, prepare=True)
+    mark_maybe_committed()
+    await connection.execute(FORCE_SYNCHRONOUS_COMMIT, prepare=True)
 
 
-async def keep(connection: AsyncConnection, once: Once, answer: Struct) -> None:
-    """To be called in the transaction of the events, if there are any. Raises KeyTaken if another one was first."""
+async def store_outcome(connection: AsyncConnection, idempotency_key: IdempotencyKey, outcome: Struct) -> None:
+    """To be called in the transaction of the events, if there are any.
+
+    Raises ConcurrentDuplicate if another one was first.
+    """
     try:
         with committing(connection):
-            await connection.execute(KEEP, (as_json(once), as_json(answer)))
+            await connection.execute(STORE_OUTCOME, (as_jsonb(idempotency_key), as_jsonb(outcome)))
     except psycopg.DatabaseError as error:
-        raise as_key_taken(error) from None
+        raise as_concurrent_duplicate(error) from None
 
 
-def as_key_taken(error: psycopg.DatabaseError) -> Exception:
-    return KeyTaken() if error.sqlstate == KEY_TAKEN else error
+def as_concurrent_duplicate(error: psycopg.DatabaseError) -> Exception:
+    return ConcurrentDuplicate() if error.sqlstate == CONCURRENT_DUPLICATE else error
 
 
-async def sweep(connection: AsyncConnection) -> None:
+async def delete_expired(connection: AsyncConnection) -> None:
     """Forget what was kept for long enough."""
-    while await (await connection.execute(SWEEP)).fetchone() != (0,):
+    while await (await connection.execute(DELETE_EXPIRED)).fetchone() != (0,):
         pass

@@ -7,7 +7,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
 from app.engine.projection.projection import Projection
-from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, read_stream, recorded
+from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, decode_recorded, read_stream
 
 
 class Document(Struct, frozen=True):
@@ -39,7 +39,7 @@ async def fold_stream(
         return Document(*row) if row else None
     history = await read_stream(connection, stream_id, bound, version)
     instance = projection()
-    folded = instance.fold(recorded(stream_id, projection.tags, stored) for stored in history)
+    folded = instance.fold(decode_recorded(stream_id, projection.registry, stored) for stored in history)
     if folded is None:
         return None
     return Document(history[-1].version, history[-1].recorded_at, instance.canonical_json(folded))

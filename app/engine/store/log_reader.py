@@ -9,7 +9,7 @@ from psycopg import AsyncConnection, sql
 from app.engine.store.event_store import StoredEvent
 from app.errors import Conflict
 
-SETTLED = """
+READ_SETTLED = """
 select settled.position, entry.*
 from catalog.settled
 left join lateral (
@@ -25,7 +25,7 @@ left join lateral (
 """
 
 
-FILTERED = """
+READ_FILTERED = """
 select settled.position, found.position, entry.*
 from catalog.settled
 left join lateral (
@@ -52,9 +52,9 @@ left join lateral (
 order by found.position {order}
 """
 """Passes a bounded number of events; where it ends there is a position without an event."""
-MOST_PASSED = 200_000
+SCANNED_EVENTS_MAX = 200_000
 """So many events one page looks at for those that are sought."""
-OF_ONE_STREAM = "(select * from catalog.events where stream_id = %(stream_id)s::integer offset 0)"
+EVENTS_OF_STREAM = "(select * from catalog.events where stream_id = %(stream_id)s::integer offset 0)"
 """By the index of streams, whatever the planner thinks of meeting the stream's events on the way."""
 
 
@@ -64,7 +64,7 @@ class LogEntry(StoredEvent, frozen=True):
     stream_id: int
 
 
-class Page(Struct, frozen=True):
+class LogPage(Struct, frozen=True):
     """Some settled events in the order of the log."""
 
     events: list[LogEntry]
@@ -74,7 +74,7 @@ class Page(Struct, frozen=True):
     """Whether more is settled already."""
 
 
-class Sought(Struct, frozen=True, kw_only=True):
+class EventFilter(Struct, frozen=True, kw_only=True):
     """Which events of the log are asked for; None is any."""
 
     type: str | None = None
@@ -87,61 +87,71 @@ class Sought(Struct, frozen=True, kw_only=True):
     """Recorded before that."""
 
     @property
-    def filters(self) -> bool:
+    def skips_events(self) -> bool:
         """Whether events between those that are sought have to be passed."""
         return any(each is not None for each in (self.type, self.stream_id, self.user_id, self.correlation_id))
 
 
-EVERY_EVENT = Sought()
-CONDITIONS = {
+ALL_EVENTS = EventFilter()
+FILTER_CONDITIONS = {
     "type": sql.SQL("events.type = %(type)s"),
     "user_id": sql.SQL("events.metadata ->> 'user_id' = %(user_id)s"),
     "correlation_id": sql.SQL("events.metadata ->> 'correlation_id' = %(correlation_id)s"),
 }
-IN_TIME = {
+TIME_CONDITIONS = {
     "since": sql.SQL("and events.recorded_at >= %(since)s"),
     "until": sql.SQL("and events.recorded_at < %(until)s"),
 }
-BEHIND_ALL = 2**63 - 1
+AFTER_LAST_POSITION = 2**63 - 1
 
 
-def settled_query(after: int, limit: int, sought: Sought, before: int | None) -> tuple[sql.Composed, dict[str, object]]:
+def settled_query(
+    after: int, limit: int, event_filter: EventFilter, before: int | None
+) -> tuple[sql.Composed, dict[str, object]]:
     """The query of `read_settled` for one row more than a page has, and its parameters."""
-    wanted = {name: value for name, value in msgspec.structs.asdict(sought).items() if value is not None}
-    query = sql.SQL(FILTERED if sought.filters else SETTLED).format(
-        source=sql.SQL("catalog.events" if sought.stream_id is None else OF_ONE_STREAM),
-        in_time=sql.SQL(" ").join(IN_TIME[name] for name in wanted if name in IN_TIME),
+    wanted = {name: value for name, value in msgspec.structs.asdict(event_filter).items() if value is not None}
+    query = sql.SQL(READ_FILTERED if event_filter.skips_events else READ_SETTLED).format(
+        source=sql.SQL("catalog.events" if event_filter.stream_id is None else EVENTS_OF_STREAM),
+        in_time=sql.SQL(" ").join(TIME_CONDITIONS[name] for name in wanted if name in TIME_CONDITIONS),
         conditions=sql.SQL(" and ").join(
-            [CONDITIONS[name] for name in wanted if name in CONDITIONS] or [sql.SQL("true")]
+            [FILTER_CONDITIONS[name] for name in wanted if name in FILTER_CONDITIONS] or [sql.SQL("true")]
         ),
         order=sql.SQL("asc" if before is None else "desc"),
     )
-    bounds = {"before": BEHIND_ALL if before is None else before, "limit": limit + 1, "passed": MOST_PASSED}
+    bounds = {
+        "before": AFTER_LAST_POSITION if before is None else before,
+        "limit": limit + 1,
+        "passed": SCANNED_EVENTS_MAX,
+    }
     return query, {"after": after, **bounds, **wanted}
 
 
 async def read_settled(
-    connection: AsyncConnection, after: int, limit: int, sought: Sought = EVERY_EVENT, before: int | None = None
-) -> Page:
+    connection: AsyncConnection,
+    after: int,
+    limit: int,
+    event_filter: EventFilter = ALL_EVENTS,
+    before: int | None = None,
+) -> LogPage:
     """At most `limit` of the settled events that are sought, in order behind a position; or, the newest first, those
     before one. Fewer, and `more`, where too many others are between them.
 
     The mark and the events are of one snapshot, so that nothing up to `upto` can come later.
     """
-    query, given = settled_query(after, limit, sought, before)
+    query, given = settled_query(after, limit, event_filter, before)
     rows = await (await connection.execute(query, given)).fetchall()
-    if not sought.filters:
+    if not event_filter.skips_events:
         rows = [(row[0], *row[1:2], *row[1:]) for row in rows]
     found = [LogEntry(*row[2:]) for row in rows if row[2] is not None]
     if len(found) > limit:
-        return Page(found[:limit], found[limit - 1].position, more=True)
+        return LogPage(found[:limit], found[limit - 1].position, more=True)
     settled, last, reached, *_ = rows[-1]
     if last is not None and reached is None:
-        return Page(found, last - 1 if before is None else last + 1, more=True)
-    return Page(found, max(after, settled), more=False)
+        return LogPage(found, last - 1 if before is None else last + 1, more=True)
+    return LogPage(found, max(after, settled), more=False)
 
 
-DENSITY = """
+COUNT_EVENTS_BY_BUCKET = """
 select recorded_at_bucket, count(*)
 from (
     select least(
@@ -170,7 +180,7 @@ async def read_density(
     bucket_seconds = max((until - since).total_seconds() / buckets, 1e-6)
     given = {"since": since, "until": until, "buckets": buckets, "bucket_seconds": bucket_seconds}
     counts = [0] * buckets
-    for bucket, count in await (await connection.execute(DENSITY, given)).fetchall():
+    for bucket, count in await (await connection.execute(COUNT_EVENTS_BY_BUCKET, given)).fetchall():
         counts[bucket] = count
     return bucket_seconds, counts
 
@@ -185,7 +195,7 @@ async def read_mark(connection: AsyncConnection) -> int:
 NEWEST_POSITION = "select case when is_called then last_value else 0 end from catalog.events_position_seq"
 
 
-async def check_handed_out(connection: AsyncConnection, position: int) -> None:
+async def check_position_exists(connection: AsyncConnection, position: int) -> None:
     """Raises AheadOfLog for a position that no event ever had, as a reader of another, lost log may bring it.
 
     The sequence knows at any moment; the mark would do injustice to who read behind it a moment ago.

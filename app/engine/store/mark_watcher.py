@@ -14,37 +14,37 @@ from app.errors import Unavailable
 
 logger = logging.getLogger("catalog")
 
-LOOK_SECONDS = 0.05
-AWAY_SECONDS = 1.0
+MARK_POLL_SECONDS = 0.05
+UNAVAILABLE_RETRY_SECONDS = 1.0
 """Between two looks for a database that is away."""
 
 
-class Feed:
-    """`await run()` for as long as the service lives; followers are `listening()` and wait until it `moved_past()`."""
+class MarkWatcher:
+    """`await run()` for as long as the service lives; followers are `following()` and `wait_until_past()`."""
 
     def __init__(self, database: Database, stopping: asyncio.Event) -> None:
         """`stopping` tells the followers to end; the server sets it before it waits for them."""
         self.stopping = stopping
-        self.listeners = 0
+        self.followers = 0
         self._database = database
-        self._listened_to = asyncio.Event()
+        self._is_followed = asyncio.Event()
         self._moved = asyncio.Event()
         self._position = -1
 
     async def run(self) -> None:
         """Look again and again, whatever goes wrong: only cancelling ends it."""
         while True:
-            await self._listened_to.wait()
+            await self._is_followed.wait()
             try:
-                await self._look()
-                await asyncio.sleep(LOOK_SECONDS)
+                await self._poll()
+                await asyncio.sleep(MARK_POLL_SECONDS)
             except Unavailable:
-                await asyncio.sleep(AWAY_SECONDS)
+                await asyncio.sleep(UNAVAILABLE_RETRY_SECONDS)
             except Exception:
                 logger.exception("looking for the settled mark failed")
-                await asyncio.sleep(AWAY_SECONDS)
+                await asyncio.sleep(UNAVAILABLE_RETRY_SECONDS)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         async with self._database.connection() as connection:
             position = await read_mark(connection)
         if position > self._position:
@@ -53,18 +53,18 @@ class Feed:
             moved.set()
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def following(self) -> Iterator[None]:
         """Somebody follows the log, as long as the context lasts."""
-        self.listeners += 1
-        self._listened_to.set()
+        self.followers += 1
+        self._is_followed.set()
         try:
             yield
         finally:
-            self.listeners -= 1
-            if self.listeners == 0:
-                self._listened_to.clear()
+            self.followers -= 1
+            if self.followers == 0:
+                self._is_followed.clear()
 
-    async def moved_past(self, position: int) -> None:
+    async def wait_until_past(self, position: int) -> None:
         """Wait until more than `position` is settled."""
         while self._position <= position:
             await self._moved.wait()

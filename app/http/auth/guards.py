@@ -16,10 +16,10 @@ BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
 """In OpenAPI: a route that asks for a token, where authentication is on."""
 TOKEN_SCHEME = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
 
-Connection = ASGIConnection[Any, Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
-async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+async def require_token(connection: AnyConnection, _: BaseRouteHandler) -> None:
     """A guard, before the body is read. Raises Unauthenticated without a valid token, where tokens are asked for.
 
     OPTIONS needs none: it tells nothing of what is there.
@@ -32,13 +32,13 @@ async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
         connection.state.actor = await authenticator.actor_of(given[0] if given else None)
 
 
-async def admins_only(connection: Connection, handler: BaseRouteHandler) -> None:
+async def require_admin(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """A guard. Raises Unauthenticated, or Forbidden for whoever is no admin."""
-    await signed_in(connection, handler)
-    acting(connection).check_admin()
+    await require_token(connection, handler)
+    current_actor(connection).require_admin()
 
 
-def acting(connection: Connection, user_id: str = DEMO_USER) -> Actor:
+def current_actor(connection: AnyConnection, user_id: str = DEMO_USER) -> Actor:
     """Whose token came, past a guard, whatever `user_id` says; without authentication anybody may do everything."""
     actor: Actor | None = connection.state.get("actor")
     return actor or Actor(user_id, is_admin=True)

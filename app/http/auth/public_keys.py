@@ -20,23 +20,23 @@ from app.errors import SetupError, Unauthenticated, Unavailable
 
 logger = logging.getLogger("catalog")
 
-PUBLIC = ("RS256", "ES256", "EdDSA")
+PUBLIC_KEY_ALGORITHMS = ("RS256", "ES256", "EdDSA")
 SHORTEST_RSA_BITS = 2048
 """RFC 7518, 3.3."""
 
-KEYS_LAST_SECONDS = 600.0
+REFRESH_SECONDS = 600.0
 RETRY_SECONDS = 10.0
 """The keys are not asked for more often, whatever tokens come."""
 FETCHED_WITHIN_SECONDS = 5.0
 """From the first packet to the last byte of the body."""
-NEW_KEY_WAITS_SECONDS = 2.0
+REFETCH_PAUSE_SECONDS = 2.0
 """How long a token of an unknown key waits for the keys to be asked for again."""
 LARGEST_KEY_SET_BYTES = 256 * 1024
-MOST_KEYS = 100
+KEYS_MAX = 100
 LOGGED_CHARACTERS = 100
 
 
-class Unusable(Exception):
+class UnusableKey(Exception):
     """What the issuer answered, or one of its keys, and why it is not used."""
 
 
@@ -45,7 +45,7 @@ class PublicKeys:
 
     def __init__(self, url: str) -> None:
         """Raises SetupError for an address that nothing can be fetched from."""
-        self._url = _checked(url)
+        self._url = _check_url(url)
         self._keys: Sequence[jwt.PyJWK] | None = None
         self._wanted = asyncio.Event()
         self._fetched = asyncio.Condition()
@@ -57,7 +57,7 @@ class PublicKeys:
                 self._wanted.clear()
                 await self._refresh(client)
                 await asyncio.sleep(RETRY_SECONDS)
-                pause = KEYS_LAST_SECONDS - RETRY_SECONDS if self._keys is not None else 0.0
+                pause = REFRESH_SECONDS - RETRY_SECONDS if self._keys is not None else 0.0
                 try:
                     async with asyncio.timeout(pause):
                         await self._wanted.wait()
@@ -66,7 +66,7 @@ class PublicKeys:
 
     async def _refresh(self, client: httpx.AsyncClient) -> None:
         try:
-            self._keys = usable_keys(await fetched(client, self._url))
+            self._keys = usable_keys(await fetch_key_set(client, self._url))
         except Exception as error:  # whatever somebody else answers, the next answer may be a good one
             kept = "there are none yet" if self._keys is None else "the last ones stay in use"
             reason = str(error) or type(error).__name__
@@ -80,7 +80,7 @@ class PublicKeys:
         Raises Unavailable before the first were fetched, Unauthenticated if there is none.
         """
         if not (found := self._find(algorithm, key_id)):
-            await self._look_again()
+            await self._refetch()
             found = self._find(algorithm, key_id)
         if self._keys is None:
             raise Unavailable("The issuer's keys cannot be had just now; try again.")
@@ -91,16 +91,16 @@ class PublicKeys:
     def _find(self, algorithm: str, key_id: str | None) -> Sequence[jwt.PyJWK]:
         return [key for key in self._keys or () if (key.algorithm_name, key.key_id) == (algorithm, key_id)]
 
-    async def _look_again(self) -> None:
+    async def _refetch(self) -> None:
         self._wanted.set()
         try:
-            async with asyncio.timeout(NEW_KEY_WAITS_SECONDS), self._fetched:
+            async with asyncio.timeout(REFETCH_PAUSE_SECONDS), self._fetched:
                 await self._fetched.wait()
         except TimeoutError:
             pass
 
 
-def _checked(url: str) -> str:
+def _check_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -110,7 +110,7 @@ def _checked(url: str) -> str:
     return url
 
 
-async def fetched(client: httpx.AsyncClient, url: str) -> bytes:
+async def fetch_key_set(client: httpx.AsyncClient, url: str) -> bytes:
     """The body at `url`. Raises Unusable, or what httpx raises.
 
     Redirects are not followed, and nothing is decompressed: a little on the wire may be very much in memory.
@@ -122,15 +122,15 @@ async def fetched(client: httpx.AsyncClient, url: str) -> bytes:
         ):
             response.raise_for_status()
             if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
-                raise Unusable(f"the answer is compressed ({encoding[:LOGGED_CHARACTERS]}), which was not asked for")
+                raise UnusableKey(f"the answer is compressed ({encoding[:LOGGED_CHARACTERS]}), which was not asked for")
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > LARGEST_KEY_SET_BYTES:
-                    raise Unusable(f"the answer is larger than {LARGEST_KEY_SET_BYTES} bytes")
+                    raise UnusableKey(f"the answer is larger than {LARGEST_KEY_SET_BYTES} bytes")
             return bytes(body)
     except TimeoutError:
-        raise Unusable(f"the answer takes longer than {FETCHED_WITHIN_SECONDS:g} seconds") from None
+        raise UnusableKey(f"the answer takes longer than {FETCHED_WITHIN_SECONDS:g} seconds") from None
 
 
 def usable_keys(body: bytes) -> Sequence[jwt.PyJWK]:
@@ -141,12 +141,12 @@ def usable_keys(body: bytes) -> Sequence[jwt.PyJWK]:
     found = msgspec.json.decode(body)
     keys = found.get("keys") if isinstance(found, Mapping) else None
     if not isinstance(keys, list):
-        raise Unusable("the answer is no JWK Set")
-    if len(keys) > MOST_KEYS:
-        raise Unusable(f"the answer holds more than {MOST_KEYS} keys")
+        raise UnusableKey("the answer is no JWK Set")
+    if len(keys) > KEYS_MAX:
+        raise UnusableKey(f"the answer holds more than {KEYS_MAX} keys")
     usable = [*_usable(keys)]
     if not usable:
-        raise Unusable("the answer holds no key that can be used")
+        raise UnusableKey("the answer holds no key that can be used")
     return usable
 
 
@@ -162,23 +162,23 @@ def _usable(keys: list[Any]) -> Iterator[jwt.PyJWK]:
 def _usable_key(described: Any) -> jwt.PyJWK:
     """Raises Unusable, or what PyJWT and cryptography raise, for what a token must not be checked by."""
     if not isinstance(described, dict):
-        raise Unusable("it is no object")
+        raise UnusableKey("it is no object")
     if not isinstance(described.get("kid", ""), str):
-        raise Unusable("its kid is no string")
+        raise UnusableKey("its kid is no string")
     if described.get("use", "sig") != "sig":
-        raise Unusable("it is not for signatures (use)")
+        raise UnusableKey("it is not for signatures (use)")
     operations = described.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
-        raise Unusable("it is not for checking signatures (key_ops)")
+        raise UnusableKey("it is not for checking signatures (key_ops)")
     if described.get("kty") == "oct" or {"d", "k"} & described.keys():
-        raise Unusable("it is a secret, which is known to whoever reads this address")
+        raise UnusableKey("it is a secret, which is known to whoever reads this address")
     key = jwt.PyJWK(described)
-    if (reason := _why_unsound(key.algorithm_name, key.key)) is not None:
-        raise Unusable(reason)
+    if (reason := _explain_unsound(key.algorithm_name, key.key)) is not None:
+        raise UnusableKey(reason)
     return key
 
 
-def _why_unsound(algorithm: str | None, key: Any) -> str | None:
+def _explain_unsound(algorithm: str | None, key: Any) -> str | None:
     match algorithm, key:
         case "RS256", RSAPublicKey():
             return None if key.key_size >= SHORTEST_RSA_BITS else f"it has {key.key_size} bits, fewer than 2048"
@@ -187,4 +187,4 @@ def _why_unsound(algorithm: str | None, key: Any) -> str | None:
         case "EdDSA", Ed25519PublicKey() | Ed448PublicKey():
             return None
         case _:
-            return f"its algorithm is none of {', '.join(PUBLIC)}, or not one of its type"
+            return f"its algorithm is none of {', '.join(PUBLIC_KEY_ALGORITHMS)}, or not one of its type"

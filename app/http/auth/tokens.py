@@ -18,23 +18,23 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app.constraints import UserId
 from app.errors import SetupError, Unauthenticated
 from app.http.auth.actor import Actor
-from app.http.auth.public_keys import PUBLIC, PublicKeys
+from app.http.auth.public_keys import PUBLIC_KEY_ALGORITHMS, PublicKeys
 from app.settings import Settings
 
 S = TypeVar("S", bound=Struct)
 
 LEEWAY_SECONDS = 30
-SHARED = "HS256"
-JWS = jwt.PyJWS(algorithms=[SHARED, *PUBLIC])
+SHARED_KEY_ALGORITHM = "HS256"
+JWS = jwt.PyJWS(algorithms=[SHARED_KEY_ALGORITHM, *PUBLIC_KEY_ALGORITHMS])
 SHORTEST_SECRET_BYTES = 32
 """As long as what HS256 computes (RFC 7518, 3.2)."""
 LONGEST_TOKEN_CHARACTERS = 8192
 ADMIN = "admin"
 """What the log calls whoever has CATALOG_ADMIN_TOKEN."""
 
-LAST_SECOND = 253402300799
+LATEST_EXPIRY = 253402300799
 """Of the year 9999: what is beyond was not meant as seconds."""
-NumericDate = Annotated[float, Meta(ge=0, le=LAST_SECOND)]
+NumericDate = Annotated[float, Meta(ge=0, le=LATEST_EXPIRY)]
 """Seconds since 1970, UTC, perhaps with a fraction (RFC 7519, 2)."""
 
 
@@ -66,10 +66,10 @@ class Authenticator:
 
     def __init__(self, settings: Settings) -> None:
         """Raises SetupError if nothing could ever be accepted."""
-        self._secrets = settings.jwt_secrets
-        self.public_keys = PublicKeys(settings.catalog_jwks_url) if settings.catalog_jwks_url else None
-        self._admins = frozenset(settings.admin_subjects)
-        self._admin_token = (settings.catalog_admin_token or "").encode()
+        self._secrets = settings.signing_secrets
+        self.public_keys = PublicKeys(settings.jwks_url) if settings.jwks_url else None
+        self._admins = frozenset(settings.admin_ids)
+        self._admin_token = (settings.admin_token or "").encode()
         if not (self._secrets or self.public_keys):
             raise SetupError("CATALOG_AUTH=jwt needs CATALOG_JWT_SECRETS or CATALOG_JWKS_URL")
 
@@ -88,12 +88,12 @@ class Authenticator:
         return Actor(subject, is_admin=subject in self._admins)
 
     async def _claims(self, token: str) -> Claims:
-        header = _header(token)
-        if header.alg == SHARED and self._secrets:
-            return _decoded(token, self._secrets, SHARED)
-        if header.alg in PUBLIC and self.public_keys:
+        header = _read_header(token)
+        if header.alg == SHARED_KEY_ALGORITHM and self._secrets:
+            return _verify(token, self._secrets, SHARED_KEY_ALGORITHM)
+        if header.alg in PUBLIC_KEY_ALGORITHMS and self.public_keys:
             keys = await self.public_keys.get(header.alg, None if header.kid is UNSET else header.kid)
-            return _decoded(token, keys, header.alg)
+            return _verify(token, keys, header.alg)
         raise jwt.InvalidAlgorithmError("no key of ours is for this algorithm")
 
 
@@ -105,33 +105,33 @@ def _bearer_token(authorization: str | None) -> str:
     return token
 
 
-def _header(token: str) -> Header:
+def _read_header(token: str) -> Header:
     """Not verified yet: it chooses among the keys that may check it, and nothing else."""
-    header = _strictly(base64url_decode(token.partition(".")[0]), Header)
+    header = _decode_strictly(base64url_decode(token.partition(".")[0]), Header)
     if header.crit is not UNSET or header.b64 is not UNSET:
         raise jwt.InvalidTokenError("the token wants an extension to be known")
     return header
 
 
-def _decoded(token: str, keys: Iterable[str | jwt.PyJWK], algorithm: str) -> Claims:
+def _verify(token: str, keys: Iterable[str | jwt.PyJWK], algorithm: str) -> Claims:
     """Signed by any of the keys: the newest secret comes first, and a token of an older one is good until that leaves
     the ring."""
     for key in keys:
         try:
-            return _strictly(JWS.decode(token, key, algorithms=[algorithm]), Claims)
+            return _decode_strictly(JWS.decode(token, key, algorithms=[algorithm]), Claims)
         except jwt.InvalidSignatureError:
             pass
     raise jwt.InvalidSignatureError
 
 
-def _strictly(text: bytes, struct: type[S]) -> S:
+def _decode_strictly(text: bytes, struct: type[S]) -> S:
     """JSON as the struct. Raises ValueError, RecursionError and what msgspec does, also for a name that comes twice:
     readers differ in which of the two they take."""
-    json.loads(text, object_pairs_hook=_without_twins)
+    json.loads(text, object_pairs_hook=_refuse_duplicate_names)
     return msgspec.json.decode(text, type=struct)
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> None:
+def _refuse_duplicate_names(pairs: list[tuple[str, Any]]) -> None:
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("a name comes twice")
 
@@ -157,15 +157,15 @@ def _subject(claims: Claims) -> str:
 
 def check_authentication(settings: Settings) -> None:
     """Raises SetupError for settings that cannot work, and in production for those that are not safe."""
-    if settings.catalog_auth == "jwt":
+    if settings.auth == "jwt":
         Authenticator(settings)
-    if settings.catalog_env != "production":
+    if settings.env != "production":
         return
-    if settings.catalog_auth == "off":
+    if settings.auth == "off":
         raise SetupError("CATALOG_ENV=production refuses to run with CATALOG_AUTH=off")
     secrets = {
-        "CATALOG_JWT_SECRETS": settings.jwt_secrets,
-        "CATALOG_ADMIN_TOKEN": (settings.catalog_admin_token,) if settings.catalog_admin_token else (),
+        "CATALOG_JWT_SECRETS": settings.signing_secrets,
+        "CATALOG_ADMIN_TOKEN": (settings.admin_token,) if settings.admin_token else (),
     }
     for name, held in secrets.items():
         if any(len(secret.encode()) < SHORTEST_SECRET_BYTES for secret in held):

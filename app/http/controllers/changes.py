@@ -9,20 +9,20 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from app.engine.queries.changes import Change
+from app.engine.queries.changes import DocumentChange
 from app.engine.queries.documents import Documents
-from app.http.controllers.item_diff import Difference, differences
+from app.http.controllers.item_diff import FieldDiff, diff_documents
 from app.http.wire.cursors import Cursor, listing_id, read_cursor, write_cursor
-from app.http.wire.links import next_page
-from app.http.wire.listing_parameters import CursorText, Exactly, Limit, StatusFilter, equal_to
-from app.http.wire.problem_details import refused_parameter, refuses
-from app.http.wire.responses import json_answer
-from app.http.wire.time_parameters import Past, PointInTime
+from app.http.wire.links import next_page_header
+from app.http.wire.listing_parameters import CursorText, ExactFilter, Limit, StatusFilter, equality_filters
+from app.http.wire.problem_details import error_responses, invalid_parameter
+from app.http.wire.responses import json_response
+from app.http.wire.time_parameters import AsOfResolver, PointInTime
 from app.settings import Settings
 
-INSTANT = "An instant: RFC 3339; without an offset UTC; a date is its first moment."
-From = Annotated[str | None, QueryParameter(name="from", description=INSTANT)]
-To = Annotated[str | None, QueryParameter(name="to", description=f"{INSTANT} Without it: now.")]
+INSTANT_DESCRIPTION = "An instant: RFC 3339; without an offset UTC; a date is its first moment."
+From = Annotated[str | None, QueryParameter(name="from", description=INSTANT_DESCRIPTION)]
+To = Annotated[str | None, QueryParameter(name="to", description=f"{INSTANT_DESCRIPTION} Without it: now.")]
 
 
 class ItemChange(Struct, frozen=True, kw_only=True):
@@ -31,24 +31,24 @@ class ItemChange(Struct, frozen=True, kw_only=True):
     item_id: int
     changed_at: datetime | None
     """When it last changed until the later instant."""
-    diff: dict[str, Difference]
+    diff: dict[str, FieldDiff]
 
 
-class Changes(Controller):
+class ChangesController(Controller):
     path = "/changes"
     tags = ("time",)
 
-    @get(summary="Which items changed between two instants", responses=refuses())
+    @get(summary="Which items changed between two instants", responses=error_responses())
     async def changes(
         self,
         request: Request[Any, Any, Any],
         documents: NamedDependency[Documents],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         settings: NamedDependency[Settings],
         since: From = None,
         until: To = None,
-        category: Exactly = None,
-        owner_id: Exactly = None,
+        category: ExactFilter = None,
+        owner_id: ExactFilter = None,
         status: StatusFilter = "any",
         limit: Limit = 100,
         cursor: CursorText = None,
@@ -57,19 +57,19 @@ class Changes(Controller):
         had the value at either instant. `Link: rel="next"` leads on, to the same later instant; a page may have fewer
         than `limit`, or none, where too many others are between."""
         if since is None:
-            raise refused_parameter("from", "This parameter is required.")
-        given = equal_to(category, owner_id, status)
+            raise invalid_parameter("from", "This parameter is required.")
+        given = equality_filters(category, owner_id, status)
         of = listing_id("changes", since, until, sorted(given.items()))
         page = read_cursor(cursor, of, str) if cursor is not None else None
-        first = await past.at(since)
+        first = await as_of_resolver.resolve(since)
         if page:
-            last = await past.of_cursor(page.as_of)
+            last = await as_of_resolver.resolve_cursor(page.as_of)
         else:
-            last = await past.at(until) if until is not None else await past.now()
+            last = await as_of_resolver.resolve(until) if until is not None else await as_of_resolver.resolve_now()
         assert first.instant is not None
         assert last.instant is not None
         if last.instant < first.instant:
-            raise refused_parameter("to", "This is before `from`.")
+            raise invalid_parameter("to", "This is before `from`.")
         found = await documents.changed_between(first.instant, last.instant, given, page.id if page else 0, limit)
         headers = PointInTime(
             last.instant, first.settled and last.settled and (until is not None or page is not None)
@@ -77,9 +77,9 @@ class Changes(Controller):
         if found.upto is not None:
             further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found.upto))
             query = {"from": since, "to": until, **given, "limit": limit, "cursor": further}
-            headers |= next_page(request, settings, **query)
-        return json_answer(msgspec.json.encode([_item_change(change) for change in found.changes]), headers=headers)
+            headers |= next_page_header(request, settings, **query)
+        return json_response(msgspec.json.encode([_item_change(change) for change in found.changes]), headers=headers)
 
 
-def _item_change(change: Change) -> ItemChange:
-    return ItemChange(item_id=change.id, changed_at=change.valid_from, diff=differences(change.before, change.after))
+def _item_change(change: DocumentChange) -> ItemChange:
+    return ItemChange(item_id=change.id, changed_at=change.valid_from, diff=diff_documents(change.before, change.after))

@@ -11,23 +11,23 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from app.constraints import LARGEST_ID, LARGEST_POSITION, NO_CONTROL_CHARACTERS
 from app.domain.events import Event
-from app.engine.events.event import TagTable
+from app.engine.events.event import EventRegistry
 from app.engine.postgres.bulkheads import FILTERED_EVENTS
 from app.engine.postgres.pool import Database
-from app.engine.queries.read_router import Reads
-from app.engine.store.log_reader import Page, Sought, check_handed_out, read_mark, read_settled
-from app.engine.store.mark_watcher import Feed
+from app.engine.queries.read_router import ReadRouter
+from app.engine.store.log_reader import EventFilter, LogPage, check_position_exists, read_mark, read_settled
+from app.engine.store.mark_watcher import MarkWatcher
 from app.errors import Malformed
-from app.http.auth.guards import BEARER, admins_only
-from app.http.wire.cloud_events import BATCH, CloudEvent, cloud_event
-from app.http.wire.links import next_page
-from app.http.wire.problem_details import refused_parameter, refuses
+from app.http.auth.guards import BEARER, require_admin
+from app.http.wire.cloud_events import BATCH_MEDIA_TYPE, CloudEvent, cloud_event
+from app.http.wire.links import next_page_header
+from app.http.wire.problem_details import error_responses, invalid_parameter
 from app.http.wire.server_sent_events import EVENT_STREAM, EventStream
-from app.http.wire.time_parameters import Past
+from app.http.wire.time_parameters import AsOfResolver
 from app.settings import Settings
 
-TYPES = tuple(TagTable(Event).types)
-STREAMED_AT_ONCE = 100
+EVENT_TYPE_TAGS = tuple(EventRegistry(Event).types)
+STREAM_PAGE_EVENTS = 100
 
 After = Annotated[
     int, QueryParameter(ge=0, le=LARGEST_POSITION, description="The position of the last event that is known already.")
@@ -42,10 +42,13 @@ PageLimit = Annotated[int, QueryParameter(ge=1, le=1000)]
 EventType = Annotated[
     str | None,
     QueryParameter(
-        min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description=f"Only these: {', '.join(TYPES)}."
+        min_length=1,
+        max_length=100,
+        pattern=NO_CONTROL_CHARACTERS,
+        description=f"Only these: {', '.join(EVENT_TYPE_TAGS)}.",
     ),
 ]
-ItemId = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
+ItemFilter = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
 Before = Annotated[
     int | None,
     QueryParameter(
@@ -54,11 +57,11 @@ Before = Annotated[
         description="The other way round: the newest first, of those before this position. Not with `after`.",
     ),
 ]
-By = Annotated[
+UserFilter = Annotated[
     str | None,
     QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Only what this user did."),
 ]
-Correlation = Annotated[
+CorrelationFilter = Annotated[
     str | None,
     QueryParameter(
         min_length=1, max_length=128, pattern=NO_CONTROL_CHARACTERS, description="Only what belongs to this request."
@@ -76,93 +79,100 @@ STREAM = ResponseSpec(CloudEvent, False, "Server-sent events, each a CloudEvent"
 class EventLog(Controller):
     path = "/events"
     tags = ("the log",)
-    guards = (admins_only,)
+    guards = (require_admin,)
     security = BEARER
 
-    @get(summary="Settled events, in order", media_type=BATCH, responses=refuses(401, 403, 409))
+    @get(summary="Settled events, in order", media_type=BATCH_MEDIA_TYPE, responses=error_responses(401, 403, 409))
     async def events(
         self,
         request: Request[Any, Any, Any],
         database: NamedDependency[Database],
-        reads: NamedDependency[Reads],
+        read_router: NamedDependency[ReadRouter],
         settings: NamedDependency[Settings],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         after: After = 0,
         before: Before = None,
         limit: PageLimit = 100,
         type: EventType = None,
-        item_id: ItemId = None,
-        user_id: By = None,
-        correlation_id: Correlation = None,
+        item_id: ItemFilter = None,
+        user_id: UserFilter = None,
+        correlation_id: CorrelationFilter = None,
         since: From = None,
         until: To = None,
     ) -> Response[list[CloudEvent]]:
         """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is: also
         where a page has fewer than `limit`, or none, because too many others are between those that are asked for."""
         if after and before is not None:
-            raise refused_parameter("before", "Give after or before, not both.")
-        recorded = [None if text is None else await past.instant(text) for text in (since, until)]
-        sought = _sought(type, item_id, user_id, correlation_id, *recorded)
-        async with reads.costly(FILTERED_EVENTS) if sought.filters else reads.connection() as connection:
+            raise invalid_parameter("before", "Give after or before, not both.")
+        recorded = [None if text is None else await as_of_resolver.resolve_instant(text) for text in (since, until)]
+        sought = _event_filter(type, item_id, user_id, correlation_id, *recorded)
+        async with (
+            read_router.costly(FILTERED_EVENTS) if sought.skips_events else read_router.connection() as connection
+        ):
             page = await read_settled(connection, after, limit, sought, before)
         if not page.events and not page.more:
             async with database.connection() as connection:
-                await check_handed_out(connection, after)
+                await check_position_exists(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:
             further = {"after" if before is None else "before": page.upto, "limit": limit}
             asked = {"type": type, "item_id": item_id, "user_id": user_id, "correlation_id": correlation_id}
-            headers |= next_page(request, settings, **further, **asked, **{"from": since, "to": until})
+            headers |= next_page_header(request, settings, **further, **asked, **{"from": since, "to": until})
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
-        return Response(body, media_type=BATCH, headers=headers)
+        return Response(body, media_type=BATCH_MEDIA_TYPE, headers=headers)
 
-    @get("/stream", summary="The log, live", media_type=EVENT_STREAM, responses={200: STREAM, **refuses(401, 403, 409)})
+    @get(
+        "/stream",
+        summary="The log, live",
+        media_type=EVENT_STREAM,
+        responses={200: STREAM, **error_responses(401, 403, 409)},
+    )
     async def stream(
         self,
         database: NamedDependency[Database],
-        feed: NamedDependency[Feed],
+        mark_watcher: NamedDependency[MarkWatcher],
         after: StreamAfter = None,
         type: EventType = None,
-        item_id: ItemId = None,
-        user_id: By = None,
-        correlation_id: Correlation = None,
+        item_id: ItemFilter = None,
+        user_id: UserFilter = None,
+        correlation_id: CorrelationFilter = None,
         last_event_id: LastEventId = None,
     ) -> Response[CloudEvent]:
         """Each settled event once and in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
         It goes on behind `Last-Event-ID`, else behind `after`; with neither it begins now, and says where that is by
         an id without an event."""
-        sought = _sought(type, item_id, user_id, correlation_id)
+        sought = _event_filter(type, item_id, user_id, correlation_id)
 
-        is_behind = sought.filters
+        is_behind = sought.skips_events
 
-        async def read(position: int) -> Page:
+        async def read(position: int) -> LogPage:
             """Once it has caught up, there is little to pass over."""
             nonlocal is_behind
             async with database.costly(FILTERED_EVENTS) if is_behind else database.connection() as connection:
-                page = await read_settled(connection, position, STREAMED_AT_ONCE, sought)
-            is_behind = sought.filters and page.more
+                page = await read_settled(connection, position, STREAM_PAGE_EVENTS, sought)
+            is_behind = sought.skips_events and page.more
             return page
 
-        begins = _position(last_event_id) if last_event_id else after
+        begins = _parse_position(last_event_id) if last_event_id else after
         async with database.connection() as connection:
             if begins is None:
-                return EventStream(feed, read, await read_mark(connection), says_where=True)
-            await check_handed_out(connection, begins)
-        return EventStream(feed, read, begins, says_where=False)
+                return EventStream(mark_watcher, read, await read_mark(connection), announces_start=True)
+            await check_position_exists(connection, begins)
+        return EventStream(mark_watcher, read, begins, announces_start=False)
 
 
-def _sought(
+def _event_filter(
     type: str | None,
     item_id: int | None,
     user_id: str | None,
     correlation_id: str | None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> Sought:
+) -> EventFilter:
     """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
-    if type is not None and type not in TYPES:
-        raise refused_parameter("type", f"There is no event of this type; there are {', '.join(TYPES)}.")
-    return Sought(
+    if type is not None and type not in EVENT_TYPE_TAGS:
+        raise invalid_parameter("type", f"There is no event of this type; there are {', '.join(EVENT_TYPE_TAGS)}.")
+    return EventFilter(
         type=type,
         stream_id=item_id,
         user_id=user_id,
@@ -172,7 +182,7 @@ def _sought(
     )
 
 
-def _position(last_event_id: str) -> int:
+def _parse_position(last_event_id: str) -> int:
     """Raises Malformed for what is no id of ours."""
     if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= len(str(LARGEST_POSITION)):
         return min(int(last_event_id), LARGEST_POSITION)

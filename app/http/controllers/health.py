@@ -7,11 +7,11 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from app.engine.background.projection_admin import Machinery
+from app.engine.background.projection_admin import ProjectionAdmin
 from app.engine.postgres.pool import Database
 from app.engine.postgres.replica import Replica
-from app.http.wire.problem_details import refuses
-from app.http.wire.responses import encoded
+from app.http.wire.problem_details import error_responses
+from app.http.wire.responses import struct_response
 from app.observability.metrics import Metrics
 from app.settings import Settings
 
@@ -44,33 +44,39 @@ class HealthChecks(Controller):
     path = "/health"
     tags = ("machinery",)
 
-    @get(["/", "/ready"], summary="Ready: the database answers", responses=refuses())
+    @get(["/", "/ready"], summary="Ready: the database answers", responses=error_responses())
     async def ready(
         self,
-        machinery: NamedDependency[Machinery],
+        projection_admin: NamedDependency[ProjectionAdmin],
         replica: NamedDependency[Replica | None],
         settings: NamedDependency[Settings],
     ) -> Response[Readiness]:
         """200 also while the background is behind: what it does not keep up is still served as it was. And without the
         replica, whose work the primary does."""
-        background = await machinery.background(PROBE_WAITS_SECONDS)
+        background = await projection_admin.background_lag(PROBE_WAITS_SECONDS)
         readiness = Readiness(
             status="ok",
             background=background.state,
             background_seconds=background.seconds,
-            environment=settings.catalog_env,
-            authentication=settings.catalog_auth,
+            environment=settings.env,
+            authentication=settings.auth,
             replica=replica.state if replica else None,
         )
-        return encoded(readiness)
+        return struct_response(readiness)
 
-    @get("/live", summary="Live: the process answers", responses=refuses())
+    @get("/live", summary="Live: the process answers", responses=error_responses())
     async def live(self) -> Response[Health]:
-        return encoded(Health(status="ok"))
+        return struct_response(Health(status="ok"))
 
 
-@get("/metrics", tags=["machinery"], summary="Metrics for Prometheus", media_type="text/plain", responses=refuses())
+@get(
+    "/metrics",
+    tags=["machinery"],
+    summary="Metrics for Prometheus",
+    media_type="text/plain",
+    responses=error_responses(),
+)
 async def metrics_page(database: NamedDependency[Database], metrics: NamedDependency[Metrics]) -> Response[str]:
     """Also while the database is away: then without what only it knows, and `database_up` is 0."""
-    page: Any = await metrics.page(database)
+    page: Any = await metrics.render(database)
     return Response(page, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-cache"})

@@ -10,20 +10,20 @@ from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
 from app.domain.item import ItemNotFound
-from app.engine.queries.documents import Documents, Until
-from app.http.wire.problem_details import refused_parameter, refuses
-from app.http.wire.responses import FOR_EVER, json_answer
-from app.http.wire.time_parameters import Past
-from app.http.wire.version_or_instant import no_such_version, parse_moment
+from app.engine.queries.documents import Bound, Documents
+from app.http.wire.problem_details import error_responses, invalid_parameter
+from app.http.wire.responses import IMMUTABLE, json_response
+from app.http.wire.time_parameters import AsOfResolver
+from app.http.wire.version_or_instant import no_such_version, parse_version_or_instant
 
-MOMENT = "A plain integer is a version; anything else an instant in RFC 3339."
-From = Annotated[str | None, QueryParameter(name="from", description=MOMENT)]
-To = Annotated[str | None, QueryParameter(name="to", description=f"{MOMENT} Without it: now.")]
+VERSION_OR_INSTANT_DESCRIPTION = "A plain integer is a version; anything else an instant in RFC 3339."
+From = Annotated[str | None, QueryParameter(name="from", description=VERSION_OR_INSTANT_DESCRIPTION)]
+To = Annotated[str | None, QueryParameter(name="to", description=f"{VERSION_OR_INSTANT_DESCRIPTION} Without it: now.")]
 
-NOW = Until()
+PRESENT = Bound()
 
 
-class Difference(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
+class FieldDiff(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
     """A field's two values. Null also stands for what an item had before it was created."""
 
     before: Any
@@ -34,48 +34,50 @@ class ItemDiff(Controller):
     path = "/items/{item_id:int}"
     tags = ("time",)
 
-    @get("/diff", summary="What differs between two versions or instants", responses=refuses(404))
+    @get("/diff", summary="What differs between two versions or instants", responses=error_responses(404))
     async def diff(
         self,
         item_id: FromPath[int],
         documents: NamedDependency[Documents],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         since: From = None,
         until: To = None,
-    ) -> Response[dict[str, Difference]]:
+    ) -> Response[dict[str, FieldDiff]]:
         """Field by field, only those that differ, `version` and `updated_at` among them. From before its creation an
         item comes with all its fields, each from null; those that are null still do not differ."""
         if since is None:
-            raise refused_parameter("from", "This parameter is required.")
-        moments = [parse_moment(since), *([] if until is None else [parse_moment(until)])]
-        asked = [*map(_as_of, moments), NOW][:2]
-        caching = await _caching(asked, past)
-        found = await documents.get_both(item_id, asked[0], asked[1])
+            raise invalid_parameter("from", "This parameter is required.")
+        moments = [parse_version_or_instant(since), *([] if until is None else [parse_version_or_instant(until)])]
+        asked = [*map(_bound_of, moments), PRESENT][:2]
+        caching = await _caching(asked, as_of_resolver)
+        found = await documents.get_at_two(item_id, asked[0], asked[1])
         for moment, then in zip(moments, found, strict=False):
             if isinstance(moment, int) and (then is None or then.version != moment):
                 raise no_such_version(item_id, moment)
         if found == (None, None) and await documents.get(item_id) is None:
             raise ItemNotFound("There is no such item.")
         before, after = (None if then is None else then.json for then in found)
-        return json_answer(msgspec.json.encode(differences(before, after)), headers=caching)
+        return json_response(msgspec.json.encode(diff_documents(before, after)), headers=caching)
 
 
-def _as_of(moment: int | datetime) -> Until:
-    return Until(version=moment) if isinstance(moment, int) else Until(until=moment)
+def _bound_of(moment: int | datetime) -> Bound:
+    return Bound(version=moment) if isinstance(moment, int) else Bound(until=moment)
 
 
-def differences(before: bytes | None, after: bytes | None) -> dict[str, Difference]:
+def diff_documents(before: bytes | None, after: bytes | None) -> dict[str, FieldDiff]:
     """The fields that differ of two documents as stored; one that is not there has none."""
     old, new = (msgspec.json.decode(document or b"{}", type=dict[str, Any]) for document in (before, after))
     return {
-        field: Difference(before=old.get(field), after=new.get(field))
+        field: FieldDiff(before=old.get(field), after=new.get(field))
         for field in old | new
         if old.get(field) != new.get(field)
     }
 
 
-async def _caching(ends: list[Until], past: Past) -> dict[str, str]:
+async def _caching(ends: list[Bound], as_of_resolver: AsOfResolver) -> dict[str, str]:
     """For ever where nothing that is still to come can change either end: asked before anything is read, of each end,
     so that it is read where it is known."""
-    settled = [end.is_fixed or (end.until is not None and (await past.at(end.until)).settled) for end in ends]
-    return {"Cache-Control": FOR_EVER} if all(settled) else {}
+    settled = [
+        end.is_fixed or (end.until is not None and (await as_of_resolver.resolve(end.until)).settled) for end in ends
+    ]
+    return {"Cache-Control": IMMUTABLE} if all(settled) else {}

@@ -15,31 +15,38 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from app.domain.events import ItemCreated
 from app.domain.item import ItemNotFound
-from app.engine.events.event import metadata_from, tag_of
+from app.engine.events.event import decode_metadata, type_tag
 from app.engine.postgres.pool import Database
 from app.engine.queries.documents import Documents
-from app.engine.queries.read_router import Reads
-from app.engine.store.event_store import StoredEvent, read_surroundings
-from app.http.auth.guards import BEARER, Connection, acting, admins_only, signed_in
-from app.http.wire.conditional_requests import UNCHANGED, IfMatch, IfNoneMatch, UnlessMatch, conditional, conditions_of
+from app.engine.queries.read_router import ReadRouter
+from app.engine.store.event_store import StoredEvent, read_adjacent_versions
+from app.http.auth.guards import BEARER, AnyConnection, current_actor, require_admin, require_token
+from app.http.wire.conditional_requests import (
+    NOT_MODIFIED,
+    IfMatch,
+    IfNoneMatch,
+    IfNoneMatchOnCommand,
+    parse_conditions,
+    respond_conditionally,
+)
 from app.http.wire.memento import (
     LINK_FORMAT,
-    TO_A_MEMENTO,
-    of_a_memento,
-    past_of,
-    time_gate,
-    time_map,
-    until_of,
+    MEMENTO_REDIRECT,
+    memento_headers,
+    memento_uris,
+    parse_accept_datetime,
+    timegate_response,
+    timemap_response,
     wants_time_map,
 )
-from app.http.wire.problem_details import refuses
-from app.http.wire.responses import FOR_EVER, ItemDocument, encoded, etag, json_answer, with_members
-from app.http.wire.time_parameters import Past
-from app.http.wire.version_or_instant import item_at, own_item
+from app.http.wire.problem_details import error_responses
+from app.http.wire.responses import IMMUTABLE, ItemDocument, add_members, etag_header, json_response, struct_response
+from app.http.wire.time_parameters import AsOfResolver
+from app.http.wire.version_or_instant import item_at, require_own_item
 from app.settings import Settings
 from app.wording import count
 
-NOBODY_KNOWN = "unknown"
+UNKNOWN_ACTOR = "unknown"
 """Who acted where an event does not say: only one that came into the log past this service."""
 
 Timestamp = Annotated[
@@ -98,7 +105,7 @@ class TimeTravel(Struct, frozen=True, kw_only=True):
     state_at_time: Raw
 
 
-class Rebuilt(Struct, frozen=True, kw_only=True):
+class ItemRebuilt(Struct, frozen=True, kw_only=True):
     """What rebuilding one document found."""
 
     message: str
@@ -109,7 +116,7 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class OrTimeMap(Operation):
+class TimeMapOperation(Operation):
     """In OpenAPI: an answer that also comes as links."""
 
     def __post_init__(self) -> None:
@@ -119,10 +126,10 @@ class OrTimeMap(Operation):
         answer.content[LINK_FORMAT] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
 
 
-async def signed_in_for_events(connection: Connection, handler: BaseRouteHandler) -> None:
+async def require_token_for_events(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """A guard: the versions are for everybody, and so is the list of them; the events are not."""
-    if not _asks_for_time_map(connection):
-        await signed_in(connection, handler)
+    if not _wants_time_map(connection):
+        await require_token(connection, handler)
 
 
 class ItemHistory(Controller):
@@ -131,11 +138,11 @@ class ItemHistory(Controller):
 
     @get(
         "/history",
-        guards=[signed_in_for_events],
+        guards=[require_token_for_events],
         summary="Its events",
         security=BEARER,
-        responses=UNCHANGED | refuses(401, 403, 404, 412),
-        operation_class=OrTimeMap,
+        responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
+        operation_class=TimeMapOperation,
     )
     async def history(
         self,
@@ -147,9 +154,9 @@ class ItemHistory(Controller):
         if_none_match: IfNoneMatch = None,
     ) -> Response[History]:
         """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
-        if _asks_for_time_map(request):
-            return time_map(past_of(request, settings, item_id), await _item_instants(documents, item_id))
-        current = await own_item(documents, item_id, acting(request))
+        if _wants_time_map(request):
+            return timemap_response(memento_uris(request, settings, item_id), await _item_instants(documents, item_id))
+        current = await require_own_item(documents, item_id, current_actor(request))
         events = await documents.events_of(item_id, current.version)
         answer = History(
             current=Raw(current.json),
@@ -158,15 +165,15 @@ class ItemHistory(Controller):
             created_at=events[0].recorded_at,
             last_modified_at=events[-1].recorded_at if len(events) > 1 else None,
         )
-        headers = {**etag(current.version), "Vary": "Accept"}
-        return conditional(encoded(answer, headers), if_match, if_none_match)
+        headers = {**etag_header(current.version), "Vary": "Accept"}
+        return respond_conditionally(struct_response(answer, headers), if_match, if_none_match)
 
     @get(
         "/audit-trail",
-        guards=[signed_in],
+        guards=[require_token],
         summary="Who did what",
         security=BEARER,
-        responses=UNCHANGED | refuses(401, 403, 404, 412),
+        responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
     )
     async def audit_trail(
         self,
@@ -176,15 +183,15 @@ class ItemHistory(Controller):
         if_match: IfMatch = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response[AuditTrail]:
-        current = await own_item(documents, item_id, acting(request))
+        current = await require_own_item(documents, item_id, current_actor(request))
         entries = [_audit_entry(event) for event in await documents.events_of(item_id, current.version)]
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
-        return conditional(encoded(answer, etag(current.version)), if_match, if_none_match)
+        return respond_conditionally(struct_response(answer, etag_header(current.version)), if_match, if_none_match)
 
     @get(
         "/time-travel",
         summary="The item as of an instant",
-        responses={302: TO_A_MEMENTO, **UNCHANGED, **refuses(404, 412)},
+        responses={302: MEMENTO_REDIRECT, **NOT_MODIFIED, **error_responses(404, 412)},
     )
     async def time_travel(
         self,
@@ -192,7 +199,7 @@ class ItemHistory(Controller):
         item_id: FromPath[int],
         documents: NamedDependency[Documents],
         database: NamedDependency[Database],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         settings: NamedDependency[Settings],
         timestamp: Timestamp = None,
         accept_datetime: AcceptDatetime = None,
@@ -202,71 +209,73 @@ class ItemHistory(Controller):
         """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
         first if that is before its creation, the last if it is in the future."""
         if timestamp is None:
-            until = until_of(accept_datetime)
+            until = parse_accept_datetime(accept_datetime)
             async with database.connection() as connection:
-                around = await read_surroundings(connection, item_id, until)
+                around = await read_adjacent_versions(connection, item_id, until)
             if around is None:
                 raise ItemNotFound("There is no such item.")
-            return time_gate(past_of(request, settings, item_id), around)
-        point = await past.at(timestamp)
+            return timegate_response(memento_uris(request, settings, item_id), around)
+        point = await as_of_resolver.resolve(timestamp)
         instant = point.instant
         assert instant is not None, "a timestamp was given"
         found = await item_at(documents, item_id, instant)
-        state = with_members(found.json, as_of=instant, event_version=found.version)
+        state = add_members(found.json, as_of=instant, event_version=found.version)
         answer = TimeTravel(item_id=item_id, timestamp=instant, state_at_time=Raw(state))
-        return conditional(encoded(answer, etag(found.version) | point.headers), if_match, if_none_match)
+        return respond_conditionally(
+            struct_response(answer, etag_header(found.version) | point.headers), if_match, if_none_match
+        )
 
-    @get("/versions/{version:int}", summary="The item at a version", responses=UNCHANGED | refuses(404, 412))
+    @get("/versions/{version:int}", summary="The item at a version", responses=NOT_MODIFIED | error_responses(404, 412))
     async def at_version(
         self,
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
         version: VersionNumber,
         documents: NamedDependency[Documents],
-        reads: NamedDependency[Reads],
+        read_router: NamedDependency[ReadRouter],
         settings: NamedDependency[Settings],
         if_match: IfMatch = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
         """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
         found = await item_at(documents, item_id, version)
-        async with reads.connection() as connection:
-            around = await read_surroundings(connection, item_id, version=version)
+        async with read_router.connection() as connection:
+            around = await read_adjacent_versions(connection, item_id, version=version)
         assert around is not None, "a stream that was folded is there"
-        headers = {**etag(version), "Cache-Control": FOR_EVER}
-        headers |= of_a_memento(past_of(request, settings, item_id), around)
-        return conditional(json_answer(found.json, headers=headers), if_match, if_none_match)
+        headers = {**etag_header(version), "Cache-Control": IMMUTABLE}
+        headers |= memento_headers(memento_uris(request, settings, item_id), around)
+        return respond_conditionally(json_response(found.json, headers=headers), if_match, if_none_match)
 
     @post(
         "/rebuild",
         status_code=200,
-        guards=[admins_only],
+        guards=[require_admin],
         summary="Fold the stored document anew",
         security=BEARER,
-        responses=refuses(401, 403, 404, 412),
+        responses=error_responses(401, 403, 404, 412),
     )
     async def rebuild(
         self,
         item_id: FromPath[int],
         documents: NamedDependency[Documents],
         if_match: IfMatch = None,
-        if_none_match: UnlessMatch = None,
-    ) -> Response[Rebuilt]:
+        if_none_match: IfNoneMatchOnCommand = None,
+    ) -> Response[ItemRebuilt]:
         """Readers never miss the item meanwhile, and commands on it wait."""
-        conditions = conditions_of(if_match, if_none_match)
+        conditions = parse_conditions(if_match, if_none_match)
         rebuilt = await documents.rebuild(item_id, conditions.check if conditions else None)
         if rebuilt is None:
             raise ItemNotFound("There is no such item.")
-        answer = Rebuilt(
+        answer = ItemRebuilt(
             message=f"Item {item_id} rebuilt from {count(rebuilt.version, 'event')}",
             item_id=item_id,
             item=Raw(rebuilt.json),
             changed=rebuilt.changed,
         )
-        return encoded(answer, etag(rebuilt.version))
+        return struct_response(answer, etag_header(rebuilt.version))
 
 
-def _asks_for_time_map(connection: Connection) -> bool:
+def _wants_time_map(connection: AnyConnection) -> bool:
     return wants_time_map(",".join(connection.headers.getall("Accept", [])))
 
 
@@ -279,12 +288,12 @@ async def _item_instants(documents: Documents, item_id: int) -> list[datetime]:
 
 
 def _history_entry(event: StoredEvent) -> HistoryEntry:
-    metadata = metadata_from(event.metadata)
+    metadata = decode_metadata(event.metadata)
     return HistoryEntry(
         sequence=event.position,
         type=event.type,
         timestamp=event.recorded_at,
-        user=metadata.user_id or NOBODY_KNOWN,
+        user=metadata.user_id or UNKNOWN_ACTOR,
         changes=Raw(event.data),
         version=event.version,
         event_id=event.event_id,
@@ -298,13 +307,13 @@ def _audit_entry(event: StoredEvent) -> dict[str, Any]:
         "sequence": event.position,
         "event_type": event.type,
         "timestamp": event.recorded_at,
-        "user_id": _actor(event),
+        "user_id": _actor_of(event),
         "version": event.version,
     }
-    if event.type == tag_of(ItemCreated):
+    if event.type == type_tag(ItemCreated):
         return entry
     return {**msgspec.json.decode(event.data, type=dict[str, Raw]), **entry}
 
 
-def _actor(event: StoredEvent) -> str:
-    return metadata_from(event.metadata).user_id or NOBODY_KNOWN
+def _actor_of(event: StoredEvent) -> str:
+    return decode_metadata(event.metadata).user_id or UNKNOWN_ACTOR

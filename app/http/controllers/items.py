@@ -12,12 +12,12 @@ from app.domain.item import ItemNotFound
 from app.engine.queries.documents import Documents
 from app.engine.queries.listing import Listing
 from app.errors import TooExpensive
-from app.http.wire.conditional_requests import UNCHANGED, IfMatch, IfNoneMatch, conditional
+from app.http.wire.conditional_requests import NOT_MODIFIED, IfMatch, IfNoneMatch, respond_conditionally
 from app.http.wire.listing_parameters import (
-    Asked,
     CursorText,
-    Exactly,
+    ExactFilter,
     Limit,
+    ListingParameters,
     NearPlace,
     Offset,
     OwnerId,
@@ -25,19 +25,19 @@ from app.http.wire.listing_parameters import (
     SortOrder,
     StatusFilter,
     WithinKm,
-    answer_listing,
+    listing_response,
 )
-from app.http.wire.memento import of_the_original, past_of
-from app.http.wire.problem_details import refuses
-from app.http.wire.responses import ItemDocument, encoded, etag, json_answer
-from app.http.wire.time_parameters import AsOf, MinPosition, Past
+from app.http.wire.memento import memento_uris, original_headers
+from app.http.wire.problem_details import error_responses
+from app.http.wire.responses import ItemDocument, etag_header, json_response, struct_response
+from app.http.wire.time_parameters import AsOf, AsOfResolver, MinPosition
 from app.http.wire.version_or_instant import item_at
 from app.settings import Settings
 
-MOST_ON_A_SHELF = 10_000
+SHELF_ITEMS_MAX = 10_000
 """An answer of so many items has some five megabytes."""
 MIB = 1024 * 1024
-LARGEST_SHELF_MIB = 16
+SHELF_MIB_MAX = 16
 """The largest items are a hundred times as large as others. An answer is held in memory while its client reads it."""
 
 
@@ -55,13 +55,13 @@ class ItemQueries(Controller):
     path = "/items"
     tags = ("queries",)
 
-    @get("/{item_id:int}", summary="An item", responses=UNCHANGED | refuses(404, 409, 412))
+    @get("/{item_id:int}", summary="An item", responses=NOT_MODIFIED | error_responses(404, 409, 412))
     async def item(
         self,
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
         documents: NamedDependency[Documents],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         settings: NamedDependency[Settings],
         as_of: AsOf = None,
         min_position: MinPosition = None,
@@ -69,23 +69,25 @@ class ItemQueries(Controller):
         if_none_match: IfNoneMatch = None,
     ) -> Response[ItemDocument]:
         """`Link` has the addresses of its past (RFC 7089)."""
-        point = await past.at(as_of, min_position)
+        point = await as_of_resolver.resolve(as_of, min_position)
         found = await (item_at(documents, item_id, point.instant) if point.instant else documents.get(item_id))
         if found is None:
             raise ItemNotFound("There is no such item.")
-        headers = etag(found.version) | point.headers | of_the_original(past_of(request, settings, item_id))
-        return conditional(json_answer(found.json, headers=headers), if_match, if_none_match)
+        headers = (
+            etag_header(found.version) | point.headers | original_headers(memento_uris(request, settings, item_id))
+        )
+        return respond_conditionally(json_response(found.json, headers=headers), if_match, if_none_match)
 
-    @get(summary="Items, newest first", responses=refuses(409))
+    @get(summary="Items, newest first", responses=error_responses(409))
     async def items(
         self,
         request: Request[Any, Any, Any],
         documents: NamedDependency[Documents],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         settings: NamedDependency[Settings],
         search: SearchText = None,
-        category: Exactly = None,
-        owner_id: Exactly = None,
+        category: ExactFilter = None,
+        owner_id: ExactFilter = None,
         status: StatusFilter = "active",
         near: NearPlace = None,
         within_km: WithinKm = None,
@@ -97,7 +99,7 @@ class ItemQueries(Controller):
         min_position: MinPosition = None,
     ) -> Response[list[ItemDocument]]:
         """`Link: rel="next"` leads to the next page, as of the instant of the first one."""
-        asked = Asked(
+        asked = ListingParameters(
             search=search,
             category=category,
             owner_id=owner_id,
@@ -111,42 +113,42 @@ class ItemQueries(Controller):
             as_of=as_of,
             min_position=min_position,
         )
-        return await answer_listing(asked, request, documents, past, settings)
+        return await listing_response(asked, request, documents, as_of_resolver, settings)
 
-    @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=refuses(409))
+    @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=error_responses(409))
     async def shelf(
         self,
         documents: NamedDependency[Documents],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         owner_id: OwnerId,
         status: StatusFilter = "any",
         as_of: AsOf = None,
         min_position: MinPosition = None,
     ) -> Response[list[ItemDocument]]:
-        point = await past.at(as_of, min_position)
+        point = await as_of_resolver.resolve(as_of, min_position)
         equal = {"owner_id": owner_id} if status == "any" else {"owner_id": owner_id, "status": status}
-        shelf = Listing(order="created_at", equal=equal, as_of=point.instant, limit=MOST_ON_A_SHELF)
-        found = await documents.find_all(shelf, LARGEST_SHELF_MIB * MIB)
+        shelf = Listing(order="created_at", equal=equal, as_of=point.instant, limit=SHELF_ITEMS_MAX)
+        found = await documents.list_all(shelf, SHELF_MIB_MAX * MIB)
         if found is None:
-            most = f"{MOST_ON_A_SHELF:,} items, or than {LARGEST_SHELF_MIB} MiB"
+            most = f"{SHELF_ITEMS_MAX:,} items, or than {SHELF_MIB_MAX} MiB"
             instead = "Ask for pages of GET /items?owner_id= instead."
             raise TooExpensive("owner_id", f"This is more than {most}. {instead}", source="path")
-        return json_answer(found, headers=point.headers)
+        return json_response(found, headers=point.headers)
 
 
 class StatsQueries(Controller):
     path = "/stats"
     tags = ("queries",)
 
-    @get(summary="How many items there are", responses=refuses(409))
+    @get(summary="How many items there are", responses=error_responses(409))
     async def stats(
         self,
         documents: NamedDependency[Documents],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         as_of: AsOf = None,
         min_position: MinPosition = None,
     ) -> Response[Stats]:
-        point = await past.at(as_of, min_position)
+        point = await as_of_resolver.resolve(as_of, min_position)
         by_status: Counter[str] = Counter()
         by_category: Counter[str] = Counter()
         for category, status, count in await documents.count_by("category", "status", as_of=point.instant):
@@ -159,4 +161,4 @@ class StatsQueries(Controller):
             archived_items=by_status["archived"],
             by_category=dict(by_category.most_common()),
         )
-        return encoded(stats, point.headers)
+        return struct_response(stats, point.headers)

@@ -16,11 +16,11 @@ from litestar.params import FromPath
 
 from app.errors import NotFound
 from app.http.auth.guards import TOKEN_SCHEME
-from app.http.controllers.page import headers_of_a_document
+from app.http.controllers.page import html_headers
 
 SWAGGER_UI = importlib.resources.files("app.http") / "swagger_ui"
 NO_FAVICON = "<link rel='icon' href='data:,'>"
-POLICY = (
+SWAGGER_POLICY = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self'{styles}; img-src 'self' data:;"
     " connect-src 'self'{api}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -47,7 +47,7 @@ def openapi_config(version: str, public_url: str | None = None) -> OpenAPIConfig
             route_handlers=[],
             include_in_schema=False,
             before_request=refuse_other_pages,
-            after_request=partial(protect, public_url),
+            after_request=partial(add_security_policy, public_url),
         ),
         components=Components(security_schemes={"BearerToken": TOKEN_SCHEME}),
         use_handler_docstrings=True,
@@ -70,22 +70,22 @@ def refuse_other_pages(request: Request[Any, Any, Any]) -> None:
         raise NotFound(f"Nothing is at {request.url.path}.")
 
 
-def protect(public_url: str | None, response: Response[Any]) -> Response[Any]:
+def add_security_policy(public_url: str | None, response: Response[Any]) -> Response[Any]:
     """The page runs what stands in it and our own files, and asks only us; also by the address for the public."""
     response.headers["Cache-Control"] = "no-cache"
     if response.media_type == MediaType.HTML:
-        response.headers.update(headers_of_a_document(policy_of(response.content, public_url)))
+        response.headers.update(html_headers(content_security_policy(response.content, public_url)))
     return response
 
 
-def policy_of(page: bytes, public_url: str | None) -> str:
+def content_security_policy(page: bytes, public_url: str | None) -> str:
     """The content security policy that lets a page run the scripts and styles that stand in it, by their hashes."""
     inline: dict[bytes, str] = {b"script": "", b"style": ""}
     for kind, text in INLINE.findall(page):
         inline[kind] += f" 'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
     public = urlsplit(public_url or "")
     origin = f" {public.scheme}://{public.netloc}" if public.netloc else ""
-    return POLICY.format(scripts=inline[b"script"], styles=inline[b"style"], api=origin)
+    return SWAGGER_POLICY.format(scripts=inline[b"script"], styles=inline[b"style"], api=origin)
 
 
 PAGE_FILES = {
@@ -99,7 +99,7 @@ PAGE_FILES = {
 
 
 @get(["/assets/{name:str}", "/schema/assets/{name:str}"], include_in_schema=False)
-async def page_file(name: FromPath[str]) -> Response[bytes]:
+async def serve_swagger_asset(name: FromPath[str]) -> Response[bytes]:
     """The page's own files, beside /schema and, for those who write /schema/, below it."""
     if name not in PAGE_FILES:
         raise NotFound("The page has no such file.")

@@ -7,9 +7,9 @@ from msgspec import Struct
 from app.engine.queries.documents import RollupDocuments
 from app.errors import NotFound
 from app.http.wire.listing_parameters import OwnerId
-from app.http.wire.problem_details import refuses
-from app.http.wire.responses import json_answer, rfc3339
-from app.http.wire.time_parameters import AsOf, MinPosition, Past
+from app.http.wire.problem_details import error_responses
+from app.http.wire.responses import json_response, rfc3339
+from app.http.wire.time_parameters import AsOf, AsOfResolver, MinPosition
 
 
 class OwnerDocument(Struct):
@@ -24,19 +24,19 @@ class OwnerQueries(Controller):
     path = "/owners"
     tags = ("queries",)
 
-    @get("/{owner_id:str}", summary="An owner in numbers", responses=refuses(404, 409))
+    @get("/{owner_id:str}", summary="An owner in numbers", responses=error_responses(404, 409))
     async def owner_in_numbers(
         self,
         owner_id: OwnerId,
         owners: NamedDependency[RollupDocuments],
-        past: NamedDependency[Past],
+        as_of_resolver: NamedDependency[AsOfResolver],
         as_of: AsOf = None,
         min_position: MinPosition = None,
     ) -> Response[OwnerDocument]:
         """An owner is known by an item; with the last command not yet, for moments: see `min_position`."""
-        point = await past.at(as_of, min_position, owners.name)
+        point = await as_of_resolver.resolve(as_of, min_position, owners.name)
         found = await owners.get(owner_id, point.instant)
         if found is None:
             then = f"at {rfc3339(point.instant)}" if point.instant else "yet"
             raise OwnerNotFound(f"There is no such owner, or not {then}.")
-        return json_answer(found, headers=point.headers)
+        return json_response(found, headers=point.headers)

@@ -16,25 +16,25 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from app.errors import NotFound
-from app.http.wire.conditional_requests import conditional
+from app.http.wire.conditional_requests import respond_conditionally
 from app.http.wire.content_negotiation import wants_gzip
 from app.settings import Settings
 
 FOLDER = importlib.resources.files("app") / "page"
-KINDS = {
+MEDIA_TYPES = {
     "html": "text/html",
     "css": "text/css",
     "js": "text/javascript",
     "svg": "image/svg+xml",
 }
-POLICY = (
+PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src {images}; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 PICTURES_POLICY = "default-src 'none'; sandbox"
 """A picture that is opened as a document is a picture still."""
-HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-IMAGE_SOURCES = b'name="image-sources" content=""'
+ASSET_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+IMAGE_SOURCES_META = b'name="image-sources" content=""'
 PRELOADS = b"<!-- modules -->"
 PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
@@ -53,13 +53,13 @@ def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _files(entry, f"{prefix}{entry.name}/")
-        elif entry.name.rpartition(".")[2] in KINDS:
+        elif entry.name.rpartition(".")[2] in MEDIA_TYPES:
             yield f"{prefix}{entry.name}", entry.read_bytes()
 
 
 def _page_file(name: str, content: bytes, policy: str) -> PageFile:
     etag = hashlib.sha256(content).hexdigest()[:16]
-    return PageFile(content, gzip.compress(content, mtime=0), KINDS[name.rpartition(".")[2]], policy, etag)
+    return PageFile(content, gzip.compress(content, mtime=0), MEDIA_TYPES[name.rpartition(".")[2]], policy, etag)
 
 
 FILES = {name: _page_file(name, content, PICTURES_POLICY) for name, content in _files(FOLDER) if name != "index.html"}
@@ -69,51 +69,51 @@ MODULES = sorted(name for name in FILES if name.endswith(".js") and "/" not in n
 
 
 @cache
-def index(images: str) -> PageFile:
+def render_index(images: str) -> PageFile:
     """The page itself, which knows what its policy lets it load, so that it does not try anything else.
 
     Its modules are named, so that a browser need not read one to learn of the next.
     """
     content = (FOLDER / "index.html").read_bytes()
-    assert content.count(IMAGE_SOURCES) == content.count(PRELOADS) == 1, "the places for what is put in"
-    content = content.replace(IMAGE_SOURCES, f'name="image-sources" content="{escape(images)}"'.encode())
+    assert content.count(IMAGE_SOURCES_META) == content.count(PRELOADS) == 1, "the places for what is put in"
+    content = content.replace(IMAGE_SOURCES_META, f'name="image-sources" content="{escape(images)}"'.encode())
     content = content.replace(
         PRELOADS, "".join(f'<link rel="modulepreload" href="page/{n}">' for n in MODULES).encode()
     )
-    return _page_file("index.html", content, POLICY.format(images=f"'self' {images}".rstrip()))
+    return _page_file("index.html", content, PAGE_POLICY.format(images=f"'self' {images}".rstrip()))
 
 
 @get("/", include_in_schema=False)
-async def page(request: Request[Any, Any, Any], settings: NamedDependency[Settings]) -> Response[bytes]:
+async def serve_page(request: Request[Any, Any, Any], settings: NamedDependency[Settings]) -> Response[bytes]:
     """The time machine. Behind a gateway that takes a prefix away its relative addresses need the slash at the end."""
     prefix = request.headers.get("X-Forwarded-Prefix", "")
     if PREFIX.fullmatch(prefix) and request.headers.get("X-Forwarded-Path", "").partition("?")[0] == prefix:
         query = request.scope["query_string"].decode("latin-1")
         return Response(b"", status_code=307, headers={"Location": f"{prefix}/{'?' if query else ''}{query}"})
-    return _sent(index(settings.catalog_page_images), request)
+    return _file_response(render_index(settings.page_images), request)
 
 
 @get("/page/{path:path}", include_in_schema=False)
-async def page_part(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
+async def serve_page_asset(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     found = FILES.get(path.removeprefix("/"))
     if found is None:
         raise NotFound("The page has no such file.")
-    return _sent(found, request)
+    return _file_response(found, request)
 
 
-def _sent(file: PageFile, request: Request[Any, Any, Any]) -> Response[bytes]:
+def _file_response(file: PageFile, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The file, compressed if the browser takes that, or 304 if it has it."""
     zipped = wants_gzip(request.headers.get("Accept-Encoding", ""))
     etag = f'"{file.etag}{"-gzip" if zipped else ""}"'
-    headers = {**HEADERS, **headers_of_a_document(file.policy), "ETag": etag}
+    headers = {**ASSET_HEADERS, **html_headers(file.policy), "ETag": etag}
     whole = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
-    response = conditional(whole, request.headers.get("If-Match"), request.headers.get("If-None-Match"))
+    response = respond_conditionally(whole, request.headers.get("If-Match"), request.headers.get("If-None-Match"))
     if zipped and response is whole:
         response.headers["Content-Encoding"] = "gzip"
     return response
 
 
-def headers_of_a_document(policy: str) -> dict[str, str]:
+def html_headers(policy: str) -> dict[str, str]:
     """What every page of ours says to browsers, with its content security policy."""
     return {
         "Content-Security-Policy": policy,

@@ -14,25 +14,25 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Struct
 
-from app.concurrency import end
+from app.concurrency import cancel_and_wait
 from app.constraints import NO_CONTROL_CHARACTERS
-from app.engine.background.projection_admin import Machinery
-from app.engine.background.projection_status import State, States
-from app.engine.background.verify import Difference, Verified
+from app.engine.background.projection_admin import ProjectionAdmin
+from app.engine.background.projection_status import LogStatus, ProjectionStatus
+from app.engine.background.verify import Mismatch, VerifyResult
 from app.errors import CatalogError
-from app.http.auth.guards import BEARER, DEMO_USER, acting, admins_only
-from app.http.wire.content_negotiation import BY_ITS_NAME, liking_of_type
-from app.http.wire.links import address_of
-from app.http.wire.problem_details import problem_of, refuses
-from app.http.wire.request_headers import UserId
-from app.http.wire.responses import encoded
-from app.observability.lag_history import LOOK_SECONDS, Lag, LagWatch
+from app.http.auth.guards import BEARER, DEMO_USER, current_actor, require_admin
+from app.http.wire.content_negotiation import EXACT_MATCH, media_type_preference
+from app.http.wire.links import public_url_of
+from app.http.wire.problem_details import error_responses, problem_body
+from app.http.wire.request_headers import UserIdParameter
+from app.http.wire.responses import struct_response
+from app.observability.lag_history import SAMPLE_EVERY_SECONDS, LagHistory, LagSample
 from app.settings import Settings
 
-DIFFERENCES_AT_MOST = 100
+MISMATCHES_MAX = 100
 NDJSON = "application/x-ndjson"
 
-Name = Annotated[
+ProjectionName = Annotated[
     str, PathParameter(min_length=1, max_length=63, pattern=NO_CONTROL_CHARACTERS, description="Such as `owners`.")
 ]
 Skip = Annotated[bool, QueryParameter(description="Go on past the event that stopped it; kept with `user_id`.")]
@@ -42,8 +42,8 @@ class LagOverTime(Struct, frozen=True, kw_only=True):
     """How far a projection was behind over the last five minutes."""
 
     projection: str
-    every_seconds: float = LOOK_SECONDS
-    lag: list[Lag]
+    every_seconds: float = SAMPLE_EVERY_SECONDS
+    lag: list[LagSample]
     """The oldest first, as the service that answers saw it; none of one that is written together with the events."""
 
 
@@ -62,11 +62,11 @@ class Verification(Struct, frozen=True, kw_only=True):
     projection: str
     checked: int
     differing_count: int
-    differing: list[Difference]
+    differing: list[Mismatch]
     """At most 100 of them."""
 
 
-class Comparing(Struct, frozen=True, kw_only=True):
+class VerifyProgress(Struct, frozen=True, kw_only=True):
     """How far a verification is."""
 
     streams: int
@@ -75,7 +75,7 @@ class Comparing(Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class OrProgress(Operation):
+class ProgressOperation(Operation):
     """In OpenAPI: an answer that also comes after lines of progress."""
 
     def __post_init__(self) -> None:
@@ -85,44 +85,51 @@ class OrProgress(Operation):
         answer.content[NDJSON] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
 
 
-class ProjectionMachinery(Controller):
+class ProjectionsController(Controller):
     path = "/projections"
     tags = ("machinery",)
-    guards = (admins_only,)
+    guards = (require_admin,)
     security = BEARER
 
-    @get(summary="How each projection is", responses=refuses(401, 403))
-    async def projections(self, machinery: NamedDependency[Machinery]) -> Response[States]:
-        return encoded(await machinery.states())
+    @get(summary="How each projection is", responses=error_responses(401, 403))
+    async def projections(self, projection_admin: NamedDependency[ProjectionAdmin]) -> Response[LogStatus]:
+        return struct_response(await projection_admin.log_status())
 
-    @get("/{name:str}", summary="How one projection is", responses=refuses(401, 403, 404))
-    async def projection(self, name: Name, machinery: NamedDependency[Machinery]) -> Response[State]:
-        return encoded(await machinery.state(name))
+    @get("/{name:str}", summary="How one projection is", responses=error_responses(401, 403, 404))
+    async def projection(
+        self, name: ProjectionName, projection_admin: NamedDependency[ProjectionAdmin]
+    ) -> Response[ProjectionStatus]:
+        return struct_response(await projection_admin.projection_status(name))
 
-    @get("/{name:str}/lag", summary="How far it was behind, of late", responses=refuses(401, 403, 404))
+    @get("/{name:str}/lag", summary="How far it was behind, of late", responses=error_responses(401, 403, 404))
     async def lag_of(
-        self, name: Name, machinery: NamedDependency[Machinery], lag: NamedDependency[LagWatch]
+        self,
+        name: ProjectionName,
+        projection_admin: NamedDependency[ProjectionAdmin],
+        lag_history: NamedDependency[LagHistory],
     ) -> Response[LagOverTime]:
-        return encoded(LagOverTime(projection=machinery.read_model(name).name, lag=lag.of(name)))
+        return struct_response(
+            LagOverTime(projection=projection_admin.read_model(name).name, lag=lag_history.samples_of(name))
+        )
 
     @post(
         "/{name:str}/rebuild",
         status_code=202,
         summary="Rebuild in the background",
-        responses=refuses(401, 403, 404, 409),
+        responses=error_responses(401, 403, 404, 409),
     )
     async def rebuild(
         self,
         request: Request[Any, Any, Any],
-        name: Name,
-        machinery: NamedDependency[Machinery],
+        name: ProjectionName,
+        projection_admin: NamedDependency[ProjectionAdmin],
         settings: NamedDependency[Settings],
     ) -> Response[RebuildBegun]:
         """A new generation is built beside the old one and swapped in; `Location` is where to watch it."""
-        await machinery.start_rebuild(name)
-        watch = address_of(request, settings, request.scope["path"].rstrip("/").removesuffix("/rebuild"))
+        await projection_admin.start_rebuild(name)
+        watch = public_url_of(request, settings, request.scope["path"].rstrip("/").removesuffix("/rebuild"))
         begun = RebuildBegun(message=f"The projection {name} is being rebuilt", projection=name, watch=watch)
-        response = encoded(begun, {"Location": watch})
+        response = struct_response(begun, {"Location": watch})
         response.status_code = 202
         return response
 
@@ -130,58 +137,62 @@ class ProjectionMachinery(Controller):
         "/{name:str}/verify",
         status_code=200,
         summary="Compare with the log",
-        responses=refuses(401, 403, 404),
-        operation_class=OrProgress,
+        responses=error_responses(401, 403, 404),
+        operation_class=ProgressOperation,
     )
     async def verify(
-        self, request: Request[Any, Any, Any], name: Name, machinery: NamedDependency[Machinery]
+        self, request: Request[Any, Any, Any], name: ProjectionName, projection_admin: NamedDependency[ProjectionAdmin]
     ) -> Response[Verification]:
         """Reads everything: minutes for millions of events. Nobody is disturbed. With `Accept: application/x-ndjson`
         lines tell how far it is, `{streams, of, seconds}`; the last one is the answer, or the problem."""
         if _wants_progress(request.headers.get("Accept", "")):
-            machinery.read_model(name)
-            lines: Any = Stream(_progress(machinery, name), media_type=NDJSON, headers={"Cache-Control": "no-store"})
+            projection_admin.read_model(name)
+            lines: Any = Stream(
+                _stream_progress(projection_admin, name), media_type=NDJSON, headers={"Cache-Control": "no-store"}
+            )
             return lines  # type: ignore[no-any-return]
-        return encoded(_verification(await machinery.verify(name)))
+        return struct_response(_verification(await projection_admin.verify(name)))
 
-    @post("/{name:str}/resume", status_code=200, summary="Let it go on", responses=refuses(401, 403, 404, 409))
+    @post("/{name:str}/resume", status_code=200, summary="Let it go on", responses=error_responses(401, 403, 404, 409))
     async def resume(
         self,
         request: Request[Any, Any, Any],
-        name: Name,
-        machinery: NamedDependency[Machinery],
+        name: ProjectionName,
+        projection_admin: NamedDependency[ProjectionAdmin],
         skip: Skip = False,
-        user_id: UserId = DEMO_USER,
-    ) -> Response[State]:
+        user_id: UserIdParameter = DEMO_USER,
+    ) -> Response[ProjectionStatus]:
         """A stopped projection tries its event again, or goes on past it, which is kept in `skipped`."""
-        return encoded(await machinery.resume(name, acting(request, user_id).subject if skip else None))
+        return struct_response(
+            await projection_admin.resume(name, current_actor(request, user_id).subject if skip else None)
+        )
 
 
 def _wants_progress(accept: str) -> bool:
     """Whether an Accept header names lines, and likes them at least as much as the answer alone."""
-    lines, alone = liking_of_type(accept, NDJSON), liking_of_type(accept, "application/json")
-    return lines.exactness == BY_ITS_NAME and lines.weight > 0 and lines.weight >= alone.weight
+    lines, alone = media_type_preference(accept, NDJSON), media_type_preference(accept, "application/json")
+    return lines.exactness == EXACT_MATCH and lines.weight > 0 and lines.weight >= alone.weight
 
 
-def _verification(verified: Verified) -> Verification:
+def _verification(verified: VerifyResult) -> Verification:
     return Verification(
         projection=verified.projection,
         checked=verified.checked,
         differing_count=len(verified.differing),
-        differing=verified.differing[:DIFFERENCES_AT_MOST],
+        differing=verified.differing[:MISMATCHES_MAX],
     )
 
 
-async def _progress(machinery: Machinery, name: str) -> AsyncIterator[bytes]:
+async def _stream_progress(projection_admin: ProjectionAdmin, name: str) -> AsyncIterator[bytes]:
     """Lines as the verification gets on, in its thread; it ends with whoever reads them."""
     loop, began = asyncio.get_running_loop(), time.monotonic()
     lines: asyncio.Queue[Struct | None] = asyncio.Queue()
 
     def tell(streams: int, of: int) -> None:
         seconds = round(time.monotonic() - began, 3)
-        loop.call_soon_threadsafe(lines.put_nowait, Comparing(streams=streams, of=of, seconds=seconds))
+        loop.call_soon_threadsafe(lines.put_nowait, VerifyProgress(streams=streams, of=of, seconds=seconds))
 
-    verifying = asyncio.create_task(machinery.verify(name, tell))
+    verifying = asyncio.create_task(projection_admin.verify(name, tell))
     verifying.add_done_callback(lambda _: lines.put_nowait(None))
     try:
         while (line := await lines.get()) is not None:
@@ -189,6 +200,6 @@ async def _progress(machinery: Machinery, name: str) -> AsyncIterator[bytes]:
         try:
             yield msgspec.json.encode(_verification(verifying.result())) + b"\n"
         except CatalogError as error:
-            yield problem_of(error) + b"\n"
+            yield problem_body(error) + b"\n"
     finally:
-        await end(verifying)
+        await cancel_and_wait(verifying)

@@ -4,7 +4,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import CatalogError
-from app.http.wire.problem_details import PROBLEM_JSON, problem_of
+from app.http.wire.problem_details import PROBLEM_JSON, problem_body
 
 REFUSAL = "refusal"
 """The name, in a scope's state, of the error to answer."""
@@ -37,7 +37,7 @@ class MethodNotAllowed(CatalogError):
     status = 405
 
 
-def answering_refusals(app: ASGIApp) -> ASGIApp:
+def with_early_refusals(app: ASGIApp) -> ASGIApp:
     """Answer what the server refuses, and leave the rest to `app`: so that it is logged and counted like the rest."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,13 +45,13 @@ def answering_refusals(app: ASGIApp) -> ASGIApp:
         if refusal is None:
             await app(scope, receive, send)
         else:
-            await _send(refusal, send)
+            await _send_problem(refusal, send)
 
     return answer
 
 
-async def _send(refusal: CatalogError, send: Send) -> None:
-    body = problem_of(refusal)
+async def _send_problem(refusal: CatalogError, send: Send) -> None:
+    body = problem_body(refusal)
     headers = [
         (b"content-type", PROBLEM_JSON.encode()),
         (b"content-length", str(len(body)).encode()),

@@ -9,14 +9,14 @@ from litestar.enums import HttpMethod, ScopeType
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-LISTS = frozenset({b"accept", b"accept-encoding", b"if-match", b"if-none-match"})
+LIST_HEADERS = frozenset({b"accept", b"accept-encoding", b"if-match", b"if-none-match"})
 """The headers that we read whose values are lists (RFC 9110, 5.3)."""
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-def as_http_has_it(app: ASGIApp) -> ASGIApp:
+def with_head_support(app: ASGIApp) -> ASGIApp:
     """HEAD is answered as GET; the server keeps the body back, since it knows what the client asked. Whoever has an
     endless one sees `head` in the scope's state."""
 
@@ -27,11 +27,11 @@ def as_http_has_it(app: ASGIApp) -> ASGIApp:
 
         async def send_completed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [_completed(name, value) for name, value in message["headers"]]
+                headers = [_complete_allow(name, value) for name, value in message["headers"]]
                 message["headers"] = [*headers, NO_SNIFFING]
             await send(message)
 
-        asked: dict[str, Any] = {**scope, "headers": _with_lists_joined(scope["headers"])}
+        asked: dict[str, Any] = {**scope, "headers": _join_list_headers(scope["headers"])}
         if asked["method"] == "HEAD":
             asked |= {"method": "GET", "state": {**scope.get("state", {}), "head": True}}
         await app(cast(Scope, asked), receive, send_completed)
@@ -39,7 +39,7 @@ def as_http_has_it(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-def knowing_all_methods(app: Litestar) -> ASGIApp:
+def with_options_support(app: Litestar) -> ASGIApp:
     """OPTIONS names the methods of all handlers of a path; Litestar's own answer only those of the first controller."""
     methods: dict[str, set[str]] = {}
     for route in app.routes:
@@ -60,7 +60,7 @@ def knowing_all_methods(app: Litestar) -> ASGIApp:
     return answer
 
 
-def _completed(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+def _complete_allow(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     """An Allow that Litestar made, with HEAD where there is GET."""
     if name != b"allow":
         return name, value
@@ -68,12 +68,12 @@ def _completed(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     return name, b", ".join(sorted(methods | ({b"HEAD"} if b"GET" in methods else set())))
 
 
-def _with_lists_joined(headers: Headers) -> list[tuple[bytes, bytes]]:
+def _join_list_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
     """Several lines of a list are one, in their order."""
     lists: dict[bytes, list[bytes]] = {}
     others = []
     for name, value in headers:
-        if name in LISTS:
+        if name in LIST_HEADERS:
             lists.setdefault(name, []).append(value)
         else:
             others.append((name, value))

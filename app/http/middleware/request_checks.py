@@ -24,7 +24,7 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
     problems = [
         FieldProblem(pointer=f"/{name}", detail=detail, source="query")
         for name, values in request.query_params.dict().items()
-        if (detail := _why_refused(name, len(values), _parameters(request.route_handler)))
+        if (detail := _explain_refusal(name, len(values), _query_parameters(request.route_handler)))
     ]
     if problems:
         raise invalid_input(problems)
@@ -44,14 +44,14 @@ def _check_encoding(request: Request[Any, Any, Any]) -> None:
         raise Malformed(f"The address is not UTF-8: {error.reason}.") from None
 
 
-def _why_refused(name: str, times: int, known: frozenset[str]) -> str | None:
+def _explain_refusal(name: str, times: int, known: frozenset[str]) -> str | None:
     if name not in known:
         return "There is no such parameter."
     return "This parameter is given more than once." if times > 1 else None
 
 
 @cache
-def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
+def _query_parameters(handler: BaseRouteHandler) -> frozenset[str]:
     """The names of the query parameters that a handler reads."""
     parameters = handler.parsed_fn_signature.parameters.items()
     return frozenset(

@@ -8,14 +8,14 @@ from uuid import uuid4
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.engine.postgres.in_doubt import DOUBT, Doubt
+from app.engine.postgres.in_doubt import COMMIT_DOUBT, CommitDoubt
 from app.http.wire.trace_context import header_of, traceparent_of
-from app.observability.json_logs import ACCESS, FACTS
+from app.observability.json_logs import ACCESS_LOGGER, FACTS
 
 LONGEST_REQUEST_ID = 128
 
 
-def knowing_requests(app: ASGIApp) -> ASGIApp:
+def with_request_id(app: ASGIApp) -> ASGIApp:
     """Give every request to `app` its id (`X-Request-ID`: the caller's, or one of ours), and log how it went.
 
     What it commits is kept in mind for as long as it lasts.
@@ -39,18 +39,18 @@ def knowing_requests(app: ASGIApp) -> ASGIApp:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        token = DOUBT.set(Doubt())
+        token = COMMIT_DOUBT.set(CommitDoubt())
         try:
             await app(scope, receive, send_known)
         finally:
-            DOUBT.reset(token)
-            if ACCESS.isEnabledFor(logging.INFO):
-                _log(scope, state, status, time.perf_counter() - began)
+            COMMIT_DOUBT.reset(token)
+            if ACCESS_LOGGER.isEnabledFor(logging.INFO):
+                _log_request(scope, state, status, time.perf_counter() - began)
 
     return known
 
 
-def _log(scope: Any, state: dict[str, Any], status: int, seconds: float) -> None:
+def _log_request(scope: Any, state: dict[str, Any], status: int, seconds: float) -> None:
     """By the route's template: a path may name a person. `status` 0: the client had gone before there was one."""
     actor, trace = state.get("actor"), traceparent_of(scope)
     facts = {
@@ -63,7 +63,7 @@ def _log(scope: Any, state: dict[str, Any], status: int, seconds: float) -> None
         "actor": actor.subject if actor else None,
         "trace_id": trace and trace.split("-")[1],
     }
-    ACCESS.info("request", extra={FACTS: {name: value for name, value in facts.items() if value is not None}})
+    ACCESS_LOGGER.info("request", extra={FACTS: {name: value for name, value in facts.items() if value is not None}})
 
 
 def _request_id(scope: Any) -> str:

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from app.errors import CatalogError, RequestTimeout, Unavailable
 from app.http.server import limits
-from app.http.server.protocol import Protocol
-from app.http.server.transport import Stopwatch, WholeAnswers
-from app.http.wire.problem_details import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_of
+from app.http.server.protocol import LimitedHttpProtocol
+from app.http.server.transport import CoalescingTransport, Stopwatch
+from app.http.wire.problem_details import PROBLEM_JSON, RETRY_AFTER_SECONDS, problem_body
 
 
-class Awaited(Enum):
+class AwaitedPart(Enum):
     """What a connection waits for."""
 
     REQUEST = "request"
@@ -21,7 +21,7 @@ class Awaited(Enum):
     ANSWER = "answer"
 
 
-class Connection(Protocol):
+class TimedHttpProtocol(LimitedHttpProtocol):
     """`look` is to be called every second: it ends what takes too long, which costs a request nothing."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -31,16 +31,16 @@ class Connection(Protocol):
         self._waiting, self._silence, self._stuck, self._lingering = (Stopwatch() for _ in range(4))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) < most_connections():
+        if len(self.connections) < connections_max():
             super().connection_made(transport)
             return
         self.transport = transport
-        transport.write(_TOO_MANY)
+        transport.write(_TOO_MANY_CONNECTIONS)
         transport.close()
 
-    def look(self, seconds: float) -> None:
+    def check(self, seconds: float) -> None:
         """So many seconds have passed since the last look."""
-        if self._takes_nothing(seconds) or self._has_lingered(seconds):
+        if self._is_stalled(seconds) or self._has_lingered(seconds):
             self.transport.abort()
         if self._reads_no_more or self.transport.is_closing():
             return
@@ -49,36 +49,38 @@ class Connection(Protocol):
         silent = self._silence.lasts(None if self._is_heard else of, seconds)
         self._is_heard = False
         match awaited:
-            case Awaited.REQUEST if waited > (limits.KEEP_ALIVE_SECONDS if self.cycle else limits.FIRST_BYTE_SECONDS):
+            case AwaitedPart.REQUEST if waited > (
+                limits.KEEP_ALIVE_SECONDS if self.cycle else limits.FIRST_BYTE_SECONDS
+            ):
                 self.transport.close()
-            case Awaited.HEAD if waited > limits.HEAD_SECONDS:
+            case AwaitedPart.HEAD if waited > limits.HEAD_SECONDS:
                 self._refuse(RequestTimeout(f"The head of the request took more than {limits.HEAD_SECONDS:g} seconds."))
-            case Awaited.BODY if silent > limits.BODY_SILENT_SECONDS:
+            case AwaitedPart.BODY if silent > limits.BODY_SILENT_SECONDS:
                 self._refuse_body(
                     RequestTimeout(f"Nothing of the body came for {limits.BODY_SILENT_SECONDS:g} seconds.")
                 )
-            case Awaited.BODY if waited > limits.BODY_SECONDS and not self._is_streamed():
+            case AwaitedPart.BODY if waited > limits.BODY_SECONDS and not self._is_streamed():
                 self._refuse_body(RequestTimeout(f"The body took more than {limits.BODY_SECONDS:g} seconds."))
 
-    def _awaited(self) -> tuple[Awaited, object]:
+    def _awaited(self) -> tuple[AwaitedPart, object]:
         """What is waited for, and an object that stands for it: there is another one for the next of its kind."""
         cycle = self.cycle
         if self.flow.read_paused or (cycle and not cycle.response_complete and not cycle.more_body):
-            return Awaited.ANSWER, None
+            return AwaitedPart.ANSWER, None
         if cycle and cycle.more_body:
-            return Awaited.BODY, cycle
+            return AwaitedPart.BODY, cycle
         if self.scope is not None and not (cycle and self.scope is cycle.scope):
-            return Awaited.HEAD, self.scope
-        return Awaited.REQUEST, self.headers if cycle else self
+            return AwaitedPart.HEAD, self.scope
+        return AwaitedPart.REQUEST, self.headers if cycle else self
 
     def _is_streamed(self) -> bool:
         return self.cycle.scope["path"].rstrip("/") in limits.STREAMED and not self.cycle.response_complete
 
-    def _takes_nothing(self, seconds: float) -> bool:
+    def _is_stalled(self, seconds: float) -> bool:
         unsent = self.transport.get_write_buffer_size()
         is_stuck = unsent > 0 and unsent == self._unsent_bytes
         self._unsent_bytes = unsent
-        return self._stuck.lasts(self if is_stuck else None, seconds) > limits.TAKES_NOTHING_SECONDS
+        return self._stuck.lasts(self if is_stuck else None, seconds) > limits.STALLED_CLIENT_SECONDS
 
     def _has_lingered(self, seconds: float) -> bool:
         lingers = self.transport.is_closing() and self._unsent_bytes == 0
@@ -88,21 +90,21 @@ class Connection(Protocol):
         self._is_told_to_stop = True
         super().shutdown()
         if self.transport.is_closing():
-            cast(WholeAnswers, self.transport).close_now()
+            cast(CoalescingTransport, self.transport).close_now()
 
     def _may_still_send(self) -> bool:
         return super()._may_still_send() and not self._is_told_to_stop
 
 
-def most_connections() -> int:
+def connections_max() -> int:
     """Three quarters of the files that the process may open: the database, imports and the log need some as well."""
     most_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(limits.CONNECTIONS, most_files * 3 // 4)
 
 
-def _plain_answer(refusal: CatalogError) -> bytes:
+def _raw_response(refusal: CatalogError) -> bytes:
     """Where there is no request to answer."""
-    body = problem_of(refusal)
+    body = problem_body(refusal)
     head = (
         f"HTTP/1.1 {refusal.status} Service Unavailable\r\nContent-Type: {PROBLEM_JSON}\r\n"
         f"Content-Length: {len(body)}\r\nRetry-After: {RETRY_AFTER_SECONDS}\r\nCache-Control: no-store\r\n"
@@ -111,4 +113,4 @@ def _plain_answer(refusal: CatalogError) -> bytes:
     return head.encode() + body
 
 
-_TOO_MANY = _plain_answer(Unavailable("Too many connections are open; try again."))
+_TOO_MANY_CONNECTIONS = _raw_response(Unavailable("Too many connections are open; try again."))

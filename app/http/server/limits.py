@@ -25,12 +25,12 @@ BODY_SECONDS = 60.0
 """For the whole of a body that is not streamed: these are at most 64 KiB."""
 STREAMED = frozenset(("/api/v2/items/import",))
 """Paths whose bodies may take longer; their handlers have limits of their own."""
-TAKES_NOTHING_SECONDS = 60.0
+STALLED_CLIENT_SECONDS = 60.0
 """Without a byte taken of an answer. Longer than the patience of event streams, which end in order."""
 UNSENT_BYTES = 256 * 1024 * 1024
 """Of all answers that their clients have not taken yet, which are held in memory meanwhile."""
 LINGER_SECONDS = 5.0
 """What a client still sends after the last answer is read and thrown away for so long; to close at once would reset
 the connection, and the answer might be lost with it."""
-LOOK_SECONDS = 1.0
+CONNECTION_CHECK_SECONDS = 1.0
 """How often connections are looked at: they last up to so much longer."""

@@ -29,19 +29,19 @@ from app.http.middleware.early_refusals import (
     VersionNotSupported,
 )
 from app.http.server import limits
-from app.http.server.transport import Reading, WholeAnswers
+from app.http.server.transport import CoalescingTransport, ReadFlowControl
 
 HAVE_NO_BODY = frozenset(("GET", "HEAD"))
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-ABSOLUTE = re.compile(rb"https?://(?:[^/?#@]*@)?([^/?#@]+)(.*)", re.IGNORECASE | re.DOTALL)
-HOST = re.compile(rb"(?:[^:\[\]]*|\[[^\[\]]*\])(?::0*+(?P<port>\d{0,5}))?")
+ABSOLUTE_FORM = re.compile(rb"https?://(?:[^/?#@]*@)?([^/?#@]+)(.*)", re.IGNORECASE | re.DOTALL)
+HOST_HEADER = re.compile(rb"(?:[^:\[\]]*|\[[^\[\]]*\])(?::0*+(?P<port>\d{0,5}))?")
 """A host with or without a port (RFC 9112, 3.2); which characters a name has is looked at later."""
 LARGEST_PORT = 65535
 OTHER_VERSION = "Invalid HTTP version"
 """As the parser says it."""
 
 
-class Protocol(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """uvicorn's, with limits."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -58,8 +58,8 @@ class Protocol(HttpToolsProtocol):
         self._body_refused: CatalogError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, WholeAnswers(transport, self._may_still_send)))
-        self.flow = Reading(self.transport, self._has_enough)
+        super().connection_made(cast(asyncio.Transport, CoalescingTransport(transport, self._may_still_send)))
+        self.flow = ReadFlowControl(self.transport, self._buffer_is_full)
 
     def _may_still_send(self) -> bool:
         return self._reads_no_more or (self.cycle is not None and self.cycle.more_body)
@@ -72,7 +72,7 @@ class Protocol(HttpToolsProtocol):
         self.pipeline.clear()
         super().connection_lost(exc)
 
-    def _has_enough(self) -> bool:
+    def _buffer_is_full(self) -> bool:
         return bool(self.pipeline or self._unread)
 
     def data_received(self, data: bytes) -> None:
@@ -155,11 +155,11 @@ class Protocol(HttpToolsProtocol):
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             raise Malformed("A request has one Host field (RFC 9112, 3.2).")
         if not self.url.startswith(b"/"):
-            self._take_other_form()
+            self._accept_absolute_form()
         if not all(_is_host(value) for name, value in self.headers if name == b"host"):
             raise Malformed("The host of a request is a name or an address, perhaps with a port of 65535 at most.")
 
-    def _take_other_form(self) -> None:
+    def _accept_absolute_form(self) -> None:
         """`GET http://host/path` is `GET /path` of that host; there is no other form but `OPTIONS *`."""
         method = self.parser.get_method()
         if method == b"CONNECT":
@@ -167,7 +167,7 @@ class Protocol(HttpToolsProtocol):
         if self.url == b"*" and method == b"OPTIONS":
             self.url = b"/"  # it asks whether somebody is there
             return
-        absolute = ABSOLUTE.match(self.url)
+        absolute = ABSOLUTE_FORM.match(self.url)
         if absolute is None:
             raise Malformed("The address begins with a /, or with http:// and a host.")
         host, rest = absolute.groups()
@@ -198,7 +198,7 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse_unreadable(self, error: httptools.HttpParserError) -> None:
         if isinstance(error, httptools.HttpParserCallbackError):
-            refusal = _raised_by_us(error)
+            refusal = _refusal_in(error)
         else:
             self.logger.warning("Invalid HTTP request received.")
             reason = str(error).rstrip(".")
@@ -284,7 +284,7 @@ class Protocol(HttpToolsProtocol):
         return answer
 
 
-def _raised_by_us(error: httptools.HttpParserCallbackError) -> CatalogError:
+def _refusal_in(error: httptools.HttpParserCallbackError) -> CatalogError:
     """Raises the error if what we raised was no refusal."""
     match error.__context__:
         case CatalogError() as refusal:
@@ -297,7 +297,7 @@ def _raised_by_us(error: httptools.HttpParserCallbackError) -> CatalogError:
 
 def _is_host(value: bytes) -> bool:
     """Other ports make a fault of ours out of a refusal, when its address is looked at."""
-    match = HOST.fullmatch(value.strip(b" \t"))
+    match = HOST_HEADER.fullmatch(value.strip(b" \t"))
     return match is not None and int(match["port"] or 0) <= LARGEST_PORT
 
 

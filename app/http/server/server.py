@@ -13,8 +13,8 @@ from litestar.types import ASGIApp
 
 from app.errors import SetupError
 from app.http.server import limits
-from app.http.server.connection import Connection, most_connections
-from app.http.server.transport import WholeAnswers
+from app.http.server.connection import TimedHttpProtocol, connections_max
+from app.http.server.transport import CoalescingTransport
 
 TICKS_PER_SECOND = 10
 """uvicorn's."""
@@ -34,24 +34,24 @@ class Server(uvicorn.Server):
         self._is_full = False
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % max(1, round(limits.LOOK_SECONDS * TICKS_PER_SECOND)) == 0:
-            self._look_at_connections()
+        if counter % max(1, round(limits.CONNECTION_CHECK_SECONDS * TICKS_PER_SECOND)) == 0:
+            self._check_connections()
         return await super().on_tick(counter)
 
-    def _look_at_connections(self) -> None:
+    def _check_connections(self) -> None:
         now = time.monotonic()
         # What this process spent elsewhere, nobody is to answer for.
-        passed = min(now - self._looked_at, 2 * limits.LOOK_SECONDS)
+        passed = min(now - self._looked_at, 2 * limits.CONNECTION_CHECK_SECONDS)
         self._looked_at = now
         for connection in list(self.server_state.connections):
-            cast(Connection, connection).look(passed)
-        self._let_go_of_unsent()
-        self._tell_if_full()
+            cast(TimedHttpProtocol, connection).check(passed)
+        self._drop_slow_readers()
+        self._log_if_full()
 
-    def _let_go_of_unsent(self) -> None:
+    def _drop_slow_readers(self) -> None:
         """Whoever reads slowly has us hold the answer: of too much in all the largest are given up."""
-        connections = [cast(Connection, each) for each in self.server_state.connections]
-        unsent = [(cast(WholeAnswers, each.transport).held_bytes, each) for each in connections]
+        connections = [cast(TimedHttpProtocol, each) for each in self.server_state.connections]
+        unsent = [(cast(CoalescingTransport, each.transport).held_bytes, each) for each in connections]
         too_many_bytes = sum(size for size, _ in unsent) - limits.UNSENT_BYTES
         for size, connection in sorted(unsent, key=itemgetter(0), reverse=True):
             if too_many_bytes <= 0:
@@ -60,10 +60,10 @@ class Server(uvicorn.Server):
             connection.transport.abort()
             too_many_bytes -= size
 
-    def _tell_if_full(self) -> None:
-        is_full = len(self.server_state.connections) >= most_connections()
+    def _log_if_full(self) -> None:
+        is_full = len(self.server_state.connections) >= connections_max()
         if is_full and not self._is_full:
-            logger.warning("%s connections are open, others are refused", most_connections())
+            logger.warning("%s connections are open, others are refused", connections_max())
         self._is_full = is_full
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -81,7 +81,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise SetupError(f"cannot listen on {host}:{port} ({reason}): set --host, --port or CATALOG_PORT") from error
 
 
-def serve_until_told(app: ASGIApp, stopping: asyncio.Event, listening: socket.socket) -> None:
+def serve_until_stopped(app: ASGIApp, stopping: asyncio.Event, listening: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT. Raises SystemExit(3), as uvicorn does, if it cannot start."""
     config = uvicorn.Config(
         app,
@@ -90,7 +90,7 @@ def serve_until_told(app: ASGIApp, stopping: asyncio.Event, listening: socket.so
         log_level="warning",
         timeout_graceful_shutdown=STOPS_WITHIN_SECONDS,
         server_header=False,
-        http=Connection,
+        http=TimedHttpProtocol,
         ws="none",
     )
     server = Server(config, stopping)

@@ -7,7 +7,7 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 
 
-class WholeAnswers:
+class CoalescingTransport:
     """A transport that sends the head of an answer together with its body: one packet, which wakes the client once.
 
     What is written waits until the event loop has done what it is at, which is no longer than a task runs.
@@ -63,7 +63,7 @@ class WholeAnswers:
         return getattr(self._transport, name)
 
 
-class Reading(FlowControl):
+class ReadFlowControl(FlowControl):
     """Reading goes on only while no more has arrived than is being worked at."""
 
     def __init__(self, transport: asyncio.Transport, has_enough: Callable[[], bool]) -> None:

@@ -8,12 +8,12 @@ from uuid import UUID
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from app.domain.events import Event
-from app.engine.events.event import TagTable, metadata_from
+from app.engine.events.event import EventRegistry, decode_metadata
 from app.engine.store.log_reader import LogEntry
 
-TAGS: TagTable[Event] = TagTable(Event)
-BATCH = "application/cloudevents-batch+json"
-NO_STRING_OF_CLOUD_EVENTS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+EVENT_REGISTRY: EventRegistry[Event] = EventRegistry(Event)
+BATCH_MEDIA_TYPE = "application/cloudevents-batch+json"
+FORBIDDEN_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class CloudEvent(Struct, frozen=True, kw_only=True):
@@ -47,10 +47,10 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
 
 
 def cloud_event(entry: LogEntry) -> CloudEvent:
-    metadata = metadata_from(entry.metadata)
+    metadata = decode_metadata(entry.metadata)
     return CloudEvent(
         id=entry.event_id,
-        type=text(entry.type),
+        type=cloud_event_text(entry.type),
         subject=str(entry.stream_id),
         time=entry.recorded_at,
         position=str(entry.position),
@@ -59,14 +59,14 @@ def cloud_event(entry: LogEntry) -> CloudEvent:
         correlationid=_attribute(metadata.correlation_id),
         causationid=_attribute(metadata.causation_id),
         traceparent=_attribute(metadata.traceparent),
-        data=Raw(TAGS.present(entry.type, entry.data)),
+        data=Raw(EVENT_REGISTRY.upcast_json(entry.type, entry.data)),
     )
 
 
 def _attribute(value: str | None) -> str | UnsetType:
-    return UNSET if value is None else text(value)
+    return UNSET if value is None else cloud_event_text(value)
 
 
-def text(value: str) -> str:
+def cloud_event_text(value: str) -> str:
     """A string as CloudEvents allows it: without control characters, of which a user_id may hold a tab or newline."""
-    return NO_STRING_OF_CLOUD_EVENTS.sub("\N{REPLACEMENT CHARACTER}", value)
+    return FORBIDDEN_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", value)

@@ -19,8 +19,8 @@ from app.errors import Malformed, PreconditionFailed, VersionConflict
 
 ELEMENT = re.compile(r'[ \t]*+(?:(?P<tag>(?:W/)?+"[\x21\x23-\x7e\x80-\xff]*+")[ \t]*+)?+(?:,|\Z)')
 """One element of a list of entity tags, and the comma behind it. An element may be empty (RFC 9110, 5.6.1)."""
-VERSION = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
-ANY = "*"
+VERSION_TAG = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
+ANY_TAG = "*"
 
 ExpectedVersion = Annotated[
     int | None,
@@ -37,38 +37,38 @@ IfNoneMatch = Annotated[
     str | None,
     HeaderParameter(name="If-None-Match", description="ETags the caller holds, or `*`; 304 if one is so now."),
 ]
-UnlessMatch = Annotated[
+IfNoneMatchOnCommand = Annotated[
     str | None,
     HeaderParameter(name="If-None-Match", description="ETags, or `*`; 412 if one is so now, and nothing is done."),
 ]
-UNCHANGED = {304: ResponseSpec(None, False, "It is what If-None-Match names")}
+NOT_MODIFIED = {304: ResponseSpec(None, False, "It is what If-None-Match names")}
 """In OpenAPI: a read that takes If-None-Match."""
 
 
-class Tags(Struct, frozen=True):
+class EntityTags(Struct, frozen=True):
     """The entity tags that a condition names, each as it was sent; `*` alone is any."""
 
     sent: tuple[str, ...]
 
-    def include(self, version: int) -> bool:
+    def matches(self, version: int) -> bool:
         """By strong comparison, whether they name this version of an item."""
-        return self.sent == (ANY,) or f'"{version}"' in self.sent
+        return self.sent == (ANY_TAG,) or f'"{version}"' in self.sent
 
-    def include_weakly(self, tag: str) -> bool:
-        return self.sent == (ANY,) or tag in {sent.removeprefix("W/") for sent in self.sent}
+    def matches_weakly(self, tag: str) -> bool:
+        return self.sent == (ANY_TAG,) or tag in {sent.removeprefix("W/") for sent in self.sent}
 
     @property
     def version(self) -> int | None:
         """The one version that they name, if they name one."""
         text = self.sent[0].strip('"') if len(self.sent) == 1 else ""
-        return int(text) if VERSION.fullmatch(text) else None
+        return int(text) if VERSION_TAG.fullmatch(text) else None
 
 
 class Conditions(Struct, frozen=True, kw_only=True):
     """What a command asks of the version of its item. All of it must hold; headers are looked at first."""
 
-    if_match: Tags | None
-    if_none_match: Tags | None
+    if_match: EntityTags | None
+    if_none_match: EntityTags | None
     expected_version: int | None
 
     def check(self, version: int) -> None:
@@ -79,9 +79,9 @@ class Conditions(Struct, frozen=True, kw_only=True):
         if version == NO_STREAM:
             self._check_nothing_there()
             return
-        if self.if_match is not None and not self.if_match.include(version):
+        if self.if_match is not None and not self.if_match.matches(version):
             self._refuse_if_match(self.if_match, version)
-        if self.if_none_match is not None and self.if_none_match.include(version):
+        if self.if_none_match is not None and self.if_none_match.matches(version):
             raise PreconditionFailed(
                 f"If-None-Match names the item's version {version}; nothing was done.", current_version=version
             )
@@ -93,16 +93,16 @@ class Conditions(Struct, frozen=True, kw_only=True):
             raise PreconditionFailed("If-Match asks for an item that is there already; a new one is not. Leave it out.")
 
     @staticmethod
-    def _refuse_if_match(tags: Tags, version: int) -> NoReturn:
+    def _refuse_if_match(tags: EntityTags, version: int) -> NoReturn:
         if tags.version is not None:
             raise version_conflict(PreconditionFailed, tags.version, version)
         detail = f"No tag in If-Match names the item's version {version}."
-        if tags.include_weakly(f'"{version}"'):
+        if tags.matches_weakly(f'"{version}"'):
             detail = f'A weak tag in If-Match never matches: send "{version}", without W/.'
         raise PreconditionFailed(detail, current_version=version)
 
 
-def conditions_of(
+def parse_conditions(
     if_match: str | None, if_none_match: str | None, expected_version: int | None = None
 ) -> Conditions | None:
     """What a command's headers and `expected_version` ask for; None for nothing.
@@ -112,33 +112,33 @@ def conditions_of(
     if if_match is None and if_none_match is None and expected_version is None:
         return None
     return Conditions(
-        if_match=_tags("If-Match", if_match),
-        if_none_match=_tags("If-None-Match", if_none_match),
+        if_match=_parse_header("If-Match", if_match),
+        if_none_match=_parse_header("If-None-Match", if_none_match),
         expected_version=expected_version,
     )
 
 
-def conditional(response: Response[Any], if_match: str | None, if_none_match: str | None) -> Response[Any]:
+def respond_conditionally(response: Response[Any], if_match: str | None, if_none_match: str | None) -> Response[Any]:
     """The answer to a read with an ETag, or 304 if the client holds it (RFC 9110, 13.2.2).
 
     An If-None-Match that cannot be read is as none: it costs the client a whole answer. Raises PreconditionFailed if
     If-Match does not hold, Malformed if it cannot be read.
     """
     tag = response.headers["ETag"]
-    wanted = _tags("If-Match", if_match)
-    if wanted is not None and wanted.sent != (ANY,) and tag not in wanted.sent:
+    wanted = _parse_header("If-Match", if_match)
+    if wanted is not None and wanted.sent != (ANY_TAG,) and tag not in wanted.sent:
         raise PreconditionFailed(f"No tag in If-Match is the present one, which is {tag}.")
-    held = read_tags(if_none_match or "")
-    if held is None or not held.include_weakly(tag):
+    held = parse_entity_tags(if_none_match or "")
+    if held is None or not held.matches_weakly(tag):
         return response
     return Response(b"", status_code=304, media_type=response.media_type, headers=response.headers)
 
 
-def _tags(name: str, text: str | None) -> Tags | None:
+def _parse_header(name: str, text: str | None) -> EntityTags | None:
     """Raises Malformed, also for a list without a tag, which would be a condition that says nothing."""
     if text is None:
         return None
-    tags = read_tags(text)
+    tags = parse_entity_tags(text)
     if tags is None or not tags.sent:
         raise Malformed(
             f'{name} must be * or ETags as this service gives them, such as "3", "4"; not {text or "empty"}.'
@@ -146,10 +146,10 @@ def _tags(name: str, text: str | None) -> Tags | None:
     return tags
 
 
-def read_tags(text: str) -> Tags | None:
+def parse_entity_tags(text: str) -> EntityTags | None:
     """A list of entity tags; None if it is none."""
-    if text.strip(" \t") == ANY:
-        return Tags((ANY,))
+    if text.strip(" \t") == ANY_TAG:
+        return EntityTags((ANY_TAG,))
     tags, place = [], 0
     while place < len(text):
         element = ELEMENT.match(text, place)
@@ -158,4 +158,4 @@ def read_tags(text: str) -> Tags | None:
         if element["tag"]:
             tags.append(element["tag"])
         place = element.end()
-    return Tags(tuple(tags))
+    return EntityTags(tuple(tags))

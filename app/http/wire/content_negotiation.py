@@ -4,36 +4,36 @@ import re
 from typing import NamedTuple
 
 QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
-BY_ITS_NAME = 3
+EXACT_MATCH = 3
 
 
-class Liking(NamedTuple):
+class Preference(NamedTuple):
     """How much something is liked; of two that are liked alike, the one that is named more exactly goes first."""
 
     weight: float
     exactness: int
-    """BY_ITS_NAME, less for a range that it is in, 0 for not at all."""
+    """EXACT_MATCH, less for a range that it is in, 0 for not at all."""
 
 
-def liking_of_type(accept: str, media_type: str) -> Liking:
+def media_type_preference(accept: str, media_type: str) -> Preference:
     """By an Accept header."""
-    return _liking(accept, {"*/*": 1, f"{media_type.partition('/')[0]}/*": 2, media_type: BY_ITS_NAME})
+    return _preference(accept, {"*/*": 1, f"{media_type.partition('/')[0]}/*": 2, media_type: EXACT_MATCH})
 
 
 def wants_gzip(accept_encoding: str) -> bool:
     """Whether an Accept-Encoding header likes gzip, and at least as much as `identity` if it names that."""
-    zipped = _liking(accept_encoding, {"*": 1, "gzip": BY_ITS_NAME, "x-gzip": BY_ITS_NAME})
-    plain = _liking(accept_encoding, {"identity": BY_ITS_NAME})
+    zipped = _preference(accept_encoding, {"*": 1, "gzip": EXACT_MATCH, "x-gzip": EXACT_MATCH})
+    plain = _preference(accept_encoding, {"identity": EXACT_MATCH})
     return zipped.weight > 0 and zipped.weight >= plain.weight
 
 
-def _liking(header: str, ranges: dict[str, int]) -> Liking:
-    liked = Liking(0.0, 0)
+def _preference(header: str, ranges: dict[str, int]) -> Preference:
+    liked = Preference(0.0, 0)
     for each in header.lower().split(","):
         name, *parameters = (part.strip() for part in each.split(";"))
         exactness = ranges.get(name, 0)
         if exactness > liked.exactness:
-            liked = Liking(_weight(parameters), exactness)
+            liked = Preference(_weight(parameters), exactness)
     return liked
 
 

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from app.constraints import LARGEST_ID
-from app.engine.queries.listing import Key
-from app.http.wire.problem_details import refused_parameter
+from app.engine.queries.listing import SortKey
+from app.http.wire.problem_details import invalid_parameter
 
 LONGEST_CURSOR = 2000
 
@@ -26,8 +26,8 @@ class Cursor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, arra
     id: Annotated[int, Meta(ge=1, le=LARGEST_ID)]
 
     @property
-    def key(self) -> Key:
-        return Key(self.value, self.id)
+    def key(self) -> SortKey:
+        return SortKey(self.value, self.id)
 
 
 def listing_id(*what: object) -> str:
@@ -45,7 +45,7 @@ def read_cursor(text: str, of: str, kind: type[str] | type[float]) -> Cursor:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         cursor = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Cursor)
     except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
-        raise refused_parameter("cursor", "This is not a cursor that a page of this listing gave.") from None
+        raise invalid_parameter("cursor", "This is not a cursor that a page of this listing gave.") from None
     if cursor.of != of or not isinstance(cursor.value, kind):
-        raise refused_parameter("cursor", "This cursor belongs to another listing: other filters or another order.")
+        raise invalid_parameter("cursor", "This cursor belongs to another listing: other filters or another order.")
     return cursor

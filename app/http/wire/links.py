@@ -8,22 +8,22 @@ from litestar import Request
 
 from app.settings import Settings
 
-HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+HOST_NAME = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
-def next_page(request: Request[Any, Any, Any], settings: Settings, **query: object) -> dict[str, str]:
+def next_page_header(request: Request[Any, Any, Any], settings: Settings, **query: object) -> dict[str, str]:
     """The header that leads on from a page: the path asked, with these parameters."""
     path = request.scope["path"].rstrip("/")
-    return {"Link": f'<{address_of(request, settings, path, **query)}>; rel="next"'}
+    return {"Link": f'<{public_url_of(request, settings, path, **query)}>; rel="next"'}
 
 
-def address_of(request: Request[Any, Any, Any], settings: Settings, path: str, **query: object) -> str:
+def public_url_of(request: Request[Any, Any, Any], settings: Settings, path: str, **query: object) -> str:
     """`path` with those parameters that are not None, under CATALOG_PUBLIC_URL, else under the address asked.
 
     Under neither, so relative, if the Host that was asked is no name: Litestar's `base_url` fails on some of those.
     """
     host = request.headers.get("Host", "")
-    asked = f"{request.scope['scheme']}://{host}" if HOST.fullmatch(host) else ""
-    root = settings.catalog_public_url.rstrip("/") if settings.catalog_public_url else asked
+    asked = f"{request.scope['scheme']}://{host}" if HOST_NAME.fullmatch(host) else ""
+    root = settings.public_url.rstrip("/") if settings.public_url else asked
     given = {name: value for name, value in query.items() if value is not None}
     return f"{root}{path}?{urlencode(given)}" if given else f"{root}{path}"

@@ -10,19 +10,19 @@ from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from app.constraints import LARGEST_ID, NO_CONTROL_CHARACTERS
-from app.engine.queries.documents import Documents, Page
-from app.engine.queries.listing import FARTHEST_KM, Listing, Near
+from app.engine.queries.documents import Documents, ListingPage
+from app.engine.queries.listing import DISTANCE_MAX_KM, Listing, Near
 from app.http.wire.cursors import LONGEST_CURSOR, Cursor, listing_id, read_cursor, write_cursor
-from app.http.wire.links import next_page
-from app.http.wire.problem_details import refused_parameter
-from app.http.wire.responses import json_answer
-from app.http.wire.time_parameters import Past
-from app.parsing.numbers import NUMBER, number
+from app.http.wire.links import next_page_header
+from app.http.wire.problem_details import invalid_parameter
+from app.http.wire.responses import json_response
+from app.http.wire.time_parameters import AsOfResolver
+from app.parsing.numbers import NUMBER_PATTERN, parse_number
 from app.settings import Settings
 
 LONGEST_SEARCH = 200
-PLACE = re.compile(rf"\s*({NUMBER})\s*,\s*({NUMBER})\s*", re.ASCII)
-LONGEST_PLACE = 100
+LATITUDE_LONGITUDE = re.compile(rf"\s*({NUMBER_PATTERN})\s*,\s*({NUMBER_PATTERN})\s*", re.ASCII)
+LONGEST_NEAR = 100
 
 AnyStatus = Literal["active", "archived", "swapped", "any"]
 Sort = Literal["newest", "updated", "name", "nearest"]
@@ -40,7 +40,7 @@ SearchText = Annotated[
         " stems do. Every character is text.",
     ),
 ]
-Exactly = Annotated[
+ExactFilter = Annotated[
     str | None,
     QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Exactly this."),
 ]
@@ -48,7 +48,7 @@ NearPlace = Annotated[
     str | None,
     QueryParameter(
         min_length=1,
-        max_length=LONGEST_PLACE,
+        max_length=LONGEST_NEAR,
         description="`latitude,longitude` in degrees; answers get `distance_km`.",
     ),
 ]
@@ -56,7 +56,7 @@ WithinKm = Annotated[
     str | None,
     QueryParameter(
         description="With `near`: no farther away.",
-        schema_extra={"one_of": None, "type": OpenAPIType.NUMBER, "exclusive_minimum": 0, "maximum": FARTHEST_KM},
+        schema_extra={"one_of": None, "type": OpenAPIType.NUMBER, "exclusive_minimum": 0, "maximum": DISTANCE_MAX_KM},
     ),
 ]
 SortOrder = Annotated[Sort, QueryParameter(description="`nearest` goes with `near`; `name` takes ASCII case as equal.")]
@@ -68,7 +68,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class ListingParameters(Struct, frozen=True, kw_only=True):
     """The parameters of `GET /items`, as they were given."""
 
     search: str | None
@@ -84,7 +84,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     as_of: str | None
     min_position: int | None
 
-    def parameters(self) -> dict[str, object]:
+    def as_query(self) -> dict[str, object]:
         """Those that were given and make the listing what it is, for the address of another page."""
         given = {"search": self.search, "category": self.category, "owner_id": self.owner_id, "near": self.near}
         return {
@@ -96,80 +96,86 @@ class Asked(Struct, frozen=True, kw_only=True):
         }
 
 
-async def answer_listing(
-    asked: Asked, request: Request[Any, Any, Any], documents: Documents, past: Past, settings: Settings
+async def listing_response(
+    parameters: ListingParameters,
+    request: Request[Any, Any, Any],
+    documents: Documents,
+    as_of_resolver: AsOfResolver,
+    settings: Settings,
 ) -> Response[Any]:
     """One page; raises InvalidInput for parameters that do not go together."""
-    if asked.search is not None and not asked.search.strip():
-        raise refused_parameter("search", "These are blanks alone. Leave it out, or write a plus as %2B.")
-    near = _near(asked)
-    parameters = asked.parameters()
-    of = listing_id(*(value for name, value in sorted(parameters.items()) if name != "limit"))
-    cursor = _cursor(asked, of)
+    if parameters.search is not None and not parameters.search.strip():
+        raise invalid_parameter("search", "These are blanks alone. Leave it out, or write a plus as %2B.")
+    near = _parse_near(parameters)
+    query = parameters.as_query()
+    of = listing_id(*(value for name, value in sorted(query.items()) if name != "limit"))
+    cursor = _parse_cursor(parameters, of)
     if cursor:
-        point = await past.of_cursor(cursor.as_of, asked.min_position)
+        point = await as_of_resolver.resolve_cursor(cursor.as_of, parameters.min_position)
     else:
-        point = await past.at(asked.as_of, asked.min_position)
-    page = await documents.find(
+        point = await as_of_resolver.resolve(parameters.as_of, parameters.min_position)
+    page = await documents.list_page(
         Listing(
-            order=ORDERS[asked.sort],
-            equal=equal_to(asked.category, asked.owner_id, asked.status),
-            search=asked.search or "",
+            order=ORDERS[parameters.sort],
+            equal=equality_filters(parameters.category, parameters.owner_id, parameters.status),
+            search=parameters.search or "",
             near=near,
             as_of=point.instant,
             after=cursor.key if cursor else None,
-            limit=asked.limit,
-            offset=asked.offset,
+            limit=parameters.limit,
+            offset=parameters.offset,
         )
     )
-    return json_answer(page.json, headers=point.headers | _next_page(page, of, parameters, request, settings))
+    return json_response(page.json, headers=point.headers | _next_page(page, of, query, request, settings))
 
 
 def _next_page(
-    page: Page, of: str, parameters: dict[str, object], request: Request[Any, Any, Any], settings: Settings
+    page: ListingPage, of: str, parameters: dict[str, object], request: Request[Any, Any, Any], settings: Settings
 ) -> dict[str, str]:
     if page.last is None or page.as_of is None:
         return {}
     cursor = write_cursor(Cursor(of=of, as_of=page.as_of, value=page.last.value, id=page.last.id))
-    return next_page(request, settings, **parameters, cursor=cursor)
+    return next_page_header(request, settings, **parameters, cursor=cursor)
 
 
-def equal_to(category: str | None, owner_id: str | None, status: AnyStatus) -> dict[str, str]:
+def equality_filters(category: str | None, owner_id: str | None, status: AnyStatus) -> dict[str, str]:
     """The filters that were given; `any` is none."""
     equal = {"category": category, "owner_id": owner_id, "status": None if status == "any" else status}
     return {field: value for field, value in equal.items() if value is not None}
 
 
-def _cursor(asked: Asked, of: str) -> Cursor | None:
-    if asked.cursor is None:
+def _parse_cursor(parameters: ListingParameters, of: str) -> Cursor | None:
+    if parameters.cursor is None:
         return None
-    for name, given in (("offset", asked.offset), ("as_of", asked.as_of)):
+    for name, given in (("offset", parameters.offset), ("as_of", parameters.as_of)):
         if given:
-            raise refused_parameter(name, "A cursor says already where the page begins, and as of when.")
-    return read_cursor(asked.cursor, of, float if asked.sort == "nearest" else str)
+            raise invalid_parameter(name, "A cursor says already where the page begins, and as of when.")
+    return read_cursor(parameters.cursor, of, float if parameters.sort == "nearest" else str)
 
 
-def _near(asked: Asked) -> Near | None:
-    if asked.near is None:
-        if asked.within_km is not None:
-            raise refused_parameter("within_km", "Say of what place: near=latitude,longitude.")
-        if asked.sort == "nearest":
-            raise refused_parameter("sort", "Nearest to what place? Say near=latitude,longitude.")
+def _parse_near(parameters: ListingParameters) -> Near | None:
+    if parameters.near is None:
+        if parameters.within_km is not None:
+            raise invalid_parameter("within_km", "Say of what place: near=latitude,longitude.")
+        if parameters.sort == "nearest":
+            raise invalid_parameter("sort", "Nearest to what place? Say near=latitude,longitude.")
         return None
-    match = PLACE.fullmatch(asked.near)
-    latitude, longitude = (number(match[1]), number(match[2])) if match else (math.nan, math.nan)
+    match = LATITUDE_LONGITUDE.fullmatch(parameters.near)
+    latitude, longitude = (parse_number(match[1]), parse_number(match[2])) if match else (math.nan, math.nan)
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise refused_parameter("near", "Write a place as latitude,longitude in degrees, such as 52.52,13.405.")
-    return Near(latitude=round(latitude, 6), longitude=round(longitude, 6), within_km=_within_km(asked.within_km))
+        raise invalid_parameter("near", "Write a place as latitude,longitude in degrees, such as 52.52,13.405.")
+    return Near(
+        latitude=round(latitude, 6), longitude=round(longitude, 6), within_km=_parse_within_km(parameters.within_km)
+    )
 
 
-def _within_km(text: str | None) -> float | None:
+def _parse_within_km(text: str | None) -> float | None:
     if text is None:
         return None
-    distance = number(text)
-    if not 0 < distance <= FARTHEST_KM:
-        raise refused_parameter(
-            "within_km", f"This must be a number of kilometres, more than 0 and at most {FARTHEST_KM:g}."
+    distance = parse_number(text)
+    if not 0 < distance <= DISTANCE_MAX_KM:
+        raise invalid_parameter(
+            "within_km", f"This must be a number of kilometres, more than 0 and at most {DISTANCE_MAX_KM:g}."
         )
     return distance
 

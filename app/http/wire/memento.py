@@ -14,10 +14,10 @@ from litestar import MediaType, Request, Response
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
-from app.engine.store.event_store import Surroundings
+from app.engine.store.event_store import AdjacentVersions
 from app.errors import Malformed
-from app.http.wire.content_negotiation import liking_of_type
-from app.http.wire.links import address_of
+from app.http.wire.content_negotiation import media_type_preference
+from app.http.wire.links import public_url_of
 from app.settings import Settings
 
 LINK_FORMAT = "application/link-format"
@@ -28,10 +28,12 @@ HTTP_DATE = re.compile(
     r" (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) GMT",
     re.ASCII,
 )
-TO_A_MEMENTO = ResponseSpec(None, description="Without `timestamp`: to the version of the time in `Accept-Datetime`")
+MEMENTO_REDIRECT = ResponseSpec(
+    None, description="Without `timestamp`: to the version of the time in `Accept-Datetime`"
+)
 
 
-class Past(Struct, frozen=True):
+class MementoUris(Struct, frozen=True):
     """The addresses of an item and its past."""
 
     original: str
@@ -48,54 +50,54 @@ class Past(Struct, frozen=True):
         return f"{self.original}/versions/{version}"
 
 
-def past_of(request: Request[Any, Any, Any], settings: Settings, item_id: int) -> Past:
+def memento_uris(request: Request[Any, Any, Any], settings: Settings, item_id: int) -> MementoUris:
     """`request` asked for the item or for anything below it."""
     front, _, _ = request.scope["path"].partition("/items/")
-    return Past(address_of(request, settings, f"{front}/items/{item_id}"))
+    return MementoUris(public_url_of(request, settings, f"{front}/items/{item_id}"))
 
 
-def of_the_original(past: Past) -> dict[str, str]:
+def original_headers(uris: MementoUris) -> dict[str, str]:
     """The header that tells where the past of an item is."""
-    return {"Link": ", ".join([_link(past.timegate, "timegate"), _link_to_timemap(past, "timemap")])}
+    return {"Link": ", ".join([_link(uris.timegate, "timegate"), _link_to_timemap(uris, "timemap")])}
 
 
-def of_a_memento(past: Past, around: Surroundings) -> dict[str, str]:
+def memento_headers(uris: MementoUris, adjacent: AdjacentVersions) -> dict[str, str]:
     """The headers of a version. Caches keep them for ever, so they do not name the last version, which changes."""
-    names = {"first": 1, "prev": around.version - 1, "next": around.version + 1}
-    links = [_link(past.original, "original"), _link(past.timegate, "timegate"), _link_to_timemap(past, "timemap")]
-    links += _links_to_mementos(past, around, names)
-    return {"Memento-Datetime": http_date(around.recorded_at[around.version]), "Link": ", ".join(links)}
+    names = {"first": 1, "prev": adjacent.version - 1, "next": adjacent.version + 1}
+    links = [_link(uris.original, "original"), _link(uris.timegate, "timegate"), _link_to_timemap(uris, "timemap")]
+    links += _links_to_mementos(uris, adjacent, names)
+    return {"Memento-Datetime": http_date(adjacent.recorded_at[adjacent.version]), "Link": ", ".join(links)}
 
 
-def time_gate(past: Past, around: Surroundings) -> Response[Any]:
+def timegate_response(uris: MementoUris, adjacent: AdjacentVersions) -> Response[Any]:
     """Leads to the version that was chosen for an Accept-Datetime."""
-    names = {"first": 1, "prev": around.version - 1, "next": around.version + 1, "last": around.last}
-    links = [_link(past.original, "original"), _link_to_timemap(past, "timemap")]
-    links += _links_to_mementos(past, around, names)
-    headers = {"Location": past.memento(around.version), "Link": ", ".join(links)}
+    names = {"first": 1, "prev": adjacent.version - 1, "next": adjacent.version + 1, "last": adjacent.last}
+    links = [_link(uris.original, "original"), _link_to_timemap(uris, "timemap")]
+    links += _links_to_mementos(uris, adjacent, names)
+    headers = {"Location": uris.memento(adjacent.version), "Link": ", ".join(links)}
     headers |= {"Vary": "accept-datetime", "Cache-Control": "no-cache"}
     return Response(b"", status_code=302, media_type=MediaType.TEXT, headers=headers)
 
 
-def time_map(past: Past, instants: Sequence[datetime]) -> Response[Any]:
+def timemap_response(uris: MementoUris, instants: Sequence[datetime]) -> Response[Any]:
     """All versions, by when each of them began, the first first; as RFC 6690 writes links."""
     ends = {"from": http_date(instants[0]), "until": http_date(instants[-1])}
-    links = [_link(past.original, "original"), _link(past.timegate, "timegate"), _link_to_timemap(past, "self", **ends)]
+    links = [_link(uris.original, "original"), _link(uris.timegate, "timegate"), _link_to_timemap(uris, "self", **ends)]
     for version, instant in enumerate(instants, start=1):
         names = [name for name, named in (("first", 1), ("last", len(instants))) if named == version]
         rel = " ".join([*names, "memento"])
-        links.append(_link(past.memento(version), rel, datetime=http_date(instant)))
+        links.append(_link(uris.memento(version), rel, datetime=http_date(instant)))
     headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
     return Response(",\n".join(links).encode(), media_type=LINK_FORMAT, headers=headers)
 
 
 def wants_time_map(accept: str) -> bool:
     """Whether an Accept header would rather have links than JSON."""
-    links = liking_of_type(accept, LINK_FORMAT)
-    return links.weight > 0 and links > liking_of_type(accept, "application/json")
+    links = media_type_preference(accept, LINK_FORMAT)
+    return links.weight > 0 and links > media_type_preference(accept, "application/json")
 
 
-def until_of(accept_datetime: str | None) -> datetime | None:
+def parse_accept_datetime(accept_datetime: str | None) -> datetime | None:
     """The end of the second that an Accept-Datetime names; None, which is now, without one. Raises Malformed.
 
     The day of the week is not compared with the date, as nobody does.
@@ -120,16 +122,16 @@ def http_date(instant: datetime) -> str:
     return format_datetime(instant.astimezone(UTC), usegmt=True)
 
 
-def _links_to_mementos(past: Past, around: Surroundings, names: dict[str, int]) -> Iterator[str]:
+def _links_to_mementos(uris: MementoUris, adjacent: AdjacentVersions, names: dict[str, int]) -> Iterator[str]:
     """One link to each version that has a name, and to the one that was chosen; it may have several."""
-    for version, instant in around.recorded_at.items():
+    for version, instant in adjacent.recorded_at.items():
         given = [name for name, named in names.items() if named == version]
-        if given or version == around.version:
-            yield _link(past.memento(version), " ".join([*given, "memento"]), datetime=http_date(instant))
+        if given or version == adjacent.version:
+            yield _link(uris.memento(version), " ".join([*given, "memento"]), datetime=http_date(instant))
 
 
-def _link_to_timemap(past: Past, rel: str, **attributes: str) -> str:
-    return _link(past.timemap, rel, type=LINK_FORMAT, **attributes)
+def _link_to_timemap(uris: MementoUris, rel: str, **attributes: str) -> str:
+    return _link(uris.timemap, rel, type=LINK_FORMAT, **attributes)
 
 
 def _link(address: str, rel: str, **attributes: str) -> str:

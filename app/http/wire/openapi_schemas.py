@@ -10,7 +10,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Raw, Struct
 
 
-class GivenSchema(Schema):
+class ReadySchema(Schema):
     """A JSON schema that is there already."""
 
     def __init__(self, given: dict[str, Any]) -> None:
@@ -38,7 +38,7 @@ class StructSchemas(OpenAPISchemaPlugin):
 
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
         annotation = field_definition.annotation
-        return GivenSchema(json_schema(self._documents.get(annotation, annotation)))
+        return ReadySchema(json_schema(self._documents.get(annotation, annotation)))
 
 
 def json_schema(struct: type[Struct]) -> dict[str, Any]:
@@ -47,16 +47,16 @@ def json_schema(struct: type[Struct]) -> dict[str, Any]:
     (outer,), parts = msgspec.json.schema_components(
         [struct], schema_hook=lambda kind: anything[kind], ref_template="{name}"
     )
-    inlined = _inline(outer, parts)
+    inlined = _inline_references(outer, parts)
     assert isinstance(inlined, dict)
     return inlined
 
 
-def _inline(node: Any, parts: dict[str, Any]) -> Any:
+def _inline_references(node: Any, parts: dict[str, Any]) -> Any:
     if isinstance(node, list):
-        return [_inline(each, parts) for each in node]
+        return [_inline_references(each, parts) for each in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
-        return _inline(parts[node["$ref"]], parts)
-    return {name: _inline(value, parts) for name, value in node.items()}
+        return _inline_references(parts[node["$ref"]], parts)
+    return {name: _inline_references(value, parts) for name, value in node.items()}

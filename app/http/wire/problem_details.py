@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException, NotFoundException, ValidationExce
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
-from app.engine.postgres.in_doubt import is_in_doubt, nothing_is_committed
+from app.engine.postgres.in_doubt import commit_is_in_doubt, nothing_is_committed
 from app.errors import (
     CatalogError,
     InvalidInput,
@@ -21,14 +21,14 @@ from app.errors import (
     Unauthenticated,
     Unavailable,
 )
-from app.parsing.strict_json import FieldProblem, invalid_input, sentence
+from app.parsing.strict_json import FieldProblem, invalid_input, readable_reason
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
 
-EMPTY_TEXT = "`str` of length >= 1"
+EMPTY_TEXT_REASON = "`str` of length >= 1"
 """So msgspec refuses an empty text."""
-EMPTY = "This parameter is empty: leave it out, or give it a value."
+EMPTY_PARAMETER = "This parameter is empty: leave it out, or give it a value."
 
 logger = logging.getLogger("catalog")
 
@@ -47,7 +47,7 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every failing field of an invalid input."""
 
 
-def problem_of(error: CatalogError) -> bytes:
+def problem_body(error: CatalogError) -> bytes:
     """A refusal as a problem, where its status cannot be told any more because the answer has begun."""
     return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts).content
 
@@ -69,32 +69,32 @@ class ProblemResponse(Response[bytes]):
         super().__init__(msgspec.json.encode(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 
-def answer_catalog_error(_: Request[Any, Any, Any], error: CatalogError) -> ProblemResponse:
+def handle_catalog_error(_: Request[Any, Any, Any], error: CatalogError) -> ProblemResponse:
     says_so = isinstance(error, Unavailable) and error.outcome_is_unknown
     if says_so and nothing_is_committed():
         error = Unavailable("The database went away; nothing was changed. Try again.")
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and is_in_doubt() and not says_so:
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and commit_is_in_doubt() and not says_so:
         error = _outcome_unknown()
     return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts)
 
 
-def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> ProblemResponse:
+def handle_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> ProblemResponse:
     """What Litestar itself refuses: no such route or method, a body too large, a parameter of the wrong type."""
     if isinstance(error, ValidationException):
-        return answer_catalog_error(request, _invalid_parameters(error))
+        return handle_catalog_error(request, _invalid_parameters(error))
     if isinstance(error, NotFoundException):
-        return answer_catalog_error(request, NotFound(f"Nothing is at {request.scope['path']}."))
+        return handle_catalog_error(request, NotFound(f"Nothing is at {request.scope['path']}."))
     phrase = HTTPStatus(error.status_code).phrase
     response = ProblemResponse(error.status_code, phrase.lower().replace(" ", "-"), phrase, error.detail, {})
     response.headers.update(error.headers or {})
     return response
 
 
-def answer_exception(request: Request[Any, Any, Any], error: Exception) -> ProblemResponse:
+def handle_exception(request: Request[Any, Any, Any], error: Exception) -> ProblemResponse:
     """A fault of ours: logged whole, told without its inside. After a commit it must not pass for a refusal."""
     logger.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
-    if is_in_doubt():
-        return answer_catalog_error(request, _outcome_unknown())
+    if commit_is_in_doubt():
+        return handle_catalog_error(request, _outcome_unknown())
     title = "The catalog failed"
     return ProblemResponse(500, "catalog-error", title, "The service made a mistake; it has been logged.", {})
 
@@ -112,7 +112,7 @@ def _invalid_parameters(error: ValidationException) -> CatalogError:
     problems = [
         FieldProblem(
             pointer=f"/{each.get('key', '')}",
-            detail=EMPTY if EMPTY_TEXT in each["message"] else sentence(each["message"]),
+            detail=EMPTY_PARAMETER if EMPTY_TEXT_REASON in each["message"] else readable_reason(each["message"]),
             source=each.get("source", "query"),
         )
         for each in found
@@ -124,7 +124,7 @@ def _invalid_parameters(error: ValidationException) -> CatalogError:
     return Malformed("The body is empty; it must be a JSON object." if problems else error.detail)
 
 
-def refused_parameter(name: str, detail: str) -> InvalidInput:
+def invalid_parameter(name: str, detail: str) -> InvalidInput:
     """An InvalidInput for one query parameter."""
     return invalid_input([FieldProblem(pointer=f"/{name}", detail=detail, source="query")])
 
@@ -134,13 +134,13 @@ def _kebab(class_name: str) -> str:
 
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
-    CatalogError: answer_catalog_error,
-    HTTPException: answer_http_exception,
-    Exception: answer_exception,
+    CatalogError: handle_catalog_error,
+    HTTPException: handle_http_exception,
+    Exception: handle_exception,
 }
 
 
-def refuses(*statuses: int) -> dict[int, ResponseSpec]:
+def error_responses(*statuses: int) -> dict[int, ResponseSpec]:
     """The failures of a route, for its OpenAPI entry: those named, and what any route may answer."""
     return {
         status: ResponseSpec(Problem, False, HTTPStatus(status).phrase, PROBLEM_JSON)

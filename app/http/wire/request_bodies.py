@@ -10,13 +10,16 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 from msgspec import Struct
 
-from app.parsing.strict_json import UTF_8, NotJson, as_utf8, decode_strictly
+from app.parsing.strict_json import UTF_8_NAMES, NotJson, as_utf8, decode_strictly
 
 S = TypeVar("S", bound=Struct)
 
 
-class Strict(AbstractDTO[S]):
-    """`@post(dto=Strict[CreateItem])`: Litestar's own decoding takes `"12"` for 12.0 and stops at the first fault."""
+class StrictJsonDTO(AbstractDTO[S]):
+    """`@post(dto=StrictJsonDTO[CreateItem])`: Litestar's own decoding takes `"12"` for 12.0.
+
+    It also stops at the first fault.
+    """
 
     def decode_bytes(self, value: bytes) -> Any:
         check_media_type(self.asgi_connection.headers)
@@ -62,6 +65,6 @@ def media_type_of(headers: Headers) -> str:
     media_type, *parameters = headers.get("Content-Type", "").split(";")
     for name, _, value in (parameter.partition("=") for parameter in parameters):
         charset = value.strip().strip('"').lower()
-        if name.strip().lower() == "charset" and charset not in UTF_8:
+        if name.strip().lower() == "charset" and charset not in UTF_8_NAMES:
             raise NotJson(f"Send the body in UTF-8, not in {charset}.")
     return media_type.strip().lower() or "application/json"

@@ -8,15 +8,15 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from app.constraints import NO_CONTROL_CHARACTERS
 from app.engine.events.event import Metadata
-from app.engine.store.idempotency import Once
+from app.engine.store.idempotency import IdempotencyKey
 from app.errors import Malformed
 from app.http.auth.actor import Actor
 from app.http.wire.trace_context import traceparent_of
 
 LONGEST_KEY = 255
-REPLAYED = {"Idempotent-Replayed": "true"}
+REPLAYED_HEADER = {"Idempotent-Replayed": "true"}
 
-UserId = Annotated[
+UserIdParameter = Annotated[
     str,
     QueryParameter(
         min_length=1,
@@ -25,7 +25,7 @@ UserId = Annotated[
         description="Who acts, while authentication is off; else whose the token is.",
     ),
 ]
-IdempotencyKey = Annotated[
+IdempotencyKeyHeader = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
@@ -43,11 +43,13 @@ def metadata_of(request: Request[Any, Any, Any], actor: Actor) -> Metadata:
     )
 
 
-def once_of(request: Request[Any, Any, Any], actor: Actor, key: str | None, body: bytes) -> Once | None:
+def idempotency_of(
+    request: Request[Any, Any, Any], actor: Actor, key: str | None, body: bytes
+) -> IdempotencyKey | None:
     """What the request's Idempotency-Key stands for. Raises Malformed for one that could not be found again."""
     if key is None:
         return None
     if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise Malformed(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.")
     address = f"{request.method} {request.scope['path']}?".encode() + request.scope["query_string"]
-    return Once(actor.subject, key, sha256(address + b"\n" + body).hexdigest())
+    return IdempotencyKey(actor.subject, key, sha256(address + b"\n" + body).hexdigest())

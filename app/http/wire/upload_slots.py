@@ -10,50 +10,50 @@ from litestar.exceptions import InternalServerException
 
 from app.errors import Malformed, RequestTimeout, TooManyRequests, Unavailable
 
-AT_ONCE = 32
-AT_ONCE_OF_A_USER = 8
-FILES_OF_FULL_SIZE = 4
+UPLOADS_MAX = 32
+UPLOADS_PER_USER_MAX = 8
+FULL_SIZE_UPLOADS = 4
 """So many imports of the greatest size have room at once, and half of that those of one user."""
 
-CHUNK_BYTES = 64 * 1024
-PATIENCE_SECONDS = 30.0
-SLOWEST_BYTES_A_SECOND = 8 * 1024
-ARRIVES_WITHIN_SECONDS = 1800.0
+UPLOAD_CHUNK_BYTES = 64 * 1024
+SLOW_UPLOAD_SECONDS = 30.0
+BYTES_PER_SECOND_MIN = 8 * 1024
+UPLOAD_SECONDS_MAX = 1800.0
 
 
-class Slots:
+class UploadSlots:
     """Who imports just now: many at once, since what only arrives costs little, and each user a part of them."""
 
     def __init__(self, largest_import_bytes: int) -> None:
-        self._room_bytes = largest_import_bytes * FILES_OF_FULL_SIZE
+        self._room_bytes = largest_import_bytes * FULL_SIZE_UPLOADS
         self._held: Counter[str] = Counter()
         """Slots by user."""
         self._written: Counter[str] = Counter()
         """Bytes in temporary files by user."""
 
     @contextmanager
-    def slot(self, user_id: str) -> Iterator["Slot"]:
+    def acquire(self, user_id: str) -> Iterator["UploadSlot"]:
         """For one import, until it is stored or refused.
 
         Raises TooManyRequests while the user has too many, and Unavailable while all users together have.
         """
-        if self._held[user_id] >= AT_ONCE_OF_A_USER:
+        if self._held[user_id] >= UPLOADS_PER_USER_MAX:
             raise TooManyRequests(
-                f"{user_id} has {AT_ONCE_OF_A_USER} imports under way; nothing was stored."
+                f"{user_id} has {UPLOADS_PER_USER_MAX} imports under way; nothing was stored."
                 " Try again when one has ended."
             )
-        if self._held.total() >= AT_ONCE:
+        if self._held.total() >= UPLOADS_MAX:
             raise Unavailable("Too many imports are under way; nothing was stored. Try again.")
         self._held[user_id] += 1
-        slot = Slot(self, user_id)
+        slot = UploadSlot(self, user_id)
         try:
             yield slot
         finally:
-            _give_back(self._held, user_id, 1)
-            _give_back(self._written, user_id, slot.written_bytes)
+            _release(self._held, user_id, 1)
+            _release(self._written, user_id, slot.written_bytes)
 
     def write(self, user_id: str, size: int) -> None:
-        """Raises what `Slot.write` does."""
+        """Raises what `UploadSlot.write` does."""
         if self._written[user_id] + size > self._room_bytes // 2:
             raise TooManyRequests(
                 f"The imports of {user_id} fill half of the disk that all may use; nothing was stored."
@@ -64,10 +64,10 @@ class Slots:
         self._written[user_id] += size
 
 
-class Slot:
+class UploadSlot:
     """One import under way."""
 
-    def __init__(self, slots: Slots, user_id: str) -> None:
+    def __init__(self, slots: UploadSlots, user_id: str) -> None:
         self._slots = slots
         self._user_id = user_id
         self.written_bytes = 0
@@ -78,21 +78,21 @@ class Slot:
         self.written_bytes += size
 
 
-def _give_back(counts: Counter[str], user_id: str, number: int) -> None:
+def _release(counts: Counter[str], user_id: str, number: int) -> None:
     counts[user_id] -= number
     if not counts[user_id]:
         del counts[user_id]
 
 
-class Pace:
+class UploadPace:
     """How slowly a body may come: waiting uses up a patience that bytes give back.
 
     So what comes at the least rate may go on, a pause is forgiven, and a trickle is not, however fast it began.
     """
 
     def __init__(self) -> None:
-        self._patience_seconds = PATIENCE_SECONDS
-        self._ends = time.monotonic() + ARRIVES_WITHIN_SECONDS
+        self._patience_seconds = SLOW_UPLOAD_SECONDS
+        self._ends = time.monotonic() + UPLOAD_SECONDS_MAX
 
     async def next(self, arriving: AsyncIterator[bytes]) -> bytes | None:
         """The next piece of the body, None at its end. Raises RequestTimeout, and Malformed if the client goes away."""
@@ -102,34 +102,34 @@ class Pace:
             async with asyncio.timeout(min(self._patience_seconds, left)):
                 piece = await anext(arriving, None)
         except TimeoutError:
-            raise (_out_of_time() if left < self._patience_seconds else _out_of_patience()) from None
+            raise (_took_too_long() if left < self._patience_seconds else _too_slow()) from None
         except InternalServerException as error:
             raise Malformed("The body ended before its end.") from error
-        earned = len(piece or b"") / SLOWEST_BYTES_A_SECOND
+        earned = len(piece or b"") / BYTES_PER_SECOND_MIN
         waited = time.monotonic() - began
-        self._patience_seconds = min(PATIENCE_SECONDS, self._patience_seconds - waited + earned)
+        self._patience_seconds = min(SLOW_UPLOAD_SECONDS, self._patience_seconds - waited + earned)
         return piece
 
 
-def _out_of_time() -> RequestTimeout:
-    return RequestTimeout(f"The body took longer than {ARRIVES_WITHIN_SECONDS:g} seconds; nothing was stored.")
+def _took_too_long() -> RequestTimeout:
+    return RequestTimeout(f"The body took longer than {UPLOAD_SECONDS_MAX:g} seconds; nothing was stored.")
 
 
-def _out_of_patience() -> RequestTimeout:
+def _too_slow() -> RequestTimeout:
     return RequestTimeout(
-        f"For {PATIENCE_SECONDS:g} seconds the body came slower than {SLOWEST_BYTES_A_SECOND} bytes a second;"
+        f"For {SLOW_UPLOAD_SECONDS:g} seconds the body came slower than {BYTES_PER_SECOND_MIN} bytes a second;"
         " nothing was stored."
     )
 
 
-async def chunks(arriving: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def read_chunks(arriving: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """A body in large pieces, however small it arrives. Raises what Pace does, or its file would stay for ever."""
-    pace = Pace()
+    pace = UploadPace()
     gathered, size = [], 0
     while (piece := await pace.next(arriving)) is not None:
         gathered.append(piece)
         size += len(piece)
-        if size >= CHUNK_BYTES:
+        if size >= UPLOAD_CHUNK_BYTES:
             yield b"".join(gathered)
             gathered, size = [], 0
     yield b"".join(gathered)

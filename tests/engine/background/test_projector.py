@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from app.engine.background.checkpoints import catch_up, resume
+from app.engine.background.checkpoints import catch_up, resume_projection
 from app.engine.background.projector import Projector
 from app.engine.background.rebuild import rebuild
 from app.engine.background.verify import verify
 from app.engine.postgres.advisory_locks import LEADER_LOCK
-from app.engine.store.high_water_mark import settle
+from app.engine.store.high_water_mark import advance_mark
 from app.errors import NotFound
 from app.main import PROJECTIONS
 from projections.categories import Categories
@@ -92,7 +92,7 @@ def state_of(connection: psycopg.Connection, name: str) -> tuple[Any, ...]:
 def resumed(conninfo: str, name: str, skip_as: str | None) -> None:
     async def go_on() -> None:
         async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-            await resume(connection, name, skip_as)
+            await resume_projection(connection, name, skip_as)
 
     asyncio.run(go_on())
 
@@ -211,7 +211,7 @@ def test_a_passing_fault_stops_nothing(connection: psycopg.Connection) -> None:
 
     async def impatiently() -> None:
         async with await AsyncConnection.connect(conninfo, autocommit=True) as hurried:
-            await settle(hurried)
+            await advance_mark(hurried)
             await hurried.execute("set lock_timeout = '20ms'")
             await catch_up(hurried, "owners")
 
@@ -269,7 +269,7 @@ def test_a_leader_whose_connection_swallows_everything_is_followed(
     connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conninfo, ended = connection.info.dsn, Event()
-    monkeypatch.setattr("app.engine.postgres.connections.ANSWERS_WITHIN_SECONDS", 0.5)
+    monkeypatch.setattr("app.engine.postgres.connections.ANSWER_SECONDS", 0.5)
     with stalling_proxy(conninfo) as proxy, ThreadPoolExecutor(1) as pool:
         projector = Projector(proxy.conninfo, PROJECTIONS)
         running = pool.submit(asyncio.run, run_for_a_while(projector, ended))
@@ -293,7 +293,7 @@ def test_a_batch_that_takes_too_long_is_made_smaller(connection: psycopg.Connect
 
     async def catch_up_in_a_hurry() -> int:
         async with await AsyncConnection.connect(conninfo, autocommit=True) as hurried:
-            head = (await settle(hurried)).position
+            head = (await advance_mark(hurried)).position
             await hurried.execute("set statement_timeout = '200ms'")
             return await catch_up(hurried, "owners") - head
 
@@ -310,7 +310,7 @@ def test_a_read_model_that_nobody_has_any_more_does_not_keep_the_projector_busy(
 
     async def looks() -> bool:
         async with await AsyncConnection.connect(conninfo, autocommit=True) as opened:
-            return await Projector(conninfo, PROJECTIONS)._something_new(opened)
+            return await Projector(conninfo, PROJECTIONS)._has_work(opened)
 
     assert not asyncio.run(looks())
 
@@ -318,7 +318,7 @@ def test_a_read_model_that_nobody_has_any_more_does_not_keep_the_projector_busy(
 def test_an_unknown_projection_cannot_be_caught_up_or_resumed(conninfo: str) -> None:
     async def try_both() -> None:
         async with await AsyncConnection.connect(conninfo, autocommit=True) as opened:
-            for attempt in (catch_up(opened, "nothing"), resume(opened, "nothing")):
+            for attempt in (catch_up(opened, "nothing"), resume_projection(opened, "nothing")):
                 with pytest.raises(NotFound, match="There is no projection nothing"):
                     await attempt
 

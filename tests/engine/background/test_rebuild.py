@@ -18,11 +18,11 @@ from app.domain.events import Event as AnyEvent
 from app.engine.background.checkpoints import register
 from app.engine.background.projector import Projector
 from app.engine.background.rebuild import SWAP_WAITS_MILLISECONDS, rebuild
-from app.engine.background.rebuild_status import Progress, RebuildFailed, RebuildUnderWay, Rebuilt
+from app.engine.background.rebuild_status import RebuildFailed, RebuildProgress, RebuildResult, RebuildUnderWay
 from app.engine.background.verify import verify
-from app.engine.compiler.rebuild_steps import fingerprint, tables_of
+from app.engine.compiler.rebuild_steps import fingerprint, read_model_tables
 from app.engine.compiler.schema import schema_of
-from app.engine.postgres.advisory_locks import lock_key
+from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.engine.postgres.migrations import checksum, migrate
 from app.engine.projection.projection import Projection
 from app.engine.projection.rollup import AnyReadModel, Rollup, counts, earliest, keyed, latest
@@ -51,8 +51,8 @@ def some_items(connection: psycopg.Connection, count: int = 30) -> list[int]:
 
 
 def rebuilt(
-    connection: psycopg.Connection, read_model: AnyReadModel, tell: Callable[[Progress], None] = lambda _: None
-) -> Rebuilt:
+    connection: psycopg.Connection, read_model: AnyReadModel, tell: Callable[[RebuildProgress], None] = lambda _: None
+) -> RebuildResult:
     return asyncio.run(rebuild(connection.info.dsn, read_model, tell))
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_version_instant_or_member_beside_right_documents_is_named_and_h
 def test_a_rebuild_while_events_keep_coming_ends(connection: psycopg.Connection) -> None:
     streams, told = some_items(connection), []
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: RebuildProgress) -> None:
         told.append(progress)
         append(connection, None, [SPADE])
         append(connection, streams[0], [SWAPPED])
@@ -141,11 +141,11 @@ def test_a_rebuild_while_events_keep_coming_ends(connection: psycopg.Connection)
 def test_two_rebuilds_of_one_read_model_are_refused_and_one_after_the_other_is_not(
     connection: psycopg.Connection,
 ) -> None:
-    connection.execute("select pg_advisory_lock(%s)", (lock_key("items"),))
+    connection.execute("select pg_advisory_lock(%s)", (rebuild_lock_key("items"),))
     with pytest.raises(RebuildUnderWay, match="items is being rebuilt already"):
         rebuilt(connection, Items)
     rebuilt(connection, Owners)
-    connection.execute("select pg_advisory_unlock(%s)", (lock_key("items"),))
+    connection.execute("select pg_advisory_unlock(%s)", (rebuild_lock_key("items"),))
     for _ in range(10):
         rebuilt(connection, Items)
 
@@ -375,7 +375,7 @@ def test_an_event_skipped_during_a_rebuild_is_left_out(connection: psycopg.Conne
     position = append(connection, stream, [SWAPPED])[2]
     asyncio.run(catch_up_all(connection.info.dsn))
 
-    def skip(progress: Progress) -> None:
+    def skip(progress: RebuildProgress) -> None:
         """What `resume` writes; before the first stream is folded, and after the rebuild knows what to leave out."""
         skipped = Jsonb([{"position": position, "by": "olga"}])
         connection.execute("update catalog.projections set skipped = %s where name = 'owners'", (skipped,))
@@ -391,7 +391,7 @@ def test_a_rebuilt_table_has_statistics(connection: psycopg.Connection) -> None:
     for read_model in PROJECTIONS:
         rebuilt(connection, read_model)
     query = "select relname from pg_class where relname = any (%s) and reltuples >= 0 order by 1"
-    names = [table.live for read_model in PROJECTIONS for table in tables_of(read_model)]
+    names = [table.live for read_model in PROJECTIONS for table in read_model_tables(read_model)]
     expected = sorted((name,) for name in names)
     assert connection.execute(query, (names,)).fetchall() == expected
 
@@ -402,12 +402,12 @@ def test_nobody_vacuums_a_table_before_it_serves(connection: psycopg.Connection)
     query = "select count(*) from pg_class where relname like %s and reloptions @> '{autovacuum_enabled=off}'"
     seen: dict[str, int] = {}
 
-    def look(progress: Progress) -> None:
+    def look(progress: RebuildProgress) -> None:
         with psycopg.connect(connection.info.dsn) as other:
             (seen[progress.phase],) = other.execute(query, ("items%\\_next",)).fetchone() or (0,)
 
     rebuilt(connection, Items, look)
-    assert seen == dict.fromkeys(("folding", "indexing", "swapping"), len(tables_of(Items)))
+    assert seen == dict.fromkeys(("folding", "indexing", "swapping"), len(read_model_tables(Items)))
     assert connection.execute(query, ("items%",)).fetchone() == (0,)
 
 
@@ -462,7 +462,7 @@ def test_a_changed_rollup_waits_for_its_rebuild_and_is_not_stopped_by_an_innocen
     )
     assert connection.execute(states).fetchall() == [("categories", "running", 0), ("owners", "outdated", 1)]
     assert connection.execute("select document ->> 'total_items' from catalog.owners").fetchall() == [("3",)]
-    asyncio.run(Projector(conninfo, later).tend())
+    asyncio.run(Projector(conninfo, later).maintain())
     asyncio.run(catch_up_all(conninfo))
     assert connection.execute(states).fetchall() == [("categories", "running", 0), ("owners", "running", 0)]
     verified = asyncio.run(verify(conninfo, WiderOwners))
@@ -511,10 +511,10 @@ def test_only_the_installed_release_rebuilds_and_after_a_rollback_it_is_the_olde
     connection.execute("update catalog.projections set fingerprint = 'of later rules', version = 2")
     connection.execute("insert into catalog.installed (checksum) values ('of a later release')")
     projector = Projector(connection.info.dsn, PROJECTIONS, ours)
-    asyncio.run(projector.tend())
+    asyncio.run(projector.maintain())
     assert set(connection.execute(fingerprints)) == {("of later rules",)}
     connection.execute("insert into catalog.installed (checksum) values (%s)", (ours,))
-    asyncio.run(projector.tend())
+    asyncio.run(projector.maintain())
     assert set(connection.execute(fingerprints)) == {(fingerprint(each),) for each in PROJECTIONS}
 
 
@@ -524,7 +524,7 @@ def test_a_rebuild_is_refused_when_another_release_is_installed_before_it_or_mea
     some_items(connection, 3)
     table = connection.execute("select 'catalog.items'::regclass::oid").fetchone()
 
-    def install_another(_: Progress) -> None:
+    def install_another(_: RebuildProgress) -> None:
         connection.execute("insert into catalog.installed (checksum) values ('of another release')")
 
     with pytest.raises(RebuildFailed, match="another release's schema"):

@@ -17,17 +17,17 @@ from psycopg import sql
 
 from app.engine.background.checkpoints import register
 from app.engine.background.rebuild import rebuild
-from app.engine.background.rebuild_status import Progress
+from app.engine.background.rebuild_status import RebuildProgress
 from app.engine.background.verify import verify
 from app.engine.compiler.schema import schema_of
-from app.engine.compiler.views import fields_of
+from app.engine.compiler.views import field_columns_of_view
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.engine.postgres.identifiers import KEYWORDS, quoted
+from app.engine.postgres.identifiers import KEYWORDS, quoted_identifier
 from app.engine.postgres.migrations import migrate
-from app.engine.projection.check_names import TABLES_OF_THE_STORE
+from app.engine.projection.check_names import RESERVED_NAMES
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyRollup
-from app.engine.queries.listing import Key, Listing, Near, candidate_queries, listing_query
+from app.engine.queries.listing import Listing, Near, SortKey, candidate_queries, listing_query
 from tests.laws.test_erasure import assert_one_fold_of_all, forget, tables_with
 from tests.laws.test_one_fold import assert_one_fold, groups
 from tests.support.appending import append, json_as_bytes
@@ -199,7 +199,7 @@ def test_what_appends_imports_and_the_background_write_is_what_a_rebuild_writes(
 def test_what_changes_during_a_rebuild_is_in_it(orders: psycopg.Connection, some: list[int]) -> None:
     chance = random.Random(3)
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: RebuildProgress) -> None:
         if progress.phase == "indexing":
             for stream in some[::4]:
                 append(orders, stream, a_history(chance)[:3])
@@ -244,7 +244,7 @@ def test_what_is_corrupt_is_named_and_healed(orders: psycopg.Connection, some: l
 def test_a_rollup_is_what_python_adds_up_now_and_as_of_any_instant(
     orders: psycopg.Connection, some: list[int], rollup: AnyRollup
 ) -> None:
-    events = whole_log(orders, Orders.tags)
+    events = whole_log(orders, Orders.registry)
     instants = [None, *(event.recorded_at for event in events[::9])] if rollup.of.temporal else [None]
     for instant in instants:
         folded: dict[str, Any] = {**rollup().fold(documents_as_of(rollup.of, events, instant).values())}
@@ -266,7 +266,7 @@ def listed(connection: psycopg.Connection, projection: AnyProjection, asked: Lis
         found += [id for _, id, _ in rows]
         if len(rows) < asked.limit:
             return found
-        asked = structs.replace(asked, after=Key(*rows[-1][:2]))
+        asked = structs.replace(asked, after=SortKey(*rows[-1][:2]))
 
 
 NEWEST_FIRST = ("since", "Since", "place", "lowered")
@@ -286,7 +286,7 @@ BERLIN = Near(latitude=52.52, longitude=13.405, within_km=30.0)
 def test_a_listing_with_each_filter_and_order_is_what_python_finds_now_and_as_of_any_instant(
     orders: psycopg.Connection, some: list[int]
 ) -> None:
-    events = whole_log(orders, Orders.tags)
+    events = whole_log(orders, Orders.registry)
     instants = [None, *(event.recorded_at for event in events[::40])]
     hits = 0
     asked_for = [*product(instants, ORDERS, FILTERS, ("", "spade", "50% x-1", "mittel"), (None, BERLIN))]
@@ -353,9 +353,9 @@ def test_what_is_personal_of_it_is_forgotten(orders: psycopg.Connection, some: l
 def test_analysts_find_every_field_by_its_name_now_and_at_any_instant(
     orders: psycopg.Connection, some: list[int]
 ) -> None:
-    events = whole_log(orders, Orders.tags)
+    events = whole_log(orders, Orders.registry)
     instant = events[len(events) // 2].recorded_at
-    columns = [field.quoted for field in fields_of(Orders)]
+    columns = [field.quoted for field in field_columns_of_view(Orders)]
     for source, until in (
         ("public.order", None),
         (f"public.order_as_of('{instant}')", instant),
@@ -367,7 +367,7 @@ def test_analysts_find_every_field_by_its_name_now_and_at_any_instant(
         assert {stream for stream, _ in rows} == expected.keys()
         for stream, shown in rows:
             found = msgspec.json.decode(bytes(shown))
-            assert sorted(map(quoted, found)) == sorted(columns)
+            assert sorted(map(quoted_identifier, found)) == sorted(columns)
             for name in ("user", "Name", "name", "größe", "document", "id", "order_id", "select", "Group", "group"):
                 assert found[name] == getattr(expected[stream], name)
     changed = orders.execute("select id, field, after from changes_between('-infinity', 'infinity')").fetchall()
@@ -398,11 +398,13 @@ def test_identifiers_are_quoted_as_postgres_does_it(orders: psycopg.Connection) 
     words = [word for (word,) in orders.execute("select word::text from pg_get_keywords()").fetchall()]
     for name in (*words, "Name", "größe", 'a"b', "50%", "1st", "_x", "a b", "", "name"):
         (said,) = orders.execute("select quote_ident(%s)", (name,)).fetchone() or ("",)
-        assert said == quoted(name) or name in KEYWORDS, "what an older server takes as it is may be in quotes too"
-        assert orders.execute(f"select 1 as {quoted(name or 'x')}".encode()).description is not None
+        assert said == quoted_identifier(name) or name in KEYWORDS, (
+            "what an older server takes as it is may be in quotes too"
+        )
+        assert orders.execute(f"select 1 as {quoted_identifier(name or 'x')}".encode()).description is not None
 
 
 def test_the_tables_of_the_store_are_no_names_for_read_models() -> None:
     text = SCHEMA_SQL.read_text()
     created = set(re.findall(r"^create (?:table if not exists|or replace view) catalog\.(\w+)", text, re.MULTILINE))
-    assert created == TABLES_OF_THE_STORE
+    assert created == RESERVED_NAMES

@@ -8,7 +8,7 @@ import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.domain.events import ItemCreated
-from app.engine.events.event import TagTable
+from app.engine.events.event import EventRegistry
 from app.engine.events.upcasting import default, dropped, renamed
 from app.engine.projection.check_upcasts import check_union
 from app.engine.projection.projection import Projection, RuleError, copies, starts
@@ -40,7 +40,7 @@ class Lost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="l
     reason: str | None = None
 
 
-TAGS: TagTable[Made | Lost] = TagTable(Made | Lost)
+TAGS: EventRegistry[Made | Lost] = EventRegistry(Made | Lost)
 RED = Trim(colour="red")
 NEW = Made(name="duck", image_urls=("u",), trim=RED, note="new")
 
@@ -65,22 +65,22 @@ def test_an_older_shape_is_read_as_the_present_one(stored: dict[str, Any], event
 
 @pytest.mark.parametrize("stored", [stored for stored, _ in READ], ids=str)
 def test_the_present_shape_is_read_as_it_is(stored: dict[str, Any]) -> None:
-    once = TAGS.present("made", msgspec.json.encode(stored))
-    assert msgspec.json.decode(TAGS.present("made", once)) == msgspec.json.decode(once)
+    once = TAGS.upcast_json("made", msgspec.json.encode(stored))
+    assert msgspec.json.decode(TAGS.upcast_json("made", once)) == msgspec.json.decode(once)
     assert not {"title", "label", "urls", "weight", "color", "smell"} & set(re.findall(r'"(\w+)":', once.decode()))
 
 
 def test_values_pass_through_as_they_are_stored() -> None:
     stored = b'{"label": 123456789012345678901234567890.10, "note": "\\u00e9", "image_urls": null}'
-    assert TAGS.present("made", stored) == (
+    assert TAGS.upcast_json("made", stored) == (
         b'{"image_urls":null,"name":123456789012345678901234567890.10,"note":"\\u00e9"}'
     )
 
 
 def test_what_has_no_older_shapes_is_not_even_looked_at() -> None:
     stored = b'{ "whatever": 1 }'
-    assert TAGS.present("lost", stored) is stored
-    assert TAGS.present("nobody_knows", stored) is stored
+    assert TAGS.upcast_json("lost", stored) is stored
+    assert TAGS.upcast_json("nobody_knows", stored) is stored
 
 
 @pytest.mark.parametrize("stored", [b"[]", b"7", b'{"trim": 7}', b"{}", b'{"name": "x", "smell": 1}'])
@@ -92,9 +92,9 @@ def test_what_was_never_a_shape_is_still_refused(stored: bytes) -> None:
 def test_an_item_created_before_there_were_images_is_read_with_none(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = msgspec.json.encode({name: value for name, value in an_item().items() if name != "image_urls"})
     with pytest.raises(msgspec.ValidationError, match="image_urls"):
-        TagTable(ItemCreated).decode("item_created", stored)
+        EventRegistry(ItemCreated).decode("item_created", stored)
     monkeypatch.setattr(ItemCreated, "upcasts", (default("image_urls", ()),), raising=False)
-    assert TagTable(ItemCreated).decode("item_created", stored) == ItemCreated(**{**an_item(), "image_urls": ()})
+    assert EventRegistry(ItemCreated).decode("item_created", stored) == ItemCreated(**{**an_item(), "image_urls": ()})
 
 
 class Plain(Struct, frozen=True):

@@ -26,7 +26,7 @@ AT_ONCE = 60
 @needs_pgbouncer
 def test_behind_a_pooler_those_who_are_called_off_cost_nobody_a_connection(conninfo: str, tmp_path: Path) -> None:
     with pgbouncer(conninfo, tmp_path, size=AT_ONCE) as pooler:
-        _call_off_and_count(pooler.conninfo, 0, Settings(catalog_pooler="transaction"))
+        _call_off_and_count(pooler.conninfo, 0, Settings(pooler="transaction"))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -62,7 +62,7 @@ def _call_off_and_count(conninfo: str, seed: int, settings: Settings) -> None:
                 holding.create_task(hold())
 
     async def run() -> None:
-        async with Database(conninfo, settings) as database:
+        async with Database(conninfo, settings.pool) as database:
             for _ in range(ROUNDS):
                 await call_off_some(database)
             await all_at_once(database)
@@ -107,7 +107,7 @@ def test_a_mistake_of_ours_stays_what_it_is(
     conninfo: str, mistake: Callable[[AsyncConnection], Awaitable[Any]]
 ) -> None:
     async def run() -> None:
-        async with Database(conninfo, Settings()) as database:
+        async with Database(conninfo, Settings().pool) as database:
             with pytest.raises(psycopg.Error):
                 async with database.connection() as connection:
                     await mistake(connection)
@@ -122,7 +122,7 @@ def test_a_connection_that_was_closed_under_us_is_the_database_that_went_away(co
     """Also for whoever uses it once more: the driver words that as it words our own mistakes."""
 
     async def run() -> None:
-        async with Database(conninfo, Settings()) as database:
+        async with Database(conninfo, Settings().pool) as database:
             with pytest.raises(Unavailable, match="went away"):
                 await _ask_what_is_terminated(conninfo, database, asked)
 
@@ -146,8 +146,8 @@ async def _terminate(conninfo: str, pid: int) -> None:
 @pytest.mark.parametrize(("allowed", "limit"), [(0.25, "250ms"), (8, "2s")])
 def test_a_costly_read_has_no_more_time_than_any_statement(conninfo: str, allowed: float, limit: str) -> None:
     async def run() -> None:
-        settings = Settings(catalog_statement_timeout_seconds=allowed)
-        async with Database(conninfo, settings) as database, database.costly(SEARCHES) as connection:
+        settings = Settings(statement_timeout_seconds=allowed)
+        async with Database(conninfo, settings.pool) as database, database.costly(SEARCHES) as connection:
             assert await (await connection.execute("show statement_timeout")).fetchone() == (limit,)
 
     asyncio.run(run())

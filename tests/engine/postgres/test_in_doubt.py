@@ -6,15 +6,15 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection, errors
 
-from app.engine.postgres.in_doubt import DOUBT, Doubt, committing, is_in_doubt
+from app.engine.postgres.in_doubt import COMMIT_DOUBT, CommitDoubt, commit_is_in_doubt, committing
 
 
 @pytest.fixture
 def doubt() -> Iterator[None]:
     """A request is under way."""
-    token = DOUBT.set(Doubt())
+    token = COMMIT_DOUBT.set(CommitDoubt())
     yield
-    DOUBT.reset(token)
+    COMMIT_DOUBT.reset(token)
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ async def test_an_error_that_the_server_answered_has_undone_it_and_one_of_a_pool
     async with await AsyncConnection.connect(conninfo) as connection:
         with pytest.raises(type(error)), committing(connection):
             raise error
-    assert is_in_doubt() is is_there
+    assert commit_is_in_doubt() is is_there

@@ -15,10 +15,10 @@ from app.engine.compiler.analyst_views import analyst_views
 from app.engine.compiler.schema import compile_read_models
 from app.engine.events.personal_data import Personal
 from app.engine.events.upcasting import renamed
-from app.engine.postgres.identifiers import LONGEST_BYTES, fitting, in_dollars, quoted
+from app.engine.postgres.identifiers import LONGEST_BYTES, dollar_quoted, quoted_identifier, shortened
 from app.engine.projection.check_personal_data import check_personal
 from app.engine.projection.check_upcasts import check_union
-from app.engine.projection.projection import RECORDED_AT, Index, Projection, RuleError, Words, copies, starts, the
+from app.engine.projection.projection import RECORDED_AT, Index, Projection, RuleError, TextSearch, copies, starts, the
 from app.engine.projection.rollup import Rollup, counts, keyed
 from tests.support.unusual_names import Orders
 
@@ -71,7 +71,7 @@ def test_a_field_that_cannot_be_a_column_is_refused(sentence: str, document: Any
 @pytest.mark.parametrize("name", ["user", "order", "Name", "größe", "from", "class", "document", "n" * 40, "ß" * 20])
 def test_any_other_name_is_one(name: str) -> None:
     things = a_projection(a_document(name, name.swapcase()), temporal=True)
-    assert quoted(name) in compile_read_models([things])
+    assert quoted_identifier(name) in compile_read_models([things])
 
 
 OWN = ["id", "version", "valid_from", "valid_to", "document", "tableoid", "xmin", "xmax", "cmin", "cmax", "ctid"]
@@ -82,7 +82,7 @@ def test_a_column_that_every_table_has_is_not_indexed_but_searched_for_words(nam
     document = a_document(name)
     with pytest.raises(RuleError, match=f"Thing.{name} cannot be indexed: every table has a column of that name"):
         a_projection(document, indexes=(Index((getattr(document, name),)),))
-    a_projection(document, indexes=(Words((getattr(document, name),)),))
+    a_projection(document, indexes=(TextSearch((getattr(document, name),)),))
 
 
 def test_two_indexes_of_one_name_are_refused() -> None:
@@ -124,7 +124,7 @@ def test_two_read_models_with_views_of_one_name_are_refused() -> None:
 def test_a_read_model_is_not_called_as_an_index_of_another(name: str) -> None:
     """The index would be taken for made: it is only made where nothing of its name is there."""
     document, other = a_document("name"), msgspec.defstruct("Other", [("name", str, "")])
-    things = a_projection(document, temporal=True, indexes=(Index((document.name,)), Words((document.name,))))
+    things = a_projection(document, temporal=True, indexes=(Index((document.name,)), TextSearch((document.name,))))
     for read_models in ([things, a_projection(other, name=name)], [a_projection(other, name=name), things]):
         with pytest.raises(RuleError, match=f"A table and an index would both be called {name}"):
             compile_read_models(read_models)
@@ -183,7 +183,7 @@ def test_no_name_that_is_compiled_is_cut_off_by_postgres() -> None:
         "name": "n" * 40,
         "rules": (starts(Made, the(Long.text).becomes(Made.name), the(Long.at).becomes(RECORDED_AT)),),
         "temporal": True,
-        "indexes": (Index(longest, newest_first=Long.at), Index(longest, alphabetical=Long.text), Words(longest)),
+        "indexes": (Index(longest, newest_first=Long.at), Index(longest, alphabetical=Long.text), TextSearch(longest)),
     }
     things = a_projection(Long, **members)
     words = re.findall(r"\w+", compile_read_models([Orders, things]))
@@ -191,15 +191,15 @@ def test_no_name_that_is_compiled_is_cut_off_by_postgres() -> None:
 
 
 def test_a_name_that_does_not_fit_keeps_its_beginning_and_is_still_its_own() -> None:
-    assert fitting("a" * 63) == "a" * 63
-    long = [fitting("ß" * 40 + each) for each in ("one", "two")]
+    assert shortened("a" * 63) == "a" * 63
+    long = [shortened("ß" * 40 + each) for each in ("one", "two")]
     assert all(len(name.encode()) <= LONGEST_BYTES and name.startswith("ß" * 26) for name in long)
     assert long[0] != long[1]
 
 
 def test_a_body_may_have_what_quotes_it() -> None:
-    assert in_dollars("select 1") == "$$select 1$$"
-    assert in_dollars("select '$$', '$body$'") == "$bodybody$select '$$', '$body$'$bodybody$"
+    assert dollar_quoted("select 1") == "$$select 1$$"
+    assert dollar_quoted("select '$$', '$body$'") == "$bodybody$select '$$', '$body$'$bodybody$"
 
 
 def test_fields_of_a_rollup_that_differ_in_case_only_have_columns_of_their_own() -> None:

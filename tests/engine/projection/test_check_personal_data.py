@@ -19,7 +19,7 @@ from tests.support.toy_aggregate import ToyMended
 
 
 def test_of_items_all_text_and_place_is_personal_and_no_id_is() -> None:
-    found = {path for event in Items.tags.types.values() for path in personal_paths(event)}
+    found = {path for event in Items.registry.types.values() for path in personal_paths(event)}
     fields = {"name", "description", "image_urls", "location_lat", "location_lon"}
     changed = {(side, field) for side in ("changes", "previous_values") for field in fields}
     assert found == {(field,) for field in fields | {"reason"}} | changed
@@ -40,7 +40,7 @@ def texts_of(struct: type[Struct]) -> set[str]:
 
 def test_every_free_text_of_an_event_is_personal() -> None:
     """A new event with a text is asked about here: is it the category, an id, or personal?"""
-    assert {name for event in Items.tags.types.values() for name in texts_of(event)} == {"category", "owner_id"}
+    assert {name for event in Items.registry.types.values() for name in texts_of(event)} == {"category", "owner_id"}
 
 
 def test_older_names_and_what_is_gone_are_personal_too() -> None:
@@ -154,5 +154,5 @@ def test_what_is_added_up_in_the_background_is_not_personal() -> None:
 
 
 def test_a_personal_field_is_decoded_as_if_nothing_had_been_said() -> None:
-    for event in Items.tags.types.values():
+    for event in Items.registry.types.values():
         assert "personal" not in msgspec.json.encode(msgspec.json.schema(event)).decode()

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from app.engine.events.event import Recorded, TagTable
+from app.engine.events.event import EventRegistry, Recorded
 from app.engine.projection.projection import (
     RECORDED_AT,
     STREAM_ID,
@@ -18,7 +18,7 @@ from app.engine.projection.projection import (
     Index,
     Projection,
     RuleError,
-    Words,
+    TextSearch,
     copies,
     ends,
     ignores,
@@ -245,10 +245,10 @@ def test_a_projection_does_not_derive_from_another() -> None:
         (Index((Made.name,)), "cannot be indexed, it is not a field of Thing"),
         (Index(("name",)), "cannot be indexed, it is not a field of Thing"),
         (Index((Thing.name,), newest_first=Made.name), "cannot be indexed, it is not a field of Thing"),
-        (Words((Thing.since,)), "Thing.since has no words, it is not always a text"),
+        (TextSearch((Thing.since,)), "Thing.since has no words, it is not always a text"),
     ],
 )
-def test_an_index_is_over_fields_of_the_document(index: Index | Words, sentence: str) -> None:
+def test_an_index_is_over_fields_of_the_document(index: Index | TextSearch, sentence: str) -> None:
     given = {"indexes": (index,), "rules": (MADE, *REST), "__orig_bases__": (Projection[Thing, Happening],)}
     with pytest.raises(RuleError, match=re.escape(sentence)):
         type("Things", (Projection,), given)
@@ -259,7 +259,7 @@ def test_two_events_of_one_tag_are_refused() -> None:
         name: str
 
     with pytest.raises(AssertionError, match="two events of one tag"):
-        TagTable(Made | MadeAgain)
+        EventRegistry(Made | MadeAgain)
 
 
 def test_a_misspelt_field_does_not_import() -> None:

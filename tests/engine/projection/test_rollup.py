@@ -158,7 +158,7 @@ def test_a_rollup_adds_up_documents_by_their_key() -> None:
     assert meadows.fold([]) == {}
     totals: dict[str, Any] = {}
     for flower in flowers:
-        meadows.add_up(totals, [flower])
+        meadows.accumulate(totals, [flower])
     assert meadows.documents(totals) == folded
 
 

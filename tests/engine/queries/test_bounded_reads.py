@@ -12,11 +12,11 @@ from msgspec import structs
 
 import app.engine.queries.changes
 import app.engine.queries.listing
-import app.engine.store.event_store
+import app.engine.store.log_reader
 from app.engine.postgres.pool import Database
 from app.engine.queries.documents import Documents
 from app.engine.queries.listing import Listing, Near
-from app.engine.store.log_reader import LogEntry, Sought, read_settled
+from app.engine.store.log_reader import EventFilter, LogEntry, read_settled
 from app.errors import TooExpensive
 from app.settings import Settings
 from projections.items import Items
@@ -37,7 +37,7 @@ class Reader:
         self.items = Documents(database, Items)
 
     def ids(self, listing: Listing) -> list[int]:
-        return [item["id"] for item in msgspec.json.decode(self.run(self.items.find(listing)).json)]
+        return [item["id"] for item in msgspec.json.decode(self.run(self.items.list_page(listing)).json)]
 
     def why_refused(self, listing: Listing) -> str:
         """The pointer to the parameter that makes it too expensive."""
@@ -55,7 +55,7 @@ def reader(module_conninfo: str) -> Iterator[Reader]:
         connection.execute(CHANGE, (ITEMS,))
         connection.execute("update catalog.settled set position = 2 ^ 40, instant = now()")
     with asyncio.Runner() as runner:
-        database = Database(module_conninfo, Settings())
+        database = Database(module_conninfo, Settings().pool)
         runner.run(database.__aenter__())
         yield Reader(runner, database)
         runner.run(database.__aexit__())
@@ -93,14 +93,14 @@ def test_a_search_that_no_index_serves_is_refused_once_it_has_walked_far_enough(
     """And answered where there is no more than that."""
     for order in ("created_at", "updated_at", "name"):
         listing = structs.replace(asked, order=order, search=search)
-        lower(monkeypatch, MOST_CANDIDATES=0, MOST_CANDIDATES_AT_LAST=0, MOST_WALKED=3 * ITEMS)
+        lower(monkeypatch, CANDIDATES_MAX=0, CANDIDATES_IN_LAST_STEP_MAX=0, WALKED_MAX=3 * ITEMS)
         assert reader.ids(listing) == []
-        lower(monkeypatch, MOST_WALKED=3 * (ITEMS // 2 - 1))
+        lower(monkeypatch, WALKED_MAX=3 * (ITEMS // 2 - 1))
         assert reader.why_refused(listing) == "/search"
     listing = structs.replace(asked, order=None, near=FAR, search=search)
-    lower(monkeypatch, MOST_WALKED=ITEMS)
+    lower(monkeypatch, WALKED_MAX=ITEMS)
     assert reader.ids(listing) == []
-    lower(monkeypatch, MOST_WALKED=ITEMS // 2 - 1)
+    lower(monkeypatch, WALKED_MAX=ITEMS // 2 - 1)
     assert reader.why_refused(listing) == "/search"
 
 
@@ -108,9 +108,9 @@ def test_a_walk_that_meets_a_page_within_its_bound_is_answered(
     reader: Reader, asked: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exactly a page, though it is not known whether more follow: the next page is asked for, and then refused."""
-    lower(monkeypatch, MOST_CANDIDATES=0, MOST_CANDIDATES_AT_LAST=0, MOST_WALKED=10)
+    lower(monkeypatch, CANDIDATES_MAX=0, CANDIDATES_IN_LAST_STEP_MAX=0, WALKED_MAX=10)
     listing = structs.replace(asked, equal={"status": "active"}, search="thing", limit=10)
-    page = reader.run(reader.items.find(listing))
+    page = reader.run(reader.items.list_page(listing))
     assert len(msgspec.json.decode(page.json)) == 10
     assert page.last is not None
     assert reader.ids(structs.replace(listing, as_of=page.as_of, after=page.last)) != []
@@ -123,9 +123,9 @@ def test_where_the_walk_ends_too_early_all_candidates_are_looked_at(
     """The matches are the oldest of all."""
     listing = structs.replace(asked, search="rare2")
     expected = reader.ids(listing)
-    lower(monkeypatch, MOST_CANDIDATES=0, MOST_CANDIDATES_AT_LAST=11, MOST_WALKED=3)
+    lower(monkeypatch, CANDIDATES_MAX=0, CANDIDATES_IN_LAST_STEP_MAX=11, WALKED_MAX=3)
     assert reader.ids(listing) == expected == [29, 28, 27, 26, 25]
-    lower(monkeypatch, MOST_CANDIDATES_AT_LAST=10)
+    lower(monkeypatch, CANDIDATES_IN_LAST_STEP_MAX=10)
     assert reader.why_refused(listing) == "/search"
 
 
@@ -133,10 +133,10 @@ def test_where_the_walk_ends_too_early_all_candidates_are_looked_at(
 def test_a_walk_that_ends_before_the_offset_is_not_an_empty_page(
     reader: Reader, asked: Listing, offset: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lower(monkeypatch, MOST_CANDIDATES=0, MOST_CANDIDATES_AT_LAST=0, MOST_WALKED=10)
+    lower(monkeypatch, CANDIDATES_MAX=0, CANDIDATES_IN_LAST_STEP_MAX=0, WALKED_MAX=10)
     listing = structs.replace(asked, equal={"status": "active"}, search="thing", offset=offset, limit=20)
     assert reader.why_refused(listing) == "/search"
-    lower(monkeypatch, MOST_OFFSET=5)
+    lower(monkeypatch, OFFSET_MAX=5)
     assert reader.why_refused(listing) in ("/search", "/offset")
 
 
@@ -145,10 +145,10 @@ def test_an_offset_is_refused_where_so_many_are_passed_over_and_not_where_there_
     reader: Reader, asked: Listing, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listing = structs.replace(asked, **how)
-    lower(monkeypatch, MOST_OFFSET=ITEMS - 1, MOST_OFFSET_BY_DISTANCE=ITEMS - 1)
+    lower(monkeypatch, OFFSET_MAX=ITEMS - 1, OFFSET_BY_DISTANCE_MAX=ITEMS - 1)
     assert len(reader.ids(structs.replace(listing, offset=ITEMS - 1))) == 1
     assert reader.why_refused(structs.replace(listing, offset=ITEMS)) == "/offset"
-    lower(monkeypatch, MOST_OFFSET=ITEMS, MOST_OFFSET_BY_DISTANCE=ITEMS)
+    lower(monkeypatch, OFFSET_MAX=ITEMS, OFFSET_BY_DISTANCE_MAX=ITEMS)
     assert reader.ids(structs.replace(listing, offset=2**31 - 1)) == []
 
 
@@ -160,8 +160,8 @@ def test_changes_are_the_same_however_few_streams_a_page_looks_at(
         expected = reader.run(reader.items.changed_between(since, until, equal, 0, ITEMS))
         assert expected.upto is None
         with monkeypatch.context() as patch:
-            patch.setattr(app.engine.queries.changes, "MOST_EVENTS", 3)
-            patch.setattr(app.engine.queries.changes, "MOST_STREAMS", 7)
+            patch.setattr(app.engine.queries.changes, "EVENTS_MAX", 3)
+            patch.setattr(app.engine.queries.changes, "STREAMS_MAX", 7)
             pages = [reader.run(reader.items.changed_between(since, until, equal, 0, 5))]
             while (upto := pages[-1].upto) is not None:
                 pages.append(reader.run(reader.items.changed_between(since, until, equal, upto, 5)))
@@ -173,32 +173,32 @@ def test_changes_are_the_same_however_few_streams_a_page_looks_at(
 @pytest.mark.parametrize(
     "sought",
     [
-        Sought(user_id="tester"),
-        Sought(user_id="nobody"),
-        Sought(correlation_id="none"),
-        Sought(type="item_status_changed"),
-        Sought(type="item_deleted"),
-        Sought(stream_id=7),
-        Sought(stream_id=7, type="item_status_changed"),
-        Sought(user_id="nobody", since=BEGINNING, until=datetime.now(UTC) + timedelta(days=1)),
+        EventFilter(user_id="tester"),
+        EventFilter(user_id="nobody"),
+        EventFilter(correlation_id="none"),
+        EventFilter(type="item_status_changed"),
+        EventFilter(type="item_deleted"),
+        EventFilter(stream_id=7),
+        EventFilter(stream_id=7, type="item_status_changed"),
+        EventFilter(user_id="nobody", since=BEGINNING, until=datetime.now(UTC) + timedelta(days=1)),
     ],
 )
 @pytest.mark.parametrize("backwards", [False, True])
 def test_the_log_is_the_same_however_few_events_a_page_looks_at(
-    reader: Reader, sought: Sought, backwards: bool, monkeypatch: pytest.MonkeyPatch
+    reader: Reader, sought: EventFilter, backwards: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = [event for event in pages_of(reader, Sought(), backwards, 1000)[0] if is_sought(event, sought)]
+    expected = [event for event in pages_of(reader, EventFilter(), backwards, 1000)[0] if is_sought(event, sought)]
     assert pages_of(reader, sought, backwards, 1000)[0] == expected
-    monkeypatch.setattr(app.engine.store.event_store, "MOST_PASSED", 4)
+    monkeypatch.setattr(app.engine.store.log_reader, "SCANNED_EVENTS_MAX", 4)
     found, pages = pages_of(reader, sought, backwards, 3)
     assert found == expected
     assert pages >= (1 if sought.stream_id else ITEMS // 4)
 
 
-def pages_of(reader: Reader, sought: Sought, backwards: bool, limit: int) -> tuple[list[LogEntry], int]:
+def pages_of(reader: Reader, sought: EventFilter, backwards: bool, limit: int) -> tuple[list[LogEntry], int]:
     """All events that are sought, and on how many pages they came."""
 
-    async def read(after: int, before: int | None) -> app.engine.store.log_reader.Page:
+    async def read(after: int, before: int | None) -> app.engine.store.log_reader.LogPage:
         async with reader.database.connection() as connection:
             return await read_settled(connection, after, limit, sought, before)
 
@@ -211,7 +211,7 @@ def pages_of(reader: Reader, sought: Sought, backwards: bool, limit: int) -> tup
     return found, pages
 
 
-def is_sought(event: LogEntry, sought: Sought) -> bool:
+def is_sought(event: LogEntry, sought: EventFilter) -> bool:
     metadata = msgspec.json.decode(event.metadata)
     return (
         sought.type in (None, event.type)

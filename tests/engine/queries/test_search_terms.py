@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from app.engine.queries.search_terms import MOST_SHORT_WORDS, MOST_WORDS, SearchTerms
+from app.engine.queries.search_terms import SHORT_WORDS_MAX, WORDS_MAX, SearchTerms
 
 WORDS = ("the", "running", "Runs", "run", "C++", "c", "++", "a+b", "spade's", "spades", "spade", "Größe", "größe", "_")
 phrases = st.lists(st.sampled_from(WORDS) | st.text("ab+-. ", max_size=4), max_size=8).map(" ".join)
@@ -35,11 +35,11 @@ def test_the_condition_of_a_listing_is_text_matches_and_the_index_misses_nothing
 ) -> None:
     terms = SearchTerms(search)
     query = EVERYWHERE.format(
-        matches=terms.matches("content", "lowered", "true"),
-        matches_unasked=terms.matches("content", "lowered"),
-        may_match=terms.may_match or "true",
+        matches=terms.match_condition("content", "lowered", "true"),
+        matches_unasked=terms.match_condition("content", "lowered"),
+        may_match=terms.candidate_condition or "true",
     )
-    row = shared.execute(sql.SQL(query), {**terms.given(), "content": content}).fetchone()
+    row = shared.execute(sql.SQL(query), {**terms.parameters(), "content": content}).fetchone()
     assert row is not None
     rightful, asked, unasked, may_match = row
     assert asked == unasked == rightful
@@ -48,11 +48,11 @@ def test_the_condition_of_a_listing_is_text_matches_and_the_index_misses_nothing
 
 def test_the_index_is_asked_for_the_longest_words_and_for_few_short_ones() -> None:
     assert SearchTerms("do dog dog").words == ["dog"]
-    assert SearchTerms("++ -- +").may_match is None
-    assert SearchTerms("d o g s").words == ["d", "o", "g"][:MOST_SHORT_WORDS]
+    assert SearchTerms("++ -- +").candidate_condition is None
+    assert SearchTerms("d o g s").words == ["d", "o", "g"][:SHORT_WORDS_MAX]
     assert SearchTerms("a b-c d").words == []
     many = [f"word{'x' * n}" for n in range(12)]
-    assert SearchTerms(" ".join(many)).words == many[::-1][:MOST_WORDS]
+    assert SearchTerms(" ".join(many)).words == many[::-1][:WORDS_MAX]
 
 
 def test_a_word_that_punctuation_follows_ends_a_word_of_the_text() -> None:

@@ -54,7 +54,7 @@ def toys_conninfo(server: EmbeddedPostgres, template_with_toys: str) -> Iterator
 
 @asynccontextmanager
 async def a_handler(conninfo: str, **settings: float) -> AsyncIterator[tuple[Handler, Database]]:
-    async with Database(conninfo, Settings(**settings)) as database:  # type: ignore[arg-type]
+    async with Database(conninfo, Settings(**settings).pool) as database:  # type: ignore[arg-type]
         yield CommandHandler(database, Decider(decide=decide, state=Toy, projection=Toys)), database
 
 
@@ -78,7 +78,7 @@ async def test_a_command_on_what_is_not_there_is_refused_by_the_domain(toys_conn
 
 async def test_unconditional_commands_on_one_stream_are_all_carried_out(toys_conninfo: str) -> None:
     """Twenty at once from sixteen connections: those that lose the race take their turn."""
-    async with a_handler(toys_conninfo, catalog_pool_size=16) as (handler, _):
+    async with a_handler(toys_conninfo, pool_size=16) as (handler, _):
         duck = (await handler.handle(DUCK, TESTER)).stream_id
         outcomes = await asyncio.gather(*(handler.handle(PLAY, TESTER, duck) for _ in range(20)))
     assert sorted(outcome.version for outcome in outcomes) == list(range(2, 22))
@@ -90,7 +90,7 @@ async def test_unconditional_commands_on_one_stream_are_all_carried_out(toys_con
 async def test_of_commands_that_expect_the_same_version_one_is_carried_out(
     toys_conninfo: str, conflict: type[VersionConflict]
 ) -> None:
-    async with a_handler(toys_conninfo, catalog_pool_size=16) as (handler, _):
+    async with a_handler(toys_conninfo, pool_size=16) as (handler, _):
         duck = (await handler.handle(DUCK, TESTER)).stream_id
         outcomes = await asyncio.gather(
             *(handler.handle(PLAY, TESTER, duck, Expectation(1, conflict)) for _ in range(20)), return_exceptions=True
@@ -133,7 +133,7 @@ async def test_an_event_that_the_projection_ignores_moves_the_version_and_not_th
 
 
 async def test_a_stream_that_is_locked_for_too_long_is_unavailable_and_nothing_is_stored(toys_conninfo: str) -> None:
-    async with a_handler(toys_conninfo, catalog_lock_timeout_seconds=0.1) as (handler, _):
+    async with a_handler(toys_conninfo, lock_timeout_seconds=0.1) as (handler, _):
         duck = (await handler.handle(DUCK, TESTER)).stream_id
         with psycopg.connect(toys_conninfo) as blocker:
             blocker.execute("select from catalog.streams where stream_id = %s for update", (duck,))
@@ -143,7 +143,7 @@ async def test_a_stream_that_is_locked_for_too_long_is_unavailable_and_nothing_i
 
 
 async def test_a_pool_that_stays_exhausted_is_unavailable(toys_conninfo: str) -> None:
-    async with a_handler(toys_conninfo, catalog_pool_size=1, catalog_pool_timeout_seconds=0.1) as (handler, database):
+    async with a_handler(toys_conninfo, pool_size=1, pool_timeout_seconds=0.1) as (handler, database):
         async with database.connection():
             with pytest.raises(Unavailable, match="The database is away, or too many requests wait for it"):
                 await handler.handle(DUCK, TESTER)

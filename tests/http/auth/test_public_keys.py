@@ -19,7 +19,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa, x25519
 from app.errors import SetupError, Unauthenticated
 from app.http.auth import public_keys
 from app.http.auth.actor import Actor
-from app.http.auth.public_keys import LARGEST_KEY_SET_BYTES, MOST_KEYS, PublicKeys, Unusable, fetched, usable_keys
+from app.http.auth.public_keys import (
+    KEYS_MAX,
+    LARGEST_KEY_SET_BYTES,
+    PublicKeys,
+    UnusableKey,
+    fetch_key_set,
+    usable_keys,
+)
 from app.http.auth.tokens import Authenticator
 from tests.support.token_issuer import KEYS, public_key, serving, signed, with_keys
 
@@ -76,7 +83,7 @@ def answering(pieces: Callable[[], Iterator[bytes]], pause_seconds: float = 0.0)
 def fetch(url: str) -> bytes:
     async def run() -> bytes:
         async with httpx.AsyncClient(timeout=public_keys.FETCHED_WITHIN_SECONDS) as client:
-            return await fetched(client, url)
+            return await fetch_key_set(client, url)
 
     return asyncio.run(run())
 
@@ -99,7 +106,7 @@ SLOW: dict[str, Callable[[], Iterator[bytes]]] = {
 def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """However steadily it goes on: it is the whole that counts."""
     monkeypatch.setattr(public_keys, "FETCHED_WITHIN_SECONDS", 0.3)
-    with answering(SLOW[kind], pause_seconds=0.02) as issuer, pytest.raises((Unusable, httpx.HTTPError)) as refused:
+    with answering(SLOW[kind], pause_seconds=0.02) as issuer, pytest.raises((UnusableKey, httpx.HTTPError)) as refused:
         fetch(issuer.url)
     assert kind == "nothing" or "takes longer than 0.3 seconds" in str(refused.value)
     assert issuer.sent_bytes < 1000
@@ -115,7 +122,7 @@ ENDLESS: dict[str, Callable[[], Iterator[bytes]]] = {
 
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_an_answer_that_is_too_long_is_given_up(kind: str) -> None:
-    with answering(ENDLESS[kind]) as issuer, pytest.raises((Unusable, httpx.HTTPError)):
+    with answering(ENDLESS[kind]) as issuer, pytest.raises((UnusableKey, httpx.HTTPError)):
         fetch(issuer.url)
     assert issuer.sent_bytes < 20 * len(MIB)
 
@@ -125,7 +132,7 @@ def test_an_answer_of_just_the_limit_is_read_and_one_byte_more_is_not() -> None:
         assert len(fetch(issuer.url)) == LARGEST_KEY_SET_BYTES
     with (
         answering(lambda: iter([HEAD + b"Connection: close\r\n\r\n" + b" " * (LARGEST_KEY_SET_BYTES + 1)])) as issuer,
-        pytest.raises(Unusable, match="larger than"),
+        pytest.raises(UnusableKey, match="larger than"),
     ):
         fetch(issuer.url)
 
@@ -134,7 +141,7 @@ def test_an_answer_of_just_the_limit_is_read_and_one_byte_more_is_not() -> None:
 def test_nothing_is_decompressed(encoding: str) -> None:
     bomb = gzip.compress(MIB * 4)
     head = HEAD + b"Content-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (encoding.encode(), len(bomb))
-    with answering(lambda: iter([head + bomb])) as issuer, pytest.raises(Unusable, match="compressed"):
+    with answering(lambda: iter([head + bomb])) as issuer, pytest.raises(UnusableKey, match="compressed"):
         fetch(issuer.url)
 
 
@@ -221,13 +228,13 @@ def test_a_sound_key_is_kept(caplog: pytest.LogCaptureFixture, kind: str) -> Non
     assert caplog.records == []
 
 
-MANY = [public_key("EdDSA", str(n)) for n in range(MOST_KEYS + 1)]
+MANY = [public_key("EdDSA", str(n)) for n in range(KEYS_MAX + 1)]
 NO_KEY_SETS = (b"", b"[]", b"null", b"{}", b'{"keys": null}', b'{"keys": {}}', b'{"keys": []}', b"[" * 100_000, b"\xff")
 
 
 @pytest.mark.parametrize("body", [*NO_KEY_SETS, json.dumps({"keys": MANY}).encode()], ids=range(len(NO_KEY_SETS) + 1))
 def test_what_is_no_key_set_is_refused_whole(body: bytes) -> None:
-    with pytest.raises((Unusable, ValueError, RecursionError)):
+    with pytest.raises((UnusableKey, ValueError, RecursionError)):
         usable_keys(body)
 
 
@@ -250,7 +257,7 @@ def test_an_answer_without_a_usable_key_does_not_take_the_good_ones_away(
 
 
 def test_a_token_of_a_short_rsa_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_keys, "NEW_KEY_WAITS_SECONDS", 0.1)
+    monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", 0.1)
     with serving() as issuer:
         assert issuer.keys is not None
         issuer.keys.append(public_key("RS256", "short", SHORT))

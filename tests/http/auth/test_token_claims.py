@@ -43,7 +43,7 @@ def claiming(**claims: Any) -> str:
 
 
 def actor_of(authorization: str) -> Actor:
-    return asyncio.run(Authenticator(Settings(catalog_auth="jwt", catalog_jwt_secrets=SECRET)).actor_of(authorization))
+    return asyncio.run(Authenticator(Settings(auth="jwt", jwt_secrets=SECRET)).actor_of(authorization))
 
 
 ACCEPTED = {

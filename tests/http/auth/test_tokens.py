@@ -80,7 +80,7 @@ def test_the_old_keys_serve_while_the_issuer_is_away(issuer: Issuer) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_whatever_the_issuer_answers_its_next_answer_is_heard(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_keys, "NEW_KEY_WAITS_SECONDS", 0.2)
+    monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", 0.2)
     right, odd = issuer.keys, [{**public_key("ES256", "ES256"), "kid": ["x"]}]
 
     async def mend(known: Authenticator) -> Actor:
@@ -96,7 +96,7 @@ def test_whatever_the_issuer_answers_its_next_answer_is_heard(issuer: Issuer, mo
 @pytest.mark.parametrize("subject", [" ", tokens.ADMIN])
 def test_nobody_is_called_like_nobody_or_like_the_admin_token(subject: str) -> None:
     claims = {"sub": subject, "exp": int(time.time()) + 600, "type": "access"}
-    known = Authenticator(Settings(catalog_auth="jwt", catalog_jwt_secrets=LONG))
+    known = Authenticator(Settings(auth="jwt", jwt_secrets=LONG))
     with pytest.raises(Unauthenticated, match="names nobody"):
         asyncio.run(known.actor_of(f"Bearer {jwt.encode(claims, LONG, 'HS256')}"))
 
@@ -105,7 +105,7 @@ def test_nobody_is_called_like_nobody_or_like_the_admin_token(subject: str) -> N
 def test_before_the_first_keys_nobody_is_told_that_their_token_is_bad(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public_keys, "NEW_KEY_WAITS_SECONDS", 0.2)
+    monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", 0.2)
     issuer.keys = None
     with pytest.raises(Unavailable):
         with_keys(issuer, lambda known: known.actor_of(f"Bearer {signed('RS256', 'RS256')}"))
@@ -114,7 +114,7 @@ def test_before_the_first_keys_nobody_is_told_that_their_token_is_bad(
 def test_unknown_keys_do_not_make_us_ask_the_issuer_each_time(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     async def pester(known: Authenticator) -> None:
         await known.actor_of(f"Bearer {signed('RS256', 'RS256')}")
-        monkeypatch.setattr(public_keys, "NEW_KEY_WAITS_SECONDS", 0.01)
+        monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", 0.01)
         for number in range(20):
             with pytest.raises(Unauthenticated):
                 await known.actor_of(f"Bearer {signed('RS256', f'unknown {number}')}")
@@ -153,4 +153,4 @@ def test_production_refuses_to_start(server: EmbeddedPostgres, conninfo: str, re
 
 def test_authentication_that_could_accept_nothing_is_refused_outside_production_too() -> None:
     with pytest.raises(SetupError):
-        Authenticator(Settings(catalog_auth="jwt"))
+        Authenticator(Settings(auth="jwt"))
