@@ -104,7 +104,7 @@ def _table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _aims(rows: Rows) -> Iterator[str]:
-    yield "## Aims\n\nThey are aims of the full scale; docs/performance.md says why some are missed."
+    yield "## Aims\n\nThey are aims of the full scale; the README says under Numbers why some are missed."
     yield _table(["", "aim", "measured", "reached"], [aim.line(rows) for aim in AIMS])
 
 
