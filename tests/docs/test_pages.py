@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 README_LINES_MAX = 180
 SCREENSHOT = "app/page/screenshot.png"
 FOLDERS = ("app", "tests", "projections", "deploy", "docs", "bench")
-NAMED_PATH = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w/.*-]+")
+NAMED_PATH = re.compile(rf"(?<![\w/])(?:{'|'.join(FOLDERS)})/[\w/.*-]+")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
