@@ -131,7 +131,7 @@ def a_clock_to_set(connection: psycopg.Connection) -> Iterator[Any]:
     for (definition,) in reading:
         connection.execute(definition.replace("clock_timestamp()", "public.wrong_clock()").encode())
     assert any("append_to_stream" in definition for (definition,) in reading)
-    assert any("note_mark" in definition for (definition,) in reading)
+    assert any("begin_mark" in definition for (definition,) in reading)
     yield lambda amount: connection.execute("update public.wrong_by set amount = %s", (amount,))
 
 
