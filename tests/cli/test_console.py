@@ -114,7 +114,7 @@ def test_where_there_is_no_catalog_one_that_lies_beside_is_named(place: Path) ->
     assert ran.returncode == 1
     assert (
         f"there is no catalog in {place}/.catalog-data, and there is one in {here}/.catalog-demo: "
-        f"run `catalog --data-dir {here}/.catalog-demo inspect_item`" in ran.stderr
+        f"run `catalog --data-dir {here}/.catalog-demo inspect`" in ran.stderr
     )
     assert not (place / ".catalog-data").exists()
 
