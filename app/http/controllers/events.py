@@ -12,22 +12,19 @@ from litestar.params import HeaderParameter, QueryParameter
 from app.constraints import LARGEST_ID, LARGEST_POSITION, NO_CONTROL_CHARACTERS
 from app.domain.events import Event
 from app.engine.events.event import EventRegistry
-from app.engine.postgres.bulkheads import FILTERED_EVENTS
-from app.engine.postgres.pool import Database
-from app.engine.queries.read_router import ReadRouter
+from app.engine.postgres.bulkheads import CostlyRead
 from app.engine.store.log_reader import EventFilter, LogPage, check_position_exists, read_mark, read_settled
-from app.engine.store.mark_watcher import MarkWatcher
 from app.errors import Malformed
 from app.http.auth.guards import BEARER, require_admin
+from app.http.services import Services
 from app.http.wire.cloud_events import BATCH_MEDIA_TYPE, CloudEvent, cloud_event
 from app.http.wire.links import next_page_header
 from app.http.wire.problem_details import error_responses, invalid_parameter
 from app.http.wire.server_sent_events import EVENT_STREAM, EventStream
-from app.http.wire.time_parameters import AsOfResolver
-from app.settings import Settings
 
 EVENT_TYPE_TAGS = tuple(EventRegistry(Event).types)
 STREAM_PAGE_EVENTS = 100
+FILTERED_EVENTS = CostlyRead(what="filtered pages of the log")
 
 After = Annotated[
     int, QueryParameter(ge=0, le=LARGEST_POSITION, description="The position of the last event that is known already.")
@@ -86,10 +83,7 @@ class EventLog(Controller):
     async def events(
         self,
         request: Request[Any, Any, Any],
-        database: NamedDependency[Database],
-        read_router: NamedDependency[ReadRouter],
-        settings: NamedDependency[Settings],
-        as_of_resolver: NamedDependency[AsOfResolver],
+        services: NamedDependency[Services],
         after: After = 0,
         before: Before = None,
         limit: PageLimit = 100,
@@ -104,20 +98,20 @@ class EventLog(Controller):
         where a page has fewer than `limit`, or none, because too many others are between those that are asked for."""
         if after and before is not None:
             raise invalid_parameter("before", "Give after or before, not both.")
-        recorded = [None if text is None else await as_of_resolver.resolve_instant(text) for text in (since, until)]
+        resolve = services.as_of_resolver.resolve_instant
+        recorded = [None if text is None else await resolve(text) for text in (since, until)]
         sought = _event_filter(type, item_id, user_id, correlation_id, *recorded)
-        async with (
-            read_router.costly(FILTERED_EVENTS) if sought.skips_events else read_router.connection() as connection
-        ):
+        router = services.read_router
+        async with router.costly(FILTERED_EVENTS) if sought.skips_events else router.connection() as connection:
             page = await read_settled(connection, after, limit, sought, before)
         if not page.events and not page.more:
-            async with database.connection() as connection:
+            async with services.database.connection() as connection:
                 await check_position_exists(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:
             further = {"after" if before is None else "before": page.upto, "limit": limit}
             asked = {"type": type, "item_id": item_id, "user_id": user_id, "correlation_id": correlation_id}
-            headers |= next_page_header(request, settings, **further, **asked, **{"from": since, "to": until})
+            headers |= next_page_header(request, services.settings, **further, **asked, **{"from": since, "to": until})
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
         return Response(body, media_type=BATCH_MEDIA_TYPE, headers=headers)
 
@@ -129,8 +123,7 @@ class EventLog(Controller):
     )
     async def stream(
         self,
-        database: NamedDependency[Database],
-        mark_watcher: NamedDependency[MarkWatcher],
+        services: NamedDependency[Services],
         after: StreamAfter = None,
         type: EventType = None,
         item_id: ItemFilter = None,
@@ -141,8 +134,8 @@ class EventLog(Controller):
         """Each settled event once and in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
         It goes on behind `Last-Event-ID`, else behind `after`; with neither it begins now, and says where that is by
         an id without an event."""
+        database, mark_watcher = services.database, services.mark_watcher
         sought = _event_filter(type, item_id, user_id, correlation_id)
-
         is_behind = sought.skips_events
 
         async def read(position: int) -> LogPage:

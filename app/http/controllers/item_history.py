@@ -16,18 +16,17 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from app.domain.events import ItemCreated
 from app.domain.item import ItemNotFound
 from app.engine.events.event import decode_metadata, type_tag
-from app.engine.postgres.pool import Database
 from app.engine.queries.documents import Documents
-from app.engine.queries.read_router import ReadRouter
 from app.engine.store.event_store import StoredEvent, read_adjacent_versions
 from app.http.auth.guards import BEARER, AnyConnection, current_actor, require_admin, require_token
+from app.http.services import Services
 from app.http.wire.conditional_requests import (
     NOT_MODIFIED,
     IfMatch,
-    IfNoneMatch,
     IfNoneMatchOnCommand,
+    ReadConditions,
     parse_conditions,
-    respond_conditionally,
+    read_conditions,
 )
 from app.http.wire.memento import (
     LINK_FORMAT,
@@ -39,11 +38,10 @@ from app.http.wire.memento import (
     timemap_response,
     wants_time_map,
 )
+from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.responses import IMMUTABLE, ItemDocument, add_members, etag_header, json_response, struct_response
-from app.http.wire.time_parameters import AsOfResolver
 from app.http.wire.version_or_instant import item_at, require_own_item
-from app.settings import Settings
 from app.wording import count
 
 UNKNOWN_ACTOR = "unknown"
@@ -144,20 +142,20 @@ class ItemHistory(Controller):
         responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
         operation_class=TimeMapOperation,
     )
+    @grouped(conditions=read_conditions)
     async def history(
         self,
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        settings: NamedDependency[Settings],
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        services: NamedDependency[Services],
+        conditions: ReadConditions,
     ) -> Response[History]:
         """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
         if _wants_time_map(request):
-            return timemap_response(memento_uris(request, settings, item_id), await _item_instants(documents, item_id))
-        current = await require_own_item(documents, item_id, current_actor(request))
-        events = await documents.events_of(item_id, current.version)
+            uris = memento_uris(request, services.settings, item_id)
+            return timemap_response(uris, await _item_instants(services.documents, item_id))
+        current = await require_own_item(services.documents, item_id, current_actor(request))
+        events = await services.documents.events_of(item_id, current.version)
         answer = History(
             current=Raw(current.json),
             history=[_history_entry(event) for event in events],
@@ -166,7 +164,7 @@ class ItemHistory(Controller):
             last_modified_at=events[-1].recorded_at if len(events) > 1 else None,
         )
         headers = {**etag_header(current.version), "Vary": "Accept"}
-        return respond_conditionally(struct_response(answer, headers), if_match, if_none_match)
+        return conditions.respond(struct_response(answer, headers))
 
     @get(
         "/audit-trail",
@@ -175,76 +173,69 @@ class ItemHistory(Controller):
         security=BEARER,
         responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
     )
+    @grouped(conditions=read_conditions)
     async def audit_trail(
         self,
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        services: NamedDependency[Services],
+        conditions: ReadConditions,
     ) -> Response[AuditTrail]:
-        current = await require_own_item(documents, item_id, current_actor(request))
-        entries = [_audit_entry(event) for event in await documents.events_of(item_id, current.version)]
+        current = await require_own_item(services.documents, item_id, current_actor(request))
+        entries = [_audit_entry(event) for event in await services.documents.events_of(item_id, current.version)]
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
-        return respond_conditionally(struct_response(answer, etag_header(current.version)), if_match, if_none_match)
+        return conditions.respond(struct_response(answer, etag_header(current.version)))
 
     @get(
         "/time-travel",
         summary="The item as of an instant",
         responses={302: MEMENTO_REDIRECT, **NOT_MODIFIED, **error_responses(404, 412)},
     )
+    @grouped(conditions=read_conditions)
     async def time_travel(
         self,
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        database: NamedDependency[Database],
-        as_of_resolver: NamedDependency[AsOfResolver],
-        settings: NamedDependency[Settings],
+        services: NamedDependency[Services],
+        conditions: ReadConditions,
         timestamp: Timestamp = None,
         accept_datetime: AcceptDatetime = None,
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
     ) -> Response[TimeTravel]:
         """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
         first if that is before its creation, the last if it is in the future."""
         if timestamp is None:
             until = parse_accept_datetime(accept_datetime)
-            async with database.connection() as connection:
+            async with services.database.connection() as connection:
                 around = await read_adjacent_versions(connection, item_id, until)
             if around is None:
                 raise ItemNotFound("There is no such item.")
-            return timegate_response(memento_uris(request, settings, item_id), around)
-        point = await as_of_resolver.resolve(timestamp)
+            return timegate_response(memento_uris(request, services.settings, item_id), around)
+        point = await services.as_of_resolver.resolve(timestamp)
         instant = point.instant
         assert instant is not None, "a timestamp was given"
-        found = await item_at(documents, item_id, instant)
+        found = await item_at(services.documents, item_id, instant)
         state = add_members(found.json, as_of=instant, event_version=found.version)
         answer = TimeTravel(item_id=item_id, timestamp=instant, state_at_time=Raw(state))
-        return respond_conditionally(
-            struct_response(answer, etag_header(found.version) | point.headers), if_match, if_none_match
-        )
+        return conditions.respond(struct_response(answer, etag_header(found.version) | point.headers))
 
     @get("/versions/{version:int}", summary="The item at a version", responses=NOT_MODIFIED | error_responses(404, 412))
+    @grouped(conditions=read_conditions)
     async def at_version(
         self,
         request: Request[Any, Any, Any],
         item_id: FromPath[int],
         version: VersionNumber,
-        documents: NamedDependency[Documents],
-        read_router: NamedDependency[ReadRouter],
-        settings: NamedDependency[Settings],
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        services: NamedDependency[Services],
+        conditions: ReadConditions,
     ) -> Response[ItemDocument]:
         """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
-        found = await item_at(documents, item_id, version)
-        async with read_router.connection() as connection:
+        found = await item_at(services.documents, item_id, version)
+        async with services.read_router.connection() as connection:
             around = await read_adjacent_versions(connection, item_id, version=version)
         assert around is not None, "a stream that was folded is there"
         headers = {**etag_header(version), "Cache-Control": IMMUTABLE}
-        headers |= memento_headers(memento_uris(request, settings, item_id), around)
-        return respond_conditionally(json_response(found.json, headers=headers), if_match, if_none_match)
+        headers |= memento_headers(memento_uris(request, services.settings, item_id), around)
+        return conditions.respond(json_response(found.json, headers=headers))
 
     @post(
         "/rebuild",
@@ -257,13 +248,13 @@ class ItemHistory(Controller):
     async def rebuild(
         self,
         item_id: FromPath[int],
-        documents: NamedDependency[Documents],
+        services: NamedDependency[Services],
         if_match: IfMatch = None,
         if_none_match: IfNoneMatchOnCommand = None,
     ) -> Response[ItemRebuilt]:
         """Readers never miss the item meanwhile, and commands on it wait."""
         conditions = parse_conditions(if_match, if_none_match)
-        rebuilt = await documents.rebuild(item_id, conditions.check if conditions else None)
+        rebuilt = await services.documents.rebuild(item_id, conditions.check if conditions else None)
         if rebuilt is None:
             raise ItemNotFound("There is no such item.")
         answer = ItemRebuilt(
