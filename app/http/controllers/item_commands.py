@@ -10,28 +10,26 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
-from app.constraints import NO_CONTROL_CHARACTERS
 from app.domain.events import Status
 from app.domain.item import ChangeStatus, Command, CreateItem, DeleteItem, ItemState, RestoreItem, UpdateItem
 from app.domain.item import Reason as ReasonText
 from app.engine.store.command_handler import Outcome
 from app.http.auth.guards import BEARER, require_token
 from app.http.services import Services
-from app.http.wire.command_context import CommandContext, change_context, creation_context
+from app.http.wire.command_context import CommandContext
 from app.http.wire.links import public_url_of
 from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.request_bodies import StrictJsonDTO
 from app.http.wire.request_headers import REPLAYED_HEADER
 from app.http.wire.responses import ItemDocument, etag_header, json_response, struct_response
+from app.http.wire.text_parameters import text_parameter
 from app.http.wire.version_or_instant import item_at, require_own_item
 from app.parsing.instants import parse_instant
 from app.parsing.strict_json import FieldProblem, invalid_input
 
 NewStatus = Annotated[Status | None, QueryParameter(description="What the item becomes; or in a JSON body.")]
-ReasonParameter = Annotated[
-    str | None, QueryParameter(min_length=1, max_length=1000, pattern=NO_CONTROL_CHARACTERS, description="Why.")
-]
+ReasonParameter = Annotated[str | None, text_parameter("Why.", 1000)]
 RestoreVersion = Annotated[int | None, QueryParameter(description="The version it is to be like; or `as_of`.")]
 RestoreInstant = Annotated[
     str | None, QueryParameter(description="It is to be as it was then, in RFC 3339; or `version`.")
@@ -54,19 +52,28 @@ class GivenStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     reason: ReasonText | UnsetType | None = UNSET
 
 
-class ItemCommands(Controller):
-    path = "/items"
+CHANGE_ERRORS = (401, 403, 404, 409, 412)
+BODY_ERRORS = (413, 415)
+
+
+class CommandController(Controller):
+    """Routes that append events."""
+
     tags = ("commands",)
     guards = (require_token,)
     security = BEARER
+    return_dto = None
+
+
+class ItemCommands(CommandController):
+    path = "/items"
 
     @post(
         dto=StrictJsonDTO[CreateItem],
-        return_dto=None,
         summary="Create an item",
-        responses=error_responses(401, 403, 412, 413, 415),
+        responses=error_responses(401, 403, 412, *BODY_ERRORS),
     )
-    @grouped(context=creation_context)
+    @grouped(context=CommandContext, without=("expected_version",))
     async def create(
         self, data: JSONBody[CreateItem], services: NamedDependency[Services], context: CommandContext
     ) -> Response[ItemDocument]:
@@ -85,11 +92,10 @@ class ItemCommands(Controller):
     @put(
         "/{item_id:int}",
         dto=StrictJsonDTO[UpdateItem],
-        return_dto=None,
         summary="Update",
-        responses=error_responses(401, 403, 404, 409, 412, 413, 415),
+        responses=error_responses(*CHANGE_ERRORS, *BODY_ERRORS),
     )
-    @grouped(context=change_context)
+    @grouped(context=CommandContext)
     async def update(
         self,
         item_id: FromPath[int],
@@ -103,19 +109,19 @@ class ItemCommands(Controller):
     @patch(
         "/{item_id:int}/status",
         dto=StrictJsonDTO[GivenStatus],
-        return_dto=None,
         summary="Change the status",
-        responses=error_responses(401, 403, 404, 409, 412, 413, 415),
+        responses=error_responses(*CHANGE_ERRORS, *BODY_ERRORS),
     )
-    @grouped(context=change_context)
+    @grouped(context=CommandContext)
     async def change_status(
         self,
         item_id: FromPath[int],
         services: NamedDependency[Services],
-        context: CommandContext,
         data: JSONBody[GivenStatus | None] = None,
         new_status: NewStatus = None,
         reason: ReasonParameter = None,
+        *,
+        context: CommandContext,
     ) -> Response[StatusChanged]:
         """The new status and the reason come as query parameters or as a JSON body, which goes first."""
         command = _status_command(data or GivenStatus(), new_status, reason)
@@ -132,31 +138,31 @@ class ItemCommands(Controller):
         "/{item_id:int}",
         status_code=204,
         summary="Delete",
-        responses={204: ResponseSpec(None, False, "It is deleted"), **error_responses(401, 403, 404, 409, 412)},
+        responses={204: ResponseSpec(None, False, "It is deleted"), **error_responses(*CHANGE_ERRORS)},
     )
-    @grouped(context=change_context)
+    @grouped(context=CommandContext)
     async def delete_item(
         self,
         item_id: FromPath[int],
         services: NamedDependency[Services],
-        context: CommandContext,
         reason: ReasonParameter = None,
+        *,
+        context: CommandContext,
     ) -> Response[None]:
         """The item stays readable, archived and with `deleted_at`. Deleting it again changes nothing."""
         outcome = await _handle_change(services, item_id, DeleteItem(reason=reason), context)
         return Response(None, status_code=204, headers=_outcome_headers(outcome))
 
-    @post(
-        "/{item_id:int}/restore", status_code=200, summary="Restore", responses=error_responses(401, 403, 404, 409, 412)
-    )
-    @grouped(context=change_context)
+    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=error_responses(*CHANGE_ERRORS))
+    @grouped(context=CommandContext)
     async def restore(
         self,
         item_id: FromPath[int],
         services: NamedDependency[Services],
-        context: CommandContext,
         version: RestoreVersion = None,
         as_of: RestoreInstant = None,
+        *,
+        context: CommandContext,
     ) -> Response[ItemDocument]:
         """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
         context.parse_conditions()  # unreadable conditions are refused before anything is read

@@ -1,15 +1,13 @@
 """An item's past: its events, its audit trail, its document at any version and instant, and one document rebuilt."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -24,9 +22,8 @@ from app.http.wire.conditional_requests import (
     NOT_MODIFIED,
     IfMatch,
     IfNoneMatchOnCommand,
-    ReadConditions,
+    ReadContext,
     parse_conditions,
-    read_conditions,
 )
 from app.http.wire.memento import (
     LINK_FORMAT,
@@ -38,6 +35,7 @@ from app.http.wire.memento import (
     timemap_response,
     wants_time_map,
 )
+from app.http.wire.openapi_schemas import also_as
 from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.responses import IMMUTABLE, ItemDocument, add_members, etag_header, json_response, struct_response
@@ -113,17 +111,6 @@ class ItemRebuilt(Struct, frozen=True, kw_only=True):
     """Whether the stored document was not what the log says."""
 
 
-@dataclass
-class TimeMapOperation(Operation):
-    """In OpenAPI: an answer that also comes as links."""
-
-    def __post_init__(self) -> None:
-        answer = (self.responses or {})["200"]
-        assert isinstance(answer, OpenAPIResponse)
-        assert answer.content is not None
-        answer.content[LINK_FORMAT] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-
-
 async def require_token_for_events(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """A guard: the versions are for everybody, and so is the list of them; the events are not."""
     if not _wants_time_map(connection):
@@ -140,21 +127,17 @@ class ItemHistory(Controller):
         summary="Its events",
         security=BEARER,
         responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
-        operation_class=TimeMapOperation,
+        operation_class=also_as(LINK_FORMAT),
     )
-    @grouped(conditions=read_conditions)
+    @grouped(context=ReadContext)
     async def history(
-        self,
-        request: Request[Any, Any, Any],
-        item_id: FromPath[int],
-        services: NamedDependency[Services],
-        conditions: ReadConditions,
+        self, item_id: FromPath[int], services: NamedDependency[Services], context: ReadContext
     ) -> Response[History]:
         """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
-        if _wants_time_map(request):
-            uris = memento_uris(request, services.settings, item_id)
+        if _wants_time_map(context.request):
+            uris = memento_uris(context.request, services.settings, item_id)
             return timemap_response(uris, await _item_instants(services.documents, item_id))
-        current = await require_own_item(services.documents, item_id, current_actor(request))
+        current = await require_own_item(services.documents, item_id, current_actor(context.request))
         events = await services.documents.events_of(item_id, current.version)
         answer = History(
             current=Raw(current.json),
@@ -164,7 +147,7 @@ class ItemHistory(Controller):
             last_modified_at=events[-1].recorded_at if len(events) > 1 else None,
         )
         headers = {**etag_header(current.version), "Vary": "Accept"}
-        return conditions.respond(struct_response(answer, headers))
+        return context.respond(struct_response(answer, headers))
 
     @get(
         "/audit-trail",
@@ -173,33 +156,29 @@ class ItemHistory(Controller):
         security=BEARER,
         responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
     )
-    @grouped(conditions=read_conditions)
+    @grouped(context=ReadContext)
     async def audit_trail(
-        self,
-        request: Request[Any, Any, Any],
-        item_id: FromPath[int],
-        services: NamedDependency[Services],
-        conditions: ReadConditions,
+        self, item_id: FromPath[int], services: NamedDependency[Services], context: ReadContext
     ) -> Response[AuditTrail]:
-        current = await require_own_item(services.documents, item_id, current_actor(request))
+        current = await require_own_item(services.documents, item_id, current_actor(context.request))
         entries = [_audit_entry(event) for event in await services.documents.events_of(item_id, current.version)]
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
-        return conditions.respond(struct_response(answer, etag_header(current.version)))
+        return context.respond(struct_response(answer, etag_header(current.version)))
 
     @get(
         "/time-travel",
         summary="The item as of an instant",
         responses={302: MEMENTO_REDIRECT, **NOT_MODIFIED, **error_responses(404, 412)},
     )
-    @grouped(conditions=read_conditions)
+    @grouped(context=ReadContext)
     async def time_travel(
         self,
-        request: Request[Any, Any, Any],
         item_id: FromPath[int],
         services: NamedDependency[Services],
-        conditions: ReadConditions,
         timestamp: Timestamp = None,
         accept_datetime: AcceptDatetime = None,
+        *,
+        context: ReadContext,
     ) -> Response[TimeTravel]:
         """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
         first if that is before its creation, the last if it is in the future."""
@@ -209,24 +188,23 @@ class ItemHistory(Controller):
                 around = await read_adjacent_versions(connection, item_id, until)
             if around is None:
                 raise ItemNotFound("There is no such item.")
-            return timegate_response(memento_uris(request, services.settings, item_id), around)
+            return timegate_response(memento_uris(context.request, services.settings, item_id), around)
         point = await services.as_of_resolver.resolve(timestamp)
         instant = point.instant
         assert instant is not None, "a timestamp was given"
         found = await item_at(services.documents, item_id, instant)
         state = add_members(found.json, as_of=instant, event_version=found.version)
         answer = TimeTravel(item_id=item_id, timestamp=instant, state_at_time=Raw(state))
-        return conditions.respond(struct_response(answer, etag_header(found.version) | point.headers))
+        return context.respond(struct_response(answer, etag_header(found.version) | point.headers))
 
     @get("/versions/{version:int}", summary="The item at a version", responses=NOT_MODIFIED | error_responses(404, 412))
-    @grouped(conditions=read_conditions)
+    @grouped(context=ReadContext)
     async def at_version(
         self,
-        request: Request[Any, Any, Any],
         item_id: FromPath[int],
         version: VersionNumber,
         services: NamedDependency[Services],
-        conditions: ReadConditions,
+        context: ReadContext,
     ) -> Response[ItemDocument]:
         """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
         found = await item_at(services.documents, item_id, version)
@@ -234,8 +212,8 @@ class ItemHistory(Controller):
             around = await read_adjacent_versions(connection, item_id, version=version)
         assert around is not None, "a stream that was folded is there"
         headers = {**etag_header(version), "Cache-Control": IMMUTABLE}
-        headers |= memento_headers(memento_uris(request, services.settings, item_id), around)
-        return conditions.respond(json_response(found.json, headers=headers))
+        headers |= memento_headers(memento_uris(context.request, services.settings, item_id), around)
+        return context.respond(json_response(found.json, headers=headers))
 
     @post(
         "/rebuild",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from litestar import Controller, Request, Response, post
+from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
@@ -15,9 +15,9 @@ from app.domain.item import CreateItem
 from app.engine.store.bulk_append import Imported
 from app.errors import CatalogError, Unavailable
 from app.http.auth.actor import Actor
-from app.http.auth.guards import BEARER, require_token
+from app.http.controllers.item_commands import CommandController
 from app.http.services import Services
-from app.http.wire.command_context import CommandContext, creation_context
+from app.http.wire.command_context import CommandContext
 from app.http.wire.openapi_schemas import ReadySchema, json_schema
 from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
@@ -51,11 +51,8 @@ class ImportOperation(Operation):
         self.request_body = RequestBody(content=content, required=True)
 
 
-class ItemImport(Controller):
+class ItemImport(CommandController):
     path = "/items/import"
-    tags = ("commands",)
-    guards = (require_token,)
-    security = BEARER
 
     @post(
         status_code=200,
@@ -63,7 +60,7 @@ class ItemImport(Controller):
         operation_class=ImportOperation,
         responses=error_responses(401, 403, 408, 412, 413, 415, 429),
     )
-    @grouped(context=creation_context)
+    @grouped(context=CommandContext, without=("expected_version",))
     async def import_items(self, services: NamedDependency[Services], context: CommandContext) -> Response[Imported]:
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""

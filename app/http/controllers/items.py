@@ -12,21 +12,8 @@ from app.domain.item import ItemNotFound
 from app.engine.queries.listing import Listing
 from app.errors import TooExpensive
 from app.http.services import Services
-from app.http.wire.conditional_requests import NOT_MODIFIED, ReadConditions, read_conditions
-from app.http.wire.listing_parameters import (
-    CursorText,
-    ExactFilter,
-    Limit,
-    ListingParameters,
-    NearPlace,
-    Offset,
-    OwnerId,
-    SearchText,
-    SortOrder,
-    StatusFilter,
-    WithinKm,
-    listing_response,
-)
+from app.http.wire.conditional_requests import NOT_MODIFIED, ReadContext
+from app.http.wire.listing_parameters import ListingParameters, OwnerId, StatusFilter, listing_response
 from app.http.wire.memento import memento_uris, original_headers
 from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
@@ -56,15 +43,15 @@ class ItemQueries(Controller):
     tags = ("queries",)
 
     @get("/{item_id:int}", summary="An item", responses=NOT_MODIFIED | error_responses(404, 409, 412))
-    @grouped(conditions=read_conditions)
+    @grouped(context=ReadContext)
     async def item(
         self,
-        request: Request[Any, Any, Any],
         item_id: FromPath[int],
         services: NamedDependency[Services],
-        conditions: ReadConditions,
         as_of: AsOf = None,
         min_position: MinPosition = None,
+        *,
+        context: ReadContext,
     ) -> Response[ItemDocument]:
         """`Link` has the addresses of its past (RFC 7089)."""
         documents = services.documents
@@ -72,43 +59,16 @@ class ItemQueries(Controller):
         found = await (item_at(documents, item_id, point.instant) if point.instant else documents.get(item_id))
         if found is None:
             raise ItemNotFound("There is no such item.")
-        uris = memento_uris(request, services.settings, item_id)
+        uris = memento_uris(context.request, services.settings, item_id)
         headers = etag_header(found.version) | point.headers | original_headers(uris)
-        return conditions.respond(json_response(found.json, headers=headers))
+        return context.respond(json_response(found.json, headers=headers))
 
     @get(summary="Items, newest first", responses=error_responses(409))
+    @grouped(asked=ListingParameters)
     async def items(
-        self,
-        request: Request[Any, Any, Any],
-        services: NamedDependency[Services],
-        search: SearchText = None,
-        category: ExactFilter = None,
-        owner_id: ExactFilter = None,
-        status: StatusFilter = "active",
-        near: NearPlace = None,
-        within_km: WithinKm = None,
-        sort: SortOrder = "newest",
-        limit: Limit = 100,
-        cursor: CursorText = None,
-        offset: Offset = 0,
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
+        self, request: Request[Any, Any, Any], services: NamedDependency[Services], asked: ListingParameters
     ) -> Response[list[ItemDocument]]:
         """`Link: rel="next"` leads to the next page, as of the instant of the first one."""
-        asked = ListingParameters(
-            search=search,
-            category=category,
-            owner_id=owner_id,
-            status=status,
-            near=near,
-            within_km=within_km,
-            sort=sort,
-            limit=limit,
-            cursor=cursor,
-            offset=offset,
-            as_of=as_of,
-            min_position=min_position,
-        )
         return await listing_response(asked, request, services.documents, services.as_of_resolver, services.settings)
 
     @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=error_responses(409))

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from app.errors import NotFound
 from app.http.services import Services
-from app.http.wire.conditional_requests import ReadConditions
+from app.http.wire.conditional_requests import ReadContext
 from app.http.wire.content_negotiation import wants_gzip
 
 FOLDER = importlib.resources.files("app") / "page"
@@ -107,8 +107,8 @@ def _file_response(file: PageFile, request: Request[Any, Any, Any]) -> Response[
     etag = f'"{file.etag}{"-gzip" if zipped else ""}"'
     headers = {**ASSET_HEADERS, **html_headers(file.policy), "ETag": etag}
     whole = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
-    conditions = ReadConditions(request.headers.get("If-Match"), request.headers.get("If-None-Match"))
-    response = conditions.respond(whole)
+    asked = {"if_match": request.headers.get("If-Match"), "if_none_match": request.headers.get("If-None-Match")}
+    response = ReadContext(request=request, **asked).respond(whole)
     if zipped and response is whole:
         response.headers["Content-Encoding"] = "gzip"
     return response

@@ -3,13 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Struct
@@ -24,6 +22,7 @@ from app.http.auth.guards import BEARER, DEMO_USER, current_actor, require_admin
 from app.http.services import Services
 from app.http.wire.content_negotiation import EXACT_MATCH, media_type_preference
 from app.http.wire.links import public_url_of
+from app.http.wire.openapi_schemas import also_as
 from app.http.wire.problem_details import error_responses, problem_body
 from app.http.wire.request_headers import UserIdParameter
 from app.http.wire.responses import struct_response
@@ -74,17 +73,6 @@ class VerifyProgress(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-@dataclass
-class ProgressOperation(Operation):
-    """In OpenAPI: an answer that also comes after lines of progress."""
-
-    def __post_init__(self) -> None:
-        answer = (self.responses or {})["200"]
-        assert isinstance(answer, OpenAPIResponse)
-        assert answer.content is not None
-        answer.content[NDJSON] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-
-
 class ProjectionsController(Controller):
     path = "/projections"
     tags = ("machinery",)
@@ -133,7 +121,7 @@ class ProjectionsController(Controller):
         status_code=200,
         summary="Compare with the log",
         responses=error_responses(401, 403, 404),
-        operation_class=ProgressOperation,
+        operation_class=also_as(NDJSON),
     )
     async def verify(
         self, request: Request[Any, Any, Any], name: ProjectionName, services: NamedDependency[Services]

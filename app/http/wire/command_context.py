@@ -20,17 +20,18 @@ from app.http.wire.request_headers import IdempotencyKeyHeader, UserIdParameter,
 
 
 class CommandContext(Struct, frozen=True, kw_only=True):
-    """Parameters and headers that every command takes, each parsed when it is asked for.
+    """The parameters and headers that every command takes. Each is parsed when a handler asks for it.
 
-    So a handler decides which of several faults of a request is reported.
+    So a handler decides which of several faults of a request is reported. A command that creates items takes no
+    `expected_version`.
     """
 
     request: Request[Any, Any, Any]
-    user_id: str
-    if_match: str | None
-    if_none_match: str | None
-    idempotency_header: str | None
-    expected_version: int | None = None
+    user_id: UserIdParameter = DEMO_USER
+    expected_version: ExpectedVersion = None
+    if_match: IfMatch = None
+    if_none_match: IfNoneMatchOnCommand = None
+    idempotency_key: IdempotencyKeyHeader = None
 
     @property
     def actor(self) -> Actor:
@@ -46,40 +47,4 @@ class CommandContext(Struct, frozen=True, kw_only=True):
 
     def parse_idempotency_key(self, body: bytes) -> IdempotencyKey | None:
         """`body` is the request's body, or its digest. Raises Malformed for a key that could not be found again."""
-        return idempotency_of(self.request, self.actor, self.idempotency_header, body)
-
-
-def creation_context(
-    request: Request[Any, Any, Any],
-    user_id: UserIdParameter = DEMO_USER,
-    if_match: IfMatch = None,
-    if_none_match: IfNoneMatchOnCommand = None,
-    idempotency_key: IdempotencyKeyHeader = None,
-) -> CommandContext:
-    """The context of a command that creates items: no version can be expected of them."""
-    return CommandContext(
-        request=request,
-        user_id=user_id,
-        if_match=if_match,
-        if_none_match=if_none_match,
-        idempotency_header=idempotency_key,
-    )
-
-
-def change_context(
-    request: Request[Any, Any, Any],
-    user_id: UserIdParameter = DEMO_USER,
-    expected_version: ExpectedVersion = None,
-    if_match: IfMatch = None,
-    if_none_match: IfNoneMatchOnCommand = None,
-    idempotency_key: IdempotencyKeyHeader = None,
-) -> CommandContext:
-    """The context of a command on one item."""
-    return CommandContext(
-        request=request,
-        user_id=user_id,
-        expected_version=expected_version,
-        if_match=if_match,
-        if_none_match=if_none_match,
-        idempotency_header=idempotency_key,
-    )
+        return idempotency_of(self.request, self.actor, self.idempotency_key, body)

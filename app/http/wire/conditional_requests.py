@@ -7,7 +7,7 @@ matches. Reads compare If-None-Match weakly, as caches do.
 import re
 from typing import Annotated, Any, NoReturn
 
-from litestar import Response
+from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
@@ -118,11 +118,12 @@ def parse_conditions(
     )
 
 
-class ReadConditions(Struct, frozen=True):
-    """The condition headers of a read."""
+class ReadContext(Struct, frozen=True, kw_only=True):
+    """The request of a read, and its conditions."""
 
-    if_match: str | None
-    if_none_match: str | None
+    request: Request[Any, Any, Any]
+    if_match: IfMatch = None
+    if_none_match: IfNoneMatch = None
 
     def respond(self, response: Response[Any]) -> Response[Any]:
         """The response to a read with an ETag, or 304 if the client holds it (RFC 9110, 13.2.2).
@@ -138,10 +139,6 @@ class ReadConditions(Struct, frozen=True):
         if held is None or not held.matches_weakly(tag):
             return response
         return Response(b"", status_code=304, media_type=response.media_type, headers=response.headers)
-
-
-def read_conditions(if_match: IfMatch = None, if_none_match: IfNoneMatch = None) -> ReadConditions:
-    return ReadConditions(if_match, if_none_match)
 
 
 def _parse_header(name: str, text: str | None) -> EntityTags | None:

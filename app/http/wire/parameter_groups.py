@@ -1,45 +1,52 @@
-"""Parameters that many handlers share are declared once and reach a handler as one value.
+"""Parameters that handlers share are the fields of a struct, declared once; a handler takes the struct.
 
 Litestar reports all failing parameters of one signature together. A dependency has a signature of its own, so its
-failing parameters would be reported without the handler's. Therefore shared parameters join the handler's signature.
+failing parameters would be reported without the handler's. Therefore the fields join the handler's own signature.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import wraps
-from inspect import Parameter, Signature, get_annotations, signature
+from inspect import Parameter, signature
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 
 
 def grouped(
-    **groups: Callable[..., Any],
+    *, without: Collection[str] = (), **groups: type[Struct]
 ) -> Callable[[Callable[..., Awaitable[T]]], Callable[..., Awaitable[T]]]:
-    """Give a handler's argument `name` the result of `groups[name]`, called with the request's parameters.
+    """Fill the handler's argument of each name with that struct, made of the request's parameters.
 
-    To Litestar and the OpenAPI document, the handler takes the parameters of these functions in the argument's place.
+    To Litestar and to the OpenAPI document, the handler takes the struct's fields in the argument's place. The fields
+    named in `without` keep their defaults.
     """
 
     def decorate(handler: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-        own = {name: each for name, each in signature(handler).parameters.items() if name not in groups}
-        shared = {name: signature(group).parameters for name, group in groups.items()}
+        own = signature(handler)
+        fields = {
+            name: [field for field in signature(struct).parameters.values() if field.name not in without]
+            for name, struct in groups.items()
+        }
 
         @wraps(handler)
         async def handle(self: Any, **arguments: Any) -> T:
-            given = {name: arguments[name] for name in own if name != "self"}
-            values = {name: group(**{each: arguments[each] for each in shared[name]}) for name, group in groups.items()}
-            return await handler(self, **given, **values)
+            made = {
+                name: struct(**{field.name: arguments[field.name] for field in fields[name]})
+                for name, struct in groups.items()
+            }
+            kept = {name: arguments[name] for name in own.parameters if name in arguments}
+            return await handler(self, **kept, **made)
 
-        parameters: dict[str, Parameter] = dict(own)
-        annotations = get_annotations(handler)
-        for name, group in groups.items():
-            parameters |= {each: parameter for each, parameter in shared[name].items() if each not in parameters}
-            annotations |= {each: kind for each, kind in get_annotations(group).items() if each != "return"}
-            del annotations[name]
-        handle.__annotations__ = annotations
-        handle.__signature__ = Signature(  # type: ignore[attr-defined]
-            [each if each.name == "self" else each.replace(kind=Parameter.KEYWORD_ONLY) for each in parameters.values()]
-        )
+        expanded: dict[str, Parameter] = {}
+        for name, parameter in own.parameters.items():
+            for each in fields.get(name, [parameter]):
+                expanded[each.name] = each if name == "self" else each.replace(kind=Parameter.KEYWORD_ONLY)
+        handle.__signature__ = own.replace(parameters=[*expanded.values()])  # type: ignore[attr-defined]
+        handle.__annotations__ = {name: each.annotation for name, each in expanded.items() if name != "self"} | {
+            "return": own.return_annotation
+        }
         return handle
 
     return decorate
