@@ -43,6 +43,7 @@ from app.http.controllers.item_commands import ItemCommands
 from app.http.controllers.item_diff import ItemDiff
 from app.http.controllers.item_history import ItemHistory
 from app.http.controllers.item_import import ItemImport
+from app.http.controllers.item_rebuild import ItemRebuild
 from app.http.controllers.items import ItemQueries, StatsQueries
 from app.http.controllers.openapi import openapi_config, serve_swagger_asset
 from app.http.controllers.owners import OwnerDocument, OwnerQueries
@@ -123,7 +124,7 @@ def _api(largest_import_bytes: int) -> Router:
     return Router(
         path="/api/v2",
         route_handlers=[
-            *(ItemCommands, ItemQueries, ItemHistory, ItemDiff, StatsQueries, OwnerQueries),
+            *(ItemCommands, ItemQueries, ItemHistory, ItemRebuild, ItemDiff, StatsQueries, OwnerQueries),
             *(ChangesController, EventLog, EventDensityController, ProjectionsController, imports),
         ],
         before_request=check_request,

@@ -27,11 +27,7 @@ class EventDensityController(Controller):
 
     @get(summary="How many events there were, over time", responses=error_responses())
     async def density(
-        self,
-        services: NamedDependency[Services],
-        since: From = None,
-        until: To = None,
-        buckets: Buckets = 100,
+        self, services: NamedDependency[Services], since: From = None, until: To = None, buckets: Buckets = 100
     ) -> Response[Density]:
         """Counts alone; the events themselves are for admins. Between two settled instants it is for ever.
 

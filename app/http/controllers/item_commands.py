@@ -30,10 +30,6 @@ from app.parsing.strict_json import FieldProblem, invalid_input
 
 NewStatus = Annotated[Status | None, QueryParameter(description="What the item becomes; or in a JSON body.")]
 ReasonParameter = Annotated[str | None, text_parameter("Why.", 1000)]
-RestoreVersion = Annotated[int | None, QueryParameter(description="The version it is to be like; or `as_of`.")]
-RestoreInstant = Annotated[
-    str | None, QueryParameter(description="It is to be as it was then, in RFC 3339; or `version`.")
-]
 
 
 class StatusChanged(Struct, frozen=True, kw_only=True):
@@ -52,8 +48,28 @@ class GivenStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     reason: ReasonText | UnsetType | None = UNSET
 
 
-CHANGE_ERRORS = (401, 403, 404, 409, 412)
-BODY_ERRORS = (413, 415)
+class RestorePoint(Struct, frozen=True, kw_only=True):
+    """The state that an item returns to: `version` or `as_of`, not both."""
+
+    version: Annotated[int | None, QueryParameter(description="The version it is to be like; or `as_of`.")] = None
+    as_of: Annotated[
+        str | None, QueryParameter(description="It is to be as it was then, in RFC 3339; or `version`.")
+    ] = None
+
+    def parse(self) -> int | datetime:
+        """Raises InvalidInput unless exactly one is given, Malformed for an unreadable instant."""
+        if self.version is not None and self.as_of is None:
+            return self.version
+        if self.as_of is not None and self.version is None:
+            return parse_instant(self.as_of)
+        detail = "Give version or as_of." if self.version is None else "Give version or as_of, not both."
+        raise invalid_input(
+            [FieldProblem(pointer=f"/{name}", detail=detail, source="query") for name in ("version", "as_of")]
+        )
+
+
+CHANGE_ERRORS = error_responses(401, 403, 404, 409, 412)
+BODY_ERRORS = error_responses(413, 415)
 
 
 class CommandController(Controller):
@@ -68,11 +84,7 @@ class CommandController(Controller):
 class ItemCommands(CommandController):
     path = "/items"
 
-    @post(
-        dto=StrictJsonDTO[CreateItem],
-        summary="Create an item",
-        responses=error_responses(401, 403, 412, *BODY_ERRORS),
-    )
+    @post(dto=StrictJsonDTO[CreateItem], summary="Create an item", responses=error_responses(401, 403, 412, 413, 415))
     @grouped(context=CommandContext, without=("expected_version",))
     async def create(
         self, data: JSONBody[CreateItem], services: NamedDependency[Services], context: CommandContext
@@ -89,12 +101,7 @@ class ItemCommands(CommandController):
         location = public_url_of(request, services.settings, path)
         return _item_response(outcome, 201, {"Location": location})
 
-    @put(
-        "/{item_id:int}",
-        dto=StrictJsonDTO[UpdateItem],
-        summary="Update",
-        responses=error_responses(*CHANGE_ERRORS, *BODY_ERRORS),
-    )
+    @put("/{item_id:int}", dto=StrictJsonDTO[UpdateItem], summary="Update", responses=CHANGE_ERRORS | BODY_ERRORS)
     @grouped(context=CommandContext)
     async def update(
         self,
@@ -110,7 +117,7 @@ class ItemCommands(CommandController):
         "/{item_id:int}/status",
         dto=StrictJsonDTO[GivenStatus],
         summary="Change the status",
-        responses=error_responses(*CHANGE_ERRORS, *BODY_ERRORS),
+        responses=CHANGE_ERRORS | BODY_ERRORS,
     )
     @grouped(context=CommandContext)
     async def change_status(
@@ -138,7 +145,7 @@ class ItemCommands(CommandController):
         "/{item_id:int}",
         status_code=204,
         summary="Delete",
-        responses={204: ResponseSpec(None, False, "It is deleted"), **error_responses(*CHANGE_ERRORS)},
+        responses={204: ResponseSpec(None, False, "It is deleted"), **CHANGE_ERRORS},
     )
     @grouped(context=CommandContext)
     async def delete_item(
@@ -153,20 +160,14 @@ class ItemCommands(CommandController):
         outcome = await _handle_change(services, item_id, DeleteItem(reason=reason), context)
         return Response(None, status_code=204, headers=_outcome_headers(outcome))
 
-    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=error_responses(*CHANGE_ERRORS))
-    @grouped(context=CommandContext)
+    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=CHANGE_ERRORS)
+    @grouped(point=RestorePoint, context=CommandContext)
     async def restore(
-        self,
-        item_id: FromPath[int],
-        services: NamedDependency[Services],
-        version: RestoreVersion = None,
-        as_of: RestoreInstant = None,
-        *,
-        context: CommandContext,
+        self, item_id: FromPath[int], services: NamedDependency[Services], point: RestorePoint, context: CommandContext
     ) -> Response[ItemDocument]:
         """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
         context.parse_conditions()  # unreadable conditions are refused before anything is read
-        moment = _restore_point(version, as_of)
+        moment = point.parse()
         await require_own_item(services.documents, item_id, context.actor)
         if isinstance(moment, datetime):
             await services.as_of_resolver.check_not_in_future(moment)
@@ -185,17 +186,6 @@ async def _handle_change(services: Services, item_id: int, command: Command, con
         conditions,
         permit=lambda item: actor.require_owner(item.owner_id),
         idempotency_key=context.parse_idempotency_key(await context.request.body()),
-    )
-
-
-def _restore_point(version: int | None, as_of: str | None) -> int | datetime:
-    if version is not None and as_of is None:
-        return version
-    if as_of is not None and version is None:
-        return parse_instant(as_of)
-    detail = "Give version or as_of." if version is None else "Give version or as_of, not both."
-    raise invalid_input(
-        [FieldProblem(pointer=f"/{name}", detail=detail, source="query") for name in ("version", "as_of")]
     )
 
 

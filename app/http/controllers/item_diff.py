@@ -37,11 +37,7 @@ class ItemDiff(Controller):
 
     @get("/diff", summary="What differs between two versions or instants", responses=error_responses(404))
     async def diff(
-        self,
-        item_id: FromPath[int],
-        services: NamedDependency[Services],
-        since: From = None,
-        until: To = None,
+        self, item_id: FromPath[int], services: NamedDependency[Services], since: From = None, until: To = None
     ) -> Response[dict[str, FieldDiff]]:
         """Field by field, only those that differ, `version` and `updated_at` among them. From before its creation an
         item comes with all its fields, each from null; those that are null still do not differ."""

@@ -1,11 +1,11 @@
-"""An item's past: its events, its audit trail, its document at any version and instant, and one document rebuilt."""
+"""An item's past: its events, its audit trail, and its document at any version and instant."""
 
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
@@ -16,15 +16,9 @@ from app.domain.item import ItemNotFound
 from app.engine.events.event import decode_metadata, type_tag
 from app.engine.queries.documents import Documents
 from app.engine.store.event_store import StoredEvent, read_adjacent_versions
-from app.http.auth.guards import BEARER, AnyConnection, current_actor, require_admin, require_token
+from app.http.auth.guards import BEARER, AnyConnection, current_actor, require_token
 from app.http.services import Services
-from app.http.wire.conditional_requests import (
-    NOT_MODIFIED,
-    IfMatch,
-    IfNoneMatchOnCommand,
-    ReadContext,
-    parse_conditions,
-)
+from app.http.wire.conditional_requests import NOT_MODIFIED, ReadContext
 from app.http.wire.memento import (
     LINK_FORMAT,
     MEMENTO_REDIRECT,
@@ -40,19 +34,24 @@ from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.responses import IMMUTABLE, ItemDocument, add_members, etag_header, json_response, struct_response
 from app.http.wire.version_or_instant import item_at, require_own_item
-from app.wording import count
 
+OWNER_READ_ERRORS = NOT_MODIFIED | error_responses(401, 403, 404, 412)
 UNKNOWN_ACTOR = "unknown"
 """Who acted where an event does not say: only one that came into the log past this service."""
 
-Timestamp = Annotated[
-    str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
-]
-AcceptDatetime = Annotated[
-    str | None,
-    HeaderParameter(name="Accept-Datetime", description="Such as `Thu, 15 Jan 2026 10:30:00 GMT`; without it now."),
-]
 VersionNumber = Annotated[int, PathParameter(description="1 is the item as it was created.")]
+
+
+class RequestedTime(Struct, frozen=True, kw_only=True):
+    """The time that a client travels to: in our way, or in Memento's."""
+
+    timestamp: Annotated[
+        str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
+    ] = None
+    accept_datetime: Annotated[
+        str | None,
+        HeaderParameter(name="Accept-Datetime", description="Such as `Thu, 15 Jan 2026 10:30:00 GMT`; without it now."),
+    ] = None
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):
@@ -101,16 +100,6 @@ class TimeTravel(Struct, frozen=True, kw_only=True):
     state_at_time: Raw
 
 
-class ItemRebuilt(Struct, frozen=True, kw_only=True):
-    """What rebuilding one document found."""
-
-    message: str
-    item_id: int
-    item: Raw
-    changed: bool
-    """Whether the stored document was not what the log says."""
-
-
 async def require_token_for_events(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """A guard: the versions are for everybody, and so is the list of them; the events are not."""
     if not _wants_time_map(connection):
@@ -126,7 +115,7 @@ class ItemHistory(Controller):
         guards=[require_token_for_events],
         summary="Its events",
         security=BEARER,
-        responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
+        responses=OWNER_READ_ERRORS,
         operation_class=also_as(LINK_FORMAT),
     )
     @grouped(context=ReadContext)
@@ -149,13 +138,7 @@ class ItemHistory(Controller):
         headers = {**etag_header(current.version), "Vary": "Accept"}
         return context.respond(struct_response(answer, headers))
 
-    @get(
-        "/audit-trail",
-        guards=[require_token],
-        summary="Who did what",
-        security=BEARER,
-        responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
-    )
+    @get("/audit-trail", guards=[require_token], summary="Who did what", security=BEARER, responses=OWNER_READ_ERRORS)
     @grouped(context=ReadContext)
     async def audit_trail(
         self, item_id: FromPath[int], services: NamedDependency[Services], context: ReadContext
@@ -170,26 +153,20 @@ class ItemHistory(Controller):
         summary="The item as of an instant",
         responses={302: MEMENTO_REDIRECT, **NOT_MODIFIED, **error_responses(404, 412)},
     )
-    @grouped(context=ReadContext)
+    @grouped(asked=RequestedTime, context=ReadContext)
     async def time_travel(
-        self,
-        item_id: FromPath[int],
-        services: NamedDependency[Services],
-        timestamp: Timestamp = None,
-        accept_datetime: AcceptDatetime = None,
-        *,
-        context: ReadContext,
+        self, item_id: FromPath[int], services: NamedDependency[Services], asked: RequestedTime, context: ReadContext
     ) -> Response[TimeTravel]:
         """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
         first if that is before its creation, the last if it is in the future."""
-        if timestamp is None:
-            until = parse_accept_datetime(accept_datetime)
+        if asked.timestamp is None:
+            until = parse_accept_datetime(asked.accept_datetime)
             async with services.database.connection() as connection:
                 around = await read_adjacent_versions(connection, item_id, until)
             if around is None:
                 raise ItemNotFound("There is no such item.")
             return timegate_response(memento_uris(context.request, services.settings, item_id), around)
-        point = await services.as_of_resolver.resolve(timestamp)
+        point = await services.as_of_resolver.resolve(asked.timestamp)
         instant = point.instant
         assert instant is not None, "a timestamp was given"
         found = await item_at(services.documents, item_id, instant)
@@ -200,11 +177,7 @@ class ItemHistory(Controller):
     @get("/versions/{version:int}", summary="The item at a version", responses=NOT_MODIFIED | error_responses(404, 412))
     @grouped(context=ReadContext)
     async def at_version(
-        self,
-        item_id: FromPath[int],
-        version: VersionNumber,
-        services: NamedDependency[Services],
-        context: ReadContext,
+        self, item_id: FromPath[int], version: VersionNumber, services: NamedDependency[Services], context: ReadContext
     ) -> Response[ItemDocument]:
         """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
         found = await item_at(services.documents, item_id, version)
@@ -214,34 +187,6 @@ class ItemHistory(Controller):
         headers = {**etag_header(version), "Cache-Control": IMMUTABLE}
         headers |= memento_headers(memento_uris(context.request, services.settings, item_id), around)
         return context.respond(json_response(found.json, headers=headers))
-
-    @post(
-        "/rebuild",
-        status_code=200,
-        guards=[require_admin],
-        summary="Fold the stored document anew",
-        security=BEARER,
-        responses=error_responses(401, 403, 404, 412),
-    )
-    async def rebuild(
-        self,
-        item_id: FromPath[int],
-        services: NamedDependency[Services],
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatchOnCommand = None,
-    ) -> Response[ItemRebuilt]:
-        """Readers never miss the item meanwhile, and commands on it wait."""
-        conditions = parse_conditions(if_match, if_none_match)
-        rebuilt = await services.documents.rebuild(item_id, conditions.check if conditions else None)
-        if rebuilt is None:
-            raise ItemNotFound("There is no such item.")
-        answer = ItemRebuilt(
-            message=f"Item {item_id} rebuilt from {count(rebuilt.version, 'event')}",
-            item_id=item_id,
-            item=Raw(rebuilt.json),
-            changed=rebuilt.changed,
-        )
-        return struct_response(answer, etag_header(rebuilt.version))
 
 
 def _wants_time_map(connection: AnyConnection) -> bool:

@@ -18,7 +18,7 @@ from app.http.wire.memento import memento_uris, original_headers
 from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.responses import ItemDocument, etag_header, json_response, struct_response
-from app.http.wire.time_parameters import AsOf, MinPosition
+from app.http.wire.time_parameters import TimeParameters
 from app.http.wire.version_or_instant import item_at
 
 SHELF_ITEMS_MAX = 10_000
@@ -43,19 +43,13 @@ class ItemQueries(Controller):
     tags = ("queries",)
 
     @get("/{item_id:int}", summary="An item", responses=NOT_MODIFIED | error_responses(404, 409, 412))
-    @grouped(context=ReadContext)
+    @grouped(time=TimeParameters, context=ReadContext)
     async def item(
-        self,
-        item_id: FromPath[int],
-        services: NamedDependency[Services],
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
-        *,
-        context: ReadContext,
+        self, item_id: FromPath[int], services: NamedDependency[Services], time: TimeParameters, context: ReadContext
     ) -> Response[ItemDocument]:
         """`Link` has the addresses of its past (RFC 7089)."""
         documents = services.documents
-        point = await services.as_of_resolver.resolve(as_of, min_position)
+        point = await services.as_of_resolver.resolve(time.as_of, time.min_position)
         found = await (item_at(documents, item_id, point.instant) if point.instant else documents.get(item_id))
         if found is None:
             raise ItemNotFound("There is no such item.")
@@ -72,15 +66,16 @@ class ItemQueries(Controller):
         return await listing_response(asked, request, services.documents, services.as_of_resolver, services.settings)
 
     @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=error_responses(409))
+    @grouped(time=TimeParameters)
     async def shelf(
         self,
         services: NamedDependency[Services],
         owner_id: OwnerId,
         status: StatusFilter = "any",
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
+        *,
+        time: TimeParameters,
     ) -> Response[list[ItemDocument]]:
-        point = await services.as_of_resolver.resolve(as_of, min_position)
+        point = await services.as_of_resolver.resolve(time.as_of, time.min_position)
         equal = {"owner_id": owner_id} if status == "any" else {"owner_id": owner_id, "status": status}
         shelf = Listing(order="created_at", equal=equal, as_of=point.instant, limit=SHELF_ITEMS_MAX)
         found = await services.documents.list_all(shelf, SHELF_MIB_MAX * MIB)
@@ -96,13 +91,9 @@ class StatsQueries(Controller):
     tags = ("queries",)
 
     @get(summary="How many items there are", responses=error_responses(409))
-    async def stats(
-        self,
-        services: NamedDependency[Services],
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
-    ) -> Response[Stats]:
-        point = await services.as_of_resolver.resolve(as_of, min_position)
+    @grouped(time=TimeParameters)
+    async def stats(self, services: NamedDependency[Services], *, time: TimeParameters) -> Response[Stats]:
+        point = await services.as_of_resolver.resolve(time.as_of, time.min_position)
         by_status: Counter[str] = Counter()
         by_category: Counter[str] = Counter()
         for category, status, count in await services.documents.count_by("category", "status", as_of=point.instant):

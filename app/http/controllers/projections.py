@@ -55,6 +55,14 @@ class RebuildBegun(Struct, frozen=True, kw_only=True):
     """Where `rebuild` says how far it is, and `last_rebuild` how it ended."""
 
 
+class VerifyProgress(Struct, frozen=True, kw_only=True):
+    """How far a verification is."""
+
+    streams: int
+    of: int
+    seconds: float
+
+
 class Verification(Struct, frozen=True, kw_only=True):
     """Every document against a fold of the log that shares nothing with what wrote it."""
 
@@ -63,14 +71,6 @@ class Verification(Struct, frozen=True, kw_only=True):
     differing_count: int
     differing: list[Mismatch]
     """At most 100 of them."""
-
-
-class VerifyProgress(Struct, frozen=True, kw_only=True):
-    """How far a verification is."""
-
-    streams: int
-    of: int
-    seconds: float
 
 
 class ProjectionsController(Controller):
@@ -88,11 +88,7 @@ class ProjectionsController(Controller):
         return struct_response(await services.projection_admin.projection_status(name))
 
     @get("/{name:str}/lag", summary="How far it was behind, of late", responses=error_responses(401, 403, 404))
-    async def lag_of(
-        self,
-        name: ProjectionName,
-        services: NamedDependency[Services],
-    ) -> Response[LagOverTime]:
+    async def lag_of(self, name: ProjectionName, services: NamedDependency[Services]) -> Response[LagOverTime]:
         read_model = services.projection_admin.read_model(name)
         return struct_response(LagOverTime(projection=read_model.name, lag=services.lag_history.samples_of(name)))
 
@@ -103,10 +99,7 @@ class ProjectionsController(Controller):
         responses=error_responses(401, 403, 404, 409),
     )
     async def rebuild(
-        self,
-        request: Request[Any, Any, Any],
-        name: ProjectionName,
-        services: NamedDependency[Services],
+        self, request: Request[Any, Any, Any], name: ProjectionName, services: NamedDependency[Services]
     ) -> Response[RebuildBegun]:
         """A new generation is built beside the old one and swapped in; `Location` is where to watch it."""
         await services.projection_admin.start_rebuild(name)
