@@ -27,6 +27,10 @@ class CatalogError(Exception):
 
     status: ClassVar[int] = 500
 
+    def __init_subclass__(cls, status: int | None = None) -> None:
+        if status is not None:
+            cls.status = status
+
     def __init__(self, detail: str, **facts: object) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -38,28 +42,20 @@ class CatalogError(Exception):
         return cls.__doc__
 
 
-class Malformed(CatalogError):
+class Malformed(CatalogError, status=400):
     """The request cannot be read"""
 
-    status = 400
 
-
-class Unauthenticated(CatalogError):
+class Unauthenticated(CatalogError, status=401):
     """A valid token is needed"""
 
-    status = 401
 
-
-class Forbidden(CatalogError):
+class Forbidden(CatalogError, status=403):
     """You may not do this"""
 
-    status = 403
 
-
-class InvalidInput(CatalogError):
+class InvalidInput(CatalogError, status=422):
     """The input breaks the rules"""
-
-    status = 422
 
 
 class TooExpensive(InvalidInput):
@@ -71,44 +67,32 @@ class TooExpensive(InvalidInput):
         super().__init__(f"{parameter}: {detail}", errors=[problem])
 
 
-class NotFound(CatalogError):
+class NotFound(CatalogError, status=404):
     """There is no such thing"""
 
-    status = 404
 
-
-class Conflict(CatalogError):
+class Conflict(CatalogError, status=409):
     """The request contradicts the present state"""
-
-    status = 409
 
 
 class VersionConflict(Conflict):
     """Somebody else was first"""
 
 
-class PreconditionFailed(VersionConflict):
+class PreconditionFailed(VersionConflict, status=412):
     """The precondition does not hold"""
 
-    status = 412
 
-
-class RequestTimeout(CatalogError):
+class RequestTimeout(CatalogError, status=408):
     """The request takes too long to arrive"""
 
-    status = 408
 
-
-class TooManyRequests(CatalogError):
+class TooManyRequests(CatalogError, status=429):
     """You have too much under way"""
 
-    status = 429
 
-
-class Unavailable(CatalogError):
+class Unavailable(CatalogError, status=503):
     """The service cannot answer just now"""
-
-    status = 503
 
     def __init__(self, detail: str, *, outcome_is_unknown: bool = False, **facts: object) -> None:
         """`outcome_is_unknown`: `detail` says that a command may have been carried out."""

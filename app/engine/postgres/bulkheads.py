@@ -45,9 +45,7 @@ DEEP_PAGES = CostlyRead(
 )
 SHELVES = CostlyRead(what="shelves")
 STATISTICS = CostlyRead(what="statistics of the past")
-COUNTS = CostlyRead(what="counts of events")
 CHANGES = CostlyRead(what="lists of changes", parameter="from", instead="Give a later from, or an earlier to.")
-FILTERED_EVENTS = CostlyRead(what="filtered pages of the log")
 STREAMS = CostlyRead(what="histories of items")
 REBUILDS = CostlyRead(what="rebuilds of items")
 
