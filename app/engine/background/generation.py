@@ -45,6 +45,11 @@ class Generation:
         given = (self.name, step, statement, *between, streams, position, self.skipped)
         await connection.execute(REBUILD_STEP, given)
 
+    async def read_skipped(self, connection: AsyncConnection) -> None:
+        row = await (await connection.execute("select catalog.skipped_events(%s)", (self.name,))).fetchone()
+        assert row is not None, "a function answers with one row"
+        (self.skipped,) = row
+
     async def fill(self, connection: AsyncConnection, first: int, last: int, position: int) -> None:
         """All that the streams from `first` to `last` have, as of `position`."""
         ends = await (await connection.execute(PAGE_COUNTS, (self.filled,))).fetchall()
@@ -75,9 +80,7 @@ class Generation:
     async def lock_for_swap(self, connection: AsyncConnection) -> int:
         """Nothing changes from now until the transaction ends; the position that the swapped-in generation is of."""
         await connection.execute("select pg_advisory_xact_lock(catalog.append_gate())")
-        row = await (await connection.execute("select coalesce(max(position), 0) from catalog.events")).fetchone()
-        assert row is not None
-        return int(row[0])
+        return await newest_event(connection)
 
     async def blocking_transactions(self, connection: AsyncConnection) -> set[str]:
         """The transactions that a swap would have to wait for just now."""
@@ -99,6 +102,13 @@ class RollupGeneration(Generation):
 
     async def blocking_transactions(self, connection: AsyncConnection) -> set[str]:
         return await _fetch_texts(connection, TABLE_HOLDERS, self.served)
+
+
+async def newest_event(connection: AsyncConnection) -> int:
+    """The position of the newest committed event; 0 for a log without events."""
+    row = await (await connection.execute("select coalesce(max(position), 0) from catalog.events")).fetchone()
+    assert row is not None, "an aggregate answers with one row"
+    return int(row[0])
 
 
 def generation_of(read_model: AnyReadModel) -> Generation:

@@ -1,11 +1,15 @@
-"""What is told of a rebuild: how far it is, how it has ended, why it cannot be."""
+"""What a rebuild reports: its progress, its outcome, and why it failed."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
+import msgspec
 import psycopg
 from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 
 from app.engine.projection.rollup import AnyReadModel, Rollup
 from app.errors import Conflict
@@ -60,6 +64,42 @@ class LastRebuild(Struct, frozen=True, kw_only=True):
 ENDED_EARLY = "It was ended before it was done."
 
 OnRebuildProgress = Callable[[RebuildProgress], None]
+
+
+class ProgressReporter:
+    """Reports how far one rebuild is, to a caller and to catalog.projections."""
+
+    def __init__(self, projection: str, on_progress: OnRebuildProgress) -> None:
+        self.events = 0
+        """How many events there are to fold."""
+        self._projection = projection
+        self._on_progress = on_progress
+        self._phase: RebuildPhase = "folding"
+        self._done = 0
+        self._started = time.monotonic()
+
+    def seconds(self) -> float:
+        """The time since the rebuild began."""
+        return time.monotonic() - self._started
+
+    def add(self, events: int) -> None:
+        self._done = min(self.events, self._done + events)
+
+    async def start_phase(self, connection: AsyncConnection, phase: RebuildPhase) -> None:
+        self._phase = phase
+        await self.report(connection)
+
+    async def report(self, connection: AsyncConnection) -> None:
+        progress = RebuildProgress(
+            projection=self._projection,
+            phase=self._phase,
+            events=self.events,
+            done=self._done,
+            seconds=round(self.seconds(), 3),
+        )
+        facts = {name: value for name, value in msgspec.structs.asdict(progress).items() if name != "projection"}
+        await connection.execute("select catalog.record_rebuild_progress(%s, %s)", (self._projection, Jsonb(facts)))
+        self._on_progress(progress)
 
 
 def explain_failure(read_model: AnyReadModel, error: psycopg.DatabaseError) -> str:

@@ -17,8 +17,9 @@ from psycopg.types.json import Jsonb
 from app.domain.events import Event as AnyEvent
 from app.engine.background.checkpoints import register
 from app.engine.background.projector import Projector
-from app.engine.background.rebuild import SWAP_WAITS_MILLISECONDS, rebuild
+from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildFailed, RebuildProgress, RebuildResult, RebuildUnderWay
+from app.engine.background.rebuild_swap import SWAP_WAITS_MILLISECONDS
 from app.engine.background.verify import verify
 from app.engine.compiler.rebuild_steps import fingerprint, read_model_tables
 from app.engine.compiler.schema import schema_of
@@ -162,13 +163,13 @@ def test_a_rebuild_that_fails_leaves_nothing_behind(connection: psycopg.Connecti
 
 KILLED = """
 import asyncio, os, signal, sys
-from app.engine.background import rebuild
+from app.engine.background import rebuild, rebuild_swap
 from app.main import PROJECTIONS
 
 async def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-rebuild._Rebuild._record = die
+rebuild_swap.Swap._record = die
 asyncio.run(rebuild.rebuild(sys.argv[1], next(each for each in PROJECTIONS if each.name == sys.argv[2])))
 """
 
