@@ -15,7 +15,8 @@ from app.engine.postgres.pool import ConnectionSource
 from app.engine.projection.projection import Projection
 from app.engine.projection.rollup import AnyRollup
 from app.engine.queries.changes import ChangesPage, Interval, changed_between
-from app.engine.queries.listing import Listing, SortKey, costly_read_of, listing_query
+from app.engine.queries.listing import Listing, SortKey, costly_read_of
+from app.engine.queries.listing_query import listing_query
 from app.engine.queries.listing_rows import read_rows
 from app.engine.store.event_store import (
     LAST_INSTANT,

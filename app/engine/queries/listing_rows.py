@@ -12,7 +12,9 @@ from psycopg import AsyncConnection
 
 from app.engine.projection.projection import AnyProjection
 from app.engine.queries import listing as bounds
-from app.engine.queries.listing import DISTANCE_MAX_KM, Listing, Near, SortKey, candidate_queries, listing_query
+from app.engine.queries.candidate_queries import candidate_queries
+from app.engine.queries.listing import DISTANCE_MAX_KM, Listing, Near, SortKey
+from app.engine.queries.listing_query import listing_query
 from app.errors import TooExpensive
 
 ListingRow = tuple[Any, ...]

@@ -27,7 +27,9 @@ from app.engine.postgres.migrations import migrate
 from app.engine.projection.check_names import RESERVED_NAMES
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyRollup
-from app.engine.queries.listing import Listing, Near, SortKey, candidate_queries, listing_query
+from app.engine.queries.candidate_queries import candidate_queries
+from app.engine.queries.listing import Listing, Near, SortKey
+from app.engine.queries.listing_query import listing_query
 from tests.laws.test_erasure import assert_one_fold_of_all, forget, tables_with
 from tests.laws.test_one_fold import assert_one_fold, groups
 from tests.support.appending import append, json_as_bytes
