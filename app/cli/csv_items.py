@@ -13,9 +13,10 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from app.constraints import LARGEST_ITEM_BYTES
 from app.domain.item import CreateItem
 from app.errors import CatalogError, InvalidInput
-from app.parsing.rows import LONGEST_ROW_BYTES, Row
+from app.parsing.rows import Row
 from app.visible_text import quoted_text
 from app.wording import count
 
@@ -63,9 +64,9 @@ class _Lines:
         self.read = 0
 
     def __iter__(self) -> Iterator[str]:
-        while line := self._text.readline(LONGEST_ROW_BYTES + 1):
-            if len(line) > LONGEST_ROW_BYTES:
-                raise csv.Error(f"a line is longer than {LONGEST_ROW_BYTES} characters")
+        while line := self._text.readline(LARGEST_ITEM_BYTES + 1):
+            if len(line) > LARGEST_ITEM_BYTES:
+                raise csv.Error(f"a line is longer than {LARGEST_ITEM_BYTES} characters")
             self.read += 1
             yield line
 

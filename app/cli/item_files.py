@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from app.cli.csv_items import csv_rows
+from app.constraints import MIB
 from app.domain.item import CreateItem
 from app.errors import InvalidInput
 from app.parsing.rows import NdjsonParser, Row
@@ -28,7 +29,7 @@ NOT_TEXT = {
     codecs.BOM_UTF32_BE: "It is UTF-32. Save it as UTF-8.",
 }
 LONGEST_BEGINNING = max(map(len, NOT_TEXT))
-LONGEST_BLANK = 1024 * 1024
+LONGEST_BLANK = MIB
 """Of blank lines before the first that is not."""
 
 

@@ -19,14 +19,13 @@ from app.engine.postgres.session_settings import connect, connect_async
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup
 from app.engine.store.event_store import decode_recorded, read_stream
-from app.engine.store.live_fold import fold_stream
+from app.engine.store.live_fold import JSON_NULL, fold_stream
 from app.engine.store.log_reader import NEWEST_POSITION
 from app.errors import NotFound
 
 OPERATOR = "catalog operator"
 FOLLOW_SECONDS = 0.1
 PAGE_EVENTS = 1_000
-NO_DOCUMENT = b"null"
 
 
 class LoggedEvent(Struct, frozen=True):
@@ -217,7 +216,7 @@ async def _compare_document(connection: AsyncConnection, projection: AnyProjecti
     folded, refused = await _fold_in_postgres(connection, projection, item)
     python, error = await _fold_in_python(connection, projection, item)
     error = error or refused
-    stored = _canonical_json(projection, row[0] if row else NO_DOCUMENT)
+    stored = _canonical_json(projection, row[0] if row else JSON_NULL)
     return DocumentComparison(
         projection=projection.name,
         stored=Raw(stored),
@@ -236,8 +235,8 @@ async def _fold_in_postgres(
         async with connection.transaction():
             folded = await fold_stream(connection, projection, item)
     except psycopg.DataError as error:
-        return NO_DOCUMENT, f"Postgres: {error.diag.message_primary}"
-    return _canonical_json(projection, folded.json if folded else NO_DOCUMENT), None
+        return JSON_NULL, f"Postgres: {error.diag.message_primary}"
+    return _canonical_json(projection, folded.json if folded else JSON_NULL), None
 
 
 async def _fold_in_python(
@@ -251,7 +250,7 @@ async def _fold_in_python(
             instance.fold(decode_recorded(item, projection.registry, event) for event in known)
         ), None
     except (msgspec.DecodeError, RecursionError) as error:
-        return NO_DOCUMENT, str(error)
+        return JSON_NULL, str(error)
 
 
 def _canonical_json(projection: AnyProjection, document: bytes) -> bytes:

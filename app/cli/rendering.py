@@ -16,6 +16,7 @@ from app.engine.background.projection_status import LogStatus, ProjectionStatus
 from app.engine.background.rebuild_status import LastRebuild, RebuildProgress, RebuildResult
 from app.engine.background.verify import Mismatch, VerifyResult
 from app.engine.events.event import decode_metadata
+from app.engine.events.timestamps import rfc3339
 from app.terminal import compact_json, output, print_line
 from app.visible_text import visible
 from app.wording import count
@@ -106,7 +107,7 @@ def _explain_lag(states: LogStatus) -> Iterable[str]:
 
 
 def _instant_text(states: LogStatus) -> str:
-    return NO_VALUE if states.settled_instant is None else f"{states.settled_instant:%Y-%m-%dT%H:%M:%S.%fZ}"
+    return NO_VALUE if states.settled_instant is None else rfc3339(states.settled_instant)
 
 
 def _lag_row(each: ProjectionStatus) -> dict[str, str]:

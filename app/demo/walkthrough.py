@@ -22,6 +22,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from app.engine.events.timestamps import rfc3339
 from app.errors import SetupError, Unavailable
 from app.terminal import STOP_SIGNALS, console, notify_user, output
 from app.visible_text import visible
@@ -139,12 +140,12 @@ class Story:
         """Travel in time. Every instant has its answer, exact to the microsecond."""
         instants = [datetime.fromisoformat(event["timestamp"]) for event in self.look("/history")["history"]]
         between = [this + (following - this) / 2 for this, following in pairwise(instants)]
-        travel = "/time-travel?timestamp={:%Y-%m-%dT%H:%M:%S.%fZ}"
-        self.ask("GET", travel.format(instants[0] - timedelta(microseconds=1)), expect=404, show=("detail",))
-        self.print_request("GET", travel.format(instants[0]))
+        travel = "/time-travel?timestamp={}"
+        self.ask("GET", travel.format(rfc3339(instants[0] - timedelta(microseconds=1))), expect=404, show=("detail",))
+        self.print_request("GET", travel.format(rfc3339(instants[0])))
         rows = Rows()
         for index, moment in enumerate(sorted([*instants, *between])):
-            state, version = self.look(travel.format(moment))["state_at_time"], index // 2 + 1
+            state, version = self.look(travel.format(rfc3339(moment)))["state_at_time"], index // 2 + 1
             expected = [version, content(self.look(f"/versions/{version}"))]
             self.check(f"the item at {moment}", expected, [state["event_version"], content(state)], printed=False)
             row = {"instant": f"{moment:%H:%M:%S.%f}Z", "which is": "in between" if index % 2 else f"version {version}"}

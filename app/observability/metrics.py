@@ -43,7 +43,7 @@ DATABASE_WITHIN_SECONDS = 2.0
 CATEGORIES_MAX = 50
 OTHER_CATEGORIES = "(others)"
 NO_ROUTE = "(none)"
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+KNOWN_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 REPLAY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 60, 300, 1800)
 ReplayKind = Literal["item", "time_travel", "rebuild", "verify"]
@@ -144,7 +144,7 @@ class Metrics:
 
     def _metrics_of_route(self, given_method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         """Looking up a label by its text each time would take longer than counting."""
-        key = (given_method if given_method in METHODS else "other", route, status)
+        key = (given_method if given_method in KNOWN_METHODS else "other", route, status)
         if key not in self._by_route:
             method = key[0]
             counter, latency = self._requests.labels(method, route, str(status)), self._latencies.labels(method, route)

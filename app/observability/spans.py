@@ -24,10 +24,10 @@ from psycopg import AsyncCursor
 from psycopg.sql import Composable
 
 from app.engine.postgres.connections import PooledCursor
+from app.observability.metrics import KNOWN_METHODS
 
 UNTRACED = ("/health", "/metrics", "/api/v2/events/stream")
 """Probes and scrapes tell nothing; a stream of events lasts for hours, and its span would come when it ends."""
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 PROPAGATED = (b"traceparent", b"tracestate")
 FLUSHES_WITHIN_SECONDS = 5.0
 """What no collector has taken by then, at the end, is lost rather than waited for."""
@@ -68,7 +68,7 @@ def _tracing_requests(app: ASGIApp, tracer: Tracer) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(UNTRACED):
             await app(scope, receive, send)
             return
-        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+        method = scope["method"] if scope["method"] in KNOWN_METHODS else "_OTHER"
         caller = TraceContextTextMapPropagator().extract(
             {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in PROPAGATED}
         )

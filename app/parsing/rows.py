@@ -6,13 +6,13 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from app.constraints import LARGEST_ITEM_BYTES
 from app.errors import CatalogError, InvalidInput, Malformed
 from app.parsing.strict_json import decode_strictly
 
 S = TypeVar("S", bound=Struct)
 
-LONGEST_ROW_BYTES = 64 * 1024
-"""As long as the body of a request about one item may be."""
+NDJSON = "application/x-ndjson"
 
 BLANKS = b" \t\r\n"
 """What JSON has for white space."""
@@ -30,8 +30,8 @@ class Row(Struct, frozen=True):
 
     def decode(self, struct: type[S]) -> S:
         """Raises what `decode_strictly` does, with the number."""
-        if len(self.content) > LONGEST_ROW_BYTES:
-            raise self.refused(InvalidInput(f"It is longer than {LONGEST_ROW_BYTES} bytes."))
+        if len(self.content) > LARGEST_ITEM_BYTES:
+            raise self.refused(InvalidInput(f"It is longer than {LARGEST_ITEM_BYTES} bytes."))
         try:
             return decode_strictly(self.content, struct, what="item")
         except CatalogError as error:
@@ -67,9 +67,9 @@ class NdjsonParser:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for line in whole:
             yield from self._line(line)
-        if len(self._rest) > LONGEST_ROW_BYTES:
+        if len(self._rest) > LARGEST_ITEM_BYTES:
             self._rest = self._rest.strip(BLANKS) or b" "
-        if len(self._rest) > LONGEST_ROW_BYTES:
+        if len(self._rest) > LARGEST_ITEM_BYTES:
             yield from self._line(self._rest)
 
     def end(self) -> Iterator[Row]:
@@ -114,9 +114,9 @@ class JsonArrayParser:
         else:
             looked_at = len(text)
         rest = text[begin:]
-        self._rest = rest.lstrip(BLANKS) if len(rest) > LONGEST_ROW_BYTES else rest
+        self._rest = rest.lstrip(BLANKS) if len(rest) > LARGEST_ITEM_BYTES else rest
         self._looked_at = max(0, looked_at - begin - (len(rest) - len(self._rest)))
-        if len(self._rest.rstrip(BLANKS)) > LONGEST_ROW_BYTES:
+        if len(self._rest.rstrip(BLANKS)) > LARGEST_ITEM_BYTES:
             yield Row("index", self._index, self._rest)
 
     def _open(self, token: bytes, before: bytes) -> None:
