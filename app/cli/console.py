@@ -11,14 +11,18 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import click
+import msgspec
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.cli import log_queries as facts
 from app.cli.pooler_checks import check_sessions, url_of_sessions
+from app.constraints import UserId
+from app.engine.events.event import Metadata
 from app.engine.postgres.embedded_folder import MARKER
 from app.engine.postgres.embedded_server import EmbeddedPostgres, holds_cluster
 from app.engine.postgres.migrations import check_schema
@@ -209,7 +213,6 @@ def run_until_stopped(work: Coroutine[Any, Any, T], status: int = 0) -> T:
 
 INTERRUPTED = 130
 """What a shell makes of a program that SIGINT ended."""
-LINE_EVERY_SECONDS = 2.0
 
 
 @contextmanager
@@ -235,3 +238,15 @@ def os_user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
+
+
+def operator_metadata(name: str | None, option: str) -> Metadata:
+    """The metadata of the events of one command: who acts, by default the operating system's user.
+
+    Raises click.BadParameter naming `option` if the log takes no such name.
+    """
+    try:
+        user_id = msgspec.convert(name or os_user(), UserId)
+    except msgspec.ValidationError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
+    return Metadata(user_id=user_id, correlation_id=str(uuid4()))

@@ -3,29 +3,24 @@
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from time import monotonic
 from typing import BinaryIO
-from uuid import uuid4
 
 import click
-import msgspec
-from rich.progress import BarColumn, Progress, TextColumn
 
 from app.cli.console import (
     INTERRUPTED,
-    LINE_EVERY_SECONDS,
     current_database,
     exit_on_stop_signal,
-    os_user,
+    operator_metadata,
     report_error,
     run_until_stopped,
     utf8_text,
 )
 from app.cli.item_files import items_of, open_items
 from app.cli.operations import json_option
-from app.constraints import UserId
+from app.cli.progress import Progress, progress_reporter
 from app.domain.events import Event
 from app.domain.item import Command, CreateItem, ItemState
 from app.engine.events.event import Metadata
@@ -34,14 +29,8 @@ from app.engine.store.bulk_append import BulkImporter, Imported, StagedImport
 from app.errors import InvalidInput
 from app.main import item_decider
 from app.settings import read_settings
-from app.terminal import console, print_json, print_line
-from app.terminal import print_note as tell_people
+from app.terminal import print_json, print_line
 from app.wording import count, span
-
-STORING = -1
-
-OnImportProgress = Callable[[str, int], None]
-"""Hears how it stands, and how many bytes of the file have been read, 0 if nobody knows; at the end STORING."""
 
 
 @click.command("import")
@@ -56,7 +45,7 @@ def import_command(file: str, user: str | None, as_json: bool) -> None:
     UTF-8, or UTF-16 with a byte order mark.
     """
     exit_on_stop_signal(INTERRUPTED)
-    metadata = Metadata(user_id=_user(user or os_user()), correlation_id=str(uuid4()))
+    metadata = operator_metadata(user, "--user")
     with open_items(file) as readable, current_database() as conninfo:
         try:
             imported = _import(conninfo, readable, metadata)
@@ -70,13 +59,6 @@ def import_command(file: str, user: str | None, as_json: bool) -> None:
         print_line(f"Imported {count(imported.created, 'item')}, at {where}.")
 
 
-def _user(name: str) -> str:
-    try:
-        return msgspec.convert(name, UserId)
-    except msgspec.ValidationError as error:
-        raise click.BadParameter(str(error), param_hint="--user") from None
-
-
 def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
     """The file is read before anything is asynchronous: a read that waits for a pipe can be interrupted so."""
     database = single_connection_database(conninfo, read_settings().pool)
@@ -87,14 +69,15 @@ def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
             imported, _ = await importer.store(arrivals, metadata)
             return imported
 
-    with importer.stage() as arrivals, import_progress_bar(_size(file)) as tell:
-        began, read = monotonic(), 0
+    with importer.stage() as arrivals, progress_reporter() as report:
+        began, size, read = monotonic(), _size(file), 0
         for read, item in enumerate(_checked_items(items_of(file)), 1):
             arrivals.add(item)
             if read % 1000 == 0:
-                tell(f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s", _bytes_read(file))
+                text = f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s"
+                report(Progress(text=text, phase="reading", done=_bytes_read(file), total=size))
         if read:
-            tell(f"storing {count(read, 'item')}", STORING)
+            report(Progress(text=f"storing {count(read, 'item')}", phase="storing"))
         return run_until_stopped(store(arrivals), INTERRUPTED)
 
 
@@ -121,33 +104,3 @@ def _bytes_read(file: BinaryIO) -> int:
         return os.lseek(file.fileno(), 0, os.SEEK_CUR)
     except (OSError, io.UnsupportedOperation):
         return 0
-
-
-@contextmanager
-def import_progress_bar(size: int | None) -> Iterator[OnImportProgress]:
-    """A bar in a terminal, elsewhere a line now and then; on stderr."""
-    if not console.is_terminal:
-        yield _import_progress_lines()
-        return
-    with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
-        task = bar.add_task("", total=size)
-
-        def tell(what: str, place: int) -> None:
-            if place == STORING:
-                bar.reset(task, total=None, description=what)
-            else:
-                bar.update(task, completed=place, description=what)
-
-        yield tell
-
-
-def _import_progress_lines() -> OnImportProgress:
-    said_at = monotonic() - LINE_EVERY_SECONDS
-
-    def tell(what: str, place: int) -> None:
-        nonlocal said_at
-        if place == STORING or monotonic() >= said_at + LINE_EVERY_SECONDS:
-            said_at = monotonic()
-            tell_people(what)
-
-    return tell

@@ -4,19 +4,16 @@ Answers go to stdout, with `--json` as JSON and nothing else; whatever else is s
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn
 
 from app.cli import log_queries as facts
 from app.cli import rendering as tables
 from app.cli.console import (
     INTERRUPTED,
-    LINE_EVERY_SECONDS,
     current_connection,
     current_database,
     exit_on_stop_signal,
@@ -24,11 +21,12 @@ from app.cli.console import (
     report_error,
     run_until_stopped,
 )
+from app.cli.progress import Progress, progress_reporter
 from app.constraints import LARGEST_ID
 from app.domain.events import Event
 from app.engine.background import checkpoints, projector
 from app.engine.background.rebuild import rebuild
-from app.engine.background.rebuild_status import OnRebuildProgress, RebuildProgress, RebuildResult
+from app.engine.background.rebuild_status import RebuildProgress, RebuildResult
 from app.engine.background.verify import verify
 from app.engine.events.event import EventRegistry
 from app.engine.postgres.migrations import checksum
@@ -37,10 +35,7 @@ from app.engine.projection.rollup import AnyReadModel, Rollup
 from app.engine.store.log_reader import AheadOfLog
 from app.errors import CatalogError, Conflict, NotFound
 from app.main import PROJECTIONS, schema_sql
-from app.terminal import confirm, console, print_json, print_line, print_note
-
-with suppress(ImportError):  # on Windows
-    pass
+from app.terminal import confirm, print_json, print_line, print_note
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 all_option = click.option("--all", "every_one", is_flag=True, help="All projections.")
@@ -112,8 +107,9 @@ def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
 def _rebuild(conninfo: str, read_model: AnyReadModel) -> RebuildResult | None:
     """None if it was not rebuilt; why not is said."""
     try:
-        with rebuild_progress_bar() as told:
-            return run_until_stopped(rebuild(conninfo, read_model, told, checksum(schema_sql())), INTERRUPTED)
+        with progress_reporter() as report:
+            work = rebuild(conninfo, read_model, lambda each: report(_progress_of(each)), checksum(schema_sql()))
+            return run_until_stopped(work, INTERRUPTED)
     except CatalogError as error:
         report_error(error.detail)
         return None
@@ -122,32 +118,9 @@ def _rebuild(conninfo: str, read_model: AnyReadModel) -> RebuildResult | None:
         raise
 
 
-@contextmanager
-def rebuild_progress_bar() -> Iterator[OnRebuildProgress]:
-    """A bar in a terminal, elsewhere a line now and then; on stderr."""
-    if not console.is_terminal:
-        yield _rebuild_progress_lines()
-        return
-    with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
-        task = bar.add_task("")
-
-        def show(progress: RebuildProgress) -> None:
-            told = tables.print_rebuild_progress(progress)
-            bar.update(task, completed=progress.done, total=max(progress.events, 1), description=told)
-
-        yield show
-
-
-def _rebuild_progress_lines() -> OnRebuildProgress:
-    said_at, phase = -LINE_EVERY_SECONDS, ""
-
-    def tell_now_and_then(progress: RebuildProgress) -> None:
-        nonlocal said_at, phase
-        if progress.seconds >= said_at + LINE_EVERY_SECONDS or progress.phase != phase:
-            said_at, phase = progress.seconds, progress.phase
-            print_note(tables.print_rebuild_progress(progress))
-
-    return tell_now_and_then
+def _progress_of(rebuilding: RebuildProgress) -> Progress:
+    text, total = tables.print_rebuild_progress(rebuilding), max(rebuilding.events, 1)
+    return Progress(text=text, phase=rebuilding.phase, done=rebuilding.done, total=total)
 
 
 @click.command("verify")
