@@ -11,9 +11,11 @@ from uuid import UUID
 import msgspec
 import psycopg
 from msgspec import Raw, Struct
-from psycopg import AsyncConnection, IsolationLevel, sql
+from psycopg import AsyncConnection, sql
 
+from app.engine.background.independent_fold import DECODE_ERRORS, canonical_or_stored
 from app.engine.background.projection_status import MARK_AND_HEAD, LogStatus, read_log_status
+from app.engine.background.verify import begin_snapshot
 from app.engine.postgres.connections import read_json_as_bytes
 from app.engine.postgres.session_settings import connect, connect_async
 from app.engine.projection.projection import AnyProjection
@@ -191,11 +193,7 @@ async def inspect_item(conninfo: str, read_models: Sequence[AnyReadModel], item:
     """Raises NotFound if the item never had an event."""
     async with await connect_async(conninfo, autocommit=False, application_name=OPERATOR) as connection:
         read_json_as_bytes(connection)
-        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-        await connection.set_read_only(True)
-        # Before the snapshot is taken, which would see nothing in a table that a rebuild swaps in later.
-        served = sql.SQL(", ").join(sql.Identifier("catalog", each.name) for each in read_models)
-        await connection.execute(sql.SQL("lock table {} in access share mode").format(served))
+        await begin_snapshot(connection, read_models)
         query = sql.SQL(LOGGED_EVENTS).format(sql.SQL("stream_id = %(item)s"))
         events = await (await connection.execute(query, {"item": item, "limit": None})).fetchall()
         if not events:
@@ -216,7 +214,7 @@ async def _compare_document(connection: AsyncConnection, projection: AnyProjecti
     folded, refused = await _fold_in_postgres(connection, projection, item)
     python, error = await _fold_in_python(connection, projection, item)
     error = error or refused
-    stored = _canonical_json(projection, row[0] if row else JSON_NULL)
+    stored = canonical_or_stored(projection(), row[0] if row else JSON_NULL)
     return DocumentComparison(
         projection=projection.name,
         stored=Raw(stored),
@@ -236,7 +234,7 @@ async def _fold_in_postgres(
             folded = await fold_stream(connection, projection, item)
     except psycopg.DataError as error:
         return JSON_NULL, f"Postgres: {error.diag.message_primary}"
-    return _canonical_json(projection, folded.json if folded else JSON_NULL), None
+    return canonical_or_stored(projection(), folded.json if folded else JSON_NULL), None
 
 
 async def _fold_in_python(
@@ -249,16 +247,8 @@ async def _fold_in_python(
         return instance.canonical_json(
             instance.fold(decode_recorded(item, projection.registry, event) for event in known)
         ), None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         return JSON_NULL, str(error)
-
-
-def _canonical_json(projection: AnyProjection, document: bytes) -> bytes:
-    """One byte string per meaning; a document of another shape means only itself."""
-    try:
-        return projection().canonical_json(document)
-    except (msgspec.DecodeError, RecursionError):
-        return document
 
 
 async def _membership(connection: AsyncConnection, rollup: AnyRollup, item: int) -> Membership:

@@ -14,6 +14,7 @@ import psycopg
 
 from app.concurrency import cancel_and_wait, run_in_own_loop
 from app.engine.background.checkpoints import resume_projection
+from app.engine.background.progress import OnProgress
 from app.engine.background.projection_status import (
     BackgroundLag,
     LogStatus,
@@ -22,7 +23,7 @@ from app.engine.background.projection_status import (
     read_log_status,
 )
 from app.engine.background.rebuild import rebuild
-from app.engine.background.verify import OnVerifyProgress, VerifyResult, verify
+from app.engine.background.verify import StreamsCompared, VerifyResult, verify
 from app.engine.postgres.bulkheads import Bulkhead
 from app.engine.postgres.pool import Database
 from app.engine.postgres.unavailability import is_unavailable
@@ -103,7 +104,7 @@ class ProjectionAdmin:
         self._wake()
         return await self.projection_status(name)
 
-    async def verify(self, name: str, on_progress: OnVerifyProgress = lambda *_: None) -> VerifyResult:
+    async def verify(self, name: str, on_progress: OnProgress[StreamsCompared] = lambda _: None) -> VerifyResult:
         """`tell` hears, in another thread, how far it is.
 
         Raises NotFound, and Unavailable if the database is away or too many verifications are under way: each has a

@@ -12,12 +12,13 @@ import psycopg
 from psycopg import AsyncConnection
 
 from app.engine.background.generation import abandon_rebuild, generation_of
+from app.engine.background.progress import OnProgress
 from app.engine.background.rebuild_fill import fill_generation, index_generation
 from app.engine.background.rebuild_status import (
     ENDED_EARLY,
-    OnRebuildProgress,
     ProgressReporter,
     RebuildFailed,
+    RebuildProgress,
     RebuildResult,
     RebuildUnderWay,
     explain_failure,
@@ -35,7 +36,10 @@ from app.errors import CatalogError
 
 
 async def rebuild(
-    conninfo: str, read_model: AnyReadModel, on_progress: OnRebuildProgress = lambda _: None, release: str | None = None
+    conninfo: str,
+    read_model: AnyReadModel,
+    on_progress: OnProgress[RebuildProgress] = lambda _: None,
+    release: str | None = None,
 ) -> RebuildResult:
     """Build the next generation of a read model and swap it in.
 
@@ -68,7 +72,7 @@ async def _rebuild(
     conninfo: str,
     connection: WatchedConnection,
     read_model: AnyReadModel,
-    on_progress: OnRebuildProgress,
+    on_progress: OnProgress[RebuildProgress],
     release: str | None,
 ) -> RebuildResult:
     progress = ProgressReporter(read_model.name, on_progress)

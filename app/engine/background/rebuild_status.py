@@ -1,7 +1,6 @@
 """What a rebuild reports: its progress, its outcome, and why it failed."""
 
 import time
-from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +10,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from app.engine.background.progress import OnProgress
 from app.engine.projection.rollup import AnyReadModel, Rollup
 from app.errors import Conflict
 
@@ -63,13 +63,11 @@ class LastRebuild(Struct, frozen=True, kw_only=True):
 
 ENDED_EARLY = "It was ended before it was done."
 
-OnRebuildProgress = Callable[[RebuildProgress], None]
-
 
 class ProgressReporter:
     """Reports how far one rebuild is, to a caller and to catalog.projections."""
 
-    def __init__(self, projection: str, on_progress: OnRebuildProgress) -> None:
+    def __init__(self, projection: str, on_progress: OnProgress[RebuildProgress]) -> None:
         self.events = 0
         """How many events there are to fold."""
         self._projection = projection
