@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any, get_args
 
@@ -155,7 +156,14 @@ def create_app(
             "command_handler": _constant_dependency(handler),
             "bulk_importer": _constant_dependency(importer),
             "upload_slots": _constant_dependency(UploadSlots(settings.import_limit_mib * MIB)),
-            "documents": _constant_dependency(Documents(reads, Items, metrics.observe_replay)),
+            "documents": _constant_dependency(
+                Documents(
+                    reads,
+                    Items,
+                    on_rebuilt=partial(metrics.observe_replay, "item"),
+                    on_time_travel=partial(metrics.observe_replay, "time_travel"),
+                )
+            ),
             "owners": _constant_dependency(RollupDocuments(reads, Owners)),
             "as_of_resolver": _constant_dependency(past),
             "event_counter": _constant_dependency(EventCounter(reads, past)),

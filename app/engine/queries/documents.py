@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
@@ -31,6 +31,7 @@ from app.engine.store.live_fold import Document, fold_stream
 
 FETCH_ROWS = 200
 """So many documents are fetched of those that come whole."""
+OnSeconds = Callable[[float], None]
 STREAM_VERSION = "select version from catalog.streams where stream_id = %s"
 
 
@@ -103,12 +104,14 @@ class Documents:
         self,
         database: ConnectionSource,
         projection: type[Projection[Any, Any]],
-        on_replayed: Callable[[Literal["item", "time_travel"], float], None] = lambda *_: None,
+        on_rebuilt: OnSeconds = lambda _: None,
+        on_time_travel: OnSeconds = lambda _: None,
     ) -> None:
-        """`replayed` hears how many seconds a fold of one document took."""
+        """The callbacks receive the duration of each rebuild of one document, and of each read of a past document."""
         assert projection.lifecycle == "inline", f"{projection.__name__} keeps no documents"
         self._database = database
-        self._replayed = on_replayed
+        self._on_rebuilt = on_rebuilt
+        self._on_time_travel = on_time_travel
         self._projection = projection
         self._table = sql.Identifier("catalog", projection.name)
         self._get = sql.SQL("select version, valid_from, document from {} where id = %s").format(self._table).as_bytes()
@@ -127,7 +130,7 @@ class Documents:
     ) -> Document | None:
         """The document from the events up to an instant and a version; None before its first event."""
         async with self._database.connection() as connection:
-            with self._observing_replay("time_travel"):
+            with _timed(self._on_time_travel):
                 if until is None or version != LAST_VERSION or not self._projection.temporal:
                     return await fold_stream(connection, self._projection, document_id, until, version)
                 cursor = await connection.execute(self._get_as_of, {"id": document_id, "until": until}, prepare=True)
@@ -145,7 +148,7 @@ class Documents:
         ).format(sql.Identifier("catalog", f"fold_{self._projection.name}"))
         bounds = [bound for each in (first, second) for bound in (each.until or LAST_INSTANT, each.version)]
         async with self._database.connection() as connection:
-            with self._observing_replay("time_travel"):
+            with _timed(self._on_time_travel):
                 cursor = await connection.execute(query, (*bounds, document_id), prepare=True)
                 before, after = [None if row[0] is None else Document(*row) for row in await cursor.fetchall()]
         return before, after
@@ -236,17 +239,18 @@ class Documents:
                 row = await (await connection.execute(STREAM_VERSION, (document_id,))).fetchone()
                 if row:
                     check(row[0])
-            with self._observing_replay("item"):
+            with _timed(self._on_rebuilt):
                 with committing(connection):
                     cursor = await connection.execute(query, (self._projection.name, document_id))
                 row = await cursor.fetchone()
         return DocumentRebuilt(*row) if row and row[2] is not None else None
 
-    @contextmanager
-    def _observing_replay(self, kind: Literal["item", "time_travel"]) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self._replayed(kind, time.perf_counter() - started)
+
+@contextmanager
+def _timed(on_seconds: OnSeconds) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    on_seconds(time.perf_counter() - started)
 
 
 class RollupDocuments:
