@@ -24,7 +24,7 @@ class RebuildFailed(Conflict):
 
 
 RebuildPhase = Literal["folding", "indexing", "swapping"]
-"""Nearly all events are folded in the first; the second makes the indexes; the third waits for a quiet moment."""
+"""folding: nearly all events are folded; indexing: indexes are made; swapping: the new tables replace the old ones."""
 
 
 class RebuildProgress(Struct, frozen=True, kw_only=True):
@@ -33,32 +33,32 @@ class RebuildProgress(Struct, frozen=True, kw_only=True):
     projection: str
     phase: RebuildPhase
     events: int
-    """How many there are to fold; those recorded meanwhile come on top."""
+    """The number of events to fold, without those recorded after the rebuild began."""
     done: int
     seconds: float
-    """Since it began."""
+    """The time since the rebuild began."""
 
 
 class RebuildResult(Struct, frozen=True, kw_only=True):
-    """A rebuild that is done."""
+    """The result of a finished rebuild."""
 
     projection: str
     events: int
     seconds: float
     swap_milliseconds: float
-    """How long writers, or for a rollup its catch-up, had to wait at most."""
+    """The longest that writers, or for a rollup its catch-up, had to wait."""
 
 
 class LastRebuild(Struct, frozen=True, kw_only=True):
-    """How a rebuild has ended, as catalog.projections keeps it."""
+    """How the last rebuild ended, as stored in catalog.projections."""
 
     ended_at: datetime
     error: str | None = None
-    """Why it failed; what was served is as it was."""
+    """Why it failed; the old documents still serve."""
     events: int | None = None
     seconds: float | None = None
     swap_milliseconds: float | None = None
-    """How long writers, or for a rollup its catch-up, had to wait at most."""
+    """The longest that writers, or for a rollup its catch-up, had to wait."""
 
 
 ENDED_EARLY = "It was ended before it was done."
@@ -69,7 +69,7 @@ class ProgressReporter:
 
     def __init__(self, projection: str, on_progress: OnProgress[RebuildProgress]) -> None:
         self.events = 0
-        """How many events there are to fold."""
+        """The number of events to fold."""
         self._projection = projection
         self._on_progress = on_progress
         self._phase: RebuildPhase = "folding"
@@ -101,15 +101,15 @@ class ProgressReporter:
 
 
 def explain_failure(read_model: AnyReadModel, error: psycopg.DatabaseError) -> str:
-    """What Postgres says in its first line, and what to do about it if it is an event's fault."""
+    """The error of Postgres in one sentence, and what to do if an event cannot be folded."""
     name = read_model.name
     sentence = f"The projection {name} cannot be rebuilt: {error.diag.message_primary or error}."
     if (error.sqlstate or "")[:2] not in DATA_ERROR_CLASSES:
         return sentence
     if issubclass(read_model, Rollup):
         return f"{sentence} An event cannot be folded; skip it first: `catalog resume {name} --skip`."
-    return f"{sentence} An event cannot be folded by the rules of {name}; they have to be changed first."
+    return f"{sentence} An event cannot be folded by the rules of {name}; change the rules first."
 
 
 DATA_ERROR_CLASSES = ("22", "23")
-"""The classes of SQLSTATE for data that an expression cannot take, and that a table cannot hold."""
+"""The classes of SQLSTATE for data that an expression rejects, and for data that a table rejects."""

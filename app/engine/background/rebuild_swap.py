@@ -73,7 +73,10 @@ class Swap:
 
     def _check_deadline(self) -> None:
         if time.monotonic() > self._deadline:
-            raise Unavailable(f"The new {self._read_model.name} is ready, but the old one was never free for a moment.")
+            raise Unavailable(
+                f"The new {self._read_model.name} is built, but long transactions held the old one for"
+                f" {SWAP_GIVE_UP_SECONDS:.0f} seconds. End them, then rebuild again."
+            )
 
     async def _wait_for_table_holders(self) -> None:
         while await self._is_blocked():
