@@ -57,7 +57,7 @@ class Projector:
         self._woken.set()
 
     async def run(self) -> None:
-        """Lead while no other projector does, and maintain. Failures are logged and retried; only cancelling ends it."""
+        """Lead while no other projector does, and maintain. Logs and retries failures; only cancelling ends it."""
         maintenance = asyncio.create_task(self._maintain_periodically())
         try:
             while True:
