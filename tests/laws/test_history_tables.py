@@ -1,4 +1,4 @@
-"""What was replaced is kept, once and with both bounds, and a rebuild writes the same, whatever has happened."""
+"""Every replaced document is stored once, with both bounds of its validity, and a rebuild writes the same rows."""
 
 import asyncio
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ order by id, valid_from, valid_to
 
 
 def kept_ever(projection: AnyProjection, log: Iterable[Recorded[Any]]) -> list[Kept]:
-    """Each document there ever was, by the fold in Python."""
+    """Every document that ever existed, folded in Python."""
     streams: dict[int, list[Recorded[Any]]] = {}
     for event in log:
         streams.setdefault(event.stream_id, []).append(event)
@@ -43,7 +43,7 @@ def kept_ever(projection: AnyProjection, log: Iterable[Recorded[Any]]) -> list[K
 
 
 def _kept_of(projection: AnyProjection, stream: list[Recorded[Any]]) -> Iterable[Kept]:
-    """An event that is ignored replaces nothing: the version of a document is the last at which it was so."""
+    """The documents of one stream. An ignored event replaces none: a document's version is its last one."""
     fold, document, since = projection(), None, None
     for event in stream:
         if type(event.event) in projection.by_event:
@@ -55,13 +55,13 @@ def _kept_of(projection: AnyProjection, stream: list[Recorded[Any]]) -> Iterable
 
 
 def stored_ever(log: psycopg.Connection, projection: AnyProjection) -> list[Kept]:
-    """The same, as stored: the current documents and their history."""
+    """Every document that ever existed, as stored: the current documents and their history."""
     rows = log.execute(STORED.format(projection.name).encode()).fetchall()
     return [(*row[:4], projection().canonical_json(row[4])) for row in rows]
 
 
 def changes(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
-    """(stream, since, the fields): where they are other than just before, or there was nothing just before."""
+    """(stream, since, fields) for each document whose fields differ from those just before, or that is the first."""
     found, before = [], (0, None, [None])
     for stream, _, valid_from, valid_to, document in kept:
         values = [msgspec.json.decode(document)[field] for field in fields]
@@ -81,7 +81,7 @@ def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, li
 
 
 def assert_words(log: psycopg.Connection, projection: AnyProjection, texts: list[tuple[Any, ...]]) -> None:
-    """The words of all texts that a stream ever had, though they came one after the other."""
+    """Check that the search index holds the words of all texts that a stream ever had."""
     ever: dict[int, list[str]] = {}
     for stream, _, *changed in texts:
         ever.setdefault(stream, []).extend(changed)
@@ -92,7 +92,7 @@ def assert_words(log: psycopg.Connection, projection: AnyProjection, texts: list
 
 
 def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProjection) -> None:
-    """Neither of all documents nor of one."""
+    """Check a rebuild of all documents, and of each single document."""
     before = all_rows(log, projection)
     asyncio.run(rebuild(log.info.dsn, projection))
     assert all_rows(log, projection) == before
@@ -130,7 +130,7 @@ def test_of_toys_that_end_and_begin_again_all_that_was_replaced_is_kept_and_a_re
 
 
 def test_of_a_toy_that_broke_the_bounds_are_the_events_and_what_is_ignored_only_counts(log: psycopg.Connection) -> None:
-    """The same as an example to read."""
+    """The law above as one example to read."""
     empty(log)
     duck = ToyBuilt(name="duck", weight=3, box="red")
     stream, *_ = append(log, None, [ToyPlayed(minutes=1), duck, ToySeen(by="ann"), ToyPlayed(minutes=5)])
@@ -166,7 +166,7 @@ CORRUPTIONS = [
 
 
 def differing(log: psycopg.Connection, projection: AnyProjection) -> list[Any]:
-    """The streams that verify finds something wrong with."""
+    """The streams in which `verify` finds a mismatch."""
     return sorted({each.id for each in asyncio.run(verify(log.info.dsn, projection)).differing})
 
 

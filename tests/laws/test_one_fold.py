@@ -56,7 +56,7 @@ def assert_one_fold(
 
 
 def assert_current(log: psycopg.Connection, projection: Projection[Any, Any], stream_id: int, expected: Any) -> None:
-    """The table holds what the fold says, and folding it anew finds nothing to change."""
+    """Check that the table holds the folded document, and that a rebuild of it changes nothing."""
     query = f"select document, version, valid_from from catalog.{projection.name} where id = %s"
     document, version, since = log.execute(query, (stream_id,)).fetchone() or (None, None, None)
     assert (projection.canonical_json(document), version, since) == expected
@@ -72,7 +72,7 @@ groups = st.lists(st.integers(1, 4), max_size=5)
 def test_an_item_folds_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
-    """… and the state that decisions are made on is the part of it that `evolve` would give."""
+    """Also the state for decisions is the same part of the document that `evolve` computes."""
     stream_id = assert_one_fold(log, Items(), events, together)
     state: ItemState | None = None
     for recorded in history(log, stream_id, Items.registry):
@@ -94,7 +94,7 @@ def test_histories_that_no_command_leads_to_fold_to_the_same_document_everywhere
 def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
-    """Counters, defaults, two ways to start, an end and another start, ignored events."""
+    """The rules have counters, defaults, two initial events, an end and a second start, and ignored events."""
     assert_one_fold(log, Toys(), events, together)
 
 
@@ -103,7 +103,7 @@ def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document
 def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Any], together: list[int]
 ) -> None:
-    """Renamed, defaulted and dropped fields, also in structs within structs, beside events of the present shape."""
+    """Fields are renamed, defaulted and dropped, also in nested structs, beside events of the current shape."""
     assert_one_fold(log, Toys(), events, together)
 
 
@@ -112,7 +112,7 @@ def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
 def test_events_left_out_of_a_stream_leave_the_others_fold_as_it_is(
     log: psycopg.Connection, events: list[Struct], data: st.DataObject
 ) -> None:
-    """A skipped event is not there for the fold, wherever in its stream it stands: no prefix is needed."""
+    """The fold ignores a skipped event anywhere in its stream; the rest need not be a prefix."""
     left_out = data.draw(st.sets(st.integers(1, len(events)), max_size=3))
     stream_id, *_ = append(log, None, events)
     kept = [recorded for recorded in history(log, stream_id, Toys.registry) if recorded.version not in left_out]
