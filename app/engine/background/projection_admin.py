@@ -59,7 +59,7 @@ class ProjectionAdmin:
         self._conninfo = conninfo
         self._database = database
         self._read_models = {each.name: each for each in read_models}
-        self._replayed = on_replayed
+        self._on_replayed = on_replayed
         self._wake = wake
         self._release = release
         self._verifying = Bulkhead(VERIFICATIONS_MAX, REBUILD_STARTS_WITHIN_SECONDS)
@@ -119,7 +119,7 @@ class ProjectionAdmin:
             if not is_unavailable(error):
                 raise
             raise Unavailable("The connection to the database was lost during the verification. Try again.") from error
-        self._replayed("verify", time.perf_counter() - started)
+        self._on_replayed("verify", time.perf_counter() - started)
         return verified
 
     async def start_rebuild(self, name: str) -> None:
@@ -146,7 +146,7 @@ class ProjectionAdmin:
         except psycopg.Error as failed:
             error = Unavailable(f"The rebuild of {name} failed: {str(failed).strip()}")
         if error is None:
-            self._replayed("rebuild", done.seconds)
+            self._on_replayed("rebuild", done.seconds)
             logger.info("a rebuild of %s ended after %.1f s", name, done.seconds)
         elif begun.is_set():
             logger.error("a rebuild of %s failed: %s", name, error.detail)
