@@ -1,4 +1,4 @@
-"""Events stay readable in every shape that was ever stored; tests/golden holds one event of each shape for ever.
+"""Events stay readable in every shape that was ever stored; tests/golden holds one event of each shape permanently.
 
 `<event_type>.<n>.json` is the data of an event in the n-th shape of its type, with every field. If you change a shape,
 add the next file, and the upcasts that make the earlier files readable.

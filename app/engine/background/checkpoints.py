@@ -99,7 +99,7 @@ async def _stop_projection(connection: AsyncConnection, name: str, after: int, e
 
 
 async def resume_projection(connection: AsyncConnection, name: str, skip_as: str | None = None) -> None:
-    """Let a stopped projection go on; skip the event that stopped it if `skip_as` names who is responsible.
+    """Resume a stopped projection; skip the event that stopped it if `skip_as` names who is responsible.
 
     catalog.projections.skipped lists the skipped events. Raises NotFound if the database does not know the projection.
     """

@@ -92,7 +92,7 @@ class ProjectionAdmin:
         return next(each for each in (await self.log_status()).projections if each.name == name)
 
     async def resume(self, name: str, skip_as: str | None) -> ProjectionStatus:
-        """Let a stopped projection go on; skip the event that stopped it if `skip_as` names who is responsible.
+        """Resume a stopped projection; skip the event that stopped it if `skip_as` names who is responsible.
 
         Raises NotFound if there is no such projection, and Conflict if it is not stopped.
         """

@@ -1,7 +1,7 @@
 """Swaps a filled generation in, so that no client waits long and no reader misses a document.
 
 The swap waits until no long transaction holds the serving tables, catches up, waits for older snapshots, closes the
-append gate, and swaps in one transaction. If it does not get a lock in time, it lets all clients go on and tries again.
+append gate, and swaps in one transaction. If it does not get a lock in time, it releases the others and retries.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from app.errors import Unavailable
 
 HOLDER_POLL_SECONDS = 0.05
 SWAP_WAITS_MILLISECONDS = 250
-"""The longest that writers and readers wait behind a swap that itself waits for a lock. The swap then lets go."""
+"""The longest that writers and readers wait behind a swap that itself waits for a lock. Then it retries."""
 SWAP_PAUSES_SECONDS = (0.05, 5.0)
 """The pause after the first failed attempt, and the longest pause; each one is twice as long as the one before."""
 SWAP_GIVE_UP_SECONDS = 600.0
