@@ -15,9 +15,9 @@ from psycopg.types.json import Jsonb
 from app.cli.console import os_user
 from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.engine.postgres.connections import as_service_role
-from tests.laws.test_erasure import rows_of, tables_with
 from tests.support.appending import append
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
+from tests.support.erasure_checks import rows_of, tables_with
 from tests.support.operator_commands import answer, eventually, one, running, said, settle_now
 
 SECRET, BOBS = "geheimnis", "nachbarin"

@@ -19,9 +19,9 @@ from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binar
 from app.engine.postgres.migrations import known_migrations
 from app.errors import SetupError
 from app.main import PROJECTIONS, install
-from tests.laws.test_erasure import tables_with
 from tests.support.appending import error_of
 from tests.support.databases import binaries_under_test, database_like
+from tests.support.erasure_checks import tables_with
 from tests.support.paths import RELEASE_DUMPS
 from tests.support.service_process import running_service
 

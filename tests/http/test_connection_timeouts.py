@@ -9,11 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.http.test_event_stream import resident_mebibytes
-from tests.http.test_http_protocol import ALIVE, CHUNKED, H2C, HOST, ITEM, LIVE, POST, WHOLE
 from tests.support.raw_http_client import Raw, connected
+from tests.support.raw_requests import ALIVE, CHUNKED, H2C, HOST, ITEM, LIVE, POST, WHOLE
 from tests.support.sample_items import an_item
-from tests.support.service_process import Process, running_service
+from tests.support.service_process import Process, resident_mebibytes, running_service
 from tests.support.sse_client import until
 
 IMPORT = b"POST /api/v2/items/import HTTP/1.1\r\n" + HOST + b"Content-Type: application/x-ndjson\r\n"

@@ -18,7 +18,7 @@ import pytest
 from app.errors import RequestTimeout, TooManyRequests, Unavailable
 from app.http.wire import upload_slots as arriving
 from app.http.wire.upload_slots import UploadPace, UploadSlots
-from tests.http.test_item_import import kept_from_storing
+from tests.support.append_gate import imports_held
 from tests.support.operator_commands import eventually, one
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
@@ -147,7 +147,7 @@ def test_what_is_complete_waits_for_its_turn_in_its_slot(conninfo: str, connecti
         limited(conninfo, "600, 1, 600") as service,
         ThreadPoolExecutor(3) as pool,
         service.upload("slow"),
-        kept_from_storing(connection) as waiting,
+        imports_held(connection) as waiting,
     ):
         first = pool.submit(service.send, "quick")
         eventually(lambda: waiting() == 1, "the first is about to be stored")

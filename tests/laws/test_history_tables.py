@@ -1,10 +1,8 @@
 """What was replaced is kept, once and with both bounds, and a rebuild writes the same, whatever has happened."""
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import psycopg
 import pytest
 from hypothesis import given, settings
@@ -13,62 +11,14 @@ from app.domain.events import ItemChanges, ItemUpdated
 from app.engine.background.rebuild import rebuild
 from app.engine.background.verify import verify
 from app.engine.compiler.document_tables import projection_tables
-from app.engine.events.event import Recorded
-from app.engine.projection.projection import Projection
+from app.engine.projection.projection import AnyProjection
 from projections.items import Items
 from tests.support.appending import append
+from tests.support.history_checks import assert_words, changes, kept_ever, stored_ever
 from tests.support.random_histories import many_items, many_toys
 from tests.support.reference_model import empty, happen, whole_log
 from tests.support.toy_aggregate import ToyBroken, ToyBuilt, ToyPainted, ToyPlayed, Toys, ToySeen, ToyTraits
 from tests.support.workload import SPADE, SWAPPED
-
-AnyProjection = type[Projection[Any, Any]]
-Kept = tuple[int, int, Any, Any, bytes]
-"""Stream, version, valid_from, valid_to (None for the current one), and the document as canonical JSON."""
-
-STORED = """
-select id, version, valid_from, null::timestamptz as valid_to, document from catalog.{0}
-union all
-select id, version, valid_from, valid_to, document from catalog.{0}_history
-order by id, valid_from, valid_to
-"""
-
-
-def kept_ever(projection: AnyProjection, log: Iterable[Recorded[Any]]) -> list[Kept]:
-    """Each document there ever was, by the fold in Python."""
-    streams: dict[int, list[Recorded[Any]]] = {}
-    for event in log:
-        streams.setdefault(event.stream_id, []).append(event)
-    return [kept for stream in sorted(streams) for kept in _kept_of(projection, streams[stream])]
-
-
-def _kept_of(projection: AnyProjection, stream: list[Recorded[Any]]) -> Iterable[Kept]:
-    """An event that is ignored replaces nothing: the version of a document is the last at which it was so."""
-    fold, document, since = projection(), None, None
-    for event in stream:
-        if type(event.event) in projection.by_event:
-            if document is not None:
-                yield event.stream_id, event.version - 1, since, event.recorded_at, fold.canonical_json(document)
-            document, since = fold.evolve(document, event), event.recorded_at
-    if document is not None:
-        yield stream[-1].stream_id, stream[-1].version, since, None, fold.canonical_json(document)
-
-
-def stored_ever(log: psycopg.Connection, projection: AnyProjection) -> list[Kept]:
-    """The same, as stored: the current documents and their history."""
-    rows = log.execute(STORED.format(projection.name).encode()).fetchall()
-    return [(*row[:4], projection().canonical_json(row[4])) for row in rows]
-
-
-def changes(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
-    """(stream, since, the fields): where they are other than just before, or there was nothing just before."""
-    found, before = [], (0, None, [None])
-    for stream, _, valid_from, valid_to, document in kept:
-        values = [msgspec.json.decode(document)[field] for field in fields]
-        if before != (stream, valid_from, values):
-            found.append((stream, valid_from, *values))
-        before = (stream, valid_to, values)
-    return found
 
 
 def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, list[Any]]:
@@ -78,17 +28,6 @@ def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, li
         query = f"select t::text from catalog.{table.name} as t order by {', '.join(table.key)}"
         found[table.name] = log.execute(query.encode()).fetchall()
     return found
-
-
-def assert_words(log: psycopg.Connection, projection: AnyProjection, texts: list[tuple[Any, ...]]) -> None:
-    """The words of all texts that a stream ever had, though they came one after the other."""
-    ever: dict[int, list[str]] = {}
-    for stream, _, *changed in texts:
-        ever.setdefault(stream, []).extend(changed)
-    words = "select %s::integer, catalog.words_in(%s)"
-    expected = [log.execute(words, (stream, " ".join(all_texts))).fetchone() for stream, all_texts in ever.items()]
-    rows = log.execute(f"select id, words from catalog.{projection.name}_words order by 1".encode())
-    assert rows.fetchall() == sorted(expected, key=lambda row: row[0] if row else 0)
 
 
 def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProjection) -> None:

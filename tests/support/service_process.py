@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 from psycopg.conninfo import conninfo_to_dict
@@ -99,3 +100,8 @@ def wait_until_healthy(url: str, process: Process | subprocess.Popen[str]) -> No
             except httpx.TransportError:
                 time.sleep(0.02)
     raise AssertionError("the service did not become healthy")
+
+
+def resident_mebibytes(pid: int) -> float:
+    (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
