@@ -16,18 +16,7 @@ import msgspec
 from msgspec import UNSET
 from psycopg.types.json import Jsonb
 
-from app.demo.corpus import (
-    ADDITIONS,
-    COLOURS,
-    FALLEN_THROUGH,
-    KINDS,
-    NAME_ENDINGS,
-    OWNERS,
-    SWAPS,
-    TOWN,
-    WITHDRAWN,
-    Kind,
-)
+from app.demo.corpus import Kind, read_corpus
 from app.domain.events import Event
 from app.domain.item import (
     ChangeStatus,
@@ -62,6 +51,7 @@ class Town:
     def __init__(self, seed: int, until: datetime) -> None:
         self.random = random.Random(seed)  # noqa: S311, it draws no secrets
         self.until = until
+        self.corpus = read_corpus()
         self.log: list[Recorded[Event]] = []
         self.items: dict[int, list[ItemState]] = {}
         """Every version of each, the newest last."""
@@ -105,16 +95,17 @@ class Town:
         self._plan(self._at_some_hour(moment + timedelta(days=1 + self.random.expovariate(1 / days))), deed)
 
     def _offer(self, moment: datetime) -> None:
-        draw, kind = self.random, self.random.choice(KINDS)
-        colour = draw.choice(COLOURS)
-        item_id, owner = len(self.items) + 1, draw.choice(OWNERS)
+        draw, corpus = self.random, self.corpus
+        kind = draw.choice(corpus.kinds)
+        colour = draw.choice(corpus.colours)
+        item_id, owner = len(self.items) + 1, draw.choice(corpus.owners)
         offer = CreateItem(
             name=draw.choice(kind.names).format(colour=colour, Colour=colour.capitalize()),
             description=" ".join(draw.sample(kind.sentences, 2)),
             category=kind.category,
             image_urls=(f"page/pictures/{kind.picture}.svg",),
-            location_lat=round(draw.gauss(TOWN[0], 0.012), 5),
-            location_lon=round(draw.gauss(TOWN[1], 0.018), 5),
+            location_lat=round(draw.gauss(corpus.market_place[0], 0.012), 5),
+            location_lon=round(draw.gauss(corpus.market_place[1], 0.018), 5),
             owner_id=owner,
         )
         self.kinds[item_id] = kind
@@ -131,7 +122,7 @@ class Town:
         if item.deleted_at is not None or item.status != "active":
             return
         said = [sentence.rstrip(".") + "." for sentence in item.description.split(". ")]
-        new = [one for one in (*self.kinds[item_id].sentences, *ADDITIONS) if one not in said]
+        new = [one for one in (*self.kinds[item_id].sentences, *self.corpus.additions) if one not in said]
         first, second = draw.sample(new, 2)
         said[draw.randrange(len(said))] = first
         description = " ".join([*said, second][:4])
@@ -139,7 +130,7 @@ class Town:
         better = UpdateItem(
             description=description,
             location_lat=round(item.location_lat + draw.gauss(0, 0.004), 5) if moved else UNSET,
-            name=item.name + draw.choice(NAME_ENDINGS) if renamed else UNSET,
+            name=item.name + draw.choice(self.corpus.name_endings) if renamed else UNSET,
         )
         self._do(item_id, better, moment, item.owner_id)
 
@@ -164,20 +155,20 @@ class Town:
             self._later(moment, 6, lambda then: self._fall_through(item_id, then))
 
     def _swapped_for(self, other: ItemState) -> ChangeStatus:
-        reason = self.random.choice(SWAPS).format(other.name)
+        reason = self.random.choice(self.corpus.swaps).format(other.name)
         return ChangeStatus(new_status="swapped", reason=reason)
 
     def _fall_through(self, item_id: int, moment: datetime) -> None:
         item = self.items[item_id][-1]
         if item.deleted_at is None and item.status == "swapped":
-            reason = self.random.choice(FALLEN_THROUGH)
+            reason = self.random.choice(self.corpus.fallen_through)
             self._do(item_id, ChangeStatus(new_status="active", reason=reason), moment, item.owner_id)
             self._later(moment, 30, lambda then: self._swap(item_id, then))
 
     def _withdraw(self, item_id: int, moment: datetime) -> None:
         item = self.items[item_id][-1]
         if item.deleted_at is None:
-            self._do(item_id, DeleteItem(reason=self.random.choice(WITHDRAWN)), moment, item.owner_id)
+            self._do(item_id, DeleteItem(reason=self.random.choice(self.corpus.withdrawn)), moment, item.owner_id)
             if self.random.random() < 0.4:
                 self._later(moment, 4, lambda then: self._bring_back(item_id, then))
 
