@@ -141,7 +141,7 @@ def _percent(done: int, events: int) -> str:
     return f"{100 * done // events if events else 100} %"
 
 
-def print_rebuild_progress(progress: RebuildProgress) -> str:
+def rebuild_progress_text(progress: RebuildProgress) -> str:
     """How far it is; to go there is only what can be told, which is the folding."""
     rate = progress.done / progress.seconds if progress.seconds else 0.0
     done = f"{progress.done:,} of {count(progress.events, 'event')} ({_percent(progress.done, progress.events)})"
@@ -151,7 +151,7 @@ def print_rebuild_progress(progress: RebuildProgress) -> str:
     return f"{said}, {rate:,.0f} events/s, {(progress.events - progress.done) / rate:.0f} s to fold"
 
 
-def print_rebuilt(rebuilt: RebuildResult, who_waited: str) -> str:
+def rebuilt_text(rebuilt: RebuildResult, who_waited: str) -> str:
     rate = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0.0
     return (
         f"{rebuilt.projection}: rebuilt from {count(rebuilt.events, 'event')} in {rebuilt.seconds:.2f} s"

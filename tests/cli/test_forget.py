@@ -116,7 +116,7 @@ def test_the_service_may_not_forget_and_is_told_so_before_it_is_asked(
     some_items(connection, "alice", SECRET)
     refused = catalog("forget", "alice", DATABASE_URL=as_service_role(conninfo))
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "only the owner of the schema may forget somebody" in refused.stderr
+    assert "only the owner of the schema may forget an owner" in refused.stderr
     assert tables_with(connection, SECRET) != set()
 
 

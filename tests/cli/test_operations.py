@@ -231,7 +231,7 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
         eventually(lambda: bool(one(connection, STOPPED_SINCE, stopped_at)), "stopped by the same event again")
         asked = catalog("resume", "owners", "--skip", DATABASE_URL=conninfo)
         assert asked.returncode == 1, "nobody answers the question"
-        assert f"Leave the event at position {poison} out of owners for good?" in asked.stderr
+        assert f"Leave the event at position {poison} out of owners permanently?" in asked.stderr
         assert _stopped_at(conninfo) == poison
         (stopped,) = (each for each in answer(conninfo, "lag", status=1)["projections"] if each["error"])
         assert "\n" not in stopped["error"]
