@@ -131,7 +131,10 @@ REFUSED = {
         "Line 1: It is not UTF-8.",
     ),
     "UTF-16 without a mark": (table(HEADER, ROW).encode("utf-16-le"), "It is UTF-16 without a byte order mark"),
-    "UTF-16 that is cut off": (table(HEADER, ROW).encode("utf-16")[:-1], "It begins as UTF-16 and does not go on so."),
+    "UTF-16 that is cut off": (
+        table(HEADER, ROW).encode("utf-16")[:-1],
+        "It begins as UTF-16 and does not continue as such.",
+    ),
     "UTF-32": (table(HEADER, ROW).encode("utf-32"), "It is UTF-32."),
     "a decimal comma among commas": (
         table(COMMAS[0], COMMAS[1].replace("52.5", '"52,5"')).encode(),

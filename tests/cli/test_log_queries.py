@@ -39,7 +39,7 @@ def test_lag_is_that_of_the_log_and_of_each_projection(connection: psycopg.Conne
     assert lag["has_leader"] is False
     told = said(conninfo, "lag")
     assert "Settled up to position 1 of 3" in told
-    assert "Nobody leads" in told
+    assert "No projector leads" in told
 
 
 def test_what_the_lag_says_is_what_the_service_says(connection: psycopg.Connection) -> None:

@@ -218,7 +218,7 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
         assert _stopped_at(conninfo) == poison
         table = said(conninfo, "lag", status=1)
         assert f"owners was stopped by the event at position {poison}: null value" in table
-        assert "Nobody leads" not in table
+        assert "No projector leads" not in table
         assert re.search(r"^The background is behind: .*owners is stopped\.$", table, re.MULTILINE)
         _, rows = table.split("skipped\n")
         assert [line.split()[:4] for line in rows.splitlines()[:3]] == [
