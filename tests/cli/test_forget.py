@@ -124,7 +124,7 @@ def test_of_an_owner_nobody_knows_nothing_is_done_and_nothing_recorded(
     connection: psycopg.Connection, conninfo: str
 ) -> None:
     refused = said(conninfo, "forget", "nobody", "--yes", status=1)
-    assert refused.startswith("catalog: There is nothing of nobody in the catalog: nothing was done")
+    assert refused.startswith("catalog: The catalog holds nothing of nobody: nothing was erased")
     assert rows_of(connection, "forgotten") == []
     assert catalog("forget", "alice", "--by", "a\x01", DATABASE_URL=conninfo).returncode == 2
 
@@ -206,7 +206,7 @@ def test_while_a_rebuild_is_under_way_nobody_is_forgotten(connection: psycopg.Co
     with psycopg.connect(conninfo, autocommit=True) as rebuilding:
         rebuilding.execute("select pg_advisory_lock(%s)", (rebuild_lock_key("items"),))
         refused = said(conninfo, "forget", "alice", "--yes", status=1)
-        assert "catalog: The projection items is being rebuilt, or somebody is being forgotten" in refused
+        assert "catalog: The projection items is being rebuilt, or an owner is being forgotten" in refused
         assert "personal" in tables_with(connection, SECRET)
     said(conninfo, "forget", "alice", "--yes")
     assert tables_with(connection, SECRET) == set()
