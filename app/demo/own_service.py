@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def own_service() -> Iterator[str]:
-    """`catalog serve --demo` in a process and a temporary folder of its own, both gone at the end, whatever ends it."""
+    """Run `catalog serve --demo` in a process and a temporary folder; end both, whatever happens."""
     for number in STOP_SIGNALS:
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -37,7 +37,7 @@ def own_service() -> Iterator[str]:
                 wait_until_healthy(url, service, log)
             yield url
         finally:
-            service.send_signal(signal.SIGINT)  # It stops its Postgres on Ctrl-C, even while it is starting.
+            service.send_signal(signal.SIGINT)  # it stops its Postgres on Ctrl-C, even while it is starting
             service.wait()
 
 
@@ -48,5 +48,5 @@ def wait_until_healthy(url: str, service: subprocess.Popen[bytes], log: IO[bytes
                 return
         time.sleep(0.05)
     log.seek(0)
-    *_, last = log.read().decode(errors="backslashreplace").strip().splitlines() or ["it did not say why"]
+    *_, last = log.read().decode(errors="backslashreplace").strip().splitlines() or ["it gave no reason"]
     raise SetupError(f"The demo's own service did not start: {last}")

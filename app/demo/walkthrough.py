@@ -1,4 +1,4 @@
-"""`catalog demo` tells the life of one item over HTTP, and compares every answer with what it must be."""
+"""`catalog demo`: show the life of one item over HTTP, and compare every answer with the right one."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -25,20 +25,20 @@ SPADE |= {"image_urls": ["https://images.example/spade.jpg"], "location_lat": 52
 
 
 def run_demo(url: str | None) -> bool:
-    """Whether every answer was right. Raises Unavailable or SetupError where there is no service to ask."""
+    """Whether every answer was right. Raises Unavailable or SetupError if there is no service."""
     with nullcontext(url) if url else own_service() as address:
         root = (address if "://" in address else f"http://{address}").rstrip("/").removesuffix("/api/v2")
         try:
             with httpx.Client(timeout=10, trust_env=False) as client:
                 if (health := client.get(f"{root}/health").status_code) != 200:
-                    raise Unavailable(f"{root}/health answered {health}: no catalog is there, or none that is well.")
+                    raise Unavailable(f"{root}/health answered {health}: no healthy catalog is there.")
                 return Story(client, f"{root}/api/v2").run()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"The service at {root} cannot be reached: {error}.") from error
 
 
 class Story:
-    """Its chapters, and how it asks, prints and compares. The first wrong answer, beside the right one, ends it."""
+    """The chapters of the demo. The first wrong answer is printed beside the right one and ends it."""
 
     def __init__(self, client: httpx.Client, api: str) -> None:
         self.client, self.api, self.item = client, api, "/items"
@@ -200,7 +200,7 @@ class Story:
     def ask(
         self, method: str, path: str = "", body: Any = None, expect: int = 200, show: Any = (), **headers: str
     ) -> Any:
-        """The JSON that answers a request to the item, or to `path` below it. Prints what it sends and gets."""
+        """The JSON answer to a request to the item, or to `path` below it. Prints the request and the answer."""
         self.print_request(method, path, body, **headers)
         answer = self.send(method, path, body, **headers)
         etag = f"   ETag: {answer.headers['ETag']}" if "ETag" in answer.headers else ""
@@ -210,7 +210,7 @@ class Story:
         return came
 
     def look(self, path: str = "") -> Any:
-        """The same for a read of the item, without printing."""
+        """The JSON answer to a GET, without printing."""
         self.check(f"GET {self.item}{path}", 200, self.send("GET", path).status_code, printed=False)
         return self.last.json()
 
@@ -220,7 +220,7 @@ class Story:
         return self.last
 
     def print_request(self, method: str, path: str, body: Any = None, **headers: str) -> None:
-        """As a curl command, for a shell in which API is set."""
+        """Print a request as a curl command, for a shell in which API is set."""
         parts = [f'curl -i {"" if method == "GET" else f"-X {method} "}"$API{self.item}{path}"']
         parts += [f"-H '{name.replace('_', '-')}: {value}'" for name, value in headers.items()]
         if body is not None:
@@ -264,5 +264,5 @@ def plain(value: Any) -> str:
 
 
 def in_lines(value: Any) -> str:
-    """The same, in lines where the value has lines."""
+    """A value as text that keeps its line ends."""
     return "\n".join(map(plain, value.split("\n"))) if isinstance(value, str) else plain(value)
