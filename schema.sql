@@ -67,8 +67,8 @@ comment on column catalog.streams.version is 'The version of the newest event: h
 comment on column catalog.streams.recorded_at is 'When the newest event was recorded; the next one is later.';
 
 create table if not exists catalog.log (
-    position bigint generated always as identity (sequence name catalog.events_position_seq)
-        constraint events_pkey primary key,
+    position bigint generated always as identity (sequence name catalog.log_position_seq)
+        constraint log_pkey primary key,
     event_id uuid not null,
     stream_id integer not null,
     version integer not null check (version > 0),
@@ -76,7 +76,7 @@ create table if not exists catalog.log (
     data jsonb not null check (jsonb_typeof(data) = 'object'),
     metadata jsonb not null check (jsonb_typeof(metadata) = 'object'),
     recorded_at timestamptz not null,
-    constraint events_by_stream unique (stream_id, version)
+    constraint log_by_stream unique (stream_id, version)
 );
 comment on table catalog.log is
 $$The log: every fact, for ever, without what is personal of it. Written by append_to_stream and append_new_streams,
@@ -89,10 +89,10 @@ comment on column catalog.log.type is 'The tag of the event type, such as item_c
 comment on column catalog.log.data is 'The fields of the event, as if everything personal had been forgotten.';
 comment on column catalog.log.metadata is 'Who and why: user_id, correlation_id, causation_id and the like.';
 comment on column catalog.log.recorded_at is 'The clock while appending; strictly grows within a stream.';
-comment on constraint events_by_stream on catalog.log is
+comment on constraint log_by_stream on catalog.log is
     'Versions have no twins; its index serves reading one stream in order.';
-create index if not exists events_by_recorded_at on catalog.log (recorded_at);
-comment on index catalog.events_by_recorded_at is 'What happened between two instants; GET /changes.';
+create index if not exists log_by_recorded_at on catalog.log (recorded_at);
+comment on index catalog.log_by_recorded_at is 'What happened between two instants; GET /changes.';
 
 create table if not exists catalog.personal (
     stream_id integer not null,
@@ -214,7 +214,7 @@ return 7023051975126217511;
 comment on function catalog.append_gate is
     'The key of the advisory lock that appends hold in shared mode, so that others can tell when those under way are done.';
 
-create or replace function catalog.forgotten(value jsonb) returns jsonb
+create or replace function catalog.redact(value jsonb) returns jsonb
 language sql immutable parallel safe
 return case jsonb_typeof(value)
     when 'string' then '"(forgotten)"'
@@ -223,7 +223,7 @@ return case jsonb_typeof(value)
     when 'object' then '{}'
     else coalesce(value, 'null')
 end;
-comment on function catalog.forgotten is
+comment on function catalog.redact is
 $$What stands for a value once it is forgotten, by what it is: so whatever there is, no text stays. A number stays roughly
 what it was: a place in degrees is then known to some hundred kilometres.$$;
 
@@ -232,19 +232,19 @@ language sql stable parallel safe
 return to_char(instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 comment on function catalog.rfc3339 is 'An instant as documents hold it: UTC, six digits, so that text order is time order.';
 
-create or replace aggregate catalog.merged(jsonb) (sfunc = jsonb_concat, stype = jsonb, parallel = safe);
-comment on aggregate catalog.merged(jsonb) is 'JSON objects as one, by ||: of each key, the last value in their order.';
+create or replace aggregate catalog.jsonb_merge_agg(jsonb) (sfunc = jsonb_concat, stype = jsonb, parallel = safe);
+comment on aggregate catalog.jsonb_merge_agg(jsonb) is 'JSON objects as one, by ||: of each key, the last value in their order.';
 
-create or replace function catalog.plain_words(content text) returns text
+create or replace function catalog.strip_punctuation(content text) returns text
 language sql immutable parallel safe
 return regexp_replace(content, '[!-/:-@[-`{-~\s]+', ' ', 'g');
-comment on function catalog.plain_words is 'A text with its ASCII punctuation and white space as single spaces.';
+comment on function catalog.strip_punctuation is 'A text with its ASCII punctuation and white space as single spaces.';
 
-create or replace function catalog.words_in(content text) returns text[]
+create or replace function catalog.tokens_of(content text) returns text[]
 language plpgsql immutable parallel safe as $$
 declare
     v_longest constant integer := 2000;
-    v_plain constant text := catalog.plain_words(lower(content));
+    v_plain constant text := catalog.strip_punctuation(lower(content));
 begin
     if octet_length(v_plain) <= v_longest then
         return tsvector_to_array(array_to_tsvector(array_remove(string_to_array(v_plain, ' '), '')));
@@ -262,12 +262,12 @@ begin
     );
 end
 $$;
-comment on function catalog.words_in is
+comment on function catalog.tokens_of is
 $$The words of a text, each once, in the order of their bytes; {*} for any word, if they are more than an index should
 hold. In PL/pgSQL, which plans it once per session rather than with each command. A tsvector sorts fastest, but takes no
 word above 2 kB.$$;
 
-create or replace function catalog.findable(words text[]) returns tsvector
+create or replace function catalog.search_vector(words text[]) returns tsvector
 language plpgsql immutable parallel safe as $$
 begin
     return array_to_tsvector(array(
@@ -276,41 +276,41 @@ begin
     )) || strip(to_tsvector('english', array_to_string(words, ' ')));
 end
 $$;
-comment on function catalog.findable is
+comment on function catalog.search_vector is
 $$What a search index holds of words: every end of each (spade: spade, pade, ade, de, e), of which 24 characters, so that
 whatever stands in a word begins one of them; and their English stems.$$;
 
-create or replace function catalog.words_matching(search text) returns tsquery
+create or replace function catalog.candidate_query(search text) returns tsquery
 language sql immutable parallel safe
 return (
     select coalesce(string_agg('''' || left(word, 24) || ''':*', ' & '), '')::tsquery
-        || plainto_tsquery('english', catalog.plain_words(search))
+        || plainto_tsquery('english', catalog.strip_punctuation(search))
         || '''*'''::tsquery
-    from unnest(catalog.words_in(search)) as word
+    from unnest(catalog.tokens_of(search)) as word
 );
-comment on function catalog.words_matching is
+comment on function catalog.candidate_query is
 $$Which texts may match a search, for a search index: each word of it stands in a word of theirs, or all its stems are
 among theirs, or they have more words than the index holds.$$;
 
-create or replace function catalog.words_ending(search text) returns tsquery
+create or replace function catalog.suffix_query(search text) returns tsquery
 language sql immutable parallel safe
 return (
     select coalesce(string_agg('''' || left(word, 24) || '''', ' & '), '')::tsquery || '''*'''::tsquery
-    from unnest(catalog.words_in(search)) as word
+    from unnest(catalog.tokens_of(search)) as word
 );
-comment on function catalog.words_ending is
+comment on function catalog.suffix_query is
 $$Which texts have words that end in each of these, for a search index, or more words than it holds. In C++ the c ends a
 word, whatever comes before it, since punctuation follows.$$;
 
 create or replace function catalog.text_has_stems(content text, search text) returns boolean
 language sql immutable parallel safe
-return numnode(plainto_tsquery('english', catalog.plain_words(search))) > 0
-    and to_tsvector('english', catalog.plain_words(content))
-        @@ plainto_tsquery('english', catalog.plain_words(search));
+return numnode(plainto_tsquery('english', catalog.strip_punctuation(search))) > 0
+    and to_tsvector('english', catalog.strip_punctuation(content))
+        @@ plainto_tsquery('english', catalog.strip_punctuation(search));
 comment on function catalog.text_has_stems is
     'Whether a search has English stems, and all of them are among those of a text. Takes longest of all that is asked of one.';
 
-create or replace function catalog.text_matches(content text, search text) returns boolean
+create or replace function catalog.matches_search(content text, search text) returns boolean
 language sql immutable parallel safe
 return (
     select bool_and(strpos(lower(content), lower(term)) > 0)
@@ -318,7 +318,7 @@ return (
             and catalog.text_has_stems(content, search)
     from unnest(string_to_array(search, ' ')) as term
 );
-comment on function catalog.text_matches is
+comment on function catalog.matches_search is
 $$Whether a text matches a search, which is terms with single spaces between them: each term stands in the text, in any
 case; or the search's stems are all among the text's, and its terms with punctuation stand there as they are.$$;
 
@@ -361,15 +361,15 @@ comment on function catalog.refuse_change is 'Raises SW003: the trigger that kee
 
 do $$
 begin
-    if not exists (select from pg_trigger where tgname = 'events_are_for_ever') then
-        create trigger events_are_for_ever
+    if not exists (select from pg_trigger where tgname = 'log_is_append_only') then
+        create trigger log_is_append_only
         before update or delete or truncate on catalog.log
         for each statement execute function catalog.refuse_change();
-        alter table catalog.log enable always trigger events_are_for_ever;
+        alter table catalog.log enable always trigger log_is_append_only;
     end if;
 end
 $$;
-comment on trigger events_are_for_ever on catalog.log is 'Refuses update, delete and truncate, whoever asks, replication included.';
+comment on trigger log_is_append_only on catalog.log is 'Refuses update, delete and truncate, whoever asks, replication included.';
 
 create or replace function catalog.raise_conflict(stream_id integer, expected_version integer) returns void
 language plpgsql volatile as $$
@@ -457,14 +457,14 @@ begin
         end if;
         v_data := v_event - 'type';
         append_to_stream.version := append_to_stream.version + 1;
-        v_personal := catalog.personal_part(v_type, v_data);
+        v_personal := catalog.personal_values(v_type, v_data);
         insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
         values (
             catalog.uuid_v7(append_to_stream.recorded_at),
             append_to_stream.stream_id,
             append_to_stream.version,
             v_type,
-            case when v_personal is null then v_data else catalog.forgotten_form(v_type, v_data) end,
+            case when v_personal is null then v_data else catalog.redacted_event(v_type, v_data) end,
             p_metadata,
             append_to_stream.recorded_at
         )
@@ -492,22 +492,22 @@ Answers with the newest event's version, position and instant, and with the inli
 Raises SW001 if the stream is at another version, SW002 if there is none, SW004 if the events are no events, SW005 in
 a transaction that is not read committed.$$;
 
-create or replace function catalog.keep_answer(p_once jsonb, p_answer jsonb) returns void
+create or replace function catalog.store_idempotent_outcome(p_idempotency_key jsonb, p_outcome jsonb) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into catalog.idempotency_keys (user_id, key, request, answer)
-    values (p_once ->> 'user_id', p_once ->> 'key', p_once ->> 'request', p_answer)
+    values (p_idempotency_key ->> 'user_id', p_idempotency_key ->> 'key', p_idempotency_key ->> 'request', p_outcome)
     on conflict do nothing;
     if not found then
         raise exception 'a command with this key was carried out meanwhile' using errcode = 'SW007';
     end if;
 end
 $$;
-comment on function catalog.keep_answer is
+comment on function catalog.store_idempotent_outcome is
 'Keeps what a command with a key led to; waits for another one with the same key, and raises SW007 if that is committed.';
 
-create or replace function catalog.append_once(
-    p_once jsonb,
+create or replace function catalog.append_idempotent(
+    p_idempotency_key jsonb,
     p_stream_id integer,
     p_expected_version integer,
     p_events jsonb,
@@ -521,14 +521,17 @@ create or replace function catalog.append_once(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     select *
-    into append_once.stream_id, append_once.version, append_once.position, append_once.recorded_at, append_once.documents
+    into append_idempotent.stream_id, append_idempotent.version, append_idempotent.position,
+        append_idempotent.recorded_at, append_idempotent.documents
     from catalog.append_to_stream(p_stream_id, p_expected_version, p_events, p_metadata);
-    perform catalog.keep_answer(p_once, jsonb_build_object(
-        'stream_id', append_once.stream_id, 'version', append_once.version, 'position', append_once.position));
+    perform catalog.store_idempotent_outcome(p_idempotency_key, jsonb_build_object(
+        'stream_id', append_idempotent.stream_id,
+        'version', append_idempotent.version,
+        'position', append_idempotent.position));
 end
 $$;
-comment on function catalog.append_once is
-'append_to_stream for a command with a key, {"user_id", "key", "request"}; raises SW007 as keep_answer does.';
+comment on function catalog.append_idempotent is
+'append_to_stream for a command with a key, {"user_id", "key", "request"}; raises SW007 as store_idempotent_outcome does.';
 
 create or replace function catalog.begin_import() returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -538,8 +541,8 @@ begin
 end
 $$;
 comment on function catalog.begin_import is
-$$Makes the temporary table arriving (event jsonb), which the caller's transaction fills for append_new_streams. It is not
-the caller's own: what reads it may do more than he may, and must not meet a view or a trigger of his.$$;
+$$Makes the temporary table arriving (event jsonb), which the caller's transaction fills for append_new_streams. It is
+not the caller's own: what reads it may do more than he may, and must not meet a view or a trigger of his.$$;
 
 create or replace function catalog.append_new_streams(
     p_metadata jsonb,
@@ -564,7 +567,7 @@ begin
     create temporary table new_streams on commit drop as
     select nextval('catalog.streams_stream_id_seq')::integer as stream_id, event ->> 'type' as type, event - 'type' as data
     from pg_temp.arriving;
-    perform catalog.prepare_new_streams();
+    perform catalog.index_new_streams();
 
     perform pg_advisory_xact_lock_shared(catalog.append_gate());
     select greatest(clock_timestamp(), settled.noted_instant + interval '1 microsecond')
@@ -577,14 +580,14 @@ begin
     with appended as (
         insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
         select catalog.uuid_v7(append_new_streams.recorded_at), new_streams.stream_id, 1, new_streams.type,
-            catalog.forgotten_form(new_streams.type, new_streams.data), p_metadata, append_new_streams.recorded_at
+            catalog.redacted_event(new_streams.type, new_streams.data), p_metadata, append_new_streams.recorded_at
         from pg_temp.new_streams
         returning log.position
     ), beside as (
         insert into catalog.personal (stream_id, version, data)
-        select new_streams.stream_id, 1, catalog.personal_part(new_streams.type, new_streams.data)
+        select new_streams.stream_id, 1, catalog.personal_values(new_streams.type, new_streams.data)
         from pg_temp.new_streams
-        where catalog.personal_part(new_streams.type, new_streams.data) is not null
+        where catalog.personal_values(new_streams.type, new_streams.data) is not null
     )
     select count(*), min(appended.position), max(appended.position)
     into append_new_streams.created, append_new_streams.first_position, append_new_streams.last_position
@@ -648,18 +651,18 @@ comment on function catalog.forget_stream is
 $$Deletes what is personal of a stream, but what equals p_kept, and folds its documents and their past anew; answers of
 how many events. The caller must keep rebuilds away meanwhile: one under way has read the text, and would bring it back.$$;
 
-create or replace function catalog.note_mark(out "position" bigint, out instant timestamptz)
+create or replace function catalog.begin_mark(out "position" bigint, out instant timestamptz)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update catalog.settled
     set noted_instant = greatest(clock_timestamp(), settled.noted_instant)
-    returning settled.noted_instant into note_mark.instant;
+    returning settled.noted_instant into begin_mark.instant;
     select case when is_called then last_value else 0 end
-    into note_mark.position
-    from catalog.events_position_seq;
+    into begin_mark.position
+    from catalog.log_position_seq;
 end
 $$;
-comment on function catalog.note_mark is
+comment on function catalog.begin_mark is
 $$The first of three steps to settle the log, a transaction of its own: notes the newest position handed out, and an
 instant that appends from now on stay above. Next list gate_holders(); when exactly those are gone, publish_mark().$$;
 
@@ -684,10 +687,10 @@ begin atomic
         instant = greatest(settled.instant, p_instant)
     where (settled.position < p_position or settled.instant < p_instant)
         and p_instant <= settled.noted_instant
-        and p_position <= (select last_value from catalog.events_position_seq);
+        and p_position <= (select last_value from catalog.log_position_seq);
 end;
 comment on function catalog.publish_mark is
-    'Declares settled what note_mark noted, once the holders of the gate listed after it are gone. Never goes back, nor past what was noted.';
+    'Declares settled what begin_mark noted, once the holders of the gate listed after it are gone. Never goes back, nor past what was noted.';
 
 create or replace function catalog.advance_checkpoint(p_name text, p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile as $$
@@ -762,7 +765,7 @@ end;
 comment on function catalog.resume_projection is
     'Lets a stopped projection go on; past the event that stopped it, if p_skip_as says who takes that upon himself.';
 
-create or replace function catalog.sweep_answers(p_limit integer) returns bigint
+create or replace function catalog.expire_idempotency_keys(p_limit integer) returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
     with swept as (
@@ -778,7 +781,7 @@ begin atomic
     )
     select count(*) from swept;
 end;
-comment on function catalog.sweep_answers is 'Forgets what was kept for long enough of commands with a key; how many they were.';
+comment on function catalog.expire_idempotency_keys is 'Forgets what was kept for long enough of commands with a key; how many they were.';
 
 create table if not exists catalog.rebuild_steps (
     read_model text not null,
@@ -790,8 +793,8 @@ create table if not exists catalog.rebuild_steps (
 comment on table catalog.rebuild_steps is
     'How each read model is rebuilt: statements compiled from its rules, which rebuild_step carries out.';
 comment on column catalog.rebuild_steps.read_model is 'The name of the projection or rollup.';
-comment on column catalog.rebuild_steps.step is 'begin, fill, read, index, key, analyze, refold, dismiss, add_up, swap or discard.';
-comment on column catalog.rebuild_steps.place is 'Their order; those of index, read and analyze may be carried out each alone.';
+comment on column catalog.rebuild_steps.step is 'begin, fill, set_hint_bits, index, key, analyze, refold, cancel_autovacuum, aggregate, swap or drop.';
+comment on column catalog.rebuild_steps.place is 'Their order; those of index, set_hint_bits and analyze may be carried out each alone.';
 comment on column catalog.rebuild_steps.statement is 'SQL with the parameters that rebuild_step says.';
 
 create or replace function catalog.rebuild_step(
@@ -822,7 +825,7 @@ end
 $$;
 comment on function catalog.rebuild_step is
 $$Carries out a step of a rebuild, or of it the statement at p_place: as the owner, so that whoever rebuilds need not be
-allowed to make tables. In the statements $1 and $2 are the first and the last stream (of step read, $1 is a page), $3 some
+allowed to make tables. In the statements $1 and $2 are the first and the last stream (of step set_hint_bits, $1 is a page), $3 some
 streams, $4 the position up to which events count, $5 the positions left out.$$;
 
 create or replace function catalog.lock_checkpoint(p_name text) returns bigint
@@ -835,16 +838,16 @@ begin atomic
 end;
 comment on function catalog.lock_checkpoint is 'Keeps a background projection where it is until the transaction ends; where that is.';
 
-create or replace function catalog.note_progress(p_name text, p_progress jsonb) returns void
+create or replace function catalog.record_rebuild_progress(p_name text, p_progress jsonb) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
     update catalog.projections
     set rebuild = p_progress
     where projections.name = p_name;
 end;
-comment on function catalog.note_progress is 'Keeps how far a rebuild is: {phase, events, done, seconds}.';
+comment on function catalog.record_rebuild_progress is 'Keeps how far a rebuild is: {phase, events, done, seconds}.';
 
-create or replace function catalog.end_rebuild(p_name text, p_error text) returns void
+create or replace function catalog.record_rebuild_failure(p_name text, p_error text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
     update catalog.projections
@@ -853,7 +856,7 @@ begin atomic
     where projections.name = p_name
         and rebuild is not null;
 end;
-comment on function catalog.end_rebuild is 'Keeps why a rebuild has failed, unless it has ended otherwise.';
+comment on function catalog.record_rebuild_failure is 'Keeps why a rebuild has failed, unless it has ended otherwise.';
 
 create or replace function catalog.record_rebuild(
     p_name text,
@@ -1025,7 +1028,7 @@ comment on function catalog.as_of is
 $$The instant that the views in the schema public show: what the session has set catalog.as_of to, in its time zone
 unless it says one; infinity, the present, if it is unset or empty. Not inlined: a subquery asks it once per query.$$;
 
-create or replace function catalog.present_only(p_name text) returns boolean
+create or replace function catalog.require_present(p_name text) returns boolean
 language plpgsql stable parallel safe as $$
 begin
     if catalog.as_of() < 'infinity' then
@@ -1035,9 +1038,9 @@ begin
     return true;
 end
 $$;
-comment on function catalog.present_only is 'True in the present; a view without a past raises rather than shows another.';
+comment on function catalog.require_present is 'True in the present; a view without a past raises rather than shows another.';
 
-create or replace function catalog.make_way(p_name text, p_columns text[]) returns void
+create or replace function catalog.drop_if_incompatible(p_name text, p_columns text[]) returns void
 language plpgsql volatile as $$
 declare
     v_columns text[];
@@ -1062,11 +1065,11 @@ begin
     end if;
 end
 $$;
-comment on function catalog.make_way is
+comment on function catalog.drop_if_incompatible is
 $$Drops a view or a function of an older release that cannot be replaced by one with these columns, {"name type"}.
 Refused while anything of somebody's own is made of it; whoever was granted it must be granted it again.$$;
 
-create or replace function catalog.grant_rights() returns void
+create or replace function catalog.grant_privileges() returns void
 language plpgsql volatile as $$
 declare
     v_function record;
@@ -1100,12 +1103,12 @@ begin
     end if;
 end
 $$;
-comment on function catalog.grant_rights is
+comment on function catalog.grant_privileges is
 $$The walls: the role catalog_service may read, and change by those functions that run as the owner; catalog_reader sees
 the views that are granted to it in the schema public. Whoever logs in is made a member of one of them. To see whose
 snapshots a swap must outlast, the service moreover reads all sessions' statistics.$$;
 
-create or replace function catalog.count_each(p_values text[]) returns jsonb
+create or replace function catalog.count_values(p_values text[]) returns jsonb
 language sql immutable parallel safe
 return coalesce((
     select jsonb_object_agg(value, n)
@@ -1115,9 +1118,9 @@ return coalesce((
         group by value
     ) as counted
 ), '{}');
-comment on function catalog.count_each is 'How often each text stands in an array: {text: count}.';
+comment on function catalog.count_values is 'How often each text stands in an array: {text: count}.';
 
-create or replace function catalog.counts_after(p_counts jsonb, p_values text[], p_members integer[]) returns jsonb
+create or replace function catalog.apply_count_deltas(p_counts jsonb, p_values text[], p_members integer[]) returns jsonb
 language sql immutable parallel safe
 return coalesce((
     select jsonb_object_agg(value, members)
@@ -1134,5 +1137,5 @@ return coalesce((
     ) as summed
     where members <> 0
 ), '{}');
-comment on function catalog.counts_after is
-    'What count_each has counted, after so many more or fewer of each text: {text: count} without zeros.';
+comment on function catalog.apply_count_deltas is
+    'What count_values has counted, after so many more or fewer of each text: {text: count} without zeros.';

@@ -55,13 +55,13 @@ create temporary table happened (stream_id integer, version integer, recorded_at
 """
 STORE = """
 insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
-select gen_random_uuid(), stream_id, version, type, catalog.forgotten_form(type, data), '{"user_id": "bench"}',
+select gen_random_uuid(), stream_id, version, type, catalog.redacted_event(type, data), '{"user_id": "bench"}',
     recorded_at
 from pg_temp.happened;
 insert into catalog.personal (stream_id, version, data)
-select stream_id, version, catalog.personal_part(type, data)
+select stream_id, version, catalog.personal_values(type, data)
 from pg_temp.happened
-where catalog.personal_part(type, data) is not null;
+where catalog.personal_values(type, data) is not null;
 drop table pg_temp.happened
 """
 

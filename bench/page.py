@@ -50,7 +50,7 @@ DOCUMENT = "document.querySelector('[data-field=name]') && !document.querySelect
 
 OF_ANOTHER_INSTANT = f"""(() => {{
     const at = new URLSearchParams(location.search).get("at");
-    const link = document.querySelector(".card a[data-here]");
+    const link = document.querySelector(".card a[data-route]");
     return at !== before && link && new URLSearchParams(link.search).get("at") === at && {AT_REST};
 }})()"""
 """Cards lead to their items as of the instant that they are shown of."""
@@ -115,7 +115,7 @@ def visits(browser: Browser, url: str, middle: datetime) -> Mapping[str, Callabl
         "the log's density": of("", DENSITY),
         "the log's density, counted a moment ago": visiting(browser, f"{url}/", DENSITY, pause_seconds=0),
         "the log": of("?view=log", ROWS),
-        "the machinery": of("?view=machinery", PROJECTIONS),
+        "the projections": of("?view=projections", PROJECTIONS),
         "an item of few events": of("?item=1", DOCUMENT),
         "the item of most events": of(f"?item={BUSIEST}", DOCUMENT),
     }

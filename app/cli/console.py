@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import pwd
 import shlex
 import shutil
 import signal
@@ -34,6 +33,9 @@ from app.observability.json_logs import is_json
 from app.settings import Settings, read_settings
 from app.terminal import STOP_SIGNALS, notify_user, print_error
 from app.visible_text import visible
+
+with suppress(ImportError):  # on Windows
+    import pwd
 
 T = TypeVar("T")
 

@@ -213,7 +213,7 @@ class Town:
 
 EMPTY_AND_UNASKED = """
 select not exists (select from catalog.streams)
-    and (select not is_called from catalog.events_position_seq)
+    and (select not is_called from catalog.log_position_seq)
     and (select instant = '-infinity' from catalog.settled)
 """
 BEGINS_BEFORE_ITSELF = """
@@ -226,13 +226,13 @@ with event (event_id, stream_id, version, type, data, metadata, recorded_at) as 
     values (%s::uuid, %s::integer, %s::integer, %s::text, %s::jsonb, %s::jsonb, %s::timestamptz)
 ), beside as (
     insert into catalog.personal (stream_id, version, data)
-    select stream_id, version, catalog.personal_part(type, data)
+    select stream_id, version, catalog.personal_values(type, data)
     from event
-    where catalog.personal_part(type, data) is not null
+    where catalog.personal_values(type, data) is not null
 )
 insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
 select event_id, stream_id, version, type,
-    case when catalog.personal_part(type, data) is null then data else catalog.forgotten_form(type, data) end,
+    case when catalog.personal_values(type, data) is null then data else catalog.redacted_event(type, data) end,
     metadata, recorded_at
 from event
 """

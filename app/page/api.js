@@ -1,15 +1,15 @@
-// The public HTTP API, and nothing else. Whoever reads what a view asked can ask it with curl.
+// The client of the public HTTP API. The page uses nothing else, so curl can repeat every request.
 
 const ROOT = new URL("./", document.baseURI);
 export const API = new URL("api/v2/", ROOT);
-export const OWN = new URL("page/", ROOT);
-const TOKEN = "catalog-token";
-const PATIENCE_SECONDS = 20;
-const watchers = new Set();
+export const PAGE_FILES = new URL("page/", ROOT);
+const TOKEN_KEY = "catalog-token";
+const TIMEOUT_SECONDS = 20;
+const listeners = new Set();
 const views = new Map();
 let online = true;
 
-/** A refusal, as the service words it (RFC 9457); status 0: it could not be reached. */
+/** An error with the service's text (RFC 9457). Status 0 means that the service could not be reached. */
 export class Problem extends Error {
   constructor(status, detail, facts = {}) {
     super(detail);
@@ -23,11 +23,11 @@ export class Problem extends Error {
 }
 
 export const token = {
-  get: () => sessionStorage.getItem(TOKEN) ?? "",
-  set: (value) => (value ? sessionStorage.setItem(TOKEN, value) : sessionStorage.removeItem(TOKEN)),
+  get: () => sessionStorage.getItem(TOKEN_KEY) ?? "",
+  set: (value) => (value ? sessionStorage.setItem(TOKEN_KEY, value) : sessionStorage.removeItem(TOKEN_KEY)),
 };
 
-export function addressOf(path, params = {}) {
+export function apiUrl(path, params = {}) {
   const address = new URL(path.replace(/^\//, ""), path.startsWith("/") ? ROOT : API);
   for (const [name, value] of Object.entries(params)) {
     if (value !== null && value !== undefined && value !== "") address.searchParams.set(name, value);
@@ -36,51 +36,51 @@ export function addressOf(path, params = {}) {
 }
 
 /**
- * The response of a request below /api/v2, or of the service where the path begins with a slash. `view` is who asks: it
- * can show what it asked, and what it only reads ends with it. Raises Problem; what was called off, an AbortError.
- * `patience` is in seconds, 0 without end.
+ * Send a request below /api/v2, or below the service's root if the path begins with a slash. Returns the response.
+ * `view` names the view that sends it: the view lists its requests, and its reads end when it closes. Raises Problem, or
+ * an AbortError if the request was aborted. With `timeoutSeconds` 0 the request has no timeout.
  */
-export async function send(path, { method = "GET", params, headers = {}, signal, view, patience = PATIENCE_SECONDS } = {}) {
-  const address = addressOf(path, params);
-  const given = { ...headers };
-  if (view) remember(view, method, address, headers);
-  if (token.get()) given.Authorization = `Bearer ${token.get()}`;
-  const ends = [signal, view && method === "GET" && known(view).leaving.signal, patience && AbortSignal.timeout(patience * 1000)];
-  const response = await fetch(address, { method, headers: given, signal: AbortSignal.any(ends.filter(Boolean)) }).catch((error) => failed(error, method));
-  tell(true);
+export async function send(path, { method = "GET", params, headers = {}, signal, view, timeoutSeconds = TIMEOUT_SECONDS } = {}) {
+  const address = apiUrl(path, params);
+  const sentHeaders = { ...headers };
+  if (view) recordRequest(view, method, address, headers);
+  if (token.get()) sentHeaders.Authorization = `Bearer ${token.get()}`;
+  const signals = [signal, view && method === "GET" && recordOf(view).aborter.signal, timeoutSeconds && AbortSignal.timeout(timeoutSeconds * 1000)];
+  const response = await fetch(address, { method, headers: sentHeaders, signal: AbortSignal.any(signals.filter(Boolean)) }).catch((error) => throwUnanswered(error, method));
+  setOnline(true);
   if (!response.ok) throw await problemOf(response);
   return response;
 }
 
-/** Its JSON, and what its headers say. */
+/** Read JSON. Returns the data, the headers, and the parameters of the next page. */
 export async function get(path, params, options = {}) {
   const response = await send(path, { ...options, params });
-  const data = await response.json().catch((error) => failed(error, "GET"));
-  return { data, headers: response.headers, next: nextOf(response) };
+  const data = await response.json().catch((error) => throwUnanswered(error, "GET"));
+  return { data, headers: response.headers, next: nextPageParams(response) };
 }
 
-/** Nothing has come of a request: it was called off, it took too long, or nobody is there. */
-function failed(error, method) {
+/** Raise for a request without a response: it was aborted, it timed out, or the service could not be reached. */
+function throwUnanswered(error, method) {
   if (error.name === "AbortError") throw error;
-  const unknown = method === "GET" ? "" : " Whether this was done is not known: look, before you do it again.";
-  if (error.name === "TimeoutError") throw new Problem(504, `The catalogue did not answer within ${PATIENCE_SECONDS} seconds.${unknown}`);
-  tell(false);
-  throw new Problem(0, `The catalogue cannot be reached just now.${unknown}`);
+  const advice = method === "GET" ? "Try again in a moment." : "The command may have been executed. Check before you repeat it.";
+  if (error.name === "TimeoutError") throw new Problem(504, `The service did not answer within ${TIMEOUT_SECONDS} seconds. ${advice}`);
+  setOnline(false);
+  throw new Problem(0, `The service cannot be reached. ${advice}`);
 }
 
 async function problemOf(response) {
   const facts = await response.json().catch(() => ({}));
-  return new Problem(response.status, facts.detail ?? `The service answered ${response.status}.`, facts);
+  return new Problem(response.status, facts.detail ?? `The service answered with status ${response.status} and no explanation. Try again in a moment.`, facts);
 }
 
-/** The query of the next page, from `Link: rel="next"`. */
-function nextOf(response) {
+/** The parameters of the next page, from `Link: rel="next"`; null on the last page. */
+function nextPageParams(response) {
   const link = /<([^>]*)>; rel="next"/.exec(response.headers.get("Link") ?? "");
   return link ? Object.fromEntries(new URL(link[1], API).searchParams) : null;
 }
 
-/** Lines of JSON as they come. */
-export async function* lines(response) {
+/** Yield the lines of an NDJSON response as they arrive. */
+export async function* jsonLines(response) {
   let rest = "";
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
@@ -92,50 +92,50 @@ export async function* lines(response) {
   }
 }
 
-function tell(isOnline) {
+function setOnline(isOnline) {
   if (online === isOnline) return;
   online = isOnline;
-  watchers.forEach((watcher) => watcher(online));
+  listeners.forEach((listener) => listener(online));
 }
 
-/** Hear of it when the service cannot be reached, and when it can again. */
-export function onConnection(watcher) {
-  watchers.add(watcher);
+/** Call `listener` when the connection to the service is lost and when it is back. */
+export function onConnection(listener) {
+  listeners.add(listener);
 }
 
-addEventListener("offline", () => tell(false));
+addEventListener("offline", () => setOnline(false));
 
-function known(view) {
-  if (!views.has(view)) views.set(view, { requests: new Map(), leaving: new AbortController() });
+function recordOf(view) {
+  if (!views.has(view)) views.set(view, { requests: new Map(), aborter: new AbortController() });
   return views.get(view);
 }
 
-function remember(view, method, address, headers) {
-  known(view).requests.set(`${method} ${address} ${headers.Accept ?? ""}`, { method, address, headers });
+function recordRequest(view, method, address, headers) {
+  recordOf(view).requests.set(`${method} ${address} ${headers.Accept ?? ""}`, { method, address, headers });
 }
 
-/** What a view is showing it asks for from here on; its commands stay among the requests. */
-export function askAnew(view) {
-  const { requests } = known(view);
+/** Forget a view's reads before it loads again. Its commands stay in the list of requests. */
+export function forgetReads(view) {
+  const { requests } = recordOf(view);
   for (const [key, { method }] of requests) if (method === "GET") requests.delete(key);
 }
 
-/** The requests behind a view, as curl has them; the token only by name. */
-export function requestsOf(view) {
-  return [...known(view).requests.values()].map(curlOf);
+/** The requests of a view as curl commands. The token appears as a variable. */
+export function curlCommands(view) {
+  return [...recordOf(view).requests.values()].map(curlCommand);
 }
 
-/** The view is gone, and with it what it was reading. */
-export function leave(view) {
-  known(view).leaving.abort();
+/** Abort the reads of a closed view and forget its requests. */
+export function closeView(view) {
+  recordOf(view).aborter.abort();
   views.delete(view);
 }
 
-function curlOf({ method = "GET", address, headers = {} }) {
+function curlCommand({ method = "GET", address, headers = {} }) {
   const parts = ["curl", method === "GET" ? "" : `-X ${method}`];
   if (token.get()) parts.push(`-H "Authorization: Bearer $TOKEN"`);
-  for (const [name, value] of Object.entries(headers)) parts.push(quoted("-H ", `${name}: ${value}`));
-  return [...parts, quoted("", String(address))].filter(Boolean).join(" ");
+  for (const [name, value] of Object.entries(headers)) parts.push(shellQuoted("-H ", `${name}: ${value}`));
+  return [...parts, shellQuoted("", String(address))].filter(Boolean).join(" ");
 }
 
-const quoted = (option, text) => `${option}'${text.replaceAll("'", "'\\''")}'`;
+const shellQuoted = (option, text) => `${option}'${text.replaceAll("'", "'\\''")}'`;

@@ -1,130 +1,130 @@
-// The catalogue at any instant: its items, its numbers, an owner's shelf.
+// The catalogue view: items and counts as of an instant, of all owners or of one.
 
-import { askAnew, get, leave } from "./api.js";
-import { cardOf } from "./cards.js";
+import { closeView, forgetReads, get } from "./api.js";
+import { filterBar } from "./catalogue-filters.js";
 import { announce, fill, h, setText } from "./dom.js";
-import { filterBar } from "./filters.js";
-import { emptiness, isAway, latest, requestsPanel, showFailure, skeletons } from "./shell.js";
-import { TimeSlider, instantOf } from "./slider.js";
-import { addressOf, change, note } from "./state.js";
-import { keepUp } from "./stream.js";
-import { inWords, timeTag } from "./time.js";
+import { watchEvents } from "./event-stream.js";
+import { itemCard } from "./item-card.js";
+import { changeState, hrefOf, updateAddress } from "./router.js";
+import { TimeSlider, instantOf } from "./time-slider.js";
+import { dateTimeText, timeTag } from "./time.js";
+import { emptyState, isTemporary, latestOnly, requestsPanel, showError, skeletons } from "./view-state.js";
 
-const PAGE = 24;
-const LONGEST_PAGE = 100;
-const MOST = 480;
-const ASK_AGAIN = 5000;
+const PAGE_SIZE = 24;
+const PAGE_SIZE_MAX = 100;
+const ITEMS_MAX = 480;
+const RETRY_MS = 5000;
 const VIEW = "catalogue";
 
 export function openCatalogue(main, state, { signIn }) {
-  const view = { state, cards: new Map(), next: null, reached: null, closed: false };
-  const slider = new TimeSlider({ move: (at, how) => moved(view, at, how) });
+  const view = { state, cards: new Map(), next: null, minPosition: null, closed: false };
+  const slider = new TimeSlider({ move: (at, how) => sliderMoved(view, at, how) });
   view.slider = slider;
-  view.filters = filterBar((changes) => change({ ...changes, shown: undefined }));
+  view.filters = filterBar((changes) => changeState({ ...changes, shown: undefined }));
   view.heading = h("h1", { tabindex: -1 });
   view.numbers = h("dl", { class: "numbers" });
-  view.shelf = h("div", {});
+  view.ownerBox = h("div", {});
   view.grid = h("ul", { class: "grid", "aria-label": "Items" });
   view.notice = h("div", {});
   view.more = h("button", { type: "button", class: "more", onclick: () => showMore(view) }, "Show more");
   view.requests = requestsPanel(VIEW, () => slider.requests());
   view.signIn = signIn;
-  view.refresh = latest((signal, options) => refresh(view, signal, options));
-  const top = h("div", { class: "above" }, view.heading, view.numbers);
-  main.replaceChildren(slider.element, top, view.shelf, view.filters.element, view.grid, view.notice, view.more, view.requests.element);
+  view.refresh = latestOnly((signal, options) => refresh(view, signal, options));
+  const head = h("div", { class: "view-head" }, view.heading, view.numbers);
+  main.replaceChildren(slider.element, head, view.ownerBox, view.filters.element, view.grid, view.notice, view.more, view.requests.element);
   view.more.hidden = true;
   fill(view.grid, skeletons(8));
   slider.load();
   const ready = update(view, state);
-  const quit = keepUp({}, (position) => recorded(view, position));
+  const stopWatching = watchEvents({}, (position) => eventRecorded(view, position));
   return {
     ready,
-    update: (fresh) => update(view, fresh),
+    update: (newState) => update(view, newState),
     retry() {
       view.refresh();
       slider.load();
     },
     close() {
       view.closed = true;
-      quit();
-      clearTimeout(view.later);
+      stopWatching();
+      clearTimeout(view.retryTimer);
       view.filters.close();
       slider.close();
-      leave(VIEW);
+      closeView(VIEW);
     },
   };
 }
 
-const instantIn = (state) => (Number.isNaN(Date.parse(state.at)) ? null : Date.parse(state.at));
+const instantOfState = (state) => (Number.isNaN(Date.parse(state.at)) ? null : Date.parse(state.at));
 
 function update(view, state) {
   view.state = state;
   view.filters.show(state);
-  if (!view.slider.playing) view.slider.set(instantIn(state));
-  setText(view.heading, state.owner ? `${state.owner}’s shelf` : "Catalogue");
-  document.title = `${state.owner ? `${state.owner}’s shelf` : "Catalogue"} · Swappo`;
+  if (!view.slider.playing) view.slider.set(instantOfState(state));
+  setText(view.heading, state.owner ? `Items of ${state.owner}` : "Catalogue");
+  document.title = `${state.owner ? `Items of ${state.owner}` : "Catalogue"} · Swappo`;
   return view.refresh();
 }
 
-/** The slider's: the address follows without a step back for every frame of it. */
-async function moved(view, at, { playing = false, isStep = false } = {}) {
+/** Handle a move of the slider. The frames of a time lapse add no history entries. */
+async function sliderMoved(view, at, { playing = false, isStep = false } = {}) {
   const instant = instantOf(at);
   if (playing) {
-    view.state = note({ at: instant, shown: undefined });
+    view.state = updateAddress({ at: instant, shown: undefined });
     return view.refresh({ playing });
   }
-  change({ at: instant, shown: undefined }, { replace: !isStep });
+  changeState({ at: instant, shown: undefined }, { replace: !isStep });
   return null;
 }
 
-/** Now is live. */
-function recorded(view, position) {
-  view.reached = position;
-  if (!view.state.at && !view.slider.playing && !document.hidden) view.refresh.calmly();
-  view.slider.loadSoon();
+/** Reload after a new event if the view shows the present. */
+function eventRecorded(view, position) {
+  view.minPosition = position;
+  if (!view.state.at && !view.slider.playing && !document.hidden) view.refresh.withoutAbort();
+  view.slider.scheduleLoad();
 }
 
-function asked({ state, reached }) {
+function listingParams({ state, minPosition }) {
   const filters = { search: state.q?.trim(), category: state.category, owner_id: state.owner, near: state.near };
   const status = state.status ?? (state.owner ? "any" : "active");
   const within = state.near ? state.km : undefined;
-  return { ...filters, within_km: within, status, sort: state.sort, ...momentOf({ state, reached }) };
+  return { ...filters, within_km: within, status, sort: state.sort, ...readPoint({ state, minPosition }) };
 }
 
-/** Which instant; or the present, with all that the page has heard of. */
-const momentOf = ({ state, reached }) => (state.at ? { as_of: state.at } : { min_position: reached });
+/** The instant to read as of, or for the present the position that the read must include. */
+const readPoint = ({ state, minPosition }) => (state.at ? { as_of: state.at } : { min_position: minPosition });
 
 async function refresh(view, signal, { playing = false } = {}) {
   const { state } = view;
   view.grid.setAttribute("aria-busy", "true");
-  clearTimeout(view.later);
-  askAnew(VIEW);
+  clearTimeout(view.retryTimer);
+  forgetReads(VIEW);
   const options = { view: VIEW, signal };
   try {
-    const [items, counted] = await Promise.all([itemsOf(view, options), state.owner ? ownerOf(view, options) : statsOf(view, options)]);
+    const [items, totals] = await Promise.all([loadItems(view, options), state.owner ? loadOwner(view, options) : loadStats(view, options)]);
     if (view.closed) return;
-    view.shown = questionOf(state);
+    view.shown = queryKey(state);
     showItems(view, items, playing);
-    showNumbers(view, counted);
-    fill(view.shelf, state.owner ? shelfOf(counted, state) : []);
-    if (!playing) announce(`${items.length}${view.next ? " or more" : ""} items ${state.at ? `as of ${inWords(Date.parse(state.at))}` : "now"}`);
+    showNumbers(view, totals);
+    fill(view.ownerBox, state.owner ? ownerPanel(totals, state) : []);
+    if (!playing) announce(`${items.length}${view.next ? " or more" : ""} items ${state.at ? `as of ${dateTimeText(Date.parse(state.at))}` : "now"}`);
   } catch (error) {
-    if (!view.closed && error.name !== "AbortError") failed(view, error);
+    if (!view.closed && error.name !== "AbortError") handleError(view, error);
   } finally {
     view.grid.removeAttribute("aria-busy");
     view.requests.refresh();
   }
 }
 
-const wantedOf = (state) => Math.min(MOST, Math.max(PAGE, Math.floor(Number(state.shown)) || 0));
+const wantedCount = (state) => Math.min(ITEMS_MAX, Math.max(PAGE_SIZE, Math.floor(Number(state.shown)) || 0));
 
-/** As many as the address has; `view.next` are the parameters of what follows them. */
-async function itemsOf(view, options) {
-  const wanted = wantedOf(view.state);
+/** Load as many items as the address says. `view.next` keeps the parameters of the next page. */
+async function loadItems(view, options) {
+  const wanted = wantedCount(view.state);
   const items = [];
-  let params = asked(view);
+  let params = listingParams(view);
   while (params && items.length < wanted) {
-    const page = await get("items", { ...params, limit: Math.min(LONGEST_PAGE, wanted - items.length) }, options);
+    const page = await get("items", { ...params, limit: Math.min(PAGE_SIZE_MAX, wanted - items.length) }, options);
     items.push(...page.data);
     params = page.next;
   }
@@ -137,91 +137,88 @@ function showItems(view, items, playing) {
   for (const item of items) {
     const before = view.cards.get(item.id);
     const key = `${item.version} ${view.state.at ?? ""} ${item.distance_km ?? ""}`;
-    if (before?.version === item.version) cards.set(item.id, before.key === key ? before : before.moved(view.state, key, item));
-    else cards.set(item.id, cardOf(item, view.state, key, Boolean(view.cards.size) && !playing));
+    if (before?.version === item.version) cards.set(item.id, before.key === key ? before : before.update(view.state, key, item));
+    else cards.set(item.id, itemCard(item, view.state, key, Boolean(view.cards.size) && !playing));
   }
   view.cards = cards;
   fill(view.grid, [...cards.values()].map((card) => card.element));
-  const isFull = view.next && items.length >= MOST;
-  fill(view.notice, items.length ? isFull && h("p", { class: "muted" }, `These are the first ${MOST}. A search, a category or another order shows others.`) : nothingHere(view));
+  const isFull = view.next && items.length >= ITEMS_MAX;
+  fill(view.notice, items.length ? isFull && h("p", { class: "muted" }, `The list shows the first ${ITEMS_MAX} items. Search or choose a category to see others.`) : emptyNotice(view));
   const hadFocus = document.activeElement === view.more;
   view.more.hidden = !view.next || isFull;
   if (hadFocus && view.more.hidden) view.grid.querySelector(".card:last-child h2 a")?.focus();
 }
 
-function nothingHere({ state }) {
+function emptyNotice({ state }) {
   const filtered = ["q", "category", "owner", "status", "near"].some((name) => state[name]);
   if (filtered) {
-    const all = h("a", { class: "button", "data-here": true, href: addressOf({ at: state.at }) }, "Show everything");
-    return emptiness("Nothing like that", state.at ? "No item matched at this instant." : "No item matches.", all);
+    const all = h("a", { class: "button", "data-route": true, href: hrefOf({ at: state.at }) }, "Clear the filters");
+    return emptyState("No items found", state.at ? "No item matched the filters at this instant." : "No item matches the filters.", all);
   }
-  if (state.at) return emptiness("Nothing yet", "At this instant there was nothing on offer.");
-  return emptiness("The catalogue is empty", "Items appear here as soon as somebody puts one in, by POST /api/v2/items. To look around, `catalog serve --demo` fills an embedded catalogue with a year of a small town.");
+  if (state.at) return emptyState("No items yet", "No item was on offer at this instant.");
+  return emptyState("The catalogue is empty", "Create an item with POST /api/v2/items. For sample data, start `catalog serve --demo`.");
 }
 
 function showNumbers(view, { total_items, by_status, by_category }) {
-  const pairs = [["on offer", by_status.active], ["swapped", by_status.swapped], ["archived", by_status.archived], ["in all", total_items]];
+  const pairs = [["on offer", by_status.active], ["swapped", by_status.swapped], ["archived", by_status.archived], ["total", total_items]];
   fill(view.numbers, pairs.map(([name, count]) => h("div", {}, h("dd", {}, (count ?? 0).toLocaleString()), h("dt", {}, name))));
   view.filters.categories(by_category, view.state);
 }
 
-async function statsOf(view, options) {
-  const { data } = await get("stats", momentOf(view), options);
+async function loadStats(view, options) {
+  const { data } = await get("stats", readPoint(view), options);
   const by_status = { active: data.active_items, swapped: data.swapped_items, archived: data.archived_items };
   return { ...data, by_status };
 }
 
-/** What a state asks for; how many of it is no other question. */
-const questionOf = (state) => addressOf({ ...state, shown: undefined });
+/** Identifies what a state shows, whatever the number of items. */
+const queryKey = (state) => hrefOf({ ...state, shown: undefined });
 
-/** Nothing stands under an instant or a filter that it is not of. */
-function failed(view, error) {
+/** Show an error. Items stay only if they belong to the current instant and filters and the failure is temporary. */
+function handleError(view, error) {
   if (view.slider.playing) view.slider.pause();
-  if (isAway(error) && view.shown === questionOf(view.state)) {
-    if (error.status) askLater(view);
+  if (isTemporary(error) && view.shown === queryKey(view.state)) {
+    if (error.status) retryLater(view);
     return;
   }
   view.shown = null;
   view.cards.clear();
   fill(view.grid, []);
   fill(view.numbers, []);
-  fill(view.shelf, []);
+  fill(view.ownerBox, []);
   view.more.hidden = true;
-  showFailure(view.notice, error, () => view.refresh(), view.signIn);
+  showError(view.notice, error, () => view.refresh(), view.signIn);
 }
 
-function askLater(view) {
-  view.later = setTimeout(() => view.refresh(), ASK_AGAIN);
+function retryLater(view) {
+  view.retryTimer = setTimeout(() => view.refresh(), RETRY_MS);
 }
 
 function showMore(view) {
-  change({ shown: wantedOf(view.state) + PAGE }, { replace: true });
+  changeState({ shown: wantedCount(view.state) + PAGE_SIZE }, { replace: true });
 }
 
-/**
- * Their numbers as the background has them; none for an owner whom nobody knew yet. If it does not keep up, what it has
- * serves meanwhile.
- */
-async function ownerOf(view, options) {
-  const of = (moment) => get(`owners/${encodeURIComponent(view.state.owner)}`, moment, options);
+/** Load the owner's counts. An unknown owner has none. If the projection lags, its older counts are shown meanwhile. */
+async function loadOwner(view, options) {
+  const request = (params) => get(`owners/${encodeURIComponent(view.state.owner)}`, params, options);
   try {
-    return (await of(momentOf(view))).data;
+    return (await request(readPoint(view))).data;
   } catch (error) {
     if (error.status === 404 || error.status === 422) return { total_items: 0, by_status: {}, by_category: {} };
-    if (error.status !== 503 || view.state.at || !view.reached) throw error;
-    askLater(view);
-    return (await of({})).data;
+    if (error.status !== 503 || view.state.at || !view.minPosition) throw error;
+    retryLater(view);
+    return (await request({})).data;
   }
 }
 
-function shelfOf(owner, state) {
-  const kinds = Object.entries(owner.by_category).map(([name, count]) => `${name} ${count}`);
+function ownerPanel(owner, state) {
+  const parts = Object.entries(owner.by_category).map(([name, count]) => `${name} ${count}`);
   const last = owner.latest_activity_at;
   return h(
     "div",
-    { class: "shelf" },
+    { class: "owner-panel" },
     h("span", { class: "avatar", "aria-hidden": "true" }, [...state.owner][0].toUpperCase()),
-    h("p", {}, h("strong", {}, `${owner.total_items} item${owner.total_items === 1 ? "" : "s"}`), kinds.length ? `: ${kinds.join(", ")}` : "", last ? [". Last change ", timeTag(last), "."] : "."),
-    h("a", { class: "button quiet", "data-here": true, href: addressOf({ at: state.at }) }, "All owners"),
+    h("p", {}, h("strong", {}, `${owner.total_items} item${owner.total_items === 1 ? "" : "s"}`), parts.length ? `: ${parts.join(", ")}` : "", last ? [". Last change ", timeTag(last), "."] : "."),
+    h("a", { class: "button quiet", "data-route": true, href: hrefOf({ at: state.at }) }, "All owners"),
   );
 }

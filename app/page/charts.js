@@ -1,26 +1,26 @@
-// Charts by uPlot, in the page's own colours; what they show stands beside them as text too.
+// Charts drawn by uPlot in the page's colours. A text beside each chart says the same.
 
 /* global uPlot */
 
-import { seconds } from "./time.js";
+import { secondsText } from "./time.js";
 
-const probe = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Redraw when the colours change or the space does; answers with a way to stop. */
-function kept(element, draw) {
+/** Redraw when the colour scheme or the width changes. Returns a function that stops this. */
+function redrawOnChange(element, draw) {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let width = 0;
-  const sized = new ResizeObserver(([entry]) => {
-    const wide = Math.floor(entry.contentRect.width);
-    if (wide !== width && wide > 0) {
-      width = wide;
+  const resizeObserver = new ResizeObserver(([entry]) => {
+    const newWidth = Math.floor(entry.contentRect.width);
+    if (newWidth !== width && newWidth > 0) {
+      width = newWidth;
       draw();
     }
   });
-  sized.observe(element);
+  resizeObserver.observe(element);
   dark.addEventListener("change", draw);
   return () => {
-    sized.disconnect();
+    resizeObserver.disconnect();
     dark.removeEventListener("change", draw);
   };
 }
@@ -28,7 +28,7 @@ function kept(element, draw) {
 function axis(side, more = {}) {
   return {
     side,
-    stroke: probe("--muted"),
+    stroke: cssColor("--muted"),
     font: "12px system-ui, sans-serif",
     grid: { show: false },
     ticks: { show: false },
@@ -36,7 +36,7 @@ function axis(side, more = {}) {
   };
 }
 
-/** How many events there were over time, as bars; `inset` is kept free at both ends for the slider's handle. */
+/** The number of events over time as bars. `inset` pixels at both ends stay free for the slider's handle. */
 export function densityChart(element, inset) {
   let chart = null;
   let density = null;
@@ -44,12 +44,12 @@ export function densityChart(element, inset) {
     chart?.destroy();
     chart = null;
     if (!density || element.clientWidth === 0) return;
-    const begins = Date.parse(density.from) / 1000;
-    const times = density.counts.map((_, n) => begins + (n + 0.5) * density.bucket_seconds);
-    chart = new uPlot(options(begins, Date.parse(density.to) / 1000), [times, density.counts.map(Math.sqrt)], element);
+    const start = Date.parse(density.from) / 1000;
+    const times = density.counts.map((_, n) => start + (n + 0.5) * density.bucket_seconds);
+    chart = new uPlot(options(start, Date.parse(density.to) / 1000), [times, density.counts.map(Math.sqrt)], element);
   }
   function options(from, to) {
-    const time = axis(2, { size: 28, gap: 8, space: 90, values: (self, splits, _, space, step) => splits.map((at) => label(at, step, to - from)) });
+    const time = axis(2, { size: 28, gap: 8, space: 90, values: (self, splits, _, space, step) => splits.map((at) => tickLabel(at, step, to - from)) });
     return {
       width: element.clientWidth,
       height: element.clientHeight,
@@ -58,10 +58,10 @@ export function densityChart(element, inset) {
       cursor: { show: false },
       scales: { x: { time: true, range: [from, to] }, y: { range: (_, low, high) => [0, Math.max(1, high)] } },
       axes: [time, { show: false }],
-      series: [{}, { fill: probe("--bars"), stroke: "transparent", width: 0, paths: uPlot.paths.bars({ size: [0.72, 40], radius: 0.25 }), points: { show: false } }],
+      series: [{}, { fill: cssColor("--bars"), stroke: "transparent", width: 0, paths: uPlot.paths.bars({ size: [0.72, 40], radius: 0.25 }), points: { show: false } }],
     };
   }
-  const stop = kept(element, draw);
+  const stop = redrawOnChange(element, draw);
   return {
     show(given) {
       density = given;
@@ -74,16 +74,16 @@ export function densityChart(element, inset) {
   };
 }
 
-function label(at, step, span) {
-  const moment = new Date(at * 1000);
+function tickLabel(at, step, span) {
+  const date = new Date(at * 1000);
   if (step >= 28 * 86400) {
-    return moment.toLocaleDateString(undefined, moment.getMonth() === 0 ? { year: "numeric" } : { month: "short" });
+    return date.toLocaleDateString(undefined, date.getMonth() === 0 ? { year: "numeric" } : { month: "short" });
   }
-  if (step >= 86400) return moment.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-  return moment.toLocaleTimeString(undefined, span > 600 ? { timeStyle: "short" } : { timeStyle: "medium" });
+  if (step >= 86400) return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+  return date.toLocaleTimeString(undefined, span > 600 ? { timeStyle: "short" } : { timeStyle: "medium" });
 }
 
-/** Lag over the last minutes: seconds as a filled line, events as a thin one on a scale of its own. */
+/** Lag over the last minutes: seconds as a filled line, events as a dashed line with its own scale. */
 export function lagChart(element, windowSeconds) {
   let chart = null;
   let samples = [[], [], []];
@@ -93,7 +93,7 @@ export function lagChart(element, windowSeconds) {
   }
   const atLeast = (least) => (_, low, high) => [0, Math.max(least, high ?? 0)];
   function options() {
-    const behind = axis(3, { scale: "s", size: 58, space: 28, grid: { show: true, stroke: probe("--line"), width: 1 }, values: (_, ticks) => ticks.map(seconds) });
+    const behind = axis(3, { scale: "s", size: 58, space: 28, grid: { show: true, stroke: cssColor("--line"), width: 1 }, values: (_, ticks) => ticks.map(secondsText) });
     const events = axis(1, { scale: "n", size: 40, space: 28, values: (_, ticks) => ticks.map((one) => (Number.isInteger(one) ? one : "")) });
     const range = () => {
       const last = samples[0].at(-1) ?? Date.now() / 1000;
@@ -105,15 +105,15 @@ export function lagChart(element, windowSeconds) {
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: true, range }, s: { range: atLeast(1) }, n: { range: atLeast(10) } },
-      axes: [axis(2, { size: 26, space: 50, incrs: [60, 120, 300], values: (_, ticks) => ticks.map((at) => label(at, 1, 9999)) }), behind, events],
+      axes: [axis(2, { size: 26, space: 50, incrs: [60, 120, 300], values: (_, ticks) => ticks.map((at) => tickLabel(at, 1, 9999)) }), behind, events],
       series: [
         {},
-        { scale: "s", stroke: probe("--accent"), fill: probe("--accent-soft"), width: 2, points: { show: false } },
-        { scale: "n", stroke: probe("--muted"), width: 1, dash: [4, 4], points: { show: false } },
+        { scale: "s", stroke: cssColor("--accent"), fill: cssColor("--accent-soft"), width: 2, points: { show: false } },
+        { scale: "n", stroke: cssColor("--muted"), width: 1, dash: [4, 4], points: { show: false } },
       ],
     };
   }
-  const stop = kept(element, draw);
+  const stop = redrawOnChange(element, draw);
   return {
     show(given) {
       samples = given;

@@ -1,26 +1,26 @@
-// Elements without a framework: data becomes text nodes and attributes, never markup.
+// DOM elements without a framework. Data becomes text nodes and attributes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element: `on…` are listeners, `style` sets properties one by one, true is an attribute without a value. */
+/** Create an element. `on…` adds a listener, `style` sets each property, true sets an attribute without a value. */
 export function h(tag, props, ...children) {
-  return filled(document.createElement(tag), props, children);
+  return build(document.createElement(tag), props, children);
 }
 
 export function svg(tag, props, ...children) {
-  return filled(document.createElementNS(SVG, tag), props, children);
+  return build(document.createElementNS(SVG, tag), props, children);
 }
 
-function filled(element, props, children) {
-  for (const [name, value] of Object.entries(props ?? {})) setOne(element, name, value);
-  element.append(...nodesOf(children));
+function build(element, props, children) {
+  for (const [name, value] of Object.entries(props ?? {})) setProp(element, name, value);
+  element.append(...childNodesOf(children));
   return element;
 }
 
-/** What is not there for once is left out. */
-const nodesOf = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+/** Absent children are left out. */
+const childNodesOf = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 
-function setOne(element, name, value) {
+function setProp(element, name, value) {
   if (value === null || value === undefined || value === false) return;
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name === "style") for (const [key, one] of Object.entries(value)) element.style.setProperty(key, one);
@@ -29,38 +29,38 @@ function setOne(element, name, value) {
 }
 
 /**
- * Replace the children, unless they are the same nodes in the same order: then nothing flickers. What had the focus and
- * is there again, by its kind and name, has it again; else the heading of the view has it, rather than nothing.
+ * Replace the children, unless they are the same nodes in the same order: then nothing flickers. The focus moves to the
+ * new element of the same kind and name, or else to the heading of the view.
  */
 export function fill(element, ...children) {
-  const wanted = nodesOf(children);
-  const same = wanted.length === element.childNodes.length && wanted.every((one, n) => one === element.childNodes[n]);
+  const nodes = childNodesOf(children);
+  const same = nodes.length === element.childNodes.length && nodes.every((one, n) => one === element.childNodes[n]);
   if (same) return;
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
-  element.replaceChildren(...wanted);
+  element.replaceChildren(...nodes);
   if (!focused || focused === document.activeElement) return;
-  const again = focused.isConnected ? focused : [...element.querySelectorAll(focused.tagName)].find((one) => nameOf(one) === nameOf(focused));
-  (again ?? document.querySelector("main h1"))?.focus({ preventScroll: true });
+  const successor = focused.isConnected ? focused : [...element.querySelectorAll(focused.tagName)].find((one) => accessibleName(one) === accessibleName(focused));
+  (successor ?? document.querySelector("main h1"))?.focus({ preventScroll: true });
 }
 
-const nameOf = (element) => element.getAttribute("aria-label") ?? element.textContent;
+const accessibleName = (element) => element.getAttribute("aria-label") ?? element.textContent;
 
-/** Fields of time and others lose what is being typed when they are set, even to what they have. */
+/** Set a field only if its value differs: setting it discards what the visitor is typing. */
 export function setValue(field, value) {
   if (field.value !== value) field.value = value;
 }
 
-/** Only if it differs, so that screen readers and selections are left alone. */
+/** Set the text only if it differs: setting it disturbs screen readers and selections. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-let said = 0;
+let announceTimer = 0;
 
-/** Let screen readers know, politely, and of quick successions only the last. */
+/** Announce a text to screen readers. Of several texts in quick succession only the last is announced. */
 export function announce(text) {
-  clearTimeout(said);
-  said = setTimeout(() => setText(document.getElementById("announcer"), text), 400);
+  clearTimeout(announceTimer);
+  announceTimer = setTimeout(() => setText(document.getElementById("announcer"), text), 400);
 }
 
 export function copyButton(text, label = "Copy") {
@@ -70,7 +70,7 @@ export function copyButton(text, label = "Copy") {
       await navigator.clipboard.writeText(text());
       setText(button, "Copied");
     } catch {
-      setText(button, "Select the text and copy it");
+      setText(button, "Not copied: select the text");
     }
     setTimeout(() => setText(button, label), 1600);
   }
@@ -78,35 +78,35 @@ export function copyButton(text, label = "Copy") {
 }
 
 /**
- * A modal question. Resolves with true if it is confirmed; `confirm` answers with the reason to keep it open. While that
- * is under way nothing closes it, as what comes of it is to be seen. The focus goes back to where it was.
+ * Open a modal dialog. Resolves to true if the visitor confirms. `confirm` returns an error that keeps the dialog open,
+ * or null. While `confirm` runs, the dialog stays open to show the outcome. Afterwards the focus returns.
  */
-export function ask({ title, body, action, danger = false, confirm = async () => null }) {
+export function confirmDialog({ title, body, action, danger = false, confirm = async () => null }) {
   return new Promise((resolve) => {
     const problem = h("p", { class: "problem", role: "alert", hidden: true });
-    const doIt = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
+    const submitButton = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
     const cancel = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel");
-    const form = h("form", { onsubmit: submit }, h("h2", { id: "question" }, title), body, problem);
-    form.append(h("div", { class: "actions" }, cancel, doIt));
-    const dialog = h("dialog", { "aria-labelledby": "question", onclose: closed, onleave: left }, form);
+    const form = h("form", { onsubmit: submit }, h("h2", { id: "dialog-title" }, title), body, problem);
+    form.append(h("div", { class: "actions" }, cancel, submitButton));
+    const dialog = h("dialog", { "aria-labelledby": "dialog-title", onclose: closed, ondismiss: dismissed }, form);
     let answer = false;
-    let isLeft = false;
+    let isDismissed = false;
     async function submit(event) {
       event.preventDefault();
-      doIt.disabled = cancel.disabled = true;
+      submitButton.disabled = cancel.disabled = true;
       const refused = await confirm();
-      doIt.disabled = cancel.disabled = false;
+      submitButton.disabled = cancel.disabled = false;
       problem.hidden = !refused;
       setText(problem, refused ?? "");
-      answer = !refused && !isLeft;
+      answer = !refused && !isDismissed;
       if (answer) dialog.close();
     }
-    function left() {
-      isLeft = true;
+    function dismissed() {
+      isDismissed = true;
       dialog.close();
     }
     function closed() {
-      if (doIt.disabled && !isLeft) return dialog.showModal();
+      if (submitButton.disabled && !isDismissed) return dialog.showModal();
       dialog.remove();
       return resolve(answer);
     }
@@ -115,7 +115,7 @@ export function ask({ title, body, action, danger = false, confirm = async () =>
   });
 }
 
-/** One has gone elsewhere: whatever was asked is not answered, and what was under way goes on alone. */
-export function leaveQuestion() {
-  document.querySelector("dialog")?.dispatchEvent(new Event("leave"));
+/** Close an open dialog because the visitor leaves the view. A running command continues. */
+export function dismissDialog() {
+  document.querySelector("dialog")?.dispatchEvent(new Event("dismiss"));
 }

@@ -1,38 +1,38 @@
-// The page: which view is open, and what stands around it.
+// The page: the current view, the navigation, the token button and the connection banner.
 
 import { API, onConnection, send, token } from "./api.js";
 import { openCatalogue } from "./catalogue.js";
-import { fill, h, leaveQuestion, setText } from "./dom.js";
+import { dismissDialog, fill, h, setText } from "./dom.js";
 import { openItem } from "./item.js";
 import { openLog } from "./log.js";
-import { openMachinery } from "./machinery.js";
-import { addressOf, followLinks, here, onChange } from "./state.js";
-import { askForToken } from "./token.js";
-import { clockOf } from "./time.js";
+import { openProjections } from "./projections.js";
+import { currentState, hrefOf, interceptLinks, onStateChange } from "./router.js";
+import { clockText } from "./time.js";
+import { askForToken } from "./token-dialog.js";
 
-const VIEWS = { catalogue: openCatalogue, item: openItem, log: openLog, machinery: openMachinery };
-const LOOK_AGAIN = 2000;
+const VIEWS = { catalogue: openCatalogue, item: openItem, log: openLog, projections: openProjections };
+const RETRY_MS = 2000;
 const byId = (id) => document.getElementById(id);
 const service = { environment: "development", authentication: "off" };
 const context = { signIn, authentication: () => service.authentication };
-let open = null;
-let shown = null;
-let learning = 0;
+let currentView = null;
+let currentKey = null;
+let retryTimer = 0;
 
-function show(state, { isShown = false, scrolled } = {}) {
+function showView(state, { isShown = false, scrolled } = {}) {
   const isKnown = Object.hasOwn(VIEWS, state.view) && (state.view !== "item" || state.item);
   const name = isKnown ? state.view : "catalogue";
   const key = name === "item" ? `item ${state.item}` : name;
   showNavigation(name, state);
   if (isShown) return null;
-  leaveQuestion();
-  if (open && shown === key) return open.update(state);
-  open?.close();
-  const isFirst = shown === null;
-  shown = key;
+  dismissDialog();
+  if (currentView && currentKey === key) return currentView.update(state);
+  currentView?.close();
+  const isFirst = currentKey === null;
+  currentKey = key;
   const main = byId("main");
-  open = VIEWS[name](main, state, context);
-  if (scrolled) open.ready?.then(() => scrollTo(0, scrolled));
+  currentView = VIEWS[name](main, state, context);
+  if (scrolled) currentView.ready?.then(() => scrollTo(0, scrolled));
   if (!isFirst) {
     scrollTo(0, 0);
     (main.querySelector("h1") ?? main).focus({ preventScroll: true });
@@ -42,72 +42,72 @@ function show(state, { isShown = false, scrolled } = {}) {
 
 function showNavigation(name, state) {
   for (const link of document.querySelectorAll("nav[aria-label=Views] a")) {
-    const is = link.dataset.view === name || (link.dataset.view === "catalogue" && name === "item");
-    if (is) link.setAttribute("aria-current", "page");
+    const isCurrent = link.dataset.view === name || (link.dataset.view === "catalogue" && name === "item");
+    if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    if (link.dataset.view === "catalogue") link.setAttribute("href", addressOf({ at: state.at }));
+    if (link.dataset.view === "catalogue") link.setAttribute("href", hrefOf({ at: state.at }));
   }
 }
 
 async function signIn() {
   if (!(await askForToken())) return;
-  showToken();
+  showTokenButton();
   reopen();
 }
 
 function reopen() {
-  open?.close();
-  open = shown = null;
-  show(here());
+  currentView?.close();
+  currentView = currentKey = null;
+  showView(currentState());
 }
 
-function showToken() {
+function showTokenButton() {
   const button = byId("token");
   button.hidden = service.authentication === "off";
   setText(button, token.get() ? "Token in use" : "Enter a token");
 }
 
-/** Where it is and what it asks for; again while it is not well, and when it can be reached again. */
-async function learnService() {
-  clearTimeout(learning);
+/** Load the service's environment and authentication mode. Repeats while the service answers with an error. */
+async function loadServiceInfo() {
+  clearTimeout(retryTimer);
   try {
     const response = await send("/health");
     Object.assign(service, await response.json());
     byId("production").hidden = service.environment !== "production";
-    showToken();
+    showTokenButton();
   } catch (error) {
-    if (error.status !== 0) learning = setTimeout(learnService, LOOK_AGAIN);
+    if (error.status !== 0) retryTimer = setTimeout(loadServiceInfo, RETRY_MS);
   }
 }
 
 function showConnection(online) {
   const banner = byId("offline");
   banner.hidden = online;
-  document.body.classList.toggle("away", !online);
+  document.body.classList.toggle("disconnected", !online);
   if (online) {
-    learnService();
-    open?.retry?.();
+    loadServiceInfo();
+    currentView?.retry?.();
   } else {
-    fill(banner, h("strong", {}, "The catalogue cannot be reached. "), `What you see is as of ${clockOf(Date.now())}; it goes on by itself.`);
-    lookAgain();
+    fill(banner, h("strong", {}, "The service cannot be reached. "), `The page shows data as of ${clockText(Date.now())} and reconnects by itself.`);
+    pollHealth();
   }
 }
 
-function lookAgain() {
+function pollHealth() {
   setTimeout(async () => {
     try {
       await send("/health");
     } catch (error) {
-      if (error.status === 0 || error.status === 504) lookAgain();
+      if (error.status === 0 || error.status === 504) pollHealth();
     }
-  }, LOOK_AGAIN);
+  }, RETRY_MS);
 }
 
 byId("token").addEventListener("click", signIn);
 byId("api").setAttribute("href", new URL("../../schema", API).href);
 onConnection(showConnection);
-document.addEventListener("visibilitychange", () => document.hidden || open?.retry?.());
-onChange(show);
-followLinks();
-learnService();
-show(here(), { scrolled: history.state?.scrolled });
+document.addEventListener("visibilitychange", () => document.hidden || currentView?.retry?.());
+onStateChange(showView);
+interceptLinks();
+loadServiceInfo();
+showView(currentState(), { scrolled: history.state?.scrolled });

@@ -1,25 +1,25 @@
-// How far something is that takes a while: done of all, how fast, and how long it will still take.
+// The progress of a long operation: done of total, speed and time left.
 
 import { fill, h, setText } from "./dom.js";
-import { seconds } from "./time.js";
+import { secondsText } from "./time.js";
 
 export class Progress {
   constructor(label) {
     this.bar = h("progress", { "aria-label": label });
-    this.words = h("p", { class: "caption" });
+    this.caption = h("p", { class: "caption" });
     this.element = h("div", {});
   }
 
-  /** `things` is what is counted, `passed` the seconds since it began; when it ends, one can say only while it `goesOn`. */
-  show({ what, done, all, things, passed, goesOn = true }) {
-    const rate = passed > 0 ? done / passed : 0;
-    const left = goesOn && rate > 0 ? (all - done) / rate : null;
-    this.bar.max = Math.max(1, all);
+  /** `unit` names what is counted. `hasEstimate` is false in a phase whose time left is unknown. */
+  show({ what, done, total, unit, elapsedSeconds, hasEstimate = true }) {
+    const rate = elapsedSeconds > 0 ? done / elapsedSeconds : 0;
+    const secondsLeft = hasEstimate && rate > 0 ? (total - done) / rate : null;
+    this.bar.max = Math.max(1, total);
     this.bar.value = done;
-    const speed = rate > 0 ? ` · ${Math.round(rate).toLocaleString()} ${things}/s` : "";
-    const rest = left === null ? "" : ` · ${seconds(left)} left`;
-    setText(this.words, `${what}: ${done.toLocaleString()} of ${all.toLocaleString()} ${things} · ${seconds(passed)}${speed}${rest}`);
-    fill(this.element, this.bar, this.words);
+    const speed = rate > 0 ? ` · ${Math.round(rate).toLocaleString()} ${unit}/s` : "";
+    const remaining = secondsLeft === null ? "" : ` · ${secondsText(secondsLeft)} left`;
+    setText(this.caption, `${what}: ${done.toLocaleString()} of ${total.toLocaleString()} ${unit} · ${secondsText(elapsedSeconds)}${speed}${remaining}`);
+    fill(this.element, this.bar, this.caption);
   }
 
   end() {

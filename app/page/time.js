@@ -1,4 +1,4 @@
-// Instants as people read them: local, with UTC on hover; and as the API does.
+// Formats instants and durations: local time with UTC on hover, and the API's format.
 
 import { h, setText } from "./dom.js";
 
@@ -7,34 +7,34 @@ const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 const exact = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "long", year: "numeric" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-let ahead = 0;
+let clockOffsetMs = 0;
 
-/** The service's clock, as far as we know: what is the future for it is refused. */
-export const now = () => Date.now() + ahead;
+/** An estimate of the service's clock: the service refuses instants in its future. */
+export const now = () => Date.now() + clockOffsetMs;
 
-export function learnClock(serversNow, askedAt) {
-  ahead = Date.parse(serversNow) - (askedAt + Date.now()) / 2;
+export function syncClock(serverNow, askedAt) {
+  clockOffsetMs = Date.parse(serverNow) - (askedAt + Date.now()) / 2;
 }
 
-/** Milliseconds as the API takes them, to the second. */
+/** Milliseconds in the API's format, to the second. */
 export const toInstant = (milliseconds) => new Date(Math.floor(milliseconds / 1000) * 1000).toISOString().replace(".000", "");
 
 const INSTANT = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d(?:\.\d+)?)([Zz]|[+\- ]\d\d:\d\d)?)?$/;
 
 /**
- * An instant as the API takes it, written so that a browser takes it for the same: without an offset it is UTC, a date
- * is its first moment, a space before an offset was a `+`. What is no instant stays, for the API to refuse.
+ * Normalize an instant of the API for browsers: without an offset it is UTC, a date is its first moment, a space before
+ * an offset was a `+`. Any other text stays as it is, so that the API refuses it.
  */
-export function normal(text) {
+export function normalizeInstant(text) {
   const [, date, time = "00:00:00", offset = "Z"] = INSTANT.exec(text) ?? [];
   return date ? `${date}T${time}${offset.replace(" ", "+").toUpperCase()}` : text;
 }
 
-/** Of an instant of the API, to the microsecond. */
-const utcOf = (instant) => (instant.endsWith("Z") ? `${instant.slice(0, -1).replace("T", " ")} UTC` : utc(Date.parse(instant)));
+/** An instant of the API as a text in UTC, to the microsecond. */
+const utcText = (instant) => (instant.endsWith("Z") ? `${instant.slice(0, -1).replace("T", " ")} UTC` : utc(Date.parse(instant)));
 
-/** Of milliseconds, to the second. */
-export const utc = (milliseconds) => utcOf(toInstant(milliseconds));
+/** Milliseconds as a text in UTC, to the second. */
+export const utc = (milliseconds) => utcText(toInstant(milliseconds));
 
 export function timeTag(instant, { style = "full" } = {}) {
   const time = h("time", {});
@@ -44,13 +44,13 @@ export function timeTag(instant, { style = "full" } = {}) {
 
 export function setTime(element, instant, style = "full") {
   element.setAttribute("datetime", instant);
-  element.title = utcOf(instant);
+  element.title = utcText(instant);
   setText(element, (style === "exact" ? exact : full).format(new Date(instant)));
 }
 
-export const dayOf = (milliseconds) => day.format(milliseconds);
-export const clockOf = (milliseconds) => clock.format(milliseconds);
-export const inWords = (milliseconds) => full.format(milliseconds);
+export const dayText = (milliseconds) => day.format(milliseconds);
+export const clockText = (milliseconds) => clock.format(milliseconds);
+export const dateTimeText = (milliseconds) => full.format(milliseconds);
 
 function unitOf(milliseconds) {
   if (milliseconds < MINUTE) return ["second", SECOND];
@@ -60,29 +60,29 @@ function unitOf(milliseconds) {
   return milliseconds < 730 * DAY ? ["month", 30.44 * DAY] : ["year", 365.25 * DAY];
 }
 
-/** A span such as `3 days`, for what lies between two events. */
-export function span(milliseconds) {
+/** The time between two events, such as `3 days`. */
+export function durationText(milliseconds) {
   const [unit, length] = unitOf(milliseconds);
   const count = Math.trunc(milliseconds / length);
   return milliseconds < SECOND ? "under 1 second" : `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-/** Seconds as an operator reads them. */
-export function seconds(count) {
+/** Seconds in a unit that suits their size. */
+export function secondsText(count) {
   if (count < 1) return `${Math.round(count * 1000)} ms`;
   if (count < 120) return `${count.toFixed(count < 10 ? 1 : 0)} s`;
   if (count < 7200) return `${Math.round(count / 60)} min`;
   return count < 172800 ? `${Math.round(count / 3600)} h` : `${Math.round(count / 86400)} days`;
 }
 
-/** The latest that an input of type datetime-local takes: a year has four digits then, and what is typed goes on to the hour. */
-export const LAST_YEAR = "9999-12-31T23:59:59";
+/** The maximum of a datetime-local field. It limits the year to four digits, so that typing continues with the hour. */
+export const LATEST_FIELD_VALUE = "9999-12-31T23:59:59";
 
-/** What an input of type datetime-local holds and gives; nothing for what is no instant. */
-export function toField(milliseconds) {
+/** Milliseconds as the value of a datetime-local field; empty for NaN. */
+export function toFieldValue(milliseconds) {
   if (!Number.isFinite(milliseconds)) return "";
   const local = new Date(milliseconds - new Date(milliseconds).getTimezoneOffset() * MINUTE);
   return local.toISOString().slice(0, 19);
 }
 
-export const fromField = (text) => (text ? new Date(text).getTime() : NaN);
+export const fromFieldValue = (text) => (text ? new Date(text).getTime() : NaN);

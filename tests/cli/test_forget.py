@@ -41,7 +41,7 @@ def some_items(connection: psycopg.Connection, owner: str, mark: str, number: in
 
 def a_key(connection: psycopg.Connection, owner: str) -> None:
     once = Jsonb({"user_id": owner, "key": "k", "request": "r"})
-    connection.execute("select catalog.keep_answer(%s, '{}')", (once,))
+    connection.execute("select catalog.store_idempotent_outcome(%s, '{}')", (once,))
 
 
 SAMPLES = "select count(*) from pg_stats where pg_stats::text like %s"

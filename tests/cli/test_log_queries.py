@@ -130,7 +130,7 @@ def test_every_event_is_shown_however_odd_it_is(connection: psycopg.Connection) 
     append(connection, None, [SPADE])
     for version, (type_, data, metadata, _) in enumerate(ODD, 2):
         connection.execute(RAW, (version, type_, data, metadata))
-    connection.execute("select catalog.publish_mark(position, instant) from catalog.note_mark()")
+    connection.execute("select catalog.publish_mark(position, instant) from catalog.begin_mark()")
     lines = said(conninfo, "events", "--after", "1").splitlines()
     assert [line[59:] for line in lines] == [what for *_, what in ODD]
     assert len(catalog("events", "--json", DATABASE_URL=conninfo).stdout.splitlines()) == 1 + len(ODD)

@@ -1,32 +1,32 @@
-create or replace function catalog.forgotten_form(type text, data jsonb) returns jsonb
+create or replace function catalog.redacted_event(type text, data jsonb) returns jsonb
 language sql immutable parallel safe
 return case type
     when 'item_created' then jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(data,
-        '{name}'::text[], catalog.forgotten(data -> 'name'), false),
-        '{description}'::text[], catalog.forgotten(data -> 'description'), false),
-        '{image_urls}'::text[], catalog.forgotten(data -> 'image_urls'), false),
-        '{location_lat}'::text[], catalog.forgotten(data -> 'location_lat'), false),
-        '{location_lon}'::text[], catalog.forgotten(data -> 'location_lon'), false)
+        '{name}'::text[], catalog.redact(data -> 'name'), false),
+        '{description}'::text[], catalog.redact(data -> 'description'), false),
+        '{image_urls}'::text[], catalog.redact(data -> 'image_urls'), false),
+        '{location_lat}'::text[], catalog.redact(data -> 'location_lat'), false),
+        '{location_lon}'::text[], catalog.redact(data -> 'location_lon'), false)
     when 'item_updated' then jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(jsonb_set(data,
-        '{changes,name}'::text[], catalog.forgotten(data #> '{changes,name}'::text[]), false),
-        '{changes,description}'::text[], catalog.forgotten(data #> '{changes,description}'::text[]), false),
-        '{changes,image_urls}'::text[], catalog.forgotten(data #> '{changes,image_urls}'::text[]), false),
-        '{changes,location_lat}'::text[], catalog.forgotten(data #> '{changes,location_lat}'::text[]), false),
-        '{changes,location_lon}'::text[], catalog.forgotten(data #> '{changes,location_lon}'::text[]), false),
-        '{previous_values,name}'::text[], catalog.forgotten(data #> '{previous_values,name}'::text[]), false),
-        '{previous_values,description}'::text[], catalog.forgotten(data #> '{previous_values,description}'::text[]), false),
-        '{previous_values,image_urls}'::text[], catalog.forgotten(data #> '{previous_values,image_urls}'::text[]), false),
-        '{previous_values,location_lat}'::text[], catalog.forgotten(data #> '{previous_values,location_lat}'::text[]), false),
-        '{previous_values,location_lon}'::text[], catalog.forgotten(data #> '{previous_values,location_lon}'::text[]), false)
+        '{changes,name}'::text[], catalog.redact(data #> '{changes,name}'::text[]), false),
+        '{changes,description}'::text[], catalog.redact(data #> '{changes,description}'::text[]), false),
+        '{changes,image_urls}'::text[], catalog.redact(data #> '{changes,image_urls}'::text[]), false),
+        '{changes,location_lat}'::text[], catalog.redact(data #> '{changes,location_lat}'::text[]), false),
+        '{changes,location_lon}'::text[], catalog.redact(data #> '{changes,location_lon}'::text[]), false),
+        '{previous_values,name}'::text[], catalog.redact(data #> '{previous_values,name}'::text[]), false),
+        '{previous_values,description}'::text[], catalog.redact(data #> '{previous_values,description}'::text[]), false),
+        '{previous_values,image_urls}'::text[], catalog.redact(data #> '{previous_values,image_urls}'::text[]), false),
+        '{previous_values,location_lat}'::text[], catalog.redact(data #> '{previous_values,location_lat}'::text[]), false),
+        '{previous_values,location_lon}'::text[], catalog.redact(data #> '{previous_values,location_lon}'::text[]), false)
     when 'item_status_changed' then jsonb_set(data,
-        '{reason}'::text[], catalog.forgotten(data -> 'reason'), false)
+        '{reason}'::text[], catalog.redact(data -> 'reason'), false)
     when 'item_deleted' then jsonb_set(data,
-        '{reason}'::text[], catalog.forgotten(data -> 'reason'), false)
+        '{reason}'::text[], catalog.redact(data -> 'reason'), false)
     else data
 end;
-comment on function catalog.forgotten_form is 'An event''s data as the log holds it: the same names, nothing personal.';
+comment on function catalog.redacted_event is 'An event''s data as the log holds it: the same names, nothing personal.';
 
-create or replace function catalog.personal_part(type text, data jsonb) returns jsonb
+create or replace function catalog.personal_values(type text, data jsonb) returns jsonb
 language sql immutable parallel safe
 return case type
     when 'item_created' then case when coalesce(
@@ -56,7 +56,7 @@ return case type
     ) is not null then data end
     else null
 end;
-comment on function catalog.personal_part is 'What the log leaves out of an event: whole values of data; null for none.';
+comment on function catalog.personal_values is 'What the log leaves out of an event: whole values of data; null for none.';
 
 create or replace function catalog.fold_items(
     p_stream_id integer,
@@ -208,7 +208,7 @@ comment on index catalog.items_history_replaced is 'Listings as of a moment ago.
 create table if not exists catalog.items_words (
     id integer not null,
     words text[] not null,
-    found tsvector generated always as (catalog.findable(words)) stored,
+    found tsvector generated always as (catalog.search_vector(words)) stored,
     primary key (id)
 ) partition by range (id);
 create table if not exists catalog.items_words_live partition of catalog.items_words
@@ -239,7 +239,7 @@ create index if not exists items_places_found
 on catalog.items_places using gist (place);
 comment on index catalog.items_places_found is 'GET /items?near=';
 
-create or replace function catalog.step_items(
+create or replace function catalog.evolve_items(
     document jsonb, stream_id integer, version integer, recorded_at timestamptz, type text, data jsonb
 ) returns jsonb
 language sql stable parallel safe
@@ -251,9 +251,9 @@ return case type
     when 'item_restored' then document || data || '{"deleted_at":null}'::jsonb || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
     else document
 end;
-comment on function catalog.step_items is 'The document of Items after one more event.';
+comment on function catalog.evolve_items is 'The document of Items after one more event.';
 
-create or replace function catalog.write_items(
+create or replace function catalog.project_items(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
 ) returns jsonb
 language plpgsql volatile as $$
@@ -273,7 +273,7 @@ begin
         update catalog.items_live set version = p_version where id = p_stream_id;
         return v_before;
     end if;
-    v_after := catalog.step_items(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
+    v_after := catalog.evolve_items(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
     if v_after is null then
         delete from catalog.items_live where id = p_stream_id;
     elsif v_before is null then
@@ -290,13 +290,13 @@ begin
     end if;
     if p_version = 1 and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is not null then
         insert into catalog.items_words_live (id, words)
-        values (p_stream_id, catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description'))));
+        values (p_stream_id, catalog.tokens_of(((v_after ->> 'name') || ' ' || (v_after ->> 'description'))));
     elsif v_after is not null and ((v_after ->> 'name') || ' ' || (v_after ->> 'description')) is distinct from ((v_before ->> 'name') || ' ' || (v_before ->> 'description')) then
         declare
-            v_words constant text[] := catalog.words_in(((v_after ->> 'name') || ' ' || (v_after ->> 'description')));
+            v_words constant text[] := catalog.tokens_of(((v_after ->> 'name') || ' ' || (v_after ->> 'description')));
         begin
             update catalog.items_words_live
-            set words = catalog.words_in(array_to_string(words || v_words, ' '))
+            set words = catalog.tokens_of(array_to_string(words || v_words, ' '))
             where id = p_stream_id
                 and not ('*' = any (words) or v_words <@ words);
             if not found and v_before is null then
@@ -313,16 +313,16 @@ begin
     return v_after;
 end
 $$;
-comment on function catalog.write_items is 'Takes one more event into the stored document of Items.';
+comment on function catalog.project_items is 'Takes one more event into the stored document of Items.';
 
-create or replace function catalog.prepare_new_items(p_recorded_at timestamptz default clock_timestamp()) returns void
+create or replace function catalog.index_new_items(p_recorded_at timestamptz default clock_timestamp()) returns void
 language plpgsql volatile as $$
 begin
     insert into catalog.items_words (id, words)
-    select id, catalog.words_in(((document ->> 'name') || ' ' || (document ->> 'description')))
+    select id, catalog.tokens_of(((document ->> 'name') || ' ' || (document ->> 'description')))
     from (
         select stream_id as id,
-            catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
+            catalog.evolve_items(null, stream_id, 1, p_recorded_at, type, data) as document
         from pg_temp.new_streams
         where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
         offset 0
@@ -330,14 +330,14 @@ begin
     where document is not null and ((document ->> 'name') || ' ' || (document ->> 'description')) is distinct from ((null::jsonb ->> 'name') || ' ' || (null::jsonb ->> 'description'));
 end
 $$;
-comment on function catalog.prepare_new_items is 'Writes the words of Items in new_streams.';
+comment on function catalog.index_new_items is 'Writes the words of Items in new_streams.';
 
-create or replace function catalog.write_new_items(p_recorded_at timestamptz) returns void
+create or replace function catalog.project_new_items(p_recorded_at timestamptz) returns void
 language plpgsql volatile as $$
 begin
     with new as materialized (
         select stream_id as id,
-            catalog.step_items(null, stream_id, 1, p_recorded_at, type, data) as document
+            catalog.evolve_items(null, stream_id, 1, p_recorded_at, type, data) as document
         from pg_temp.new_streams
         where type in ('item_created', 'item_updated', 'item_status_changed', 'item_deleted', 'item_restored')
     ), items_placed as (
@@ -352,7 +352,7 @@ begin
     where document is not null;
 end
 $$;
-comment on function catalog.write_new_items is 'Writes the documents of Items of all new_streams.';
+comment on function catalog.project_new_items is 'Writes the documents of Items of all new_streams.';
 
 create or replace function catalog.refold_items(p_stream_id integer) returns bigint
 language sql volatile set extra_float_digits = 1 as $$
@@ -363,7 +363,7 @@ from (
         coalesce(lead(version) over so_far - 1, last_version) as version,
         recorded_at as valid_from,
         lead(recorded_at) over so_far as valid_to,
-        catalog.merged(case type
+        catalog.jsonb_merge_agg(case type
             when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_updated' then coalesce(data -> 'changes', '{}'::jsonb) || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
@@ -385,55 +385,55 @@ from (
     window so_far as (partition by stream_id order by version rows unbounded preceding)
 ) as version
 where begun_at is not null
-), items_right as (
+), items_expected as (
     select id, version, valid_from, document from versions where valid_to is null
-), items_gone as (
+), items_deleted as (
     delete from catalog.items
     where id = p_stream_id
-        and not exists (select from items_right where items_right.id = items.id)
+        and not exists (select from items_expected where items_expected.id = items.id)
     returning 1
-), items_put as (
+), items_upserted as (
     insert into catalog.items as stored (id, version, valid_from, document)
-    select id, version, valid_from, document from items_right
+    select id, version, valid_from, document from items_expected
     on conflict (id) do update
     set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document
     where row(stored.version, stored.valid_from, stored.document)::text is distinct from row(excluded.version, excluded.valid_from, excluded.document)::text
     returning 1
-), items_history_right as (
+), items_history_expected as (
     select id, version, valid_from, valid_to, document from versions where valid_to is not null
-), items_history_gone as (
+), items_history_deleted as (
     delete from catalog.items_history
     where id = p_stream_id
-        and not exists (select from items_history_right where items_history_right.id = items_history.id and items_history_right.valid_from = items_history.valid_from and items_history_right.valid_to = items_history.valid_to)
+        and not exists (select from items_history_expected where items_history_expected.id = items_history.id and items_history_expected.valid_from = items_history.valid_from and items_history_expected.valid_to = items_history.valid_to)
     returning 1
-), items_history_put as (
+), items_history_upserted as (
     insert into catalog.items_history as stored (id, version, valid_from, valid_to, document)
-    select id, version, valid_from, valid_to, document from items_history_right
+    select id, version, valid_from, valid_to, document from items_history_expected
     on conflict (id, valid_from, valid_to) do update
     set version = excluded.version, document = excluded.document
     where row(stored.version, stored.document)::text is distinct from row(excluded.version, excluded.document)::text
     returning 1
-), items_words_right as (
-    select id, catalog.words_in(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
+), items_words_expected as (
+    select id, catalog.tokens_of(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
     from (
         select id, document ->> 'name' as name, document ->> 'description' as description
         from versions
         offset 0
     ) as version
     group by id
-), items_words_gone as (
+), items_words_deleted as (
     delete from catalog.items_words
     where id = p_stream_id
-        and not exists (select from items_words_right where items_words_right.id = items_words.id)
+        and not exists (select from items_words_expected where items_words_expected.id = items_words.id)
     returning 1
-), items_words_put as (
+), items_words_upserted as (
     insert into catalog.items_words as stored (id, words)
-    select id, words from items_words_right
+    select id, words from items_words_expected
     on conflict (id) do update
     set words = excluded.words
     where row(stored.words)::text is distinct from row(excluded.words)::text
     returning 1
-), items_places_right as (
+), items_places_expected as (
     select id, valid_from as since, ('(' || round(location_lon::numeric, 6) || ',' || round(location_lat::numeric, 6) || ')')::point as place
     from (
         select id, valid_from, location_lon, location_lat,
@@ -447,14 +447,14 @@ where begun_at is not null
         window in_order as (partition by id order by valid_from)
     ) as version
     where is_new
-), items_places_gone as (
+), items_places_deleted as (
     delete from catalog.items_places
     where id = p_stream_id
-        and not exists (select from items_places_right where items_places_right.id = items_places.id and items_places_right.since = items_places.since)
+        and not exists (select from items_places_expected where items_places_expected.id = items_places.id and items_places_expected.since = items_places.since)
     returning 1
-), items_places_put as (
+), items_places_upserted as (
     insert into catalog.items_places as stored (id, since, place)
-    select id, since, place from items_places_right
+    select id, since, place from items_places_expected
     on conflict (id, since) do update
     set place = excluded.place
     where row(stored.place)::text is distinct from row(excluded.place)::text
@@ -462,14 +462,14 @@ where begun_at is not null
 )
 select count(*)
 from (
-    select from items_gone
-    union all select from items_put
-    union all select from items_history_gone
-    union all select from items_history_put
-    union all select from items_words_gone
-    union all select from items_words_put
-    union all select from items_places_gone
-    union all select from items_places_put
+    select from items_deleted
+    union all select from items_upserted
+    union all select from items_history_deleted
+    union all select from items_history_upserted
+    union all select from items_words_deleted
+    union all select from items_words_upserted
+    union all select from items_places_deleted
+    union all select from items_places_upserted
 ) as changed
 $$;
 comment on function catalog.refold_items is 'Writes what the log has of a stream into items; counts the changes.';
@@ -517,20 +517,20 @@ create index if not exists owners_members_by_key
 on catalog.owners_members (key);
 comment on index catalog.owners_members_by_key is 'Adding up the members of some keys.';
 
-create or replace function catalog.step_owners(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
+create or replace function catalog.evolve_owners(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
 declare
     v_document jsonb := p_part || jsonb_build_object('owner_id', p_key);
     v_event catalog.log;
 begin
     foreach v_event in array p_events loop
-        v_document := catalog.step_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
+        v_document := catalog.evolve_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
             v_event.type, v_event.data);
     end loop;
     return v_document;
 end
 $$;
-comment on function catalog.step_owners is 'The fields that owners takes from a document, after more events; null where there is none.';
+comment on function catalog.evolve_owners is 'The fields that owners takes from a document, after more events; null where there is none.';
 
 create or replace function catalog.catch_up_owners(p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -555,7 +555,7 @@ begin
     ), member_before (id, key, part) as materialized (
         select id, key, part from catalog.owners_members where id = any (v_streams)
     ), stepped (id, document) as materialized (
-        select arrived.stream_id, catalog.step_owners(key, part, events)
+        select arrived.stream_id, catalog.evolve_owners(key, part, events)
         from arrived
         left join member_before on member_before.id = arrived.stream_id
     ), member (id, key, part) as materialized (
@@ -593,8 +593,8 @@ begin
         set document = jsonb_build_object(
         'owner_id', stored.key,
         'total_items', (stored.document ->> 'total_items')::bigint + change.members,
-        'by_status', catalog.counts_after(stored.document -> 'by_status', change.by_status__each, change.each_members),
-        'by_category', catalog.counts_after(stored.document -> 'by_category', change.by_category__each, change.each_members),
+        'by_status', catalog.apply_count_deltas(stored.document -> 'by_status', change.by_status__each, change.each_members),
+        'by_category', catalog.apply_count_deltas(stored.document -> 'by_category', change.by_category__each, change.each_members),
         'first_activity_at', least((stored.document ->> 'first_activity_at') collate "C", change.first_activity_at__entered),
         'latest_activity_at', greatest((stored.document ->> 'latest_activity_at') collate "C", change.latest_activity_at__entered)
         )
@@ -616,8 +616,8 @@ begin
         select key, jsonb_build_object(
                 'owner_id', key,
                 'total_items', count(*),
-                'by_status', catalog.count_each(array_agg(part ->> 'status')),
-                'by_category', catalog.count_each(array_agg(part ->> 'category')),
+                'by_status', catalog.count_values(array_agg(part ->> 'status')),
+                'by_category', catalog.count_values(array_agg(part ->> 'category')),
                 'first_activity_at', min((part ->> 'created_at') collate "C"),
                 'latest_activity_at', max((part ->> 'updated_at') collate "C")
             )
@@ -639,8 +639,8 @@ language sql stable parallel safe as $$
 select key, jsonb_build_object(
         'owner_id', key,
         'total_items', count(*),
-        'by_status', catalog.count_each(array_agg(part ->> 'status')),
-        'by_category', catalog.count_each(array_agg(part ->> 'category')),
+        'by_status', catalog.count_values(array_agg(part ->> 'status')),
+        'by_category', catalog.count_values(array_agg(part ->> 'category')),
         'first_activity_at', min((part ->> 'created_at') collate "C"),
         'latest_activity_at', max((part ->> 'updated_at') collate "C")
     )
@@ -681,20 +681,20 @@ create index if not exists categories_members_by_key
 on catalog.categories_members (key);
 comment on index catalog.categories_members_by_key is 'Adding up the members of some keys.';
 
-create or replace function catalog.step_categories(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
+create or replace function catalog.evolve_categories(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
 declare
     v_document jsonb := p_part || jsonb_build_object('category', p_key);
     v_event catalog.log;
 begin
     foreach v_event in array p_events loop
-        v_document := catalog.step_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
+        v_document := catalog.evolve_items(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
             v_event.type, v_event.data);
     end loop;
     return v_document;
 end
 $$;
-comment on function catalog.step_categories is 'The fields that categories takes from a document, after more events; null where there is none.';
+comment on function catalog.evolve_categories is 'The fields that categories takes from a document, after more events; null where there is none.';
 
 create or replace function catalog.catch_up_categories(p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -719,7 +719,7 @@ begin
     ), member_before (id, key, part) as materialized (
         select id, key, part from catalog.categories_members where id = any (v_streams)
     ), stepped (id, document) as materialized (
-        select arrived.stream_id, catalog.step_categories(key, part, events)
+        select arrived.stream_id, catalog.evolve_categories(key, part, events)
         from arrived
         left join member_before on member_before.id = arrived.stream_id
     ), member (id, key, part) as materialized (
@@ -752,7 +752,7 @@ begin
         set document = jsonb_build_object(
         'category', stored.key,
         'total_items', (stored.document ->> 'total_items')::bigint + change.members,
-        'by_status', catalog.counts_after(stored.document -> 'by_status', change.by_status__each, change.each_members)
+        'by_status', catalog.apply_count_deltas(stored.document -> 'by_status', change.by_status__each, change.each_members)
         )
         from change
         where stored.key = change.key
@@ -770,7 +770,7 @@ begin
         select key, jsonb_build_object(
                 'category', key,
                 'total_items', count(*),
-                'by_status', catalog.count_each(array_agg(part ->> 'status'))
+                'by_status', catalog.count_values(array_agg(part ->> 'status'))
             )
         from catalog.categories_members
         where key = any (v_keys)
@@ -790,7 +790,7 @@ language sql stable parallel safe as $$
 select key, jsonb_build_object(
         'category', key,
         'total_items', count(*),
-        'by_status', catalog.count_each(array_agg(part ->> 'status'))
+        'by_status', catalog.count_values(array_agg(part ->> 'status'))
     )
 from (
     select id, category, jsonb_build_object('status', document -> 'status')
@@ -804,20 +804,20 @@ create or replace function catalog.project_inline(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
 ) returns jsonb
 language sql volatile
-return jsonb_build_object('items', catalog.write_items(p_stream_id, p_version, p_recorded_at, p_type, p_data));
+return jsonb_build_object('items', catalog.project_items(p_stream_id, p_version, p_recorded_at, p_type, p_data));
 comment on function catalog.project_inline is 'Takes one more event into every inline document; answers with them.';
 
-create or replace function catalog.prepare_new_streams() returns void
+create or replace function catalog.index_new_streams() returns void
 language sql volatile
 begin atomic
-    select catalog.prepare_new_items();
+    select catalog.index_new_items();
 end;
-comment on function catalog.prepare_new_streams is 'Writes what takes long of all new_streams.';
+comment on function catalog.index_new_streams is 'Writes what takes long of all new_streams.';
 
 create or replace function catalog.project_new_streams(p_recorded_at timestamptz) returns void
 language sql volatile
 begin atomic
-    select catalog.write_new_items(p_recorded_at);
+    select catalog.project_new_items(p_recorded_at);
 end;
 comment on function catalog.project_new_streams is 'Writes every inline document of all new_streams.';
 
@@ -828,7 +828,7 @@ begin atomic
 end;
 comment on function catalog.refold_stream is 'Makes every inline document of a stream, its past too, what the log says.';
 
-select catalog.make_way('items', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
+select catalog.drop_if_incompatible('items', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
 create or replace view public.items as
 select id,
     (document ->> 'name') collate "C" as name,
@@ -870,7 +870,7 @@ comment on column public.items.updated_at is 'updated_at of the document.';
 comment on column public.items.deleted_at is 'deleted_at of the document.';
 comment on column public.items.version is 'version of the document.';
 
-select catalog.make_way('item_versions', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer', 'valid_from timestamp with time zone', 'valid_to timestamp with time zone', 'document jsonb']);
+select catalog.drop_if_incompatible('item_versions', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer', 'valid_from timestamp with time zone', 'valid_to timestamp with time zone', 'document jsonb']);
 create or replace view public.item_versions as
 select id,
     (document ->> 'name') collate "C" as name,
@@ -916,7 +916,7 @@ comment on column public.item_versions.valid_from is 'When it was recorded.';
 comment on column public.item_versions.valid_to is 'When it was replaced; null if it still holds.';
 comment on column public.item_versions.document is 'Item, as the API serves it.';
 
-select catalog.make_way('item_events', array['position bigint', 'event_id uuid', 'item_id integer', 'version integer', 'type text', 'recorded_at timestamp with time zone', 'user_id text', 'correlation_id text', 'causation_id text', 'data jsonb', 'metadata jsonb']);
+select catalog.drop_if_incompatible('item_events', array['position bigint', 'event_id uuid', 'item_id integer', 'version integer', 'type text', 'recorded_at timestamp with time zone', 'user_id text', 'correlation_id text', 'causation_id text', 'data jsonb', 'metadata jsonb']);
 create or replace view public.item_events as
 select position,
     event_id,
@@ -946,7 +946,7 @@ comment on column public.item_events.causation_id is 'What led to it.';
 comment on column public.item_events.data is 'The fields of the event.';
 comment on column public.item_events.metadata is 'All that is known of who and why.';
 
-select catalog.make_way('audit_trail', array['item_id integer', 'position bigint', 'version integer', 'event_type text', 'recorded_at timestamp with time zone', 'user_id text', 'changes jsonb', 'previous_values jsonb', 'old_status text', 'new_status text', 'reason text', 'status text']);
+select catalog.drop_if_incompatible('audit_trail', array['item_id integer', 'position bigint', 'version integer', 'event_type text', 'recorded_at timestamp with time zone', 'user_id text', 'changes jsonb', 'previous_values jsonb', 'old_status text', 'new_status text', 'reason text', 'status text']);
 create or replace view public.audit_trail as
 select stream_id as item_id,
     position,
@@ -978,7 +978,7 @@ comment on column public.audit_trail.new_status is 'new_status of the event, if 
 comment on column public.audit_trail.reason is 'reason of the event, if it has one.';
 comment on column public.audit_trail.status is 'status of the event, if it has one.';
 
-select catalog.make_way('items_as_of(timestamp with time zone)', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
+select catalog.drop_if_incompatible('items_as_of(timestamp with time zone)', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
 create or replace function public.items_as_of(p_instant timestamp with time zone)
 returns table (id integer, name text, description text, category text, image_urls text[], location_lat double precision, location_lon double precision, owner_id text, status text, created_at timestamp with time zone, updated_at timestamp with time zone, deleted_at timestamp with time zone, version integer)
 language sql stable parallel safe as $$
@@ -988,7 +988,7 @@ where valid_from <= p_instant and (valid_to is null or valid_to > p_instant)
 $$;
 comment on function public.items_as_of is 'The documents of Items as of an instant.';
 
-select catalog.make_way('item_at(integer, timestamp with time zone)', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
+select catalog.drop_if_incompatible('item_at(integer, timestamp with time zone)', array['id integer', 'name text', 'description text', 'category text', 'image_urls text[]', 'location_lat double precision', 'location_lon double precision', 'owner_id text', 'status text', 'created_at timestamp with time zone', 'updated_at timestamp with time zone', 'deleted_at timestamp with time zone', 'version integer']);
 create or replace function public.item_at(p_id integer, p_instant timestamp with time zone)
 returns table (id integer, name text, description text, category text, image_urls text[], location_lat double precision, location_lon double precision, owner_id text, status text, created_at timestamp with time zone, updated_at timestamp with time zone, deleted_at timestamp with time zone, version integer)
 language sql stable parallel safe as $$
@@ -998,7 +998,7 @@ where id = p_id
 $$;
 comment on function public.item_at is 'One document of Items as of an instant: no row if there was none.';
 
-select catalog.make_way('item_diff(integer, timestamp with time zone, timestamp with time zone)', array['field text', 'before jsonb', 'after jsonb']);
+select catalog.drop_if_incompatible('item_diff(integer, timestamp with time zone, timestamp with time zone)', array['field text', 'before jsonb', 'after jsonb']);
 create or replace function public.item_diff(p_id integer, p_from timestamp with time zone, p_until timestamp with time zone)
 returns table (field text, before jsonb, after jsonb)
 language sql stable parallel safe as $$
@@ -1009,7 +1009,7 @@ where coalesce(was.value, 'null') <> coalesce(became.value, 'null')
 $$;
 comment on function public.item_diff is 'The fields in which a document of Items differs between two instants.';
 
-select catalog.make_way('changes_between(timestamp with time zone, timestamp with time zone)', array['id integer', 'field text', 'before jsonb', 'after jsonb']);
+select catalog.drop_if_incompatible('changes_between(timestamp with time zone, timestamp with time zone)', array['id integer', 'field text', 'before jsonb', 'after jsonb']);
 create or replace function public.changes_between(p_from timestamp with time zone, p_until timestamp with time zone)
 returns table (id integer, field text, before jsonb, after jsonb)
 language sql stable parallel safe as $$
@@ -1066,7 +1066,7 @@ where before.document is distinct from after.document
 $$;
 comment on function catalog.items_changed_between is 'The documents of Items that differ between two instants; null where there is none.';
 
-select catalog.make_way('owners', array['owner_id text', 'total_items bigint', 'by_status jsonb', 'by_category jsonb', 'first_activity_at timestamp with time zone', 'latest_activity_at timestamp with time zone']);
+select catalog.drop_if_incompatible('owners', array['owner_id text', 'total_items bigint', 'by_status jsonb', 'by_category jsonb', 'first_activity_at timestamp with time zone', 'latest_activity_at timestamp with time zone']);
 create or replace view public.owners as
 select key as owner_id,
     (document ->> 'total_items')::bigint as total_items,
@@ -1082,8 +1082,8 @@ from (
     select key, jsonb_build_object(
             'owner_id', key,
             'total_items', count(*),
-            'by_status', catalog.count_each(array_agg(part ->> 'status')),
-            'by_category', catalog.count_each(array_agg(part ->> 'category')),
+            'by_status', catalog.count_values(array_agg(part ->> 'status')),
+            'by_category', catalog.count_values(array_agg(part ->> 'category')),
             'first_activity_at', min((part ->> 'created_at') collate "C"),
             'latest_activity_at', max((part ->> 'updated_at') collate "C")
         )
@@ -1110,7 +1110,7 @@ comment on column public.owners.by_category is 'by_category of the document.';
 comment on column public.owners.first_activity_at is 'first_activity_at of the document.';
 comment on column public.owners.latest_activity_at is 'latest_activity_at of the document.';
 
-select catalog.make_way('categories', array['category text', 'total_items bigint', 'by_status jsonb']);
+select catalog.drop_if_incompatible('categories', array['category text', 'total_items bigint', 'by_status jsonb']);
 create or replace view public.categories as
 select key as category,
     (document ->> 'total_items')::bigint as total_items,
@@ -1123,7 +1123,7 @@ from (
     select key, jsonb_build_object(
             'category', key,
             'total_items', count(*),
-            'by_status', catalog.count_each(array_agg(part ->> 'status'))
+            'by_status', catalog.count_values(array_agg(part ->> 'status'))
         )
     from (
         select id, category, jsonb_build_object('status', document -> 'status')
@@ -1170,7 +1170,7 @@ from (
         coalesce(lead(version) over so_far - 1, last_version) as version,
         recorded_at as valid_from,
         lead(recorded_at) over so_far as valid_to,
-        catalog.merged(case type
+        catalog.jsonb_merge_agg(case type
             when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_updated' then coalesce(data -> 'changes', '{}'::jsonb) || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
@@ -1197,7 +1197,7 @@ where begun_at is not null
     select id, version, valid_from, valid_to, document from versions where valid_to is not null
 ), items_words_filled as (
     insert into catalog.items_words_next (id, words)
-    select id, catalog.words_in(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
+    select id, catalog.tokens_of(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
     from (
         select id, document ->> 'name' as name, document ->> 'description' as description
         from versions
@@ -1222,10 +1222,10 @@ where begun_at is not null
 )
 insert into catalog.items_next (id, version, valid_from, document)
 select id, version, valid_from, document from versions where valid_to is null$step$),
-('items', 'read', 0, $step$select count(*) from catalog.items_next where ctid >= format('(%s,0)', $1)::tid$step$),
-('items', 'read', 1, $step$select count(*) from catalog.items_history_next where ctid >= format('(%s,0)', $1)::tid$step$),
-('items', 'read', 2, $step$select count(*) from catalog.items_words_next where ctid >= format('(%s,0)', $1)::tid$step$),
-('items', 'read', 3, $step$select count(*) from catalog.items_places_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('items', 'set_hint_bits', 0, $step$select count(*) from catalog.items_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('items', 'set_hint_bits', 1, $step$select count(*) from catalog.items_history_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('items', 'set_hint_bits', 2, $step$select count(*) from catalog.items_words_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('items', 'set_hint_bits', 3, $step$select count(*) from catalog.items_places_next where ctid >= format('(%s,0)', $1)::tid$step$),
 ('items', 'index', 0, $step$create unique index items_places_next_pkey on catalog.items_places_next (id, since)$step$),
 ('items', 'index', 1, $step$create index items_places_next_found on catalog.items_places_next using gist (place)$step$),
 ('items', 'index', 2, $step$create unique index items_words_next_pkey on catalog.items_words_next (id)$step$),
@@ -1258,7 +1258,7 @@ from (
         coalesce(lead(version) over so_far - 1, last_version) as version,
         recorded_at as valid_from,
         lead(recorded_at) over so_far as valid_to,
-        catalog.merged(case type
+        catalog.jsonb_merge_agg(case type
             when 'item_created' then '{"deleted_at":null}'::jsonb || data || jsonb_build_object('id', stream_id, 'created_at', catalog.rfc3339(recorded_at), 'version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_updated' then coalesce(data -> 'changes', '{}'::jsonb) || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
             when 'item_status_changed' then jsonb_build_object('status', data -> 'new_status') || jsonb_build_object('version', version, 'updated_at', catalog.rfc3339(recorded_at))
@@ -1280,7 +1280,7 @@ from (
     window so_far as (partition by stream_id order by version rows unbounded preceding)
 ) as version
 where begun_at is not null
-), items_gone as (
+), items_deleted as (
     delete from catalog.items_next
     where id in (select id from versions)
         and id not in (select id from versions where valid_to is null)
@@ -1290,7 +1290,7 @@ where begun_at is not null
     on conflict do nothing
 ), items_words_filled as (
     insert into catalog.items_words_next (id, words)
-    select id, catalog.words_in(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
+    select id, catalog.tokens_of(string_agg(distinct name, ' ') || ' ' || string_agg(distinct description, ' ')) as words
     from (
         select id, document ->> 'name' as name, document ->> 'description' as description
         from versions
@@ -1318,7 +1318,7 @@ where begun_at is not null
 insert into catalog.items_next (id, version, valid_from, document)
 select id, version, valid_from, document from versions where valid_to is null
     on conflict (id) do update set version = excluded.version, valid_from = excluded.valid_from, document = excluded.document$step$),
-('items', 'dismiss', 0, $step$lock table catalog.items_live, catalog.items_history_live, catalog.items_words_live, catalog.items_places_live in share update exclusive mode$step$),
+('items', 'cancel_autovacuum', 0, $step$lock table catalog.items_live, catalog.items_history_live, catalog.items_words_live, catalog.items_places_live in share update exclusive mode$step$),
 ('items', 'swap', 0, $step$alter table catalog.items_next reset (autovacuum_enabled)$step$),
 ('items', 'swap', 1, $step$select catalog.swap_in('items', 'items_live', 'items_next')$step$),
 ('items', 'swap', 2, $step$alter table catalog.items_history_next reset (autovacuum_enabled)$step$),
@@ -1327,10 +1327,10 @@ select id, version, valid_from, document from versions where valid_to is null
 ('items', 'swap', 5, $step$select catalog.swap_in('items_words', 'items_words_live', 'items_words_next')$step$),
 ('items', 'swap', 6, $step$alter table catalog.items_places_next reset (autovacuum_enabled)$step$),
 ('items', 'swap', 7, $step$select catalog.swap_in('items_places', 'items_places_live', 'items_places_next')$step$),
-('items', 'discard', 0, $step$drop table if exists catalog.items_next$step$),
-('items', 'discard', 1, $step$drop table if exists catalog.items_history_next$step$),
-('items', 'discard', 2, $step$drop table if exists catalog.items_words_next$step$),
-('items', 'discard', 3, $step$drop table if exists catalog.items_places_next$step$),
+('items', 'drop', 0, $step$drop table if exists catalog.items_next$step$),
+('items', 'drop', 1, $step$drop table if exists catalog.items_history_next$step$),
+('items', 'drop', 2, $step$drop table if exists catalog.items_words_next$step$),
+('items', 'drop', 3, $step$drop table if exists catalog.items_places_next$step$),
 ('owners', 'begin', 0, $step$drop table if exists catalog.owners_next$step$),
 ('owners', 'begin', 1, $step$drop table if exists catalog.owners_members_next$step$),
 ('owners', 'begin', 2, $step$create table catalog.owners_next
@@ -1394,7 +1394,7 @@ cross join lateral (
 where stream.started_at is not null
 offset 0
 ) as folded (id, version, valid_from, document)$step$),
-('owners', 'read', 0, $step$select count(*) from catalog.owners_members_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('owners', 'set_hint_bits', 0, $step$select count(*) from catalog.owners_members_next where ctid >= format('(%s,0)', $1)::tid$step$),
 ('owners', 'index', 0, $step$create unique index owners_members_next_pkey on catalog.owners_members_next (id)$step$),
 ('owners', 'index', 1, $step$create index owners_members_next_by_key on catalog.owners_members_next (key)$step$),
 ('owners', 'key', 0, $step$alter table catalog.owners_members_next add primary key using index owners_members_next_pkey$step$),
@@ -1453,13 +1453,13 @@ cross join lateral (
 where stream.started_at is not null
 offset 0
 ) as folded (id, version, valid_from, document)$step$),
-('owners', 'dismiss', 0, $step$lock table catalog.owners_live, catalog.owners_members_live in share update exclusive mode$step$),
-('owners', 'add_up', 0, $step$with added (key, document) as materialized (
+('owners', 'cancel_autovacuum', 0, $step$lock table catalog.owners_live, catalog.owners_members_live in share update exclusive mode$step$),
+('owners', 'aggregate', 0, $step$with added (key, document) as materialized (
 select key, jsonb_build_object(
         'owner_id', key,
         'total_items', count(*),
-        'by_status', catalog.count_each(array_agg(part ->> 'status')),
-        'by_category', catalog.count_each(array_agg(part ->> 'category')),
+        'by_status', catalog.count_values(array_agg(part ->> 'status')),
+        'by_category', catalog.count_values(array_agg(part ->> 'category')),
         'first_activity_at', min((part ->> 'created_at') collate "C"),
         'latest_activity_at', max((part ->> 'updated_at') collate "C")
     )
@@ -1478,8 +1478,8 @@ where stored.document <> excluded.document$step$),
 select key, jsonb_build_object(
         'owner_id', key,
         'total_items', count(*),
-        'by_status', catalog.count_each(array_agg(part ->> 'status')),
-        'by_category', catalog.count_each(array_agg(part ->> 'category')),
+        'by_status', catalog.count_values(array_agg(part ->> 'status')),
+        'by_category', catalog.count_values(array_agg(part ->> 'category')),
         'first_activity_at', min((part ->> 'created_at') collate "C"),
         'latest_activity_at', max((part ->> 'updated_at') collate "C")
     )
@@ -1499,8 +1499,8 @@ where stored.document <> excluded.document$step$),
 ('owners', 'swap', 3, $step$select catalog.swap_in('owners', 'owners_live', 'owners_next')$step$),
 ('owners', 'swap', 4, $step$alter table catalog.owners_members_next reset (autovacuum_enabled)$step$),
 ('owners', 'swap', 5, $step$select catalog.swap_in('owners_members', 'owners_members_live', 'owners_members_next')$step$),
-('owners', 'discard', 0, $step$drop table if exists catalog.owners_next$step$),
-('owners', 'discard', 1, $step$drop table if exists catalog.owners_members_next$step$),
+('owners', 'drop', 0, $step$drop table if exists catalog.owners_next$step$),
+('owners', 'drop', 1, $step$drop table if exists catalog.owners_members_next$step$),
 ('categories', 'begin', 0, $step$drop table if exists catalog.categories_next$step$),
 ('categories', 'begin', 1, $step$drop table if exists catalog.categories_members_next$step$),
 ('categories', 'begin', 2, $step$create table catalog.categories_next
@@ -1564,7 +1564,7 @@ cross join lateral (
 where stream.started_at is not null
 offset 0
 ) as folded (id, version, valid_from, document)$step$),
-('categories', 'read', 0, $step$select count(*) from catalog.categories_members_next where ctid >= format('(%s,0)', $1)::tid$step$),
+('categories', 'set_hint_bits', 0, $step$select count(*) from catalog.categories_members_next where ctid >= format('(%s,0)', $1)::tid$step$),
 ('categories', 'index', 0, $step$create unique index categories_members_next_pkey on catalog.categories_members_next (id)$step$),
 ('categories', 'index', 1, $step$create index categories_members_next_by_key on catalog.categories_members_next (key)$step$),
 ('categories', 'key', 0, $step$alter table catalog.categories_members_next add primary key using index categories_members_next_pkey$step$),
@@ -1623,12 +1623,12 @@ cross join lateral (
 where stream.started_at is not null
 offset 0
 ) as folded (id, version, valid_from, document)$step$),
-('categories', 'dismiss', 0, $step$lock table catalog.categories_live, catalog.categories_members_live in share update exclusive mode$step$),
-('categories', 'add_up', 0, $step$with added (key, document) as materialized (
+('categories', 'cancel_autovacuum', 0, $step$lock table catalog.categories_live, catalog.categories_members_live in share update exclusive mode$step$),
+('categories', 'aggregate', 0, $step$with added (key, document) as materialized (
 select key, jsonb_build_object(
         'category', key,
         'total_items', count(*),
-        'by_status', catalog.count_each(array_agg(part ->> 'status'))
+        'by_status', catalog.count_values(array_agg(part ->> 'status'))
     )
 from catalog.categories_members_next
 group by key
@@ -1645,7 +1645,7 @@ where stored.document <> excluded.document$step$),
 select key, jsonb_build_object(
         'category', key,
         'total_items', count(*),
-        'by_status', catalog.count_each(array_agg(part ->> 'status'))
+        'by_status', catalog.count_values(array_agg(part ->> 'status'))
     )
 from catalog.categories_members_next
 group by key
@@ -1663,7 +1663,7 @@ where stored.document <> excluded.document$step$),
 ('categories', 'swap', 3, $step$select catalog.swap_in('categories', 'categories_live', 'categories_next')$step$),
 ('categories', 'swap', 4, $step$alter table catalog.categories_members_next reset (autovacuum_enabled)$step$),
 ('categories', 'swap', 5, $step$select catalog.swap_in('categories_members', 'categories_members_live', 'categories_members_next')$step$),
-('categories', 'discard', 0, $step$drop table if exists catalog.categories_next$step$),
-('categories', 'discard', 1, $step$drop table if exists catalog.categories_members_next$step$);
+('categories', 'drop', 0, $step$drop table if exists catalog.categories_next$step$),
+('categories', 'drop', 1, $step$drop table if exists catalog.categories_members_next$step$);
 
-select catalog.grant_rights();
+select catalog.grant_privileges();

@@ -68,7 +68,16 @@ def test_documents_are_what_the_log_says_and_the_service_goes_on(released: str) 
 
 def test_what_was_brought_forward_has_the_same_schema_as_what_is_new(released: str, conninfo: str) -> None:
     install(released)
-    assert set(dumped_schema(released)) ^ set(dumped_schema(conninfo)) == set()
+    assert set(without_what_is_kept(dumped_schema(released))) ^ set(dumped_schema(conninfo)) == set()
+
+
+KEPT = re.findall(r"create or replace (?:function|aggregate|view) catalog\.(\w+)", known_migrations()[2].sql)
+"""What processes of the last release call while this one is rolled out; only databases that were migrated have it."""
+
+
+def without_what_is_kept(statements: list[str]) -> list[str]:
+    kept = re.compile(rf"\bcatalog\.({'|'.join(KEPT)})\b")
+    return [statement for statement in statements if not kept.search(statement)]
 
 
 def dumped_schema(conninfo: str) -> list[str]:
@@ -92,7 +101,7 @@ def test_the_log_holds_nothing_personal_any_more_and_is_for_ever_again(released:
     with psycopg.connect(released, autocommit=True) as connection:
         assert "personal" in tables_with(connection, "Now cheaper")
         assert not {"log", "forgotten"} & tables_with(connection, "Now cheaper")
-        left = "select count(*) from catalog.log where data is distinct from catalog.forgotten_form(type, data)"
+        left = "select count(*) from catalog.log where data is distinct from catalog.redacted_event(type, data)"
         assert connection.execute(left).fetchone() == (0,)
         for statement in ("update catalog.log set type = type", "delete from catalog.log", "truncate catalog.log"):
             assert error_of(connection, statement)[0] == "SW003"

@@ -23,12 +23,12 @@ CHANGES = {
     "forge a position": "insert into catalog.log (position, event_id, stream_id, version, type, data, metadata,"
     " recorded_at) overriding system value values (1000, gen_random_uuid(), 1, 9, 'item_deleted', '{}', '{}', now())",
     "copy": "copy catalog.log from stdin",
-    "set the sequence": "select setval('catalog.events_position_seq', 1)",
-    "take from the sequence": "select nextval('catalog.events_position_seq')",
+    "set the sequence": "select setval('catalog.log_position_seq', 1)",
+    "take from the sequence": "select nextval('catalog.log_position_seq')",
     "restart the sequence": "alter table catalog.log alter column position restart with 1",
-    "disable the trigger": "alter table catalog.log disable trigger events_are_for_ever",
+    "disable the trigger": "alter table catalog.log disable trigger log_is_append_only",
     "disable all triggers": "alter table catalog.log disable trigger all",
-    "drop the trigger": "drop trigger events_are_for_ever on catalog.log",
+    "drop the trigger": "drop trigger log_is_append_only on catalog.log",
     "replace the trigger's function": "create or replace function catalog.refuse_change() returns trigger"
     " language plpgsql as $$ begin return null; end $$",
     "play the replica": "set session_replication_role = replica",

@@ -54,7 +54,7 @@ def test_the_version_check_of_an_append_finds_its_stream_by_key(filled: psycopg.
 
 def test_a_stream_is_read_in_order_from_its_index(filled: psycopg.Connection) -> None:
     read = plan(filled, READ_STREAM, (7, LAST_INSTANT, LAST_VERSION))
-    assert "using events_by_stream" in read
+    assert "using log_by_stream" in read
     assert "Seq Scan" not in read
 
 
@@ -62,7 +62,7 @@ def test_a_version_and_those_around_it_are_found_by_key(filled: psycopg.Connecti
     """None of the others is read, once it is known which version it is."""
     given = {"stream_id": 7, "until": LAST_INSTANT, "version": LAST_VERSION}
     read = plan(filled, READ_ADJACENT_VERSIONS, given)
-    assert "Backward using events_by_stream" in read
+    assert "Backward using log_by_stream" in read
     assert "Index Cond: ((stream_id = chosen.stream_id) AND (version = near.version))" in read
     assert "Seq Scan on log" not in read
 
@@ -75,7 +75,7 @@ def test_an_item_is_read_by_key(filled: psycopg.Connection) -> None:
 def test_the_fold_is_inlined_and_reads_only_its_stream(filled: psycopg.Connection) -> None:
     for bounds in ("7", "7, now()", "7, p_version => 3"):
         fold = plan(filled, f"select version, valid_from, document from catalog.fold_items({bounds})")
-        assert "events_by_stream" in fold
+        assert "log_by_stream" in fold
         assert "Function Scan" not in fold
         assert "Seq Scan" not in fold
 
@@ -145,7 +145,7 @@ def test_changes_of_much_are_looked_up_stream_by_stream(filled: psycopg.Connecti
 def test_filtered_events_of_a_stream_are_found_by_its_index(filled: psycopg.Connection) -> None:
     for sought in (EventFilter(stream_id=7), EventFilter(stream_id=7, user_id="nobody")):
         query, given = settled_query(0, 100, sought, None)
-        assert indexes_of(filled, plan(filled, query, given)) == {"events_by_stream", "events_pkey", "personal_pkey"}
+        assert indexes_of(filled, plan(filled, query, given)) == {"log_by_stream", "log_pkey", "personal_pkey"}
 
 
 def test_filtered_events_are_passed_over_no_farther_than_the_bound(
@@ -212,7 +212,7 @@ def test_an_owner_as_of_an_instant_is_added_up_from_the_index(filled: psycopg.Co
 def test_the_lag_is_looked_up_without_reading_all_that_is_behind(filled: psycopg.Connection) -> None:
     lag = plan(filled, "select * from catalog.projection_lag")
     assert lag.count("Limit") == 2
-    assert lag.count("using events_pkey") == 2
+    assert lag.count("using log_pkey") == 2
 
 
 def test_the_lag_counts_up_to_its_limit_and_is_as_old_as_the_first_event(
@@ -257,21 +257,21 @@ def session(request: pytest.FixtureRequest, filled: psycopg.Connection, then: da
         ("select * from item_at(7, now() - interval '1 month')", {"items_pkey", "items_history_pkey"}),
         ("select * from items_as_of(now()) where id = 7", {"items_pkey", "items_history_pkey"}),
         ("select * from item_diff(7, '2026-01-01', now())", {"items_pkey", "items_history_pkey"}),
-        ("select * from item_events where item_id = 7", {"events_by_stream", "personal_pkey"}),
-        ("select item_id, version, user_id from item_events where item_id = 7", {"events_by_stream"}),
+        ("select * from item_events where item_id = 7", {"log_by_stream", "personal_pkey"}),
+        ("select item_id, version, user_id from item_events where item_id = 7", {"log_by_stream"}),
         (
             "select * from audit_trail where recorded_at > now() + interval '1 day'",
-            {"events_by_recorded_at", "personal_pkey"},
+            {"log_by_recorded_at", "personal_pkey"},
         ),
-        ("select user_id from audit_trail where recorded_at > now() + interval '1 day'", {"events_by_recorded_at"}),
+        ("select user_id from audit_trail where recorded_at > now() + interval '1 day'", {"log_by_recorded_at"}),
         (
             "select * from changes_between(now() + interval '1 day', now() + interval '2 days')",
-            {"events_by_recorded_at", "items_pkey", "items_history_pkey"},
+            {"log_by_recorded_at", "items_pkey", "items_history_pkey"},
         ),
         (
             "select * from catalog.items_changed_between(now() + interval '1 day', now() + interval '2 days')"
             " where id > 7 order by id limit 20",
-            {"events_by_recorded_at", "items_pkey", "items_history_pkey"},
+            {"log_by_recorded_at", "items_pkey", "items_history_pkey"},
         ),
     ],
 )

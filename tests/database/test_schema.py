@@ -163,7 +163,9 @@ def test_a_database_of_another_encoding_is_refused_in_a_sentence(server: Embedde
 )
 def test_a_search_index_holds_every_end_of_every_word(connection: psycopg.Connection, content: str, ends: str) -> None:
     """… and the stems, which of these words are ends of theirs as well."""
-    indexed = connection.execute("select catalog.findable(catalog.words_in(%s))::text", (content,)).fetchone() or ("",)
+    indexed = connection.execute(
+        "select catalog.search_vector(catalog.tokens_of(%s))::text", (content,)
+    ).fetchone() or ("",)
     assert indexed[0] == ends
 
 
@@ -175,7 +177,7 @@ def test_the_words_of_a_text_are_the_same_however_often_it_says_them(
     connection: psycopg.Connection, content: str
 ) -> None:
     """Long texts and short ones go different ways, and what an item has is compared with what a rebuild finds."""
-    query = "select catalog.words_in(%(content)s), catalog.words_in(repeat(%(content)s || ' ', 500))"
+    query = "select catalog.tokens_of(%(content)s), catalog.tokens_of(repeat(%(content)s || ' ', 500))"
     once, often = connection.execute(query, {"content": content}).fetchone() or (None, None)
     assert once == often == sorted(set(re.findall(r"[^\W_]+", content.lower())), key=str.encode)
 
@@ -185,8 +187,9 @@ def test_a_search_that_matches_a_text_finds_it_by_the_index(connection: psycopg.
     content = "Größe 42 (new), for Anna-Maria's " + "bicycle" * 30 + " and running shoes"
     parts = [content[i:j] for i in range(0, len(content), 7) for j in range(i + 1, len(content) + 1, 11)]
     query = """
-        select count(*) filter (where catalog.text_matches(%(content)s, part)),
-            count(*) filter (where not catalog.findable(catalog.words_in(%(content)s)) @@ catalog.words_matching(part))
+        select count(*) filter (where catalog.matches_search(%(content)s, part)),
+            count(*) filter (
+                where not catalog.search_vector(catalog.tokens_of(%(content)s)) @@ catalog.candidate_query(part))
         from (select array_to_string(regexp_split_to_array(btrim(part, E' \n\t'), '\\s+'), ' ') as part
               from unnest(%(parts)s::text[]) as part) as part
         where part ~ '[^\\s!-/:-@]'

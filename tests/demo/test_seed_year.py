@@ -89,7 +89,7 @@ def test_a_catalogue_with_items_is_left_alone(conninfo: str) -> None:
 def test_an_empty_one_whose_past_has_been_told_keeps_it(conninfo: str) -> None:
     """That there was nothing then may be in a cache for good."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute("select catalog.publish_mark(position, instant) from catalog.note_mark()")
+        connection.execute("select catalog.publish_mark(position, instant) from catalog.begin_mark()")
     with pytest.raises(SetupError, match="must stay true"):
         fill(conninfo)
     assert rows(conninfo, "select count(*) from catalog.events") == [(0,)]

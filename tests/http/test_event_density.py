@@ -134,4 +134,4 @@ def test_it_is_counted_from_the_index_alone(town_conninfo: str) -> None:
         connection.execute("set enable_seqscan = off")
         given = {"since": datetime(2020, 1, 1), "until": datetime(2100, 1, 1), "buckets": 10, "bucket_seconds": 1e8}
         plan = "\n".join(line for (line,) in connection.execute("explain " + COUNT_EVENTS_BY_BUCKET, given).fetchall())
-    assert "Index Only Scan using events_by_recorded_at" in plan
+    assert "Index Only Scan using log_by_recorded_at" in plan

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from app.errors import RequestTimeout, TooManyRequests, Unavailable
-from app.http.wire import upload_slots as arriving
+from app.http.wire import upload_slots
 from app.http.wire.upload_slots import UploadPace, UploadSlots
 from tests.support.append_gate import imports_held
 from tests.support.operator_commands import eventually, one
@@ -27,9 +27,9 @@ from tests.support.service_process import Process, running_service
 ROW = json.dumps(an_item()).encode() + b"\n"
 LONG_ROW = json.dumps(an_item(description="d " * 2450)).encode() + b"\n"
 PROGRAM = """
-from app.http import arriving
-arriving.UPLOADS_MAX, arriving.UPLOADS_PER_USER_MAX = 4, 2
-arriving.SLOW_UPLOAD_SECONDS, arriving.BYTES_PER_SECOND_MIN, arriving.UPLOAD_SECONDS_MAX = {}
+from app.http.wire import upload_slots
+upload_slots.UPLOADS_MAX, upload_slots.UPLOADS_PER_USER_MAX = 4, 2
+upload_slots.SLOW_UPLOAD_SECONDS, upload_slots.BYTES_PER_SECOND_MIN, upload_slots.UPLOAD_SECONDS_MAX = {}
 from app.cli.catalog import main
 main(prog_name="catalog")
 """
@@ -269,7 +269,7 @@ async def then_nothing(*given: bytes) -> AsyncIterator[bytes]:
 
 
 def test_a_fast_beginning_does_not_pay_for_a_slow_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arriving, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(upload_slots, "SLOW_UPLOAD_SECONDS", 0.05)
 
     async def read() -> None:
         pace, body = UploadPace(), then_nothing(*[b" " * 10**7] * 9)

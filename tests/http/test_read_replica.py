@@ -23,19 +23,19 @@ from tests.support.workload import until
 SOON_SECONDS = 15.0
 PASSWORD = "not-to-be-told"
 SLOW_SEARCH = """
-alter function catalog.words_matching(text) rename to words_matching_at_once;
-create function catalog.words_matching(search text) returns tsquery language plpgsql stable as $$
+alter function catalog.candidate_query(text) rename to candidate_query_at_once;
+create function catalog.candidate_query(search text) returns tsquery language plpgsql stable as $$
 begin
     if pg_is_in_recovery() then
         perform pg_sleep(30);
     end if;
-    return catalog.words_matching_at_once(search);
+    return catalog.candidate_query_at_once(search);
 end $$;
 """
 """On the replica a search takes for ever."""
 FAST_SEARCH = """
-drop function catalog.words_matching(text);
-alter function catalog.words_matching_at_once(text) rename to words_matching;
+drop function catalog.candidate_query(text);
+alter function catalog.candidate_query_at_once(text) rename to candidate_query;
 """
 SLEEPS = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
 READ = """

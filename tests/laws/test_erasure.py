@@ -112,9 +112,9 @@ def test_of_any_event_the_log_has_every_name_and_with_what_is_beside_it_all_of_i
     data = msgspec.to_builtins(event)
     kind = data.pop("type")
     query = """
-        select form, part, form || coalesce(part, '{}') = data, catalog.forgotten_form(%(type)s, form) = form
-        from (select %(data)s::jsonb as data, catalog.forgotten_form(%(type)s, %(data)s::jsonb) as form,
-            catalog.personal_part(%(type)s, %(data)s::jsonb) as part) as split
+        select form, part, form || coalesce(part, '{}') = data, catalog.redacted_event(%(type)s, form) = form
+        from (select %(data)s::jsonb as data, catalog.redacted_event(%(type)s, %(data)s::jsonb) as form,
+            catalog.personal_values(%(type)s, %(data)s::jsonb) as part) as split
     """
     given = {"type": kind, "data": msgspec.json.encode(data).decode()}
     form, part, is_whole, is_final = log.execute(query, given).fetchone() or (b"", b"", False, False)
@@ -146,7 +146,7 @@ def names(found: Any, only_within: Any = None) -> Any:
 def test_what_stands_for_a_forgotten_value_goes_by_what_it_is(
     log: psycopg.Connection, value: str, forgotten: str
 ) -> None:
-    assert log.execute("select catalog.forgotten(%s::jsonb)::text", (value,)).fetchone() == (forgotten,)
+    assert log.execute("select catalog.redact(%s::jsonb)::text", (value,)).fetchone() == (forgotten,)
 
 
 def test_an_event_without_anything_personal_has_nothing_beside_the_log(log: psycopg.Connection) -> None:

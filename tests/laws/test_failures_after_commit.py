@@ -33,7 +33,7 @@ from sound.{name}({given})
 $$
 """
 APPEND = ("append_to_stream", "integer, integer, jsonb, jsonb")
-APPEND_ONCE = ("append_once", "jsonb, integer, integer, jsonb, jsonb")
+APPEND_ONCE = ("append_idempotent", "jsonb, integer, integer, jsonb, jsonb")
 
 
 @contextmanager

@@ -193,14 +193,14 @@ def test_a_setting_that_cannot_be_used_is_refused_in_an_object() -> None:
 def test_what_nobody_caught_and_what_python_warns_of_are_objects_too() -> None:
     program = """if True:
         import threading, warnings
-        import app.cli
+        import app.cli.catalog
         def broken(*_):
             warnings.warn("this will go away", DeprecationWarning, stacklevel=1)
             thread = threading.Thread(target=lambda: 1 / 0)
             thread.start()
             thread.join()
             raise RuntimeError("a mistake of ours")
-        app.cli.check_authentication = broken
+        app.cli.catalog.check_authentication = broken
         app.cli.catalog.main()
     """
     status, lines = written_by({"PYTHONWARNINGS": "always::DeprecationWarning:__main__"}, "-c", program)

@@ -28,7 +28,7 @@ VIEWS = {
     "nothing": "?q=xyzzy",
     "item": "?item=3&v=1",
     "log": "?view=log",
-    "machinery": "?view=machinery",
+    "projections": "?view=projections",
 }
 THERE = ".card, .empty, [data-field=name], .events.log li[data-position], .projection"
 MOST_BYTES = 250_000
@@ -87,7 +87,7 @@ def test_nothing_moves_for_those_who_asked_for_that(town: str, open_page: OpenPa
         page = open_page(f"{town}/", reduced_motion=motion)
         is_there(page)
         rules = page.evaluate(
-            "() => { const node = document.createElement('div'); node.className = 'skeleton fresh'; "
+            "() => { const node = document.createElement('div'); node.className = 'skeleton is-new'; "
             "document.body.append(node); return node.getAnimations().length; }"
         )
         assert bool(rules) == moving
@@ -97,7 +97,7 @@ def test_everything_is_done_with_the_keys_alone(town: str, open_page: OpenPage) 
     page = open_page(f"{town}/?category=garden")
     is_there(page)
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     tab_to(page, "input[type=range]")
     page.keyboard.press("PageDown")
@@ -107,7 +107,7 @@ def test_everything_is_done_with_the_keys_alone(town: str, open_page: OpenPage) 
     page.keyboard.press("Enter")
     expect(page.locator("main h1")).to_be_focused()
     is_there(page)
-    tab_to(page, ".steps button")
+    tab_to(page, ".versions button")
     page.keyboard.press("Home")
     page.wait_for_url("**v=1*")
     expect(page.locator("[aria-current=step]")).to_be_focused()
@@ -243,7 +243,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def enter_token(page: Page, value: str) -> None:
     page.get_by_label("Bearer token").fill(value)
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Use this token").click()
 
 
 def test_production_wears_a_badge(town: str, guarded: str, open_page: OpenPage) -> None:
@@ -255,12 +255,12 @@ def test_production_wears_a_badge(town: str, guarded: str, open_page: OpenPage) 
 
 def test_without_a_token_one_sees_what_everybody_may_see(guarded: str, open_page: OpenPage) -> None:
     page = open_page(f"{guarded}/?item=1&v=1")
-    expect(page.locator(".steps button")).to_have_text([re.compile("v1"), re.compile("v2")])
+    expect(page.locator(".versions button")).to_have_text([re.compile("v1"), re.compile("v2")])
     expect(page.locator("[data-field=name] del")).to_have_text("Garden")
-    expect(page.get_by_text("Who did what is for the owner and for admins.")).to_be_visible()
-    for view in ("log", "machinery"):
+    expect(page.get_by_text("Only the owner and admins can read an item’s events.")).to_be_visible()
+    for view in ("log", "projections"):
         page.goto(f"{guarded}/?view={view}")
-        expect(page.get_by_role("heading", name="This needs a token")).to_be_visible()
+        expect(page.get_by_role("heading", name="A token is required")).to_be_visible()
     page.goto(f"{guarded}/")
     expect(page.locator(".card")).to_have_count(1)
 
@@ -270,9 +270,9 @@ def test_a_token_opens_what_it_is_for_and_is_never_in_the_address(guarded: str, 
     page.locator("main").get_by_role("button", name="Enter a token").click()
     enter_token(page, ADMIN_TOKEN)
     expect(page.locator(".events.log li")).to_have_count(2)
-    page.get_by_role("link", name="Machinery").click()
+    page.get_by_role("link", name="Projections").click()
     expect(page.locator(".projection")).to_have_count(3)
-    page.get_by_text("The requests behind this view").click()
+    page.get_by_text("Requests of this view").click()
     expect(page.locator(".requests code").first).to_contain_text('-H "Authorization: Bearer $TOKEN"')
     assert ADMIN_TOKEN not in page.content()
     assert ADMIN_TOKEN not in page.url
@@ -283,7 +283,7 @@ def test_an_owners_token_shows_the_owner_what_happened(guarded: str, open_page: 
     page = open_page(f"{guarded}/?item=1")
     page.get_by_role("button", name="Enter a token").first.click()
     enter_token(page, token(OTHER))
-    expect(page.get_by_text("Your token is neither the owner’s nor an admin’s.")).to_be_visible()
+    expect(page.get_by_text("Your token belongs to neither the owner nor an admin.")).to_be_visible()
     page.get_by_role("button", name="Token in use").click()
     expect(page.get_by_role("dialog")).to_contain_text("the token of o@example.org until")
     enter_token(page, token())

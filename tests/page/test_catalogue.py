@@ -81,12 +81,12 @@ def test_slid_to_an_instant_it_shows_the_apis_answer_for_it(
         "on offer": stats["active_items"],
         "swapped": stats["swapped_items"],
         "archived": stats["archived_items"],
-        "in all": stats["total_items"],
+        "total": stats["total_items"],
     }
     assert names(page) != before
     chip = page.get_by_role("button", name="garden")
     expect(chip).to_have_text("garden")
-    page.get_by_label("Status").select_option("Everything")
+    page.get_by_label("Status").select_option("Any status")
     expect(chip).to_contain_text(str(stats["by_category"]["garden"]))
 
 
@@ -106,7 +106,7 @@ def test_the_keys_move_by_days_and_to_the_ends(town: str, town_api: httpx.Client
     expect(page.locator(".card")).to_have_count(1)
     page.keyboard.press("End")
     page.wait_for_url(f"{town}/")
-    expect(page.locator(".when")).to_have_text("Nowlive")
+    expect(page.locator(".shown-instant")).to_have_text("Nowlive")
 
 
 def test_the_time_lapse_runs_and_pauses_at_an_instant(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
@@ -183,17 +183,17 @@ def test_an_owners_shelf_is_that_of_the_instant(town: str, town_api: httpx.Clien
     is_at_rest(page)
     owner = page.locator(".card .owner").first.inner_text()
     page.locator(".card .owner").first.click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"{owner}’s shelf")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Items of {owner}")
     then = town_api.get(f"/owners/{owner}", params={"as_of": at}).json()
-    expect(page.locator(".shelf strong")).to_have_text(f"{then['total_items']} items")
+    expect(page.locator(".owner-panel strong")).to_have_text(f"{then['total_items']} items")
     shelf = town_api.get(f"/items/owner/{owner}", params={"as_of": at}).json()
     expect(page.locator(".card h2")).to_have_text([item["name"] for item in shelf])
 
 
 def test_nothing_found_says_so(town: str, open_page: OpenPage) -> None:
     page = open_page(f"{town}/?q=xyzzy")
-    expect(page.get_by_role("heading", name="Nothing like that")).to_be_visible()
-    page.get_by_role("link", name="Show everything").click()
+    expect(page.get_by_role("heading", name="No items found")).to_be_visible()
+    page.get_by_role("link", name="Clear the filters").click()
     expect(page.locator(".card")).to_have_count(24)
 
 
@@ -215,7 +215,7 @@ def test_the_request_behind_a_view_gives_what_the_view_shows(
 ) -> None:
     page = open_page(f"{town}/?at={middle(town_api)}&category=toys")
     is_at_rest(page)
-    page.get_by_text("The requests behind this view").click()
+    page.get_by_text("Requests of this view").click()
     line = page.locator(".requests code").filter(has_text="/items?")
     command = line.inner_text()
     ran = subprocess.run(["bash", "-c", f"{command} -s"], capture_output=True, check=True)
@@ -226,7 +226,7 @@ def test_the_request_behind_a_view_gives_what_the_view_shows(
 
 def test_instants_are_local_with_utc_on_hover(town: str, open_page: OpenPage) -> None:
     page = open_page(f"{town}/?at={SPRING}", timezone_id="Asia/Kathmandu")
-    expect(page.locator(".when")).to_have_text("Sun, 1 March 202617:45")
+    expect(page.locator(".shown-instant")).to_have_text("Sun, 1 March 202617:45")
     expect(page.locator(".clock")).to_have_attribute("title", "2026-03-01 12:00:00 UTC")
     tag = page.locator(".card time").first
     expect(tag).to_have_attribute("title", (tag.get_attribute("datetime") or "").replace("T", " ").rstrip("Z") + " UTC")
@@ -241,7 +241,7 @@ def test_an_instant_is_the_apis_wherever_one_is(
     shows_what_the_api_answers(page, town_api, as_of=SPRING)
     expect(page.locator(".clock")).to_have_attribute("title", "2026-03-01 12:00:00 UTC")
     page.locator(".card h2 a").first.click()
-    expect(page.get_by_role("heading", level=2).first).to_have_text("As it was on 1 Mar 2026, 08:30")
+    expect(page.get_by_role("heading", level=2).first).to_have_text("As of 1 Mar 2026, 08:30")
 
 
 def test_what_is_no_instant_is_refused_in_the_services_words(
@@ -250,7 +250,7 @@ def test_what_is_no_instant_is_refused_in_the_services_words(
     refused = town_api.get("/items", params={"as_of": "yesterday"}).json()["detail"]
     for view in ("?at=yesterday", "?view=log&to=yesterday", "?item=3&at=yesterday"):
         page = open_page(f"{town}/{view}")
-        expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(refused)
+        expect(page.get_by_role("alert").filter(has_text="The request failed")).to_contain_text(refused)
 
 
 def test_a_tab_that_was_hidden_shows_what_came_meanwhile(
@@ -277,15 +277,15 @@ def test_who_asks_for_all_gets_many_by_few_requests(town: str, town_api: httpx.C
 
     page = open_page(f"{town}/?status=any&shown=100000&at={middle(town_api)}", prepare=note)
     expect(page.locator(".card")).to_have_count(480)
-    expect(page.get_by_text("These are the first 480.")).to_be_visible()
+    expect(page.get_by_text("The list shows the first 480 items.")).to_be_visible()
     expect(page.get_by_role("button", name="Show more")).to_be_hidden()
     assert len(asked) == 5
     expect(page.locator(".requests li")).to_have_count(0)
-    page.get_by_text("The requests behind this view").click()
+    page.get_by_text("Requests of this view").click()
     expect(page.locator(".requests code").filter(has_text="/items?")).to_have_count(5)
     page.goto(f"{town}/?at={middle(town_api)}&category=toys")
     is_at_rest(page)
-    page.get_by_text("The requests behind this view").click()
+    page.get_by_text("Requests of this view").click()
     page.get_by_role("button", name="All").click()
     is_at_rest(page)
     expect(page.locator(".requests code").filter(has_text="/items?")).to_have_count(1)
@@ -324,7 +324,7 @@ def test_pictures_are_shown_where_the_policy_lets_them_and_drawn_where_not(
     page = open_page(f"{town}/?owner={owner}")
     expect(page.locator(".card")).to_have_count(4)
     expect(page.locator(".card img")).to_have_count(1)
-    expect(page.locator(".card .drawing")).to_have_count(4)
+    expect(page.locator(".card .placeholder")).to_have_count(4)
 
 
 def test_what_the_service_refuses_is_said_in_its_own_words(
@@ -332,7 +332,7 @@ def test_what_the_service_refuses_is_said_in_its_own_words(
 ) -> None:
     refused = town_api.get("/items", params={"as_of": "2999-01-01T00:00:00Z"}).json()["detail"]
     page = open_page(f"{town}/?at=2999-01-01T00:00:00Z")
-    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(refused)
+    expect(page.get_by_role("alert").filter(has_text="The request failed")).to_contain_text(refused)
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
     page.get_by_role("button", name="Now").click()
     expect(page.locator(".card")).to_have_count(24)
@@ -340,7 +340,7 @@ def test_what_the_service_refuses_is_said_in_its_own_words(
 
 DRAG = """
 () => new Promise((resolve) => {
-    const range = document.querySelector("input.time");
+    const range = document.querySelector("input.time-range");
     const [min, max] = [Number(range.min), Number(range.max)];
     let frame = 0;
     const step = () => {
@@ -398,12 +398,14 @@ def test_a_place_that_is_none_is_said_where_it_is_typed(town: str, open_page: Op
     for typed in ("51.33", "here"):
         place.fill(typed)
         place.press("Enter")
-        assert place.evaluate("(field) => field.validationMessage").startswith("Latitude and longitude")
+        assert place.evaluate("(field) => field.validationMessage").startswith("Enter latitude and longitude")
     place.fill("")
     place.press("Enter")
     page.get_by_label("Within km").fill("2")
     page.get_by_label("Within km").press("Enter")
-    assert place.evaluate("(field) => field.validationMessage") == "Near what?"
+    assert (
+        place.evaluate("(field) => field.validationMessage") == "Enter a place for the distance, such as 51.33, 12.34"
+    )
     assert page.url == f"{town}/"
     expect(page.locator(".card")).to_have_count(24)
 

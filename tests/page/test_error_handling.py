@@ -69,10 +69,10 @@ def test_a_service_that_is_asked_too_early_is_asked_again_what_it_is(town: str, 
     assert 200 in asked
 
 
-def test_the_machinery_is_looked_at_again_when_it_was_away(town_conninfo: str, open_page: OpenPage) -> None:
+def test_the_projections_are_asked_for_again_after_a_failure(town_conninfo: str, open_page: OpenPage) -> None:
     """Somebody locks the table for longer than a statement may take: the service answers 503, and then as ever."""
     with running_service({"DATABASE_URL": town_conninfo, "CATALOG_STATEMENT_TIMEOUT_SECONDS": "0.5"}) as (url, _):
-        page = open_page(f"{url}/?view=machinery", may_fail=True)
+        page = open_page(f"{url}/?view=projections", may_fail=True)
         expect(page.locator(".projection")).to_have_count(3)
         with psycopg.connect(town_conninfo) as blocker:
             blocker.execute("lock table catalog.projections in access exclusive mode")
@@ -141,7 +141,7 @@ def test_nothing_stands_under_an_instant_that_it_is_not_of(town: str, open_page:
     expect(page.locator(".card")).to_have_count(24)
     page.route("**/items?*", lambda route: route.abort())
     page.get_by_role("slider").press("PageDown")
-    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="The request failed")).to_be_visible()
     expect(page.locator(".card")).to_have_count(0)
     page.unroute("**/items?*")
     expect(page.locator(".card")).to_have_count(24)
@@ -154,7 +154,7 @@ def test_a_time_lapse_ends_where_the_service_does(town: str, open_page: OpenPage
     page.get_by_role("button", name="Play a time lapse").click()
     expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
     expect(page.get_by_role("button", name="Play a time lapse")).to_be_visible()
-    expect(page.locator(".when")).to_contain_text("1 March 2026")
+    expect(page.locator(".shown-instant")).to_contain_text("1 March 2026")
     expect(page.locator(".card")).to_have_count(24)
 
 
@@ -163,16 +163,16 @@ def test_without_the_density_one_goes_to_an_instant_all_the_same(town: str, open
         page.route("**/events/density*", lambda route: route.abort())
 
     page = open_page(f"{town}/", may_fail=True, prepare=prepare)
-    expect(page.get_by_text("How many events there were cannot be had just now")).to_be_visible()
+    expect(page.get_by_text("The event density could not be loaded")).to_be_visible()
     expect(page.get_by_role("slider")).to_be_disabled()
     expect(page.get_by_role("button", name="Play a time lapse")).to_be_disabled()
     page.get_by_label("Go to an instant").fill("2026-03-01T12:00:00")
     page.wait_for_url("**at=2026-03-01T12*")
-    expect(page.locator(".when")).to_contain_text("1 March 2026")
+    expect(page.locator(".shown-instant")).to_contain_text("1 March 2026")
 
 
 def test_a_verification_ends_with_its_view(town: str, open_page: OpenPage) -> None:
-    page = open_page(f"{town}/?view=machinery", prepare=lambda page: page.route("**/verify", lambda _: None))
+    page = open_page(f"{town}/?view=projections", prepare=lambda page: page.route("**/verify", lambda _: None))
     page.get_by_role("button", name="Verify").first.click()
     expect(page.get_by_text("Comparing with the log …")).to_be_visible()
     with page.expect_event("requestfailed", lambda request: request.url.endswith("/verify")):
@@ -203,19 +203,19 @@ def test_what_comes_by_itself_waits_for_what_is_under_way(town: str, open_page: 
     """The page's own part: work that takes longer than a visitor would wait, and wishes that do not end."""
     page = open_page(f"{town}/")
     told = """async (how) => {
-        const { latest } = await import("./page/shell.js");
+        const { latestOnly } = await import("./page/view-state.js");
         const ended = [];
         const work = (signal) => new Promise((resolve) => {
             const end = (word) => { ended.push(word); resolve(); };
             const timer = setTimeout(() => end("done"), 1500);
             signal.addEventListener("abort", () => { clearTimeout(timer); end("called off"); });
         });
-        const wish = latest(work);
+        const wish = latestOnly(work);
         const all = wish();
-        const again = setInterval(how === "calmly" ? wish.calmly : wish, 200);
+        const again = setInterval(how === "withoutAbort" ? wish.withoutAbort : wish, 200);
         while (!ended.length) await new Promise(requestAnimationFrame);
         clearInterval(again);
         return ended[0];
     }"""
-    assert page.evaluate(told, "calmly") == "done"
+    assert page.evaluate(told, "withoutAbort") == "done"
     assert page.evaluate(told, "by a visitor") == "called off"

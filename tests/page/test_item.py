@@ -43,11 +43,13 @@ def test_one_steps_through_the_versions(
 ) -> None:
     page = open_page(f"{town}/?item={item['id']}")
     shows(page, 6)
-    kinds = page.locator(".steps .hidden").all_inner_texts()
+    kinds = page.locator(".versions .visually-hidden").all_inner_texts()
     assert [kind.strip() for kind in kinds] == [
         *("Created", "Updated", "Updated", "Status changed", "Deleted", "Restored")
     ]
-    shapes = page.locator(".steps .mark path").evaluate_all("(paths) => paths.map((path) => path.getAttribute('d'))")
+    shapes = page.locator(".versions .event-icon path").evaluate_all(
+        "(paths) => paths.map((path) => path.getAttribute('d'))"
+    )
     assert len(set(shapes)) == 5, "each kind has a shape of its own"
     for version in (5, 4, 3, 2, 1):
         page.get_by_role("button", name="Previous version").click()
@@ -100,13 +102,13 @@ def test_its_document_at_an_instant_is_beside_now(
     history = town_api.get(f"/items/{item['id']}/history").json()["history"]
     page = open_page(f"{town}/?item={item['id']}&at={history[1]['timestamp']}")
     shows(page, 2)
-    expect(page.get_by_role("heading", level=2).first).to_contain_text("As it was on")
+    expect(page.get_by_role("heading", level=2).first).to_contain_text("As of")
     assert field(page, "name") == ["Old spade", "Old spade"]
     assert field(page, "description") == [WORDS, OTHER_WORDS]
     page.get_by_role("link", name="Catalogue at this instant").click()
     page.wait_for_url("**/?at=*")
     page.goto(f"{town}/?item={item['id']}&at=2026-01-01T00:00:00Z")
-    expect(page.get_by_text("it was not in the catalogue yet")).to_be_visible()
+    expect(page.get_by_text("The item did not exist at this instant.")).to_be_visible()
 
 
 def test_its_events_open_to_data_metadata_and_links(
@@ -225,4 +227,4 @@ def test_what_somebody_wrote_is_text_and_never_markup(town: str, town_api: httpx
 
 def test_an_item_that_never_was_says_so(town: str, open_page: OpenPage) -> None:
     page = open_page(f"{town}/?item=2147483647")
-    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()

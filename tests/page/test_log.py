@@ -143,15 +143,15 @@ def test_what_no_stream_can_be_of_is_refused_in_the_services_words(
 ) -> None:
     refused = town_api.get("/events/stream", params={"item_id": "abc"}).json()["detail"]
     page = open_page(f"{town}/?view=log&subject=abc")
-    expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(refused)
+    expect(page.get_by_role("alert").filter(has_text="The request failed")).to_contain_text(refused)
     expect(page.locator(".skeleton")).to_have_count(0)
 
 
 def test_what_is_no_position_is_refused_in_words(town: str, open_page: OpenPage) -> None:
     for name, said in (("event", "abc"), ("upto", "1.5")):
         page = open_page(f"{town}/?view=log&{name}={said}")
-        expect(page.get_by_role("alert").filter(has_text="That did not work")).to_contain_text(
-            f"“{said}” is no position in the log."
+        expect(page.get_by_role("alert").filter(has_text="The request failed")).to_contain_text(
+            f"“{said}” is not a position in the log. Use a whole number, such as 42."
         )
 
 
@@ -167,7 +167,7 @@ def test_a_span_is_of_the_same_instants_wherever_one_is(town: str, town_api: htt
     """As everywhere in the API, an instant without an offset is UTC, and a space before an offset was a plus."""
     query = "from=2026-03-01&to=2026-03-08T02:00:00+02:00"
     page = open_page(f"{town}/?view=log&{query}", timezone_id="Asia/Kathmandu")
-    expect(page.get_by_role("status").first).to_have_text("A span of the past")
+    expect(page.get_by_role("status").first).to_have_text("Past events")
     span = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-08T00:00:00Z"}
     assert positions(page) == in_the_log(town_api, **span)
     expect(page.get_by_label("From")).to_have_value("2026-03-01T05:45")
@@ -189,14 +189,14 @@ def test_older_ones_follow_to_the_beginning(town: str, town_api: httpx.Client, o
 def test_it_is_filtered_by_kind_item_actor_and_time(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
     page = open_page(f"{town}/?view=log")
     is_live(page)
-    page.get_by_label("Kind").select_option("Deleted")
+    page.get_by_label("Type").select_option("Deleted")
     page.wait_for_url("**type=item_deleted*")
     is_live(page)
     assert positions(page) == in_the_log(town_api, type="item_deleted")
     page.get_by_label("From").fill("2026-03-01T00:00:00")
     page.get_by_label("Before").fill("2026-06-01T00:00:00")
     page.wait_for_url("**to=2026-06-01*")
-    expect(page.get_by_role("status").first).to_have_text("A span of the past")
+    expect(page.get_by_role("status").first).to_have_text("Past events")
     span = {"from": "2026-03-01T00:00:00Z", "to": "2026-06-01T00:00:00Z"}
     expected = in_the_log(town_api, type="item_deleted", **span)
     expect(page.locator(".events.log li[data-position]")).to_have_count(len(expected))
@@ -219,13 +219,13 @@ def test_it_is_filtered_by_kind_item_actor_and_time(town: str, town_api: httpx.C
 def test_an_event_has_a_permalink_among_its_neighbours(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
     (event,) = town_api.get("/events", params={"after": 999, "limit": 1}).json()
     page = open_page(f"{town}/?view=log&event={event['position']}")
-    meant = page.locator(".meant")
-    expect(meant.locator("dl")).to_contain_text(event["id"])
+    selected = page.locator(".selected")
+    expect(selected.locator("dl")).to_contain_text(event["id"])
     around = positions(page)
     assert event["position"] in map(str, around)
     assert around == sorted(around, reverse=True)
     page.get_by_role("link", name="Permalink").first.click()
-    expect(meant).to_be_visible()
+    expect(selected).to_be_visible()
     newer = page.get_by_role("button", name="Newer")
     newer.click()
     expect(page.locator(".events.log li")).to_have_count(len(around) + 50)
@@ -266,7 +266,7 @@ def test_while_the_service_is_away_the_page_says_so_and_goes_on_by_itself(
 ) -> None:
     with database_like(server, template) as conninfo, Restartable({"DATABASE_URL": conninfo}) as service:
         service.client.post("/items", json=an_item(name="Still to be seen"))
-        views = ("", "?view=machinery", "?item=1")
+        views = ("", "?view=projections", "?item=1")
         pages = [open_page(f"{service.url}/{view}", may_fail=True) for view in views]
         for page in pages:
             expect(page.locator(".card, .projection, [data-field=name]").first).to_be_visible()

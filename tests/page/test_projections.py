@@ -1,4 +1,4 @@
-"""The machinery as the page shows it: where each projection is, what it is at, and what one can do about it."""
+"""The projections as the page shows them: position, lag and state of each, rebuild, verify and resume."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def own_conninfo(server: EmbeddedPostgres, template: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def own(own_conninfo: str) -> Iterator[str]:
-    """The address of a service whose machinery may be disturbed."""
+    """The address of a service whose projections a test may disturb."""
     with running_service({"DATABASE_URL": own_conninfo}) as (url, _):
         yield url
 
@@ -34,19 +34,28 @@ def card(page: Page, name: str) -> Locator:
     return page.get_by_role("region", name=f"Projection {name}")
 
 
+@pytest.mark.parametrize("view", ["projections", "machinery"])
+def test_the_old_address_of_the_view_leads_to_the_new_one(town: str, open_page: OpenPage, view: str) -> None:
+    page = open_page(f"{town}/?view={view}")
+    expect(page.locator(".projection")).to_have_count(3)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Projections")
+    expect(page.get_by_role("link", name="Projections")).to_have_attribute("aria-current", "page")
+    assert page.url == f"{town}/?view=projections"
+
+
 def test_it_shows_positions_lag_and_the_settled_mark(own: str, open_page: OpenPage) -> None:
-    page = open_page(f"{own}/?view=machinery")
-    expect(page.locator(".numbers")).to_contain_text("at work")
+    page = open_page(f"{own}/?view=projections")
+    expect(page.locator(".numbers")).to_contain_text("running")
     with httpx.Client(base_url=f"{own}/api/v2") as api:
         created(api)
         head = api.get("/projections").json()["head"]
     for name in ("items", "owners", "categories"):
         expect(card(page, name)).to_contain_text(f"{head:,} of {head:,}")
         expect(card(page, name)).to_contain_text("running")
-    expect(page.locator(".numbers")).to_contain_text("the newest")
-    expect(card(page, "owners")).to_contain_text("Behind by 0 ms and 0 events; at most")
+    expect(page.locator(".numbers")).to_contain_text("at the newest event")
+    expect(card(page, "owners")).to_contain_text("Lag: 0 ms and 0 events; at most")
     expect(card(page, "owners").locator("canvas")).to_be_visible()
-    expect(card(page, "items")).to_contain_text("never behind")
+    expect(card(page, "items")).to_contain_text("so it has no lag")
 
 
 def test_it_knows_how_it_was_before_anybody_looked(
@@ -63,21 +72,21 @@ def test_it_knows_how_it_was_before_anybody_looked(
             until(lambda: api.get("/projections/owners/lag").json()["lag"], "the lag was not seen")
             with running_service({"DATABASE_URL": conninfo}):
                 until(lambda: api.get("/projections/owners").json()["lag_events"] == 0, "it did not catch up")
-                page = open_page(f"{url}/?view=machinery")
-                legend = card(page, "owners").get_by_text("Behind by 0 ms and 0 events; at most")
+                page = open_page(f"{url}/?view=projections")
+                legend = card(page, "owners").get_by_text("Lag: 0 ms and 0 events; at most")
                 expect(legend).to_be_visible()
                 expect(legend).not_to_contain_text("at most 0 ms")
 
 
 def test_a_rebuild_shows_its_phase_its_progress_and_its_end(own: str, own_conninfo: str, open_page: OpenPage) -> None:
     """Somebody reads the table in a long transaction, for whose end the swap waits."""
-    page = open_page(f"{own}/?view=machinery")
+    page = open_page(f"{own}/?view=projections")
     owners = card(page, "owners")
     with psycopg.connect(own_conninfo) as reader:
         reader.execute("lock table catalog.owners in access share mode")
         owners.get_by_role("button", name="Rebuild").click()
         page.get_by_role("dialog").get_by_role("button", name="Rebuild").click()
-        expect(owners).to_contain_text("Waiting for a quiet moment to swap")
+        expect(owners).to_contain_text("Waiting for other transactions before the swap")
         bar = owners.get_by_role("progressbar", name="Progress of owners")
         done, most = (int(bar.get_attribute(name) or 0) for name in ("value", "max"))
         assert done == most > 3_000
@@ -91,7 +100,7 @@ def test_a_rebuild_shows_its_phase_its_progress_and_its_end(own: str, own_connin
 
 
 def test_a_verification_shows_its_progress_and_what_differs(own: str, own_conninfo: str, open_page: OpenPage) -> None:
-    page = open_page(f"{own}/?view=machinery")
+    page = open_page(f"{own}/?view=projections")
     items = card(page, "items")
     page.evaluate(
         """() => {
@@ -101,7 +110,7 @@ def test_a_verification_shows_its_progress_and_what_differs(own: str, own_connin
         }"""
     )
     items.get_by_role("button", name="Verify").click()
-    expect(items.locator(".good")).to_contain_text("documents are what the log says")
+    expect(items.locator(".success")).to_contain_text("documents match the log")
     assert {500, 1000} <= set(page.evaluate("window.told")), "it told how far it was"
     with psycopg.connect(own_conninfo, autocommit=True) as connection:
         changed = 'update catalog.items set document = document || \'{"name": "forged"}\' where id = 7'
@@ -120,7 +129,7 @@ def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
             "update catalog.projections set state = 'stopped', error = 'it does not fit', error_position = 17"
             " where name = 'categories'"
         )
-    page = open_page(f"{own}/?view=machinery", may_fail=True)
+    page = open_page(f"{own}/?view=projections", may_fail=True)
     categories = card(page, "categories")
     expect(categories.get_by_role("alert")).to_have_text("Stopped by event 17: it does not fitTry againSkip this event")
     with httpx.Client(base_url=f"{own}/api/v2") as api:
@@ -132,7 +141,7 @@ def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
     with page.expect_request("**/resume?*") as skipped:
         page.get_by_role("dialog").get_by_role("button", name="Skip").click()
     assert skipped.value.url.endswith("?skip=true&user_id=carol")
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Whether this was done is not known")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The command may have been executed")
     page.keyboard.press("Escape")
     page.unroute("**/resume?*")
     categories.get_by_role("button", name="Try again").click()
@@ -144,16 +153,18 @@ def test_a_stopped_projection_says_by_what_and_goes_on_when_told(
 
 def test_progress_says_how_fast_it_is_and_how_long_it_will_take(own: str, open_page: OpenPage) -> None:
     """The page's own part, with the numbers of a rebuild that takes longer than one of a small log."""
-    page = open_page(f"{own}/?view=machinery")
+    page = open_page(f"{own}/?view=projections")
     told = """async (given) => {
         const { Progress } = await import("./page/progress.js");
         const progress = new Progress("Progress");
-        progress.show({ what: "Folding the log", all: 2_000_000, things: "events", ...given });
+        progress.show({ what: "Folding the log", total: 2_000_000, unit: "events", ...given });
         return progress.element.textContent;
     }"""
-    assert page.evaluate(told, {"done": 500_000, "passed": 30}) == (
+    assert page.evaluate(told, {"done": 500_000, "elapsedSeconds": 30}) == (
         "Folding the log: 500,000 of 2,000,000 events · 30 s · 16,667 events/s · 90 s left"
     )
-    assert page.evaluate(told, {"done": 0, "passed": 0}) == "Folding the log: 0 of 2,000,000 events · 0 ms"
-    indexing = {"what": "Making the indexes", "done": 2_000_000, "passed": 300, "goesOn": False}
-    assert page.evaluate(told, indexing) == "Making the indexes: 2,000,000 of 2,000,000 events · 5 min · 6,667 events/s"
+    assert page.evaluate(told, {"done": 0, "elapsedSeconds": 0}) == "Folding the log: 0 of 2,000,000 events · 0 ms"
+    indexing = {"what": "Building the indexes", "done": 2_000_000, "elapsedSeconds": 300, "hasEstimate": False}
+    assert (
+        page.evaluate(told, indexing) == "Building the indexes: 2,000,000 of 2,000,000 events · 5 min · 6,667 events/s"
+    )

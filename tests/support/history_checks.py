@@ -61,7 +61,7 @@ def assert_words(log: psycopg.Connection, projection: AnyProjection, texts: list
     ever: dict[int, list[str]] = {}
     for stream, _, *changed in texts:
         ever.setdefault(stream, []).extend(changed)
-    words = "select %s::integer, catalog.words_in(%s)"
+    words = "select %s::integer, catalog.tokens_of(%s)"
     expected = [log.execute(words, (stream, " ".join(all_texts))).fetchone() for stream, all_texts in ever.items()]
     rows = log.execute(f"select id, words from catalog.{projection.name}_words order by 1".encode())
     assert rows.fetchall() == sorted(expected, key=lambda row: row[0] if row else 0)

@@ -30,7 +30,7 @@ NOW = datetime(2100, 1, 1, tzinfo=UTC)
 EMPTY = """
 do $$
 begin
-    alter table catalog.log disable trigger events_are_for_ever;
+    alter table catalog.log disable trigger log_is_append_only;
     execute (
         select 'truncate ' || string_agg(format('catalog.%I', relname), ', ') || ' restart identity'
         from pg_class
@@ -38,7 +38,7 @@ begin
             and relkind in ('r', 'p')
             and relname not in ('settled', 'projections', 'rebuild_steps', 'installed', 'migrations')
     );
-    alter table catalog.log enable always trigger events_are_for_ever;
+    alter table catalog.log enable always trigger log_is_append_only;
 end
 $$
 """

@@ -23,5 +23,5 @@ def settable_clock(connection: psycopg.Connection) -> Iterator[Any]:
     for (definition,) in reading:
         connection.execute(definition.replace("clock_timestamp()", "public.wrong_clock()").encode())
     assert any("append_to_stream" in definition for (definition,) in reading)
-    assert any("note_mark" in definition for (definition,) in reading)
+    assert any("begin_mark" in definition for (definition,) in reading)
     yield lambda amount: connection.execute("update public.wrong_by set amount = %s", (amount,))

@@ -28,7 +28,7 @@ class Checkpoint(Struct, frozen=True):
 
 
 HAS_WORK = """
-select (select is_called and last_value > settled.position from catalog.events_position_seq)
+select (select is_called and last_value > settled.position from catalog.log_position_seq)
     or exists (
         select from catalog.projections
         where name = any (%s) and state = 'running' and projections.position < settled.position)

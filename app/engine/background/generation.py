@@ -148,5 +148,5 @@ select exists (select from unnest(%s::text[]) as name where to_regclass(name) is
 async def abandon_rebuild(connection: AsyncConnection, read_model: AnyReadModel, why: str) -> None:
     """Undo an unfinished rebuild of which this connection holds the lock, keep why it failed, and give the lock up."""
     await generation_of(read_model).run_step(connection, RebuildStep.DROP)
-    await connection.execute("select catalog.end_rebuild(%s, %s)", (read_model.name, why))
+    await connection.execute("select catalog.record_rebuild_failure(%s, %s)", (read_model.name, why))
     await connection.execute("select pg_advisory_unlock(%s)", (rebuild_lock_key(read_model.name),))

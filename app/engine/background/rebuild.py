@@ -359,7 +359,7 @@ class _Rebuild:
             seconds=round(time.monotonic() - self.started, 3),
         )
         facts = {name: value for name, value in msgspec.structs.asdict(progress).items() if name != "projection"}
-        await connection.execute("select catalog.note_progress(%s, %s)", (self.read_model.name, Jsonb(facts)))
+        await connection.execute("select catalog.record_rebuild_progress(%s, %s)", (self.read_model.name, Jsonb(facts)))
         self.tell(progress)
 
     async def _fetch_one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...]:

@@ -82,7 +82,7 @@ def current_view(projection: AnyProjection) -> str:
         about = f"The documents of {projection.__name__}, now or as of catalog.as_of."
     else:
         source = (
-            f"    select {stored}\n    from catalog.{name}\n    where (select catalog.present_only({literal(name)}))"
+            f"    select {stored}\n    from catalog.{name}\n    where (select catalog.require_present({literal(name)}))"
         )
         about = f"The current documents of {projection.__name__}, which keeps no past."
     return create_view(name, about, field_columns_of_view(projection), f"(\n{source}\n) as stored")
@@ -272,7 +272,9 @@ def rollup_view(rollup: AnyRollup) -> str:
         value = "key" if keyed else cast_field("document", name, kind)
         fields.append(ViewColumn(name, kind, value, f"{name} of the document."))
     if not source.temporal:
-        present = f"    select key, document\n    from catalog.{rollup.name}\n    where (select catalog.present_only("
+        present = (
+            f"    select key, document\n    from catalog.{rollup.name}\n    where (select catalog.require_present("
+        )
         return create_view(
             rollup.name,
             f"The current documents of {rollup.__name__}, which keeps no past.",

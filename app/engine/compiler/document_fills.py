@@ -21,7 +21,7 @@ def refold_function(projection: AnyProjection) -> str:
     steps, counted = [], []
     for table, query in [(documents_table(projection), CURRENT_VERSIONS), *derived_tables(projection)]:
         steps.append(_upsert_expected_rows(table, query))
-        counted += [f"select from {table.name}_gone", f"select from {table.name}_put"]
+        counted += [f"select from {table.name}_deleted", f"select from {table.name}_upserted"]
     name = projection.name
     versions = versions_query(projection, "stream_id = p_stream_id")
     counts = "\n    union all ".join(counted)
@@ -47,18 +47,18 @@ def _upsert_expected_rows(table: Table, query: str) -> str:
     name = f"catalog.{table.name}"
     columns = _written_columns(table)
     rest = [column for column in columns if column not in table.key]
-    same_key = " and ".join(f"{table.name}_right.{column} = {table.quoted}.{column}" for column in table.key)
+    same_key = " and ".join(f"{table.name}_expected.{column} = {table.quoted}.{column}" for column in table.key)
     stored, excluded = (", ".join(f"{row}.{column}" for column in rest) for row in ("stored", "excluded"))
-    return f"""{table.name}_right as (
+    return f"""{table.name}_expected as (
     {query}
-), {table.name}_gone as (
+), {table.name}_deleted as (
     delete from {name}
     where id = p_stream_id
-        and not exists (select from {table.name}_right where {same_key})
+        and not exists (select from {table.name}_expected where {same_key})
     returning 1
-), {table.name}_put as (
+), {table.name}_upserted as (
     insert into {name} as stored ({", ".join(columns)})
-    select {", ".join(columns)} from {table.name}_right
+    select {", ".join(columns)} from {table.name}_expected
     on conflict ({", ".join(table.key)}) do update
     set {", ".join(f"{column} = excluded.{column}" for column in rest)}
     where row({stored})::text is distinct from row({excluded})::text
@@ -75,7 +75,7 @@ def refresh_next_partition(projection: AnyProjection, versions: str) -> str:
     """The same for streams that are there already and have gone on: what was replaced stays as it is, so that a long
     stream is not written again; a document that has ended goes."""
     table = documents_table(projection)
-    gone = f"""{table.name}_gone as (
+    gone = f"""{table.name}_deleted as (
     delete from catalog.{table.next}
     where id in (select id from versions)
         and id not in (select id from versions where valid_to is null)

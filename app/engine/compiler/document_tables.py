@@ -72,7 +72,7 @@ def history_table(projection: AnyProjection) -> Table:
 
 
 def text_search_table(projection: AnyProjection, words: TextSearch) -> Table:
-    found = "generated always as (catalog.findable(words)) stored"
+    found = "generated always as (catalog.search_vector(words)) stored"
     return Table(
         name=f"{projection.name}_words",
         about=f"The words that the searched texts of {projection.__name__} have ever had.",
@@ -124,7 +124,7 @@ def _text_search_rows(words: TextSearch) -> str:
     taken = ", ".join(f"document ->> {literal(name)} as {_extracted_column(name)}" for name in names)
     text = " || ' ' || ".join(f"string_agg(distinct {_extracted_column(name)}, ' ')" for name in names)
     return f"""\
-select id, catalog.words_in({text}) as words
+select id, catalog.tokens_of({text}) as words
     from (
         select id, {taken}
         from versions

@@ -40,7 +40,7 @@ def project_functions(inline: Sequence[AnyProjection]) -> str:
 
 
 def write_function(projection: AnyProjection) -> str:
-    """`write_<name>`: one more event into the stored document; called by appends.
+    """`project_<name>`: one more event into the stored document; called by appends.
 
     It writes into the partitions themselves, which spares finding them each time; the append gate keeps swaps away.
     """
@@ -75,7 +75,7 @@ begin
         update catalog.{documents} set version = p_version where id = p_stream_id;
         return v_before;
     end if;
-    v_after := catalog.step_{name}(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
+    v_after := catalog.evolve_{name}(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
     if v_after is null then
         delete from catalog.{documents} where id = p_stream_id;
     elsif v_before is null then
@@ -90,11 +90,16 @@ begin
 end
 """
     return f"""\
-create or replace function catalog.write_{name}(
+create or replace function catalog.project_{name}(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
 ) returns jsonb
 language plpgsql volatile as {dollar_quoted(body)};
-{comment(f"function catalog.write_{name}", f"Takes one more event into the stored document of {projection.__name__}.")}
+{
+        comment(
+            f"function catalog.project_{name}",
+            f"Takes one more event into the stored document of {projection.__name__}.",
+        )
+    }
 """
 
 
@@ -104,13 +109,13 @@ def _write_text_search(table: str, words: TextSearch) -> str:
     return f"""
     if p_version = 1 and {after} is not null then
         insert into catalog.{table} (id, words)
-        values (p_stream_id, catalog.words_in({after}));
+        values (p_stream_id, catalog.tokens_of({after}));
     elsif v_after is not null and {after} is distinct from {before} then
         declare
-            v_words constant text[] := catalog.words_in({after});
+            v_words constant text[] := catalog.tokens_of({after});
         begin
             update catalog.{table}
-            set words = catalog.words_in(array_to_string(words || v_words, ' '))
+            set words = catalog.tokens_of(array_to_string(words || v_words, ' '))
             where id = p_stream_id
                 and not ('*' = any (words) or v_words <@ words);
             if not found and v_before is null then
@@ -132,11 +137,11 @@ def _write_geo_search(table: str, place: GeoSearch) -> str:
 
 
 BEFORE_AND_AFTER = ("v_before", "v_after")
-"""The document before an event and the one after it, as `write_<name>` has them."""
+"""The document before an event and the one after it, as `project_<name>` has them."""
 
 
 def prepare_new_function(projection: AnyProjection) -> str:
-    """`prepare_new_<name>`: the words of many new streams, which take long to find, before it is known when they are
+    """`index_new_<name>`: the words of many new streams, which take long to find, before it is known when they are
     recorded; called by bulk appends."""
     name = projection.name
     inserts = ""
@@ -146,7 +151,7 @@ def prepare_new_function(projection: AnyProjection) -> str:
             _check_text_needs_no_envelope(projection, index)
             inserts += f"""
     insert into catalog.{name}_words (id, words)
-    select id, catalog.words_in({text})
+    select id, catalog.tokens_of({text})
     from (
         {_new_documents(projection)}
         offset 0
@@ -154,14 +159,14 @@ def prepare_new_function(projection: AnyProjection) -> str:
     where {_has_searched_value(text, none)};"""
     body = f"\nbegin{inserts}\nend\n"
     return f"""\
-create or replace function catalog.prepare_new_{name}(p_recorded_at timestamptz default clock_timestamp()) returns void
+create or replace function catalog.index_new_{name}(p_recorded_at timestamptz default clock_timestamp()) returns void
 language plpgsql volatile as {dollar_quoted(body)};
-{comment(f"function catalog.prepare_new_{name}", f"Writes the words of {projection.__name__} in new_streams.")}
+{comment(f"function catalog.index_new_{name}", f"Writes the words of {projection.__name__} in new_streams.")}
 """
 
 
 def write_new_function(projection: AnyProjection) -> str:
-    """`write_new_<name>`: what is left of what `write_<name>` would write of the first events of many streams; each
+    """`project_new_<name>`: what is left of what `project_<name>` would write of the first events of many streams; each
     document is made once."""
     name = projection.name
     places = ""
@@ -186,9 +191,9 @@ begin
 end
 """
     return f"""\
-create or replace function catalog.write_new_{name}(p_recorded_at timestamptz) returns void
+create or replace function catalog.project_new_{name}(p_recorded_at timestamptz) returns void
 language plpgsql volatile as {dollar_quoted(body)};
-{comment(f"function catalog.write_new_{name}", f"Writes the documents of {projection.__name__} of all new_streams.")}
+{comment(f"function catalog.project_new_{name}", f"Writes the documents of {projection.__name__} of all new_streams.")}
 """
 
 
@@ -196,7 +201,7 @@ def _new_documents(projection: AnyProjection) -> str:
     """The documents that new streams begin with."""
     return f"""\
 select stream_id as id,
-            catalog.step_{projection.name}(null, stream_id, 1, p_recorded_at, type, data) as document
+            catalog.evolve_{projection.name}(null, stream_id, 1, p_recorded_at, type, data) as document
         from pg_temp.new_streams
         where type in ({type_literals(projection.by_event)})"""
 
@@ -242,7 +247,7 @@ $$;
 
 def _project_inline(inline: Sequence[AnyProjection]) -> str:
     arguments = "p_stream_id, p_version, p_recorded_at, p_type, p_data"
-    pairs = ", ".join(f"{literal(each.name)}, catalog.write_{each.name}({arguments})" for each in inline)
+    pairs = ", ".join(f"{literal(each.name)}, catalog.project_{each.name}({arguments})" for each in inline)
     return f"""\
 create or replace function catalog.project_inline(
     p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
@@ -254,14 +259,14 @@ return jsonb_build_object({pairs});
 
 
 def _project_new_streams(inline: Sequence[AnyProjection]) -> str:
-    prepared = "".join(f"    select catalog.prepare_new_{each.name}();\n" for each in inline)
-    written = "".join(f"    select catalog.write_new_{each.name}(p_recorded_at);\n" for each in inline)
+    prepared = "".join(f"    select catalog.index_new_{each.name}();\n" for each in inline)
+    written = "".join(f"    select catalog.project_new_{each.name}(p_recorded_at);\n" for each in inline)
     return f"""\
-create or replace function catalog.prepare_new_streams() returns void
+create or replace function catalog.index_new_streams() returns void
 language sql volatile
 begin atomic
 {prepared}end;
-{comment("function catalog.prepare_new_streams", "Writes what takes long of all new_streams.")}
+{comment("function catalog.index_new_streams", "Writes what takes long of all new_streams.")}
 
 create or replace function catalog.project_new_streams(p_recorded_at timestamptz) returns void
 language sql volatile

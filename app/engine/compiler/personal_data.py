@@ -1,6 +1,6 @@
 """What the event types declare personal, as SQL: the form in which the log holds an event, and what lies beside it.
 
-Always `data = forgotten_form(type, data) || personal_part(type, data)`. Both are single expressions, so that appends
+Always `data = redacted_event(type, data) || personal_values(type, data)`. Both are single expressions, so that appends
 need no plan of their own for them.
 """
 
@@ -15,16 +15,21 @@ from app.engine.projection.check_names import READ_MODEL_NAME
 
 
 def personal_functions(events: Iterable[type[Struct]]) -> str:
-    """`forgotten_form` and `personal_part`, of all event types there are."""
+    """`redacted_event` and `personal_values`, of all event types there are."""
     personal = {event: paths for event in events if (paths := personal_paths(event))}
     forms = {event: _redacted_value(paths) for event, paths in personal.items()}
     parts = {event: _personal_values(event, paths) for event, paths in personal.items()}
     return f"""\
-{_function("forgotten_form", forms, "data")}
-{comment("function catalog.forgotten_form", "An event's data as the log holds it: the same names, nothing personal.")}
+{_function("redacted_event", forms, "data")}
+{comment("function catalog.redacted_event", "An event's data as the log holds it: the same names, nothing personal.")}
 
-{_function("personal_part", parts, "null")}
-{comment("function catalog.personal_part", "What the log leaves out of an event: whole values of data; null for none.")}
+{_function("personal_values", parts, "null")}
+{
+        comment(
+            "function catalog.personal_values",
+            "What the log leaves out of an event: whole values of data; null for none.",
+        )
+    }
 """
 
 
@@ -40,7 +45,7 @@ return {value};"""
 def _redacted_value(paths: Sequence[FieldPath]) -> str:
     form = "data"
     for path in paths:
-        form = f"jsonb_set({form},\n        {_text_array(path)}, catalog.forgotten({_value_at(path)}), false)"
+        form = f"jsonb_set({form},\n        {_text_array(path)}, catalog.redact({_value_at(path)}), false)"
     return form
 
 

@@ -30,7 +30,7 @@ class RebuildStep(StrEnum):
     """Empty tables; what a killed rebuild left behind is dropped."""
     FILL = "fill"
     """All that the streams from $1 to $2 have, as of $4."""
-    SET_HINT_BITS = "read"
+    SET_HINT_BITS = "set_hint_bits"
     """Each table that is filled, from page $1 on. Whoever reads rows first notes on their page that they are committed.
     If there has been a checkpoint since they were written, that costs the whole page in the write-ahead log, so it is
     done at once."""
@@ -41,14 +41,14 @@ class RebuildStep(StrEnum):
     ANALYZE = "analyze"
     REFOLD = "refold"
     """All that the streams $3 have again, as of a later position."""
-    CANCEL_AUTOVACUUM = "dismiss"
+    CANCEL_AUTOVACUUM = "cancel_autovacuum"
     """Have the server call off its own vacuuming of what is to be dropped: it does so for whoever waits a second. The
     lock waited for keeps out neither readers nor writers."""
-    AGGREGATE = "add_up"
+    AGGREGATE = "aggregate"
     """What is made from the folded documents; again, as far as that has changed. Rows that stay as they are are seen by
     older snapshots, too."""
     SWAP = "swap"
-    DROP = "discard"
+    DROP = "drop"
 
 
 def read_model_tables(read_model: AnyReadModel) -> list[Table]:

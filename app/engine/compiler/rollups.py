@@ -53,20 +53,22 @@ def rollup_tables(rollup: AnyRollup) -> list[Table]:
 
 
 def rollup_step_function(rollup: AnyRollup) -> str:
-    """`step_<name>(key, part, events)`: what a stream counts as after more of its events, as a document to take from.
+    """`evolve_<name>(key, part, events)`: what a stream counts as after more of its events, as a document to take from.
 
     A step sets a field without regard to the others, so the fields that a member has are enough to begin with.
     """
     name = rollup.name
     return f"""\
-create or replace function catalog.step_{name}(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
+create or replace function catalog.evolve_{name}(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
 declare
     v_document jsonb := p_part || jsonb_build_object({literal(name_of(rollup.by))}, p_key);
     v_event catalog.log;
 begin
     foreach v_event in array p_events loop
-        v_document := catalog.step_{rollup.of.name}(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
+        v_document := catalog.evolve_{
+        rollup.of.name
+    }(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
             v_event.type, v_event.data);
     end loop;
     return v_document;
@@ -74,7 +76,7 @@ end
 $$;
 {
         comment(
-            f"function catalog.step_{name}",
+            f"function catalog.evolve_{name}",
             f"The fields that {name} takes from a document, after more events; null where there is none.",
         )
     }
@@ -108,7 +110,7 @@ begin
     ), member_before (id, key, part) as materialized (
         select id, key, part from catalog.{name}_members where id = any (v_streams)
     ), stepped (id, document) as materialized (
-        select arrived.stream_id, catalog.step_{name}(key, part, events)
+        select arrived.stream_id, catalog.evolve_{name}(key, part, events)
         from arrived
         left join member_before on member_before.id = arrived.stream_id
     ), member (id, key, part) as materialized (
@@ -197,7 +199,7 @@ def _aggregate_value(aggregate: Aggregate) -> str:
         return "count(*)"
     match aggregate.verb:
         case "counts":
-            return f"catalog.count_each(array_agg({_member_field(aggregate.of)}))"
+            return f"catalog.count_values(array_agg({_member_field(aggregate.of)}))"
         case "earliest":
             return f'min(({_member_field(aggregate.of)}) collate "C")'
         case "latest":
@@ -257,7 +259,9 @@ def _value_after(aggregate: Aggregate) -> str:
         return f"({_stored_value(aggregate)})::bigint + change.members"
     if aggregate.verb == "counts":
         counted = f"stored.document -> {literal(name)}"
-        return f"catalog.counts_after({counted}, change.{quoted_identifier(f'{name}__each')}, change.each_members)"
+        return (
+            f"catalog.apply_count_deltas({counted}, change.{quoted_identifier(f'{name}__each')}, change.each_members)"
+        )
     entered = quoted_identifier(f"{name}__entered")
     return f'{MIN_MAX[aggregate.verb].outermost}(({_stored_value(aggregate)}) collate "C", change.{entered})'
 

@@ -38,7 +38,7 @@ def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
     parts = [personal_functions(dict.fromkeys(events)), *map(fold_function, compiled)]
     parts += [*map(compile_inline, inline), *map(compile_rollup, rollups), project_functions(inline)]
     parts += [analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]
-    return "\n".join([*parts, "select catalog.grant_rights();\n"])
+    return "\n".join([*parts, "select catalog.grant_privileges();\n"])
 
 
 def _check_relation_names(read_models: Sequence[AnyReadModel]) -> None:

@@ -15,14 +15,14 @@ from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Rule
 
 
 def step_function(projection: AnyProjection) -> str:
-    """`step_<name>`: the document after one more event; what rules with `evolve` do in Python."""
+    """`evolve_<name>`: the document after one more event; what rules with `evolve` do in Python."""
     name = projection.name
     cases = "\n".join(
         f"    when {literal(type_tag(event))} then {_step(rule, projection)}"
         for event, rule in projection.by_event.items()
     )
     return f"""\
-create or replace function catalog.step_{name}(
+create or replace function catalog.evolve_{name}(
     document jsonb, stream_id integer, version integer, recorded_at timestamptz, type text, data jsonb
 ) returns jsonb
 language sql stable parallel safe
@@ -30,7 +30,7 @@ return case type
 {cases}
     else document
 end;
-{comment(f"function catalog.step_{name}", f"The document of {projection.__name__} after one more event.")}
+{comment(f"function catalog.evolve_{name}", f"The document of {projection.__name__} after one more event.")}
 """
 
 

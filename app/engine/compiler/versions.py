@@ -52,11 +52,11 @@ where {alive}"""
 
 def _running_document(projection: AnyProjection) -> str:
     if _counter_columns(projection):
-        return f"catalog.folding_{projection.name}(stream_id, version, recorded_at, type, data)"
+        return f"catalog.aggregate_{projection.name}(stream_id, version, recorded_at, type, data)"
     cases = "\n".join(
         f"            when {literal(tag)} then {patch}" for tag, patch in patch_with_envelope(projection).items()
     )
-    return f"catalog.merged(case type\n{cases}\n        end)"
+    return f"catalog.jsonb_merge_agg(case type\n{cases}\n        end)"
 
 
 def _counter_columns(projection: AnyProjection) -> bool:
@@ -64,15 +64,15 @@ def _counter_columns(projection: AnyProjection) -> bool:
 
 
 def folding_aggregate(projection: AnyProjection) -> list[str]:
-    """`folding_<name>`: the step as a running aggregate; needed where a field is counted."""
+    """`aggregate_<name>`: the step as a running aggregate; needed where a field is counted."""
     if not _counter_columns(projection):
         return []
-    name = f"catalog.folding_{projection.name}"
+    name = f"catalog.aggregate_{projection.name}"
     arguments = "integer, integer, timestamptz, text, jsonb"
     return [
         f"""\
 create or replace aggregate {name}({arguments}) (
-    sfunc = catalog.step_{projection.name},
+    sfunc = catalog.evolve_{projection.name},
     stype = jsonb
 );
 {comment(f"aggregate {name}({arguments})", f"The document of {projection.__name__} after each event of a stream.")}

@@ -140,7 +140,7 @@ def _drop_if_incompatible(name: str, columns: Iterable[ViewColumn], as_results: 
         else literal(f"{column.name} {column.type}")
         for column in columns
     )
-    return f"select catalog.make_way({literal(name)}, array[{texts}]);"
+    return f"select catalog.drop_if_incompatible({literal(name)}, array[{texts}]);"
 
 
 def column_names(columns: Iterable[ViewColumn]) -> str:

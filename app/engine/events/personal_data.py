@@ -23,7 +23,7 @@ Personal = Annotated[T, PERSONAL]
 """A field that holds something about a person."""
 
 REDACTED = "(forgotten)"
-"""What a text reads once it is forgotten; `catalog.forgotten` in schema.sql has it too."""
+"""What a text reads once it is forgotten; `catalog.redact` in schema.sql has it too."""
 
 FieldPath = tuple[str, ...]
 """Where in the JSON of an event something is: the names that lead there."""

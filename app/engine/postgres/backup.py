@@ -25,7 +25,7 @@ with suppress(ImportError):  # on Windows
 COUNT_EVENTS = "select count(*), coalesce(max(position), 0) from catalog.events"
 IS_COMPLETE = """
 select (select coalesce(sum(version), 0) from catalog.streams) = (select count(*) from catalog.events)
-    and (select last_value from catalog.events_position_seq)
+    and (select last_value from catalog.log_position_seq)
         >= (select coalesce(max(position), 1) from catalog.events)
 """
 """Each stream has as many events as its version says, and the next position is a new one."""

@@ -27,8 +27,9 @@ def check_name(name: str) -> None:
         raise RuleError(f"{name!r} cannot name a table: {READ_MODEL_NAME.pattern}, and none of the event store's own")
     if name.endswith(RESERVED_ENDINGS):
         raise RuleError(f"{name!r} cannot name a table: {', '.join(RESERVED_ENDINGS)} end the names of others'")
-    if name in ("stream", "audit_trail") or name.startswith("new_"):
-        raise RuleError(f"{name!r} cannot name a table: refold_stream, write_new_… and audit_trail are others' names")
+    if name in ("stream", "inline", "audit_trail") or name.startswith("new_"):
+        others = "refold_stream, project_inline, project_new_… and audit_trail"
+        raise RuleError(f"{name!r} cannot name a table: {others} are others' names")
 
 
 def check_view_name(document: type[Struct]) -> None:

@@ -1,6 +1,6 @@
 """A search as it was typed: its terms, the words that an index is asked for, and how a text is compared with them.
 
-`catalog.text_matches` in schema.sql says what a match is. The stems of a text take most of the time: so its terms are
+`catalog.matches_search` in schema.sql says what a match is. The stems of a text take most of the time: so its terms are
 looked for first, and in a walk the stems in the row of the index of words, which holds all it ever had.
 """
 
@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 PUNCTUATION = r"!-/:-@\[-`{-~"
-"""ASCII's, as `catalog.plain_words` has it."""
+"""ASCII's, as `catalog.strip_punctuation` has it."""
 BETWEEN_WORDS = re.compile(rf"[{PUNCTUATION}\s]+")
 
 WORDS_MAX = 8
@@ -18,9 +18,9 @@ SHORT_WORD_CHARACTERS = 2
 SHORT_WORDS_MAX = 3
 """So many short words the index is asked for, where there are no longer ones."""
 
-STEMS = "plainto_tsquery('english', catalog.plain_words(%(search)s))"
-WITHIN_WORDS = f"found @@ (catalog.words_matching(%(words)s) || {STEMS})"
-ENDS_OF_WORDS = f"found @@ (catalog.words_ending(%(ends)s) || {STEMS})"
+STEMS = "plainto_tsquery('english', catalog.strip_punctuation(%(search)s))"
+WITHIN_WORDS = f"found @@ (catalog.candidate_query(%(words)s) || {STEMS})"
+ENDS_OF_WORDS = f"found @@ (catalog.suffix_query(%(ends)s) || {STEMS})"
 HAS_STEMS = f"found @@ ({STEMS} || '''*'''::tsquery)"
 """`*` is a document with more words than the index holds."""
 

@@ -26,7 +26,7 @@ from catalog.append_to_stream(%s::integer, %s::integer, %s, %s)
 
 APPEND_IDEMPOTENT = """
 select stream_id, version, position, recorded_at, documents
-from catalog.append_once(%s, %s::integer, %s::integer, %s, %s)
+from catalog.append_idempotent(%s, %s::integer, %s::integer, %s, %s)
 """
 
 

@@ -99,7 +99,7 @@ async def is_settled_here(connection: AsyncConnection, instant: datetime) -> boo
 BEGIN_MARK = """
 select position, instant
 from set_config('synchronous_commit', 'off', true)
-cross join catalog.note_mark()
+cross join catalog.begin_mark()
 """
 """Nothing rests on a note before it is published, by a commit that writes everything before it to the disk as well."""
 
@@ -107,11 +107,11 @@ cross join catalog.note_mark()
 async def advance_mark(connection: AsyncConnection, timeout_seconds: float = math.inf) -> Mark:
     """Move the mark to now, waiting for the appends under way; several may do so at once.
 
-    `connection` is in autocommit: each step is a transaction of its own (note_mark, gate_holders, publish_mark).
+    `connection` is in autocommit: each step is a transaction of its own (begin_mark, gate_holders, publish_mark).
     Raises TimeoutError if the appends take too long.
     """
     pending = await (await connection.execute(BEGIN_MARK)).fetchone()
-    assert pending is not None, "note_mark answers with one row"
+    assert pending is not None, "begin_mark answers with one row"
     await _wait_for_appends(connection, timeout_seconds)
     await connection.execute("select catalog.publish_mark(%s, %s)", pending)
     return Mark(*pending)

@@ -48,9 +48,9 @@ class StoredOutcome(Struct, frozen=True, kw_only=True):
 
 
 FIND_OUTCOME = "select request, answer from catalog.idempotency_keys where user_id = %s and key = %s"
-STORE_OUTCOME = "select catalog.keep_answer(%s, %s)"
+STORE_OUTCOME = "select catalog.store_idempotent_outcome(%s, %s)"
 FORCE_SYNCHRONOUS_COMMIT = "select pg_logical_emit_message(true, 'catalog', 'confirm')"
-DELETE_EXPIRED = "select catalog.sweep_answers(10000)"
+DELETE_EXPIRED = "select catalog.expire_idempotency_keys(10000)"
 
 
 def as_jsonb(struct: Struct) -> Jsonb:

@@ -192,7 +192,7 @@ async def read_mark(connection: AsyncConnection) -> int:
     return int(row[0])
 
 
-NEWEST_POSITION = "select case when is_called then last_value else 0 end from catalog.events_position_seq"
+NEWEST_POSITION = "select case when is_called then last_value else 0 end from catalog.log_position_seq"
 
 
 async def check_position_exists(connection: AsyncConnection, position: int) -> None:

@@ -42,7 +42,7 @@ class Readiness(Health, frozen=True, kw_only=True, omit_defaults=True):
 
 class HealthChecks(Controller):
     path = "/health"
-    tags = ("machinery",)
+    tags = ("operations",)
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=error_responses())
     async def ready(
@@ -71,7 +71,7 @@ class HealthChecks(Controller):
 
 @get(
     "/metrics",
-    tags=["machinery"],
+    tags=["operations"],
     summary="Metrics for Prometheus",
     media_type="text/plain",
     responses=error_responses(),

@@ -87,7 +87,7 @@ class ProgressOperation(Operation):
 
 class ProjectionsController(Controller):
     path = "/projections"
-    tags = ("machinery",)
+    tags = ("projections",)
     guards = (require_admin,)
     security = BEARER
 

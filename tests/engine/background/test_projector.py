@@ -116,7 +116,7 @@ def test_the_audit_would_see_an_event_that_is_missed(connection: psycopg.Connect
     with psycopg.connect(conninfo) as slow:
         _, _, late, _, _ = append(slow, None, [SPADE])
         append(connection, None, [SPADE])
-        connection.execute("select catalog.publish_mark(position, instant) from catalog.note_mark()")
+        connection.execute("select catalog.publish_mark(position, instant) from catalog.begin_mark()")
         connection.execute("select catalog.catch_up_owners(0, 1000), catalog.catch_up_categories(0, 1000)")
         slow.commit()
     asyncio.run(catch_up_all(conninfo))

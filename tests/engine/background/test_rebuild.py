@@ -162,7 +162,7 @@ def test_a_rebuild_that_fails_leaves_nothing_behind(connection: psycopg.Connecti
 
 KILLED = """
 import asyncio, os, signal, sys
-from app import rebuild
+from app.engine.background import rebuild
 from app.main import PROJECTIONS
 
 async def die(*_, **__):

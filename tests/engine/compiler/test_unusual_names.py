@@ -324,7 +324,7 @@ def test_a_text_called_document_is_searched(orders: psycopg.Connection) -> None:
     for projection, order in ((Orders, "since"), (Readings, None)):
         for search, found in (("wheelbarrow", stream), ("hammer", other)):
             rows = orders.execute(
-                sql.SQL("select id from {} where found @@ catalog.words_matching(%s)").format(
+                sql.SQL("select id from {} where found @@ catalog.candidate_query(%s)").format(
                     sql.Identifier("catalog", f"{projection.name}_words")
                 ),
                 (search,),

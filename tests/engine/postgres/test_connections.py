@@ -90,7 +90,7 @@ async def _ask_for_too_much(connection: AsyncConnection) -> None:
 
 
 async def _ask_what_was_not_prepared(connection: AsyncConnection) -> None:
-    await connection.execute("select currval('catalog.events_position_seq')")
+    await connection.execute("select currval('catalog.log_position_seq')")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,9 @@ def test_a_field_in_the_way_of_the_column_of_an_order_is_refused() -> None:
         a_projection(document, indexes=(Index((), alphabetical=document.name),))
 
 
-@pytest.mark.parametrize("name", ["migrations", "rebuild_steps", "stream", "new_things", "audit_trail", "things_pkey"])
+@pytest.mark.parametrize(
+    "name", ["migrations", "rebuild_steps", "stream", "inline", "new_things", "audit_trail", "things_pkey"]
+)
 def test_a_read_model_is_not_called_as_something_of_the_store(name: str) -> None:
     with pytest.raises(RuleError, match=f"'{name}' cannot name a table"):
         a_projection(a_document("name"), name=name)

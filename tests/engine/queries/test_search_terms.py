@@ -1,4 +1,4 @@
-"""What a listing asks of a text is what `catalog.text_matches` says, and the index is asked for words that it holds."""
+"""What a listing asks of a text is what `catalog.matches_search` says, and the index is asked for words it holds."""
 
 from collections.abc import Iterator
 
@@ -14,10 +14,10 @@ WORDS = ("the", "running", "Runs", "run", "C++", "c", "++", "a+b", "spade's", "s
 phrases = st.lists(st.sampled_from(WORDS) | st.text("ab+-. ", max_size=4), max_size=8).map(" ".join)
 
 EVERYWHERE = """
-select catalog.text_matches(%(content)s, %(search)s), {matches}, {matches_unasked}, {may_match}
+select catalog.matches_search(%(content)s, %(search)s), {matches}, {matches_unasked}, {may_match}
 from (
     select %(content)s::text as content, lower(%(content)s) as lowered,
-        catalog.findable(catalog.words_in(%(content)s)) as found
+        catalog.search_vector(catalog.tokens_of(%(content)s)) as found
 ) as said
 """
 
