@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.raw_http_client import Raw, connected
+from tests.support.raw_http_client import RawConnection, connected
 from tests.support.raw_requests import ALIVE, CHUNKED, H2C, HOST, ITEM, LIVE, POST, WHOLE
 from tests.support.sample_items import an_item
 from tests.support.service_process import Process, resident_mebibytes, running_service
@@ -42,7 +42,7 @@ def url(impatient: tuple[str, Process]) -> str:
     return impatient[0]
 
 
-def drip(raw: Raw, piece: bytes, seconds: float) -> None:
+def drip(raw: RawConnection, piece: bytes, seconds: float) -> None:
     """Send a piece again and again, as long as the other side takes it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

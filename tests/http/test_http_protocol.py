@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.metrics_page import open_streams
-from tests.support.raw_http_client import asked, connected
+from tests.support.raw_http_client import answer_to_bytes, connected
 from tests.support.raw_requests import (
     ALIVE,
     CHUNKED,
@@ -153,7 +153,7 @@ def test_a_head_that_comes_byte_by_byte_costs_no_more_than_its_packets(own: tupl
 def test_trailer_fields_are_none_of_the_heads(service: str) -> None:
     """Else whoever checks the head could be got round."""
     trailing = CHUNKS.replace(b"Trailer: 1", b"If-Match: nonsense\r\nX-Request-ID: smuggled")
-    answer = asked(service, POST + CHUNKED + b"\r\n", trailing)
+    answer = answer_to_bytes(service, POST + CHUNKED + b"\r\n", trailing)
     assert answer.status == 201
     assert answer.headers["x-request-id"] != "smuggled"
 
@@ -182,7 +182,7 @@ def test_requests_behind_an_event_stream_wait_outside_and_the_stream_ends_with_i
         assert resident_mebibytes(process.pid) - memory < 10
         assert open_streams(url) == 1
     until(lambda: open_streams(url) == 0, "the stream goes on without its client")
-    assert asked(url, ALIVE).status == 200
+    assert answer_to_bytes(url, ALIVE).status == 200
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_refusals_are_counted(own: tuple[str, Process]) -> None:
     url, _ = own
     refusals = r"other|GET,\(none\),400|431"
     before = counted(url, refusals)
-    asked(url, b"\x16\x03").problem(400)
+    answer_to_bytes(url, b"\x16\x03").problem(400)
     with connected(url) as raw:
         raw.send(b"HEAD / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * HEAD_BYTES)
         assert raw.answer("HEAD").status == 431

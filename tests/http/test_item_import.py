@@ -13,7 +13,7 @@ import pytest
 
 from app.http.server.server import STOPS_WITHIN_SECONDS
 from tests.support.append_gate import imports_held
-from tests.support.operator_commands import eventually, one
+from tests.support.operator_commands import eventually, fetch_value
 from tests.support.response_shapes import assert_problem, events_of, types_of
 from tests.support.sample_items import an_item, created, some_name
 from tests.support.service_process import running_service
@@ -232,8 +232,8 @@ def test_a_slow_upload_holds_nothing_and_one_that_breaks_off_stores_nothing(
     with socket.create_connection((small.base_url.host, small.base_url.port or 0)) as slow:
         slow.sendall(head.encode() + lines([an_item()] * 500))
         assert small.post("/items", json=an_item()).status_code == 201
-        assert one(connection, "select count(*) from catalog.gate_holders()") == 0
-        assert one(connection, "select count(*) from catalog.snapshot_holders()") == 0
+        assert fetch_value(connection, "select count(*) from catalog.gate_holders()") == 0
+        assert fetch_value(connection, "select count(*) from catalog.snapshot_holders()") == 0
     assert small.post("/items/import", content=lines([an_item()] * 2), headers=NDJSON).json()["created"] == 2
     eventually(lambda: small.get("/stats").json()["total_items"] == 3, "three items")
     page = httpx.get(str(small.base_url).replace("/api/v2/", "/metrics")).text
@@ -276,4 +276,4 @@ def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, conne
         problem = assert_problem(sent.result(), 503)
         assert problem["detail"] == "The import was called off; nothing was stored."
         assert process.wait(STOPS_WITHIN_SECONDS) == 0
-    assert one(connection, "select count(*) from catalog.events") == 0
+    assert fetch_value(connection, "select count(*) from catalog.events") == 0

@@ -19,7 +19,7 @@ from app.errors import RequestTimeout, TooManyRequests, Unavailable
 from app.http.wire import upload_slots
 from app.http.wire.upload_slots import UploadPace, UploadSlots
 from tests.support.append_gate import imports_held
-from tests.support.operator_commands import eventually, one
+from tests.support.operator_commands import eventually, fetch_value
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
 from tests.support.service_process import Process, running_service
@@ -251,10 +251,10 @@ def rest(connection: socket.socket, received: bytes) -> bytes:
 
 def test_nothing_of_what_was_given_up_is_stored(impatient: Limited, module_conninfo: str) -> None:
     with psycopg.connect(module_conninfo, autocommit=True) as connection:
-        before = one(connection, "select count(*) from catalog.events")
+        before = fetch_value(connection, "select count(*) from catalog.events")
         with impatient.upload("silent") as silent:
             assert status_of(silent) == 408
-        assert one(connection, "select count(*) from catalog.events") == before
+        assert fetch_value(connection, "select count(*) from catalog.events") == before
 
 
 async def pieces(*given: bytes) -> AsyncIterator[bytes]:

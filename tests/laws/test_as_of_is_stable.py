@@ -21,7 +21,7 @@ from app.settings import Settings
 from projections.items import Item, Items
 from projections.owners import Owners
 from tests.support.appending import append, json_as_bytes
-from tests.support.reference_model import World, whole_log
+from tests.support.reference_model import ReferenceModel, whole_log
 from tests.support.settable_clock import settable_clock
 from tests.support.workload import SPADE, SWAPPED, write_directly
 
@@ -102,10 +102,10 @@ def test_answers_as_of_settled_instants_stay_the_same_among_writers_who_hold_on_
     json_as_bytes(connection)
     log = whole_log(connection, Items.registry)
     for instant in list(first)[:: len(first) // 5]:
-        assert_as_recomputed(World(log, instant), first[instant])
+        assert_as_recomputed(ReferenceModel(log, instant), first[instant])
 
 
-def assert_as_recomputed(world: World, answers: Answers) -> None:
+def assert_as_recomputed(world: ReferenceModel, answers: Answers) -> None:
     pages, counted, owners, _ = answers
     for listing, (page, _) in zip(LISTINGS, pages, strict=True):
         if listing.near is None:

@@ -17,9 +17,9 @@ from projections.items import Items
 from tests.support.appending import METADATA, append
 from tests.support.erasure_checks import forget_stream, rows_of, tables_with
 from tests.support.fold_checks import assert_one_fold_at_every_instant, group_sizes
-from tests.support.history_checks import assert_words, changes, kept_ever, stored_ever
+from tests.support.history_checks import assert_words, changed_values, folded_documents, stored_documents
 from tests.support.random_histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
-from tests.support.reference_model import empty, whole_log
+from tests.support.reference_model import empty_catalog, whole_log
 from tests.support.toy_aggregate import Toy, Toys
 
 SECRET, NEIGHBOURS = "geheimnis", "nachbarin"
@@ -62,7 +62,7 @@ def appended(log: psycopg.Connection, events: Sequence[Any], together: Sequence[
 def assert_forgets(
     log: psycopg.Connection, projection: AnyProjection, events: Sequence[Any], together: Sequence[int]
 ) -> None:
-    empty(log)
+    empty_catalog(log)
     neighbour = appended(log, marked(events, NEIGHBOURS, projection), together)
     stream = appended(log, marked(events, SECRET, projection), together)
     in_the_log = rows_of(log, "log")
@@ -80,9 +80,9 @@ def assert_forgets(
         assert rows_of(log, table, f"{'stream_' * (table == 'personal')}id = {neighbour}") == rows
     log_as_read = "select count(*) from catalog.events natural join catalog.log where stream_id = %s"
     assert log.execute(log_as_read, (stream,)).fetchone() == (len(events),)
-    kept = kept_ever(projection, whole_log(log, projection.registry))
-    assert stored_ever(log, projection) == kept
-    assert_words(log, projection, changes(kept, *("name", "description" if projection is Items else "place")))
+    kept = folded_documents(projection, whole_log(log, projection.registry))
+    assert stored_documents(log, projection) == kept
+    assert_words(log, projection, changed_values(kept, *("name", "description" if projection is Items else "place")))
     for each in (stream, neighbour):
         assert_one_fold_at_every_instant(log, projection, each)
     assert forget_stream(log, stream) == 0
@@ -150,7 +150,7 @@ def test_what_stands_for_a_forgotten_value_goes_by_what_it_is(
 
 
 def test_an_event_without_anything_personal_has_nothing_beside_the_log(log: psycopg.Connection) -> None:
-    empty(log)
+    empty_catalog(log)
     category = {"category": "tools"}
     events = [
         {"type": "item_status_changed", "old_status": "active", "new_status": "swapped", "reason": None},
@@ -167,7 +167,7 @@ def test_an_event_without_anything_personal_has_nothing_beside_the_log(log: psyc
 
 
 def test_what_an_import_brings_lies_beside_the_log_too(log: psycopg.Connection) -> None:
-    empty(log)
+    empty_catalog(log)
     events = [{"type": "toy_built", "name": f"{SECRET} {n}", "weight": n, "box": SECRET} for n in range(3)]
     with log.transaction():
         log.execute("create temporary table arriving (event jsonb not null) on commit drop")
@@ -186,7 +186,7 @@ def test_what_an_import_brings_lies_beside_the_log_too(log: psycopg.Connection) 
 
 def test_text_under_older_names_and_in_fields_that_are_gone_is_forgotten(log: psycopg.Connection) -> None:
     """Written out, since the laws above mark what the declaration finds, whatever that is."""
-    empty(log)
+    empty_catalog(log)
     by, hue = {"colour": SECRET}, {"hue": SECRET, "smell": SECRET}
     events = [
         {"type": "toy_woven", "name": SECRET, "weight": 3, "loom": SECRET},

@@ -14,9 +14,9 @@ from app.engine.compiler.document_tables import projection_tables
 from app.engine.projection.projection import AnyProjection
 from projections.items import Items
 from tests.support.appending import append
-from tests.support.history_checks import assert_words, changes, kept_ever, stored_ever
+from tests.support.history_checks import assert_words, changed_values, folded_documents, stored_documents
 from tests.support.random_histories import many_items, many_toys
-from tests.support.reference_model import empty, happen, whole_log
+from tests.support.reference_model import append_steps, empty_catalog, whole_log
 from tests.support.toy_aggregate import ToyBroken, ToyBuilt, ToyPainted, ToyPlayed, Toys, ToySeen, ToyTraits
 from tests.support.workload import SPADE, SWAPPED
 
@@ -45,13 +45,13 @@ def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProje
 def test_of_items_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
     log: psycopg.Connection, steps: list[Any]
 ) -> None:
-    empty(log)
-    happen(log, steps)
-    kept = kept_ever(Items, whole_log(log, Items.registry))
-    assert stored_ever(log, Items) == kept
-    assert_words(log, Items, changes(kept, "name", "description"))
+    empty_catalog(log)
+    append_steps(log, steps)
+    kept = folded_documents(Items, whole_log(log, Items.registry))
+    assert stored_documents(log, Items) == kept
+    assert_words(log, Items, changed_values(kept, "name", "description"))
     places = log.execute("select id, since, place[1], place[0] from catalog.items_places order by 1, 2").fetchall()
-    assert places == changes(kept, "location_lat", "location_lon")
+    assert places == changed_values(kept, "location_lat", "location_lon")
     assert_rebuild_changes_nothing(log, Items)
 
 
@@ -60,22 +60,22 @@ def test_of_items_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
 def test_of_toys_that_end_and_begin_again_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
     log: psycopg.Connection, steps: list[Any]
 ) -> None:
-    empty(log)
-    happen(log, steps)
-    kept = kept_ever(Toys, whole_log(log, Toys.registry))
-    assert stored_ever(log, Toys) == kept
-    assert_words(log, Toys, changes(kept, "name", "place"))
+    empty_catalog(log)
+    append_steps(log, steps)
+    kept = folded_documents(Toys, whole_log(log, Toys.registry))
+    assert stored_documents(log, Toys) == kept
+    assert_words(log, Toys, changed_values(kept, "name", "place"))
     assert_rebuild_changes_nothing(log, Toys)
 
 
 def test_of_a_toy_that_broke_the_bounds_are_the_events_and_what_is_ignored_only_counts(log: psycopg.Connection) -> None:
     """The same as an example to read."""
-    empty(log)
+    empty_catalog(log)
     duck = ToyBuilt(name="duck", weight=3, box="red")
     stream, *_ = append(log, None, [ToyPlayed(minutes=1), duck, ToySeen(by="ann"), ToyPlayed(minutes=5)])
     append(log, stream, [ToyBroken(), ToyPlayed(minutes=9), duck, ToySeen(by="bob")])
     at = [row[0] for row in log.execute("select recorded_at from catalog.events order by version").fetchall()]
-    kept = [(version, start, end) for _, version, start, end, _ in stored_ever(log, Toys)]
+    kept = [(version, start, end) for _, version, start, end, _ in stored_documents(log, Toys)]
     assert kept == [(3, at[1], at[3]), (4, at[3], at[4]), (8, at[6], None)]
     assert log.execute("select words from catalog.toys_words").fetchall() == [(["duck", "home"],)]
 
@@ -116,7 +116,7 @@ def differing(log: psycopg.Connection, projection: AnyProjection) -> list[Any]:
 def test_what_is_not_as_the_log_says_is_healed_by_a_rebuild_of_the_document_and_by_one_of_all(
     log: psycopg.Connection, projection: AnyProjection, corruption: str
 ) -> None:
-    empty(log)
+    empty_catalog(log)
     if projection is Items:
         renamed = ItemUpdated(changes=ItemChanges(name="Rake", location_lat=1.5), previous_values=ItemChanges())
         events: list[Any] = [SPADE, renamed, SWAPPED]

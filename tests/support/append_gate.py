@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from tests.support.operator_commands import one
+from tests.support.operator_commands import fetch_value
 
 WAITING_IMPORTS = """
 select count(*)
@@ -22,6 +22,6 @@ def imports_held(connection: psycopg.Connection) -> Iterator[Callable[[], int]]:
     """Imports wait at the append gate; gives how many do."""
     connection.execute("select pg_advisory_lock(catalog.append_gate())")
     try:
-        yield lambda: int(one(connection, WAITING_IMPORTS))
+        yield lambda: int(fetch_value(connection, WAITING_IMPORTS))
     finally:
         connection.execute("select pg_advisory_unlock(catalog.append_gate())")

@@ -19,7 +19,7 @@ order by id, valid_from, valid_to
 """
 
 
-def kept_ever(projection: AnyProjection, log: Iterable[Recorded[Any]]) -> list[Kept]:
+def folded_documents(projection: AnyProjection, log: Iterable[Recorded[Any]]) -> list[Kept]:
     """Each document there ever was, by the fold in Python."""
     streams: dict[int, list[Recorded[Any]]] = {}
     for event in log:
@@ -39,13 +39,13 @@ def _kept_of(projection: AnyProjection, stream: list[Recorded[Any]]) -> Iterable
         yield stream[-1].stream_id, stream[-1].version, since, None, fold.canonical_json(document)
 
 
-def stored_ever(log: psycopg.Connection, projection: AnyProjection) -> list[Kept]:
+def stored_documents(log: psycopg.Connection, projection: AnyProjection) -> list[Kept]:
     """The same, as stored: the current documents and their history."""
     rows = log.execute(STORED.format(projection.name).encode()).fetchall()
     return [(*row[:4], projection().canonical_json(row[4])) for row in rows]
 
 
-def changes(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
+def changed_values(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
     """(stream, since, the fields): where they are other than just before, or there was nothing just before."""
     found, before = [], (0, None, [None])
     for stream, _, valid_from, valid_to, document in kept:

@@ -13,7 +13,7 @@ import httpx
 from psycopg.conninfo import conninfo_to_dict
 
 from app.engine.postgres.connections import as_service_role
-from tests.support.cli_process import Call, inherited
+from tests.support.cli_process import Call, clean_environment
 
 STARTS_WITHIN_SECONDS = 30
 
@@ -42,7 +42,7 @@ def running_service(environment: dict[str, str], program: str = "") -> Iterator[
     ended at the end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    arguments, given = ["serve", "--port", str(port)], {**inherited(), **with_a_services_rights(environment)}
+    arguments, given = ["serve", "--port", str(port)], {**clean_environment(), **with_a_services_rights(environment)}
     process: Process = (
         subprocess.Popen([sys.executable, "-c", program, *arguments], env=given) if program else Call(arguments, given)
     )
@@ -58,7 +58,7 @@ class Restartable:
     """A service that can be stopped and started again at the same address, and a client of it; `with` it."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = {**inherited(), **with_a_services_rights(environment)}
+        self._environment = {**clean_environment(), **with_a_services_rights(environment)}
         self._port = free_port()
         self._process: Call | None = None
         self.url = f"http://127.0.0.1:{self._port}"

@@ -34,7 +34,7 @@ from tests.support.erasure_checks import forget_stream, tables_with
 from tests.support.fold_checks import assert_one_fold, assert_one_fold_at_every_instant, group_sizes
 from tests.support.paths import SCHEMA_SQL
 from tests.support.random_histories import PLACES, texts, whole_numbers
-from tests.support.reference_model import documents_as_of, empty, matches, whole_log
+from tests.support.reference_model import documents_as_of, empty_catalog, matches, whole_log
 from tests.support.unusual_names import (
     READ_MODELS,
     STATES,
@@ -150,7 +150,7 @@ def a_history(chance: random.Random) -> list[OrderEvent]:
 @pytest.fixture
 def some(orders: psycopg.Connection) -> list[int]:
     """Forty streams of a log that is otherwise empty."""
-    empty(orders)
+    empty_catalog(orders)
     orders.execute("update catalog.settled set noted_instant = '-infinity'")
     orders.execute("update catalog.projections set position = 0")
     chance = random.Random(7)
@@ -317,7 +317,7 @@ def _is_asked_for(order: Order, asked: Listing) -> bool:
 
 def test_a_text_called_document_is_searched(orders: psycopg.Connection) -> None:
     """… also by what it said before, and of a read model that has no other field and no past."""
-    empty(orders)
+    empty_catalog(orders)
     chance = random.Random(1)
     stream = imported(orders, [structs.replace(a_history(chance)[0], document="wheelbarrow")])
     other, *_ = append(orders, None, [structs.replace(a_history(chance)[0], document="hammer")])
