@@ -19,7 +19,7 @@ where query like '%%append_new_streams(%%'
 
 @contextmanager
 def imports_held(connection: psycopg.Connection) -> Iterator[Callable[[], int]]:
-    """Imports wait at the append gate; gives how many do."""
+    """Hold imports at the append gate; yields a function that counts the waiting imports."""
     connection.execute("select pg_advisory_lock(catalog.append_gate())")
     try:
         yield lambda: int(fetch_value(connection, WAITING_IMPORTS))

@@ -1,4 +1,4 @@
-"""Requests that need a token, and tokens that prove something or nothing."""
+"""Requests that need a token, valid tokens, and worthless ones."""
 
 import time
 from typing import Any
@@ -38,7 +38,7 @@ ADMIN_REQUESTS = [
 def token(
     subject: str | None = OWNER, secret: str = NEWEST_SECRET, seconds: float = 24 * 3600, **claims: object
 ) -> str:
-    """As the platform issues them: no iat, no iss, no aud."""
+    """A token as the platform issues it: without iat, iss and aud."""
     known = {"sub": subject, "email": "o@example.org", "exp": int(time.time() + seconds), "type": "access", **claims}
     return jwt.encode({name: value for name, value in known.items() if value is not None}, secret, "HS256")
 
@@ -60,7 +60,7 @@ WORTHLESS_TOKENS: dict[str, str | None] = {
 
 
 def send(client: httpx.Client, request: tuple[str, str], bearer: str | None, item: dict[str, Any]) -> httpx.Response:
-    """A request about an item, which is put together so that only who asks can make it fail."""
+    """Send a request about an item. It is valid, so only the token can make it fail."""
     method, pattern = request
     path = pattern.format(id=item["id"], then=item["created_at"], position=item["position"])
     body: dict[tuple[str, str], Any] = {

@@ -11,7 +11,7 @@ where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'p') order by 
 
 
 def tables_with(log: psycopg.Connection, mark: str) -> set[str]:
-    """The tables of the schema in which a text is found."""
+    """The tables of the schema that contain a text."""
     found = set()
     for (table,) in log.execute(TABLES).fetchall():
         query = f"select exists (select from catalog.{table} as t where strpos(t::text, %s) > 0)"

@@ -47,7 +47,7 @@ def assert_one_fold(
 
 
 def assert_current(log: psycopg.Connection, projection: Projection[Any, Any], stream_id: int, expected: Any) -> None:
-    """The table holds what the fold says, and folding it anew finds nothing to change."""
+    """The table holds the folded document, and rebuilding it changes nothing."""
     query = f"select document, version, valid_from from catalog.{projection.name} where id = %s"
     document, version, since = log.execute(query, (stream_id,)).fetchone() or (None, None, None)
     assert (projection.canonical_json(document), version, since) == expected
@@ -56,7 +56,7 @@ def assert_current(log: psycopg.Connection, projection: Projection[Any, Any], st
 
 
 def assert_one_fold_at_every_instant(log: psycopg.Connection, projection: AnyProjection, stream_id: int) -> None:
-    """Python fold = SQL fold, at every version and at every instant; and = stored, also what was replaced."""
+    """Python fold = SQL fold = stored document, at every version and every instant, in the history too."""
     recorded = history(log, stream_id, projection.registry)
     for version, event in enumerate(recorded, 1):
         in_python = projection().canonical_json(projection().fold(recorded[:version]))

@@ -1,4 +1,4 @@
-"""Every document that there ever was: by the fold in Python, and as the history tables hold it."""
+"""All documents a stream ever had: folded in Python, and as stored with their history."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +20,7 @@ order by id, valid_from, valid_to
 
 
 def folded_documents(projection: AnyProjection, log: Iterable[Recorded[Any]]) -> list[Kept]:
-    """Each document there ever was, by the fold in Python."""
+    """All documents, folded in Python."""
     streams: dict[int, list[Recorded[Any]]] = {}
     for event in log:
         streams.setdefault(event.stream_id, []).append(event)
@@ -28,7 +28,7 @@ def folded_documents(projection: AnyProjection, log: Iterable[Recorded[Any]]) ->
 
 
 def _kept_of(projection: AnyProjection, stream: list[Recorded[Any]]) -> Iterable[Kept]:
-    """An event that is ignored replaces nothing: the version of a document is the last at which it was so."""
+    """An ignored event replaces no document; it only raises the version of the current one."""
     fold, document, since = projection(), None, None
     for event in stream:
         if type(event.event) in projection.by_event:
@@ -46,7 +46,7 @@ def stored_documents(log: psycopg.Connection, projection: AnyProjection) -> list
 
 
 def changed_values(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
-    """(stream, since, the fields): where they are other than just before, or there was nothing just before."""
+    """(stream, since, the fields) wherever the fields changed, or a document began."""
     found, before = [], (0, None, [None])
     for stream, _, valid_from, valid_to, document in kept:
         values = [msgspec.json.decode(document)[field] for field in fields]
@@ -57,7 +57,7 @@ def changed_values(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
 
 
 def assert_words(log: psycopg.Connection, projection: AnyProjection, texts: list[tuple[Any, ...]]) -> None:
-    """The words of all texts that a stream ever had, though they came one after the other."""
+    """The stored words of each stream are those of all texts it ever had."""
     ever: dict[int, list[str]] = {}
     for stream, _, *changed in texts:
         ever.setdefault(stream, []).extend(changed)

@@ -1,4 +1,4 @@
-"""The manifests as kustomize renders them, for tests."""
+"""Read the manifests as kustomize renders them."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ needs_kustomize = pytest.mark.skipif(shutil.which("kubectl") is None, reason="ku
 
 @cache
 def rendered(folder: str) -> list[Object]:
-    """All objects of a folder, as kustomize makes them."""
+    """All objects that kustomize renders from a folder."""
     made = subprocess.run(
         ["kubectl", "kustomize", str(DEPLOY / folder)], check=True, capture_output=True, text=True, timeout=60
     )
@@ -57,7 +57,7 @@ def pods() -> Iterator[tuple[str, Object]]:
 
 
 def environment_of(name: str) -> dict[str, str | None]:
-    """The variables of the container; None where a secret has the value."""
+    """The variables of the container; None if the value is in a secret."""
     container = container_of(name)
     given: dict[str, str | None] = {}
     for source in container.get("envFrom", []):

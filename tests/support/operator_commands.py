@@ -1,4 +1,4 @@
-"""The commands for operators, for tests: run as processes, in the background, and what they answer and say."""
+"""Run the operators' commands as processes, also in the background, and read their output."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ SWAPPED = ItemStatusChanged(old_status="active", new_status="swapped", reason="f
 
 
 class Ownerless(Struct, frozen=True, kw_only=True, tag="item_created"):
-    """A poisoned event: the rollup `owners` has no key for it."""
+    """An event that stops the rollup `owners`, which finds no key for it."""
 
     name: str = "Nobody's"
     description: str = "."
@@ -47,7 +47,7 @@ class Ownerless(Struct, frozen=True, kw_only=True, tag="item_created"):
 
 @contextmanager
 def running_command(*arguments: str, conninfo: str, **pipes: Any) -> Iterator[subprocess.Popen[str]]:
-    """`catalog …` in the background, ended at the end."""
+    """Run `catalog …` in the background, and kill it at the end."""
     command = [sys.executable, "-m", "app.cli", *arguments]
     with subprocess.Popen(
         command, env={**clean_environment(), "DATABASE_URL": conninfo}, text=True, **pipes
@@ -76,7 +76,7 @@ def is_caught_up(connection: psycopg.Connection) -> bool:
 
 
 def settle_now(connection: psycopg.Connection) -> None:
-    """What a projector does, once."""
+    """Settle and catch up once, as a projector does."""
 
     async def settled() -> None:
         async with await AsyncConnection.connect(connection.info.dsn, autocommit=True) as another:
@@ -88,16 +88,16 @@ def settle_now(connection: psycopg.Connection) -> None:
 
 
 def json_answer(conninfo: str, *arguments: str, status: int = 0) -> Any:
-    """The JSON that a command answers with, which is all that it writes to stdout."""
+    """The JSON that a command prints, and nothing else on stdout."""
     ran = catalog(*arguments, "--json", DATABASE_URL=conninfo)
     assert ran.returncode == status, ran.stderr
     return json.loads(ran.stdout)
 
 
 def printed_text(conninfo: str, *arguments: str, status: int = 0) -> str:
-    """What a command says to people, on stdout or, when it is refused, on stderr; without colours, since piped.
+    """The text that a command prints on stdout, or on stderr if it fails. It has no colours, because it is piped.
 
-    Which database it uses is left out.
+    The line that names the database is left out.
     """
     ran = catalog(*arguments, DATABASE_URL=conninfo)
     assert ran.returncode == status, ran.stderr

@@ -10,7 +10,7 @@ Send = Callable[[httpx.AsyncClient, int], Coroutine[Any, Any, httpx.Response]]
 
 
 def send_at_once(api: httpx.Client, count: int, send: Send) -> list[httpx.Response]:
-    """`send` by `count` clients, each on a connection that is open before the first of them sends."""
+    """Call `send` for `count` clients at once. All connections are open before the first client sends."""
 
     async def race() -> list[httpx.Response]:
         barrier = asyncio.Event()

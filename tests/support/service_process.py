@@ -1,4 +1,4 @@
-"""`catalog serve` as a process of its own, awaited until it is healthy and ended at the end."""
+"""Run `catalog serve` as a process: wait until it is healthy, and end it at the end."""
 
 import signal
 import socket
@@ -55,7 +55,7 @@ def running_service(environment: dict[str, str], program: str = "") -> Iterator[
 
 
 class Restartable:
-    """A service that can be stopped and started again at the same address, and a client of it; `with` it."""
+    """A service that can be restarted at the same address, with a client. Use it with `with`."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = {**clean_environment(), **with_a_services_rights(environment)}
@@ -89,7 +89,7 @@ class Restartable:
 
 
 def wait_until_healthy(url: str, process: Process | subprocess.Popen[str]) -> None:
-    """By one client, without certificates: to read those takes longer than a start."""
+    """Poll with one client without certificates, because reading those takes longer than a start."""
     deadline = time.monotonic() + STARTS_WITHIN_SECONDS
     with httpx.Client(verify=False, timeout=5) as client:
         while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""An issuer of tokens for tests: its keys, what it signs, and its key set over real HTTP."""
+"""A token issuer: its keys, signed tokens, and its key set over real HTTP."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def signed(algorithm: str, key_id: str, key: Any = None) -> str:
 
 
 class Issuer:
-    """What the issuer serves just now: keys, or nothing (None)."""
+    """The keys that the issuer serves now; None for an error."""
 
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] | None = [public_key(algorithm, algorithm) for algorithm in KEYS]
@@ -58,7 +58,7 @@ def serving() -> Iterator[Issuer]:
 
 
 def with_keys(issuer: Issuer, ask: Callable[[Authenticator], Awaitable[T]]) -> T:
-    """What comes of it, while the keys are refreshed in the background."""
+    """Run `ask` while the keys are refreshed in the background."""
 
     async def run() -> T:
         authenticator = Authenticator(Settings(auth="jwt", jwks_url=issuer.url))
