@@ -1,4 +1,4 @@
-"""`catalog forget OWNER`: what is personal of an owner's items is made unreadable, for good."""
+"""`catalog forget OWNER`: delete the items of an owner and erase the personal data in their events."""
 
 import asyncio
 
@@ -8,8 +8,8 @@ from app.cli.console import (
     INTERRUPTED,
     current_database,
     exit_on_stop_signal,
+    explained_interruption,
     operator_metadata,
-    report_error,
     run_until_stopped,
     utf8_text,
 )
@@ -44,21 +44,18 @@ def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None
     exit_on_stop_signal(INTERRUPTED)
     with current_database() as conninfo:
         if not may_change_events(conninfo):
-            raise SetupError("only the owner of the schema may forget somebody: run it with the role that migrates")
+            raise SetupError("only the owner of the schema may forget an owner: run it with the role that migrates")
         found = asyncio.run(_find_scope(conninfo, owner))
         if not found.is_complete and not yes:
-            confirm(f"{_scope_text(found)} Forget it for good?")
-        try:
+            confirm(f"{_scope_text(found)} Forget it permanently?")
+        with explained_interruption("some items may be forgotten and others not; run it again, and it goes on"):
             forgotten = run_until_stopped(_erase(conninfo, owner, metadata), INTERRUPTED)
-        except SystemExit:
-            report_error("interrupted: some items may be forgotten and others not; run it again, and it goes on")
-            raise
     if as_json:
         print_json(forgotten)
     else:
         by = forgotten.forgotten_by or "somebody"
         done = f"{count(forgotten.events, 'event')} of {count(forgotten.items, 'item')}, as {by} says"
-        print_line(f"{owner} is forgotten: {done}. `catalog rebuild items` writes its files anew, too.")
+        print_line(f"{owner} is forgotten: {done}. `catalog rebuild items` also rewrites its files.")
 
 
 def _scope_text(found: ErasureScope) -> str:

@@ -1,4 +1,4 @@
-"""`catalog import FILE`: many items from NDJSON or CSV, all or none."""
+"""`catalog import FILE`: create many items from NDJSON or CSV, all or none."""
 
 import io
 import os
@@ -13,8 +13,8 @@ from app.cli.console import (
     INTERRUPTED,
     current_database,
     exit_on_stop_signal,
+    explained_interruption,
     operator_metadata,
-    report_error,
     run_until_stopped,
     utf8_text,
 )
@@ -47,12 +47,9 @@ def import_command(file: str, user: str | None, as_json: bool) -> None:
     """
     exit_on_stop_signal(INTERRUPTED)
     metadata = operator_metadata(user, "--user")
-    with open_items(file) as readable, current_database() as conninfo:
-        try:
-            imported = _import(conninfo, readable, metadata)
-        except SystemExit:
-            report_error("interrupted: unless it says how many items were imported, look before you try again")
-            raise
+    hint = "unless it says how many items were imported, look before you try again"
+    with open_items(file) as readable, current_database() as conninfo, explained_interruption(hint):
+        imported = _import(conninfo, readable, metadata)
     if as_json:
         print_json(imported)
     else:
@@ -61,29 +58,29 @@ def import_command(file: str, user: str | None, as_json: bool) -> None:
 
 
 def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
-    """The file is read before anything is asynchronous: a read that waits for a pipe can be interrupted so."""
+    """Read the file, then store its items. Reading is synchronous, so that a signal interrupts a read from a pipe."""
     database = single_connection_database(conninfo, read_settings().pool)
     importer: BulkImporter[Command, ItemState, Event] = BulkImporter(database, item_decider)
 
-    async def store(arrivals: StagedImport[Command, ItemState, Event]) -> Imported:
+    async def store(staged: StagedImport[Command, ItemState, Event]) -> Imported:
         async with database:
-            imported, _ = await importer.store(arrivals, metadata)
+            imported, _ = await importer.store(staged, metadata)
             return imported
 
-    with importer.stage() as arrivals, progress_reporter() as report:
+    with importer.stage() as staged, progress_reporter() as report:
         began, size, read = monotonic(), _size(file), 0
         for read, item in enumerate(_checked_items(items_of(file)), 1):
-            arrivals.add(item)
+            staged.add(item)
             if read % 1000 == 0:
                 text = f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s"
                 report(Progress(text=text, phase="reading", done=_bytes_read(file), total=size))
         if read:
             report(Progress(text=f"storing {count(read, 'item')}", phase="storing"))
-        return run_until_stopped(store(arrivals), INTERRUPTED)
+        return run_until_stopped(store(staged), INTERRUPTED)
 
 
 def _checked_items(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
-    """Raises InvalidInput where the file cannot be read any further."""
+    """The same items. Raises InvalidInput if the file cannot be read to its end."""
     try:
         yield from items
     except OSError as error:
@@ -91,7 +88,7 @@ def _checked_items(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
 
 
 def _size(file: BinaryIO) -> int | None:
-    """How many bytes there will be; None for a pipe."""
+    """The size of a file in bytes; None for a pipe."""
     try:
         found = os.fstat(file.fileno())
     except (OSError, io.UnsupportedOperation):
@@ -100,7 +97,7 @@ def _size(file: BinaryIO) -> int | None:
 
 
 def _bytes_read(file: BinaryIO) -> int:
-    """How many bytes have been read; CSV's decoder reads ahead, and a pipe cannot tell."""
+    """How many bytes of a file have been read; 0 for a pipe. The CSV decoder reads ahead."""
     try:
         return os.lseek(file.fileno(), 0, os.SEEK_CUR)
     except (OSError, io.UnsupportedOperation):

@@ -1,6 +1,6 @@
-"""The commands for operators: run the background, rebuild, verify, see the lag and the log, inspect an item, resume.
+"""The operators' commands: run the projector, rebuild, verify, show lag and log, inspect an item, resume.
 
-Answers go to stdout, with `--json` as JSON and nothing else; whatever else is said goes to stderr.
+Results go to stdout, with `--json` as JSON alone. Everything else goes to stderr.
 """
 
 import asyncio
@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from app.cli import log_queries as facts
-from app.cli import rendering as tables
+from app.cli import log_queries, rendering
 from app.cli.console import (
     INTERRUPTED,
     current_connection,
     current_database,
     exit_on_stop_signal,
+    explained_interruption,
     os_user,
     report_error,
     run_until_stopped,
@@ -100,7 +100,7 @@ def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
             outcomes.append(rebuilt := _rebuild(conninfo, read_model))
             if rebuilt and not as_json:
                 who_waited = "its catch-up" if issubclass(read_model, Rollup) else "writers"
-                print_line(tables.print_rebuilt(rebuilt, who_waited))
+                print_line(rendering.rebuilt_text(rebuilt, who_waited))
     if as_json:
         print_json([rebuilt for rebuilt in outcomes if rebuilt])
     if not all(outcomes):
@@ -108,21 +108,19 @@ def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
 
 
 def _rebuild(conninfo: str, read_model: AnyReadModel) -> RebuildResult | None:
-    """None if it was not rebuilt; why not is said."""
+    """Rebuild one projection; report why if that fails, and return None."""
+    unchanged = "a rebuild that did not finish has changed nothing that is served"
     try:
-        with progress_reporter() as report:
+        with explained_interruption(unchanged), progress_reporter() as report:
             work = rebuild(conninfo, read_model, lambda each: report(_progress_of(each)), checksum(schema_sql()))
             return run_until_stopped(work, INTERRUPTED)
     except CatalogError as error:
         report_error(error.detail)
         return None
-    except SystemExit:
-        report_error("interrupted: a rebuild that did not finish has changed nothing that is served")
-        raise
 
 
 def _progress_of(rebuilding: RebuildProgress) -> Progress:
-    text, total = tables.print_rebuild_progress(rebuilding), max(rebuilding.events, 1)
+    text, total = rendering.rebuild_progress_text(rebuilding), max(rebuilding.events, 1)
     return Progress(text=text, phase=rebuilding.phase, done=rebuilding.done, total=total)
 
 
@@ -143,7 +141,7 @@ def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
         print_json(found)
     else:
         for each in found:
-            tables.show_verified(each)
+            rendering.show_verified(each)
     if any(each.differing for each in found):
         raise SystemExit(1)
 
@@ -158,11 +156,11 @@ def lag_command(as_json: bool) -> None:
     """
     exit_on_stop_signal()
     with current_database() as conninfo:
-        states = run_until_stopped(facts.read_projection_statuses(conninfo, PROJECTIONS))
+        states = run_until_stopped(log_queries.read_projection_statuses(conninfo, PROJECTIONS))
     if as_json:
         print_json(states)
     else:
-        tables.show_lag(states)
+        rendering.show_lag(states)
     if states.background == "behind":
         raise SystemExit(1)
 
@@ -186,25 +184,25 @@ def events_command(
 ) -> None:
     """Print the settled events in order, one per line; with --json, one JSON object per line."""
     exit_on_stop_signal()
-    wanted = facts.LoggedEventFilter(type=type_, item=item)
+    wanted = log_queries.LoggedEventFilter(type=type_, item=item)
     with current_connection() as connection:
-        if after > (newest := facts.newest_position(connection)):
+        if after > (newest := log_queries.newest_position(connection)):
             raise AheadOfLog(after, newest)
-        upto, head = facts.mark_and_head(connection)
+        upto, head = log_queries.mark_and_head(connection)
         if last is not None:
-            after = facts.position_before_last(connection, wanted, after, upto, last)
+            after = log_queries.position_before_last(connection, wanted, after, upto, last)
         found = (
-            facts.follow_events(connection, wanted, after)
+            log_queries.follow_events(connection, wanted, after)
             if follow
-            else facts.settled_events(connection, wanted, after, upto)
+            else log_queries.settled_events(connection, wanted, after, upto)
         )
         for event in islice(found, limit):
             if as_json:
                 print_json(event)
             else:
-                tables.show_events([event])
+                rendering.show_events([event])
         if not follow and head > upto:
-            print_note(f"The log is settled up to {upto} of {head}; the rest will be while a projector runs.")
+            print_note(f"The log is settled up to {upto} of {head}; a running projector settles the rest.")
 
 
 @click.command("inspect")
@@ -217,11 +215,11 @@ def inspect_command(item: int, as_json: bool) -> None:
     """
     exit_on_stop_signal()
     with current_database() as conninfo:
-        inspected = run_until_stopped(facts.inspect_item(conninfo, PROJECTIONS, item))
+        inspected = run_until_stopped(log_queries.inspect_item(conninfo, PROJECTIONS, item))
     if as_json:
         print_json(inspected)
     else:
-        tables.show_inspected(inspected)
+        rendering.show_inspected(inspected)
     if not all(each.equal for each in inspected.documents):
         raise SystemExit(1)
 
@@ -238,23 +236,25 @@ def resume_command(name: str, skip: bool, yes: bool, as_json: bool) -> None:
     """
     read_model = read_model_named(name)
     exit_on_stop_signal()
-    with current_database() as conninfo, facts.operator_connection(conninfo) as connection:
-        stopped = facts.stop_reason(connection, name)
+    with current_database() as conninfo, log_queries.operator_connection(conninfo) as connection:
+        stopped = log_queries.stop_reason(connection, name)
         if stopped is None:
             raise Conflict(f"The projection {name} is not stopped.")
         if not as_json:
-            tables.show_stopped(name, stopped)
+            rendering.show_stopped(name, stopped)
         where = f"the event at position {stopped.event.position}" if stopped.event else "what stopped it"
         if skip and not yes:
-            confirm(f"Leave {where} out of {name} for good?")
-        if facts.stop_reason(connection, name) != stopped:
-            raise Conflict(f"Somebody else resumed {name} meanwhile; see `catalog lag`.")
+            confirm(f"Leave {where} out of {name} permanently?")
+        if log_queries.stop_reason(connection, name) != stopped:
+            raise Conflict(f"{name} was resumed by another operator meanwhile; see `catalog lag`.")
         asyncio.run(_resume(conninfo, name, os_user() if skip else None))
-        (state,) = asyncio.run(facts.read_projection_statuses(conninfo, [read_model])).projections
+        (state,) = asyncio.run(log_queries.read_projection_statuses(conninfo, [read_model])).projections
     if as_json:
         print_json(state)
     else:
-        print_line(f"{name} goes on behind {where}, as {os_user()} says." if skip else f"{name} goes on with {where}.")
+        print_line(
+            f"{name} goes on after {where}, skipped by {os_user()}." if skip else f"{name} goes on with {where}."
+        )
 
 
 async def _resume(conninfo: str, name: str, skip_as: str | None) -> None:
