@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,6 +18,7 @@ from msgspec import Struct
 from psycopg import AsyncCursor
 
 from app.concurrency import cancel_and_wait
+from app.constraints import MIB
 from app.domain.events import Event
 from app.domain.item import Command, ItemState, decide
 from app.engine.background.checkpoints import register
@@ -74,8 +76,6 @@ if TYPE_CHECKING:
     from app.observability.spans import Tracing
 
 PROJECTIONS = (Items, Owners, Categories)
-LARGEST_BODY_BYTES = 64 * 1024
-MIB = 1024 * 1024
 
 item_decider: Decider[Command, ItemState, Event] = Decider(decide=decide, state=ItemState, projection=Items)
 
@@ -114,7 +114,7 @@ def create_app(
         openapi_config=openapi_config(version("swappo-catalog"), settings.public_url),
         lifespan=[lambda _: _running(services, tracing)],
         logging_config=None,
-        request_max_body_size=LARGEST_BODY_BYTES,
+        request_max_body_size=LARGEST_ITEM_BYTES,
     )
     return _with_middlewares(app, services, tracing)
 
@@ -177,7 +177,12 @@ def build_services(
         command_handler=CommandHandler(database, item_decider, after_append),
         bulk_importer=BulkImporter(import_database, item_decider, after_import),
         upload_slots=UploadSlots(settings.import_limit_mib * MIB),
-        documents=Documents(read_router, Items, metrics.observe_replay),
+        documents=Documents(
+            read_router,
+            Items,
+            on_rebuilt=partial(metrics.observe_replay, "item"),
+            on_time_travel=partial(metrics.observe_replay, "time_travel"),
+        ),
         owners=RollupDocuments(read_router, Owners),
         event_counter=EventCounter(read_router, as_of_resolver),
         mark_watcher=mark_watcher,

@@ -1,4 +1,4 @@
-"""Laws 2 and 4: a rebuild changes nothing; the background skips nothing and applies nothing twice."""
+"""Laws 2 and 4: a rebuild changes nothing, and the background applies every event exactly once."""
 
 import asyncio
 import random
@@ -54,7 +54,7 @@ def test_rollups_equal_the_fold_of_all_documents_whatever_the_batches(
 @settings(few, max_examples=8)
 @given(histories=st.lists(item_histories, min_size=5, max_size=12))
 def test_a_rebuild_changes_nothing(connection: psycopg.Connection, histories: list[Any]) -> None:
-    """Each rebuild is also of the histories of the examples before, so many together tell what many one by one do."""
+    """Each rebuild includes the histories of earlier examples, so a few large rebuilds test as much as many."""
     for history in histories:
         append(connection, None, history)
     asyncio.run(catch_up_all(connection.info.dsn))
@@ -72,7 +72,7 @@ class Shelf(Struct, frozen=True, kw_only=True):
 
 
 class Shelves(Rollup[Shelf, Item]):
-    """The items come and go, the first and the last of a shelf too; nothing says how many there are."""
+    """Items are created and deleted, including the first and the last of an owner; no field counts them."""
 
     of = Items
     by = Item.status
@@ -111,7 +111,7 @@ def test_a_key_whose_last_member_leaves_has_no_document_any_more(connection: psy
 
 
 def test_nothing_can_be_rebuilt(connection: psycopg.Connection) -> None:
-    """A log without events: every rebuild, every catch-up and every verification ends."""
+    """In a log without events every rebuild, catch-up and verification ends."""
     asyncio.run(catch_up_all(connection.info.dsn))
     for read_model in PROJECTIONS:
         assert asyncio.run(rebuild(connection.info.dsn, read_model)).events == 0

@@ -1,4 +1,4 @@
-"""The log for tests, in plain synchronous SQL: append as anyone would, read back as the engine does."""
+"""Append to the log in plain synchronous SQL, and read it as the engine does."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ def json_as_bytes(connection: psycopg.Connection) -> None:
 def append(
     connection: psycopg.Connection, stream_id: int | None, events: Sequence[Any], expected: int | None = None
 ) -> tuple[int, int, int, datetime, dict[str, Any]]:
-    """stream_id, version, position, recorded_at of the newest event, and the inline documents as JSON by name.
+    """stream_id, version, position and recorded_at of the newest event, and the inline documents by name.
 
     Events are structs, or objects with a type for what an older release appended.
     """

@@ -1,7 +1,7 @@
-"""`catalog …` as a process of its own, forked off one that has imported everything: that takes half a second, once.
+"""Run `catalog …` as a process, forked from one that has imported everything: the import takes half a second, once.
 
-What is run is the same, services too. The console script itself, and what has a pipe, a terminal or a program of its
-own, is started anew.
+The forked command and service behave the same. Tests of the console script itself, and those with a pipe, a terminal or
+a program of their own, start a new interpreter instead.
 """
 
 import atexit
@@ -22,13 +22,13 @@ DONE_WITHIN_SECONDS = 60
 LONGEST_CALL = 100_000
 
 
-def inherited() -> dict[str, str]:
-    """Our environment without what is meant for a service of another's."""
+def clean_environment() -> dict[str, str]:
+    """Our environment without settings of the catalog."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
 
 
 class Call:
-    """`catalog …` with only these settings, in a process that is told and waited for like a `subprocess.Popen`."""
+    """`catalog …` with only these settings, in a process that is signalled and awaited like a `subprocess.Popen`."""
 
     def __init__(self, arguments: Sequence[str], environment: dict[str, str], out: int = 1, err: int = 2) -> None:
         call = json.dumps([arguments, environment]).encode()
@@ -70,9 +70,9 @@ class Call:
 
 
 def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`catalog …` with only these settings, to its end."""
+    """Run `catalog …` with only these settings to its end."""
     with TemporaryFile() as out, TemporaryFile() as err:
-        call = Call(arguments, inherited() | environment, out.fileno(), err.fileno())
+        call = Call(arguments, clean_environment() | environment, out.fileno(), err.fileno())
         try:
             status = call.wait(DONE_WITHIN_SECONDS)
         finally:
@@ -85,10 +85,10 @@ def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 @cache
 def _caller() -> socket.socket:
-    """Where calls are sent to: a process that waits for them as long as we are there."""
+    """The socket of the process that forks the calls. It lives as long as we do."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-m", "tests.support.cli_process", str(theirs.fileno())]
-    process = subprocess.Popen(command, env=inherited(), pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=clean_environment(), pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL)
     theirs.close()
 
     def end() -> None:
@@ -100,7 +100,7 @@ def _caller() -> socket.socket:
 
 
 def _become_a_call(calls: socket.socket) -> None:
-    """Returns in a new process for each call that comes, as what was called; its parent tells how it ended."""
+    """Fork for each call. Returns in the child, which becomes the command; its parent reports the status."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:

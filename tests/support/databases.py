@@ -1,4 +1,4 @@
-"""A database of a test's own on the run's server, and which server binaries are under test."""
+"""Create a database for one test, and find the server binaries under test."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""The manifests as kustomize renders them, for tests."""
+"""Read the manifests as kustomize renders them."""
 
 import re
 import shutil
@@ -22,14 +22,14 @@ needs_kustomize = pytest.mark.skipif(shutil.which("kubectl") is None, reason="ku
 
 @cache
 def rendered(folder: str) -> list[Object]:
-    """All objects of a folder, as kustomize makes them."""
+    """All objects that kustomize renders from a folder."""
     made = subprocess.run(
         ["kubectl", "kustomize", str(DEPLOY / folder)], check=True, capture_output=True, text=True, timeout=60
     )
     return list(yaml.safe_load_all(made.stdout))
 
 
-def the(kind: str, name: str = "catalog-service", folder: str = "gke") -> Object:
+def only_manifest(kind: str, name: str = "catalog-service", folder: str = "gke") -> Object:
     """The one object of that kind and name; a generated name has a hash at its end."""
     (found,) = (
         each
@@ -41,7 +41,7 @@ def the(kind: str, name: str = "catalog-service", folder: str = "gke") -> Object
 
 def pod_of(name: str = "catalog-service") -> Object:
     kind = "Job" if name == "catalog-migrate" else "Deployment"
-    pod: Object = the(kind, name)["spec"]["template"]["spec"]
+    pod: Object = only_manifest(kind, name)["spec"]["template"]["spec"]
     return pod
 
 
@@ -57,11 +57,11 @@ def pods() -> Iterator[tuple[str, Object]]:
 
 
 def environment_of(name: str) -> dict[str, str | None]:
-    """The variables of the container; None where a secret has the value."""
+    """The variables of the container; None if the value is in a secret."""
     container = container_of(name)
     given: dict[str, str | None] = {}
     for source in container.get("envFrom", []):
-        given |= the("ConfigMap", re.sub(r"-[a-z0-9]{10}$", "", source["configMapRef"]["name"]))["data"]
+        given |= only_manifest("ConfigMap", re.sub(r"-[a-z0-9]{10}$", "", source["configMapRef"]["name"]))["data"]
     return given | {each["name"]: each.get("value") for each in container["env"]}
 
 

@@ -1,4 +1,4 @@
-"""Where files lie that tests read."""
+"""The paths of files that tests read."""
 
 from pathlib import Path
 

@@ -13,14 +13,14 @@ ANSWERS_WITHIN_SECONDS = 20
 
 
 class Answer(Struct, frozen=True):
-    """One answer; header names are in lower case."""
+    """An answer; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
     def problem(self, status: int) -> dict[str, Any]:
-        """The problem in an answer of that status, after which the connection is closed."""
+        """The problem of an answer with that status, which closes the connection."""
         assert self.status == status, self
         assert self.headers["content-type"] == "application/problem+json"
         assert self.headers["connection"] == "close"
@@ -32,8 +32,8 @@ class Answer(Struct, frozen=True):
         return problem
 
 
-class Raw:
-    """One connection."""
+class RawConnection:
+    """A connection that sends and reads bytes."""
 
     def __init__(self, url: str) -> None:
         address = httpx.URL(url)
@@ -44,7 +44,7 @@ class Raw:
         self.socket.sendall(data)
 
     def send_until_full(self, pieces: Iterator[bytes], patience_seconds: float = 0.5) -> int:
-        """Send as long as the service takes anything; how many pieces it has taken."""
+        """Send until the service reads no more; the number of pieces sent."""
         self.socket.settimeout(patience_seconds)
         taken = 0
         with suppress(TimeoutError):
@@ -70,11 +70,11 @@ class Raw:
         return self.answer()
 
     def is_closed(self) -> bool:
-        """Waits for it."""
+        """Wait for the end of the connection."""
         return self._read.read(1) == b""
 
     def read_to_end(self) -> bytes:
-        """All that comes until the connection is closed."""
+        """Everything received until the connection is closed."""
         return self._read.read()
 
     def close(self) -> None:
@@ -83,16 +83,16 @@ class Raw:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Raw]:
-    raw = Raw(url)
+def connected(url: str) -> Iterator[RawConnection]:
+    raw = RawConnection(url)
     try:
         yield raw
     finally:
         raw.close()
 
 
-def asked(url: str, *packets: bytes) -> Answer:
-    """The one answer to what is sent."""
+def answer_to_bytes(url: str, *packets: bytes) -> Answer:
+    """Send bytes on a new connection; the answer."""
     with connected(url) as raw:
         for packet in packets:
             raw.send(packet)

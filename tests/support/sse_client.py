@@ -1,4 +1,4 @@
-"""A client of server-sent events that keeps to the letter of the specification as far as we use it."""
+"""A client of server-sent events that follows the specification strictly."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from msgspec import Struct
 ARRIVES_WITHIN_SECONDS = 30
 
 
-class Seen(Struct, frozen=True):
+class ReceivedEvent(Struct, frozen=True):
     """One server-sent event."""
 
     id: int
@@ -21,7 +21,7 @@ class Seen(Struct, frozen=True):
 
 
 class Follower:
-    """One connection: `seen()` gives the events as they come; `last_id` is what a client would come back with."""
+    """A connection. `seen()` yields the events as they arrive; `last_id` is for a reconnection."""
 
     def __init__(self, response: httpx.Response, last_id: str | None) -> None:
         self.response = response
@@ -29,7 +29,7 @@ class Follower:
         self.comments: list[str] = []
         self._lines = response.iter_lines()
 
-    def seen(self) -> Iterator[Seen]:
+    def seen(self) -> Iterator[ReceivedEvent]:
         fields: dict[str, str] = {}
         for line in self._lines:
             if line.startswith(":"):
@@ -41,11 +41,11 @@ class Follower:
             else:
                 self.last_id = fields.get("id", self.last_id)
                 if "data" in fields:
-                    yield Seen(int(fields["id"]), fields["event"], msgspec.json.decode(fields["data"]))
+                    yield ReceivedEvent(int(fields["id"]), fields["event"], msgspec.json.decode(fields["data"]))
                 fields = {}
 
     def begin(self) -> None:
-        """Read until the stream said where it begins."""
+        """Read until the stream has sent its first id."""
         for line in self._lines:
             if line.startswith("id: "):
                 self.last_id = line.removeprefix("id: ")
@@ -71,7 +71,7 @@ def following(url: str, last_id: str | None = None, **query: Any) -> Iterator[Fo
 
 
 def until(condition: Any, what: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> Any:
-    """What `condition` gives, once it is true; it asks again and again."""
+    """Poll `condition` until it is true; its value."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, what

@@ -1,5 +1,5 @@
-"""A proxy before Postgres that can begin to swallow everything, as a broken load balancer or a half-dead VPN does; or
-that is cut just when the server has answered."""
+"""A proxy in front of Postgres that can stall, as a broken load balancer does, or cut a connection after the server has
+answered."""
 
 import socket
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 
 class StallingProxy:
-    """Passes on what comes, until those connected are stalled: they are acknowledged, and nothing more."""
+    """Forwards bytes until it stalls: then it acknowledges them and drops them."""
 
     def __init__(self, conninfo: str) -> None:
         given = conninfo_to_dict(conninfo)
@@ -26,7 +26,7 @@ class StallingProxy:
         Thread(target=self._accept, daemon=True).start()
 
     def stall(self) -> int:
-        """From now on nothing comes through to those who are connected, and the server is rid of them; how many."""
+        """Stall all current connections, and close them at the server; how many there were."""
         stalled, self._pairs = self._pairs, []
         for _, server in stalled:
             with suppress(OSError):
@@ -34,7 +34,7 @@ class StallingProxy:
         return len(stalled)
 
     def lose_the_reply_to(self, marker: bytes, time: int) -> None:
-        """What comes with `marker` in it for the time-th time is passed on, and its connection cut, not answered."""
+        """Forward the `time`-th message that contains `marker`, then cut its connection before the answer."""
         self._marker, self._until_marked = marker, time
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class StallingProxy:
             server.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, client: socket.socket, server: socket.socket) -> None:
-        """The end of the server is kept from the client."""
+        """The client is not told that the server closed the connection."""
         with suppress(OSError), server:
             while content := server.recv(65536):
                 if server in self._cut:

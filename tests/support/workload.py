@@ -50,7 +50,7 @@ for each row execute function public.note_applied();
 
 
 def audit(conninfo: str) -> None:
-    """From now on each event that a rollup takes is noted in the transaction that takes it, as it is then seen."""
+    """Record each event that a rollup applies, in the transaction that applies it."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(AUDIT)
 
@@ -88,12 +88,12 @@ def poison(connection: psycopg.Connection, stream: int | None = None) -> int:
 
 
 def differences(conninfo: str) -> list[Any]:
-    """What verification finds in all read models."""
+    """The differences that verification finds in all read models."""
     return [each for read_model in PROJECTIONS for each in asyncio.run(verify(conninfo, read_model)).differing]
 
 
 def until(holds: Callable[[], bool], within_seconds: float = SOON_SECONDS) -> float:
-    """Wait until something holds; how many seconds that took."""
+    """Wait until a condition holds; the seconds that took."""
     start = time.monotonic()
     while not holds():
         assert time.monotonic() - start < within_seconds, "it did not come about"
@@ -126,7 +126,7 @@ def some_change(chance: random.Random) -> Any:
 
 
 def write_directly(conninfo: str, seed: int, start: Barrier, done: Callable[[int], bool]) -> int:
-    """Append until done, some in transactions held open, some rolled back; how many events were committed."""
+    """Append until done, some in transactions held open, some rolled back; the number of committed events."""
     chance, committed, streams = random.Random(seed), 0, [0]
     with psycopg.connect(conninfo, autocommit=True) as connection:
         start.wait()
@@ -145,7 +145,7 @@ def write_directly(conninfo: str, seed: int, start: Barrier, done: Callable[[int
 
 
 def write_over_http(url: str, seed: int, start: Barrier, done: Callable[[int], bool]) -> int:
-    """Commands until done; how many events they led to. Anything but success fails."""
+    """Send commands until done; the number of their events. Every command must succeed."""
     chance, events, ids = random.Random(seed), 0, [0]
     with httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client:
         start.wait()

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
 
+from app.constraints import MIB
 from app.domain.item import ItemNotFound
 from app.engine.queries.listing import Listing
 from app.errors import TooExpensive
@@ -23,7 +24,6 @@ from app.http.wire.version_or_instant import item_at
 
 SHELF_ITEMS_MAX = 10_000
 """An answer of so many items has some five megabytes."""
-MIB = 1024 * 1024
 SHELF_MIB_MAX = 16
 """The largest items are a hundred times as large as others. An answer is held in memory while its client reads it."""
 

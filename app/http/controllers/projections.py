@@ -16,7 +16,7 @@ from app.concurrency import cancel_and_wait
 from app.constraints import NO_CONTROL_CHARACTERS
 from app.engine.background.projection_admin import ProjectionAdmin
 from app.engine.background.projection_status import LogStatus, ProjectionStatus
-from app.engine.background.verify import Mismatch, VerifyResult
+from app.engine.background.verify import Mismatch, StreamsCompared, VerifyResult
 from app.errors import CatalogError
 from app.http.auth.guards import BEARER, DEMO_USER, current_actor, require_admin
 from app.http.services import Services
@@ -27,9 +27,9 @@ from app.http.wire.problem_details import error_responses, problem_body
 from app.http.wire.request_headers import UserIdParameter
 from app.http.wire.responses import struct_response
 from app.observability.lag_history import SAMPLE_EVERY_SECONDS, LagSample
+from app.parsing.rows import NDJSON
 
 MISMATCHES_MAX = 100
-NDJSON = "application/x-ndjson"
 
 ProjectionName = Annotated[
     str, PathParameter(min_length=1, max_length=63, pattern=NO_CONTROL_CHARACTERS, description="Such as `owners`.")
@@ -164,11 +164,11 @@ async def _stream_progress(projection_admin: ProjectionAdmin, name: str) -> Asyn
     loop, began = asyncio.get_running_loop(), time.monotonic()
     lines: asyncio.Queue[Struct | None] = asyncio.Queue()
 
-    def tell(streams: int, of: int) -> None:
-        seconds = round(time.monotonic() - began, 3)
-        loop.call_soon_threadsafe(lines.put_nowait, VerifyProgress(streams=streams, of=of, seconds=seconds))
+    def report(progress: StreamsCompared) -> None:
+        line = VerifyProgress(streams=progress.streams, of=progress.of, seconds=round(time.monotonic() - began, 3))
+        loop.call_soon_threadsafe(lines.put_nowait, line)
 
-    verifying = asyncio.create_task(projection_admin.verify(name, tell))
+    verifying = asyncio.create_task(projection_admin.verify(name, report))
     verifying.add_done_callback(lambda _: lines.put_nowait(None))
     try:
         while (line := await lines.get()) is not None:
