@@ -15,7 +15,8 @@ import pytest
 
 from app.engine.background.projector import Projector
 from app.engine.background.verify import verify
-from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binaries
+from app.engine.postgres.embedded_programs import embedded_binaries
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.postgres.migrations import known_migrations
 from app.errors import SetupError
 from app.main import PROJECTIONS, install

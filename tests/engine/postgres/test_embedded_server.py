@@ -19,7 +19,9 @@ from threading import Barrier
 import psycopg
 import pytest
 
-from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binaries
+from app.cli.console import naming_other_servers
+from app.engine.postgres.embedded_programs import embedded_binaries
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.errors import SetupError
 from tests.support import paths
 
@@ -122,7 +124,8 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def refusal(postgres: EmbeddedPostgres) -> str:
-    with pytest.raises(SetupError) as refused:
+    """What the console says of a start that fails."""
+    with pytest.raises(SetupError) as refused, naming_other_servers():
         postgres.start()
     assert "\n" not in refused.value.detail
     return refused.value.detail
@@ -442,7 +445,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_wheel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(SetupError, match="install it, or set CATALOG_POSTGRES_BIN"):
+    with pytest.raises(SetupError, match="install it, or set CATALOG_POSTGRES_BIN"), naming_other_servers():
         EmbeddedPostgres(tmp_path)
 
 
@@ -683,9 +686,11 @@ START = """
 import sys
 from pathlib import Path
 from app.errors import SetupError
+from app.cli.console import naming_other_servers
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 try:
-    with EmbeddedPostgres(Path(sys.argv[1]), binaries=Path(sys.argv[2]), settings={"fsync": "off"}):
+    folder, binaries = map(Path, sys.argv[1:])
+    with naming_other_servers(), EmbeddedPostgres(folder, binaries=binaries, settings={"fsync": "off"}):
         pass
 except SetupError as error:
     print(error.detail)
