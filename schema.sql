@@ -391,6 +391,42 @@ $$;
 comment on function catalog.raise_conflict is
     'Says why nothing could be appended: SW001 another version, SW002 no such stream; the facts as JSON in the detail.';
 
+create or replace function catalog.insert_event(
+    p_event_id uuid,
+    p_stream_id integer,
+    p_version integer,
+    p_type text,
+    p_data jsonb,
+    p_metadata jsonb,
+    p_recorded_at timestamptz
+) returns bigint
+language plpgsql volatile as $$
+declare
+    v_personal constant jsonb := catalog.personal_values(p_type, p_data);
+    v_position bigint;
+begin
+    insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
+    values (
+        p_event_id,
+        p_stream_id,
+        p_version,
+        p_type,
+        case when v_personal is null then p_data else catalog.redacted_event(p_type, p_data) end,
+        p_metadata,
+        p_recorded_at
+    )
+    returning log.position into v_position;
+    if v_personal is not null then
+        insert into catalog.personal (stream_id, version, data)
+        values (p_stream_id, p_version, v_personal);
+    end if;
+    return v_position;
+end
+$$;
+comment on function catalog.insert_event is
+$$Writes one event to the log and its personal values beside it; returns its position. It checks nothing and writes no
+document: append_to_stream does that. Only the owner may write to these tables.$$;
+
 create or replace function catalog.append_to_stream(
     p_stream_id integer,
     p_expected_version integer,
@@ -411,7 +447,6 @@ declare
     v_event jsonb;
     v_type text;
     v_data jsonb;
-    v_personal jsonb;
 begin
     if jsonb_typeof(p_events) is distinct from 'array' or jsonb_array_length(p_events) = 0 then
         raise exception 'events must be a JSON array of at least one event' using errcode = 'SW004';
@@ -457,22 +492,15 @@ begin
         end if;
         v_data := v_event - 'type';
         append_to_stream.version := append_to_stream.version + 1;
-        v_personal := catalog.personal_values(v_type, v_data);
-        insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
-        values (
+        append_to_stream.position := catalog.insert_event(
             catalog.uuid_v7(append_to_stream.recorded_at),
             append_to_stream.stream_id,
             append_to_stream.version,
             v_type,
-            case when v_personal is null then v_data else catalog.redacted_event(v_type, v_data) end,
+            v_data,
             p_metadata,
             append_to_stream.recorded_at
-        )
-        returning log.position into append_to_stream.position;
-        if v_personal is not null then
-            insert into catalog.personal (stream_id, version, data)
-            values (append_to_stream.stream_id, append_to_stream.version, v_personal);
-        end if;
+        );
         append_to_stream.documents := catalog.project_inline(
             append_to_stream.stream_id,
             append_to_stream.version,
@@ -577,6 +605,7 @@ begin
     overriding system value
     select new_streams.stream_id, 1, append_new_streams.recorded_at
     from pg_temp.new_streams;
+    -- As insert_event does, in one statement: a call for each row would make an import a sixth slower.
     with appended as (
         insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
         select catalog.uuid_v7(append_new_streams.recorded_at), new_streams.stream_id, 1, new_streams.type,
