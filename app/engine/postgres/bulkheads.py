@@ -1,6 +1,6 @@
 """Bulkheads: one kind of work holds a part of the pool's connections at most, so that the others are still answered.
 
-    CATALOG_POOL_SIZE = N
+    pool size = N
     ├── costly reads            N // 2
     ├── commands                N - 1
     └── both, and an import     N - 1    the last connection is left to reads by key, plain listings and probes
@@ -48,8 +48,8 @@ STATISTICS = CostlyRead(what="statistics of the past")
 COUNTS = CostlyRead(what="counts of events")
 CHANGES = CostlyRead(what="lists of changes", parameter="from", instead="Give a later from, or an earlier to.")
 FILTERED_EVENTS = CostlyRead(what="filtered pages of the log")
-STREAMS = CostlyRead(what="histories of items")
-REBUILDS = CostlyRead(what="rebuilds of items")
+STREAMS = CostlyRead(what="histories")
+REBUILDS = CostlyRead(what="rebuilds of documents")
 
 
 class BulkheadFull(Exception):

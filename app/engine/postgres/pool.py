@@ -223,7 +223,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 UNCHANGED_ERRORS: tuple[tuple[type[Exception], str], ...] = (
-    (errors.LockNotAvailable, "Another command on the same item takes too long"),
+    (errors.LockNotAvailable, "Another command on the same stream takes too long"),
     (errors.ReadOnlySqlTransaction, "The database takes no changes just now"),
     (errors.QueryCanceled, "The database took too long"),
     (errors.DeadlockDetected, "Another command was in the way"),
