@@ -19,6 +19,8 @@ RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 RUN python -m pip --python /opt/catalog/bin/python install --no-deps --no-index --find-links dist swappo-catalog
 
 FROM ${PYTHON}
+LABEL org.opencontainers.image.title="swappo-catalog" \
+      org.opencontainers.image.version="0.2.0"
 COPY --from=build /opt/catalog /opt/catalog
 # The root file system may be read-only: only the imports that arrive are written, to TMPDIR.
 ENV PATH=/opt/catalog/bin:$PATH \

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo town chromium pgbouncer test soak check bench snapshot lock clean clean-data
+.PHONY: setup run demo town chromium pgbouncer test soak check bench snapshot docs lock clean clean-data
 
 setup: .venv/installed
 
@@ -67,6 +67,10 @@ bench: setup
 # After a changed rule: its SQL as the tests have reviewed it.
 snapshot: setup
 	$(BIN)/catalog schema --compiled > tests/database/compiled.sql
+
+# After a change of a setting, a command or their texts: the pages that are made of them.
+docs: setup
+	$(BIN)/python -m docs.generate
 
 # After a change of the dependencies in pyproject.toml; needs uv. The image has the same versions without our tools.
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header

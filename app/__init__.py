@@ -1,1 +1,1 @@
-"""The Catalog service and its engine; `architecture` in the README says which module may import which."""
+"""The Catalog service and its engine; docs/architecture.md says which package may import which."""

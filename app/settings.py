@@ -35,60 +35,67 @@ def _variable(field: str) -> str:
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_variable):
     database_url: str | None = None
-    """DATABASE_URL: a libpq URL or conninfo. Without it the service runs its own embedded Postgres."""
+    """DATABASE_URL: a libpq URL or conninfo of the database. Without it the service runs an embedded Postgres."""
     database_replica_url: str | None = None
-    """DATABASE_REPLICA_URL: a streaming replica of DATABASE_URL's server, for reads that may be a moment behind."""
+    """DATABASE_REPLICA_URL: a streaming replica of DATABASE_URL's server, for reads that may be a moment old."""
     database_direct_url: str | None = None
-    """DATABASE_DIRECT_URL: the same database past a pooler, for what needs a session: the background, rebuilds,
-    imports, and the console's commands. Without it DATABASE_URL serves that too."""
+    """DATABASE_DIRECT_URL: the same database without the pooler, for work that needs a session: the background,
+    rebuilds, imports and console commands. Without it they use DATABASE_URL."""
     pooler: Literal["session", "transaction"] = "session"
-    """CATALOG_POOLER: transaction, where DATABASE_URL or DATABASE_REPLICA_URL leads through a pooler in that mode
-    (PgBouncer's `pool_mode`): requests prepare no statements then, and DATABASE_DIRECT_URL is needed."""
+    """CATALOG_POOLER: `transaction` if DATABASE_URL or DATABASE_REPLICA_URL leads through a pooler in that mode
+    (PgBouncer's `pool_mode`). Requests then prepare no statements, and DATABASE_DIRECT_URL is required."""
     replica_lag_seconds: Seconds = 10.0
-    """CATALOG_REPLICA_LAG_SECONDS: a replica that is further behind is not read from; the primary is."""
+    """CATALOG_REPLICA_LAG_SECONDS: a replica that is further behind is not used; the primary answers instead."""
     host: str = "127.0.0.1"
-    """CATALOG_HOST: the address `serve` listens on; 0.0.0.0 for all."""
+    """CATALOG_HOST: the address that `serve` listens on; 0.0.0.0 means every address."""
     port: Port = 8001
-    """CATALOG_PORT: the TCP port `serve` listens on."""
+    """CATALOG_PORT: the TCP port that `serve` listens on."""
     public_url: Annotated[str, Meta(pattern=PUBLIC_URL, description=PUBLIC_URL_WANTED)] | None = None
-    """CATALOG_PUBLIC_URL: what clients call us, for `Location` and other links; else the request's address."""
+    """CATALOG_PUBLIC_URL: the address by which clients reach the service, for `Location` and other links. Without it
+    links use the address of the request."""
     data_dir: Path = Path(".catalog-data")
-    """CATALOG_DATA_DIR: where the embedded Postgres keeps everything; relative to the working directory."""
+    """CATALOG_DATA_DIR: the folder of the embedded Postgres and all its data; relative to the working directory."""
     postgres_bin: Path | None = None
-    """CATALOG_POSTGRES_BIN: other server binaries for the embedded Postgres: a folder with initdb and postgres."""
+    """CATALOG_POSTGRES_BIN: a folder with initdb and postgres: other binaries for the embedded Postgres."""
     postgres_port: Port | None = None
-    """CATALOG_POSTGRES_PORT: lets the embedded Postgres listen on this port of 127.0.0.1 too; else a socket only."""
+    """CATALOG_POSTGRES_PORT: the embedded Postgres also listens on this port of 127.0.0.1. Without it there is only a
+    socket."""
     env: Literal["development", "production"] = "development"
-    """CATALOG_ENV: production refuses to start without authentication, with short secrets, or with fsync off."""
+    """CATALOG_ENV: `production` refuses to start without authentication, with short secrets, or with fsync off."""
     auth: Literal["off", "jwt"] = "off"
-    """CATALOG_AUTH: jwt asks for the platform's bearer tokens; off believes `?user_id=`."""
+    """CATALOG_AUTH: `jwt` requires the platform's bearer tokens; `off` trusts the `user_id` query parameter."""
     jwt_secrets: str = ""
-    """CATALOG_JWT_SECRETS: what HS256 tokens are signed with, separated by commas, the newest first."""
+    """CATALOG_JWT_SECRETS: the secrets that sign HS256 tokens, separated by commas, the newest first."""
     jwks_url: str | None = None
-    """CATALOG_JWKS_URL: https or http; where the issuer's public keys are (RFC 7517), for RS256, ES256 and EdDSA."""
+    """CATALOG_JWKS_URL: the http or https address of the issuer's public keys (RFC 7517), for RS256, ES256 and
+    EdDSA."""
     admin_subjects: str = ""
-    """CATALOG_ADMIN_SUBJECTS: the `sub` of those who may do everything, separated by commas."""
+    """CATALOG_ADMIN_SUBJECTS: the `sub` of each admin, separated by commas. An admin may do everything."""
     admin_token: str | None = None
     """CATALOG_ADMIN_TOKEN: a bearer token that may do everything, for operators' scripts."""
     log: Literal["text", "json"] = "text"
-    """CATALOG_LOG: text for people, or a JSON object a line for machines, with one for each request."""
+    """CATALOG_LOG: `text` for people; `json` for machines: one object per line, and one line per request."""
     projector: Literal["embedded", "off"] = "embedded"
-    """CATALOG_PROJECTOR: whether this service may lead the background work, or leaves it to `catalog project`."""
+    """CATALOG_PROJECTOR: `embedded`: this service may lead the background work. `off`: `catalog project` does that
+    work."""
     import_limit_mib: Annotated[int, Meta(ge=1, le=65536)] = 256
-    """CATALOG_IMPORT_LIMIT_MIB: how much one import may hold; it is kept in a temporary file (TMPDIR) meanwhile."""
+    """CATALOG_IMPORT_LIMIT_MIB: the largest import. The service keeps it in a temporary file (TMPDIR) until it is
+    stored."""
     page_images: Annotated[
         str, Meta(pattern=rf"^({IMAGE_SOURCE}( {IMAGE_SOURCE})*)?$", description=IMAGE_SOURCES_WANTED)
     ] = ""
-    """CATALOG_PAGE_IMAGES: where the page may load items' images from, beside its own."""
+    """CATALOG_PAGE_IMAGES: the sources from which the page may load images of items, besides its own."""
     pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
-    """CATALOG_POOL_SIZE: connections of this process at most; production shares 25 among five services. Costly reads
-    hold half of them at most, commands all but one (app/engine/postgres/bulkheads.py)."""
+    """CATALOG_POOL_SIZE: the most connections of this process for requests. Costly reads hold at most half of them,
+    commands all but one. Production shares 25 among five services."""
     pool_timeout_seconds: Seconds = 5.0
     """CATALOG_POOL_TIMEOUT_SECONDS: how long a request waits for a connection before it is answered 503."""
     statement_timeout_seconds: Seconds = 8.0
-    """CATALOG_STATEMENT_TIMEOUT_SECONDS: no statement of a request runs longer; clients give up after 10 s."""
+    """CATALOG_STATEMENT_TIMEOUT_SECONDS: the longest that a statement of a request may run; clients give up after 10
+    s."""
     lock_timeout_seconds: Seconds = 4.0
-    """CATALOG_LOCK_TIMEOUT_SECONDS: how long a command waits for another one on the same item before 503."""
+    """CATALOG_LOCK_TIMEOUT_SECONDS: how long a command waits for another one on the same item before it is answered
+    503."""
 
     @property
     def pool(self) -> PoolSettings:

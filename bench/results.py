@@ -53,10 +53,10 @@ def page(rows: Rows, charts: Sequence[str]) -> str:
 
 INTRODUCTION = """# Results
 
-Made by `python -m bench.results` of what `make bench` measured; not to be edited. Ways take turns (A B A B …), and a
-ratio, ×, is the median of those within each turn: how many times as long for the same. p99 is the nearest rank, so of
-less than a hundred it is the longest. The peer's log is smaller: what is compared with it is the time for each event.
-Other things run on such a machine too: ratios hold better than times."""
+`python -m bench.results` makes this page from the measurements of `make bench`; do not edit it. Ways take turns
+(A B A B …). A ratio, ×, is the median of the ratios within each turn: how many times as long the same work takes. p99
+is the nearest rank, so below a hundred samples it is the maximum. The peer's log is smaller, so the time per event is
+compared. The machine is shared: ratios hold better than times."""
 
 
 def question_of(bench: str) -> str:
@@ -104,7 +104,7 @@ def _table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _aims(rows: Rows) -> Iterator[str]:
-    yield "## Aims\n\nThey are aims of the full scale; the README says under Numbers why some are missed."
+    yield "## Aims\n\nThe aims are of the full scale. [Performance](../docs/performance.md) says why some are missed."
     yield _table(["", "aim", "measured", "reached"], [aim.line(rows) for aim in AIMS])
 
 

@@ -19,9 +19,10 @@ from app.wording import count
 @click.command("backup")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup_command(file: Path) -> None:
-    """Write a consistent dump of the catalog to FILE, while it serves; pg_restore can read it too.
+    """Write a consistent dump of the catalog to FILE while the service runs.
 
-    FILE appears when it is complete, in place of an older one, and can be read by its owner alone.
+    FILE appears when it is complete and replaces an older one. Only its owner can read it. Its format is pg_dump's
+    custom format.
     """
     exit_on_stop_signal(INTERRUPTED)
     with current_database() as conninfo:
@@ -32,11 +33,12 @@ def backup_command(file: Path) -> None:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--no-verify", is_flag=True, help="Do not compare every document with the log.")
+@click.option("--no-verify", is_flag=True, help="Skip the comparison of every document with the log.")
 def restore_command(file: Path, no_verify: bool) -> None:
-    """Fill the database in use, which must be empty, from a backup; exit 1 if it is not, or anything differs.
+    """Restore a backup into the database in use, which must be empty.
 
-    All of it is restored or nothing. Then every document is compared with a fold of the log.
+    All of it is restored, or nothing. Then every document is compared with the log. Exit 1 if the database is not
+    empty, or a document differs.
     """
     exit_on_stop_signal(INTERRUPTED)
     settings = read_settings()

@@ -48,13 +48,13 @@ IGNORES_DATA_DIR = ("demo", "schema")
 @click.group(cls=ErrorReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="swappo-catalog")
 @click.option(
-    "--data-dir", metavar="DIR", help="The embedded Postgres's folder. [CATALOG_DATA_DIR, else .catalog-data]"
+    "--data-dir", metavar="DIR", help="The folder of the embedded Postgres. [CATALOG_DATA_DIR, else .catalog-data]"
 )
 @click.pass_context
 def main(context: click.Context, data_dir: str | None) -> None:
-    """The Swappo Catalog: items, their history, and any instant of it.
+    """The Swappo Catalog: items, their history, and every past instant of both.
 
-    Without DATABASE_URL it runs its own embedded Postgres in the folder --data-dir.
+    Without DATABASE_URL, a command uses an embedded Postgres in the folder --data-dir.
     """
     log_as_text()
     if data_dir is None:
@@ -73,9 +73,12 @@ def main(context: click.Context, data_dir: str | None) -> None:
 @main.command()
 @click.option("--host", callback=utf8_text, help="The address to listen on. [CATALOG_HOST, else 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on. [CATALOG_PORT, else 8001]")
-@click.option("--demo", "with_demo", is_flag=True, help="Fill an empty embedded catalogue with a year of a small town.")
+@click.option("--demo", "with_demo", is_flag=True, help="Fill an empty embedded catalog with a year of a small town.")
 def serve(host: str | None, port: int | None, with_demo: bool) -> None:
-    """Serve the API and the page, migrating an embedded database first."""
+    """Serve the API and the page until Ctrl-C or SIGTERM.
+
+    An embedded database is created and migrated first. With DATABASE_URL, run `catalog migrate` before.
+    """
     if os.environ.get("CATALOG_LOG") == "json":
         log_as_json()
     settings = read_settings()
@@ -150,17 +153,20 @@ def _prepared(conninfo: str, settings: Settings) -> str:
 @click.option(
     "--url",
     callback=utf8_text,
-    help="A running service, such as http://localhost:8001; without it the demo starts its own.",
+    help="Use a running service, such as http://localhost:8001, instead of starting one.",
 )
 def demo(url: str | None) -> None:
-    """Tell the life of one item, request by request, and check every answer; exit 1 if one is wrong."""
+    """Show the life of one item, request by request, and check every answer; exit 1 if one is wrong."""
     sys.exit(0 if run_demo(url) else 1)
 
 
 @main.command("migrate")
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 unless the database is current.")
 def migrate_command(check: bool) -> None:
-    """Install the schema in the database in use."""
+    """Bring the database in use forward to this release's schema.
+
+    Everything happens in one transaction. The only way back is a backup.
+    """
     with database_in_use(read_settings(), may_create=not check) as conninfo:
         if check:
             check_schema(conninfo, schema_sql())
@@ -169,16 +175,16 @@ def migrate_command(check: bool) -> None:
 
 
 @main.command()
-@click.option("--compiled", is_flag=True, help="Only what is compiled from the projections' rules.")
+@click.option("--compiled", is_flag=True, help="Print only the SQL that is compiled from projections.")
 def schema(compiled: bool) -> None:
-    """Print the SQL that `migrate` installs, the compiled folds included."""
+    """Print the SQL that `migrate` installs, with everything compiled from projections."""
     print_text(compile_read_models(PROJECTIONS) if compiled else schema_sql())
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
-    """Open psql on the database in use; further arguments are psql's own, such as -c 'select …'."""
+    """Open psql on the database in use. Further arguments go to psql, such as -c 'select …'."""
     settings = read_settings()
     with database_in_use(settings) as conninfo:
         program = _psql(settings)

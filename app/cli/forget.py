@@ -33,14 +33,14 @@ from app.wording import count
 
 @click.command("forget")
 @click.argument("owner", callback=utf8_text)
-@click.option("--by", callback=utf8_text, help="Who does it, as log and audit will have it. [you]")
-@click.option("--yes", is_flag=True, help="Do it without being asked.")
+@click.option("--by", callback=utf8_text, help="Your name in log and audit. [your user name]")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None:
-    """Delete the items of OWNER, and make unreadable whatever texts, images and exact places their events hold.
+    """Delete the items of OWNER, and erase the texts, images and exact places in all their events.
 
-    There is no way back. Run again it goes on where it was stopped; exit 1 if there is nothing of such an owner. Ids
-    stay, and so do backups: see "Limits" in the README.
+    The erasure is permanent. The command first says what it found, and asks. If it is interrupted, run it again to
+    finish. Exit 1 if OWNER never had an item. Ids and backups stay: see docs/limits.md.
     """
     metadata = Metadata(user_id=_operator_name(by or os_user()), correlation_id=str(uuid4()))
     exit_on_stop_signal(INTERRUPTED)

@@ -46,14 +46,15 @@ OnImportProgress = Callable[[str, int], None]
 
 @click.command("import")
 @click.argument("file")
-@click.option("--user", callback=utf8_text, help="Who acts, as the log will have it. [you]")
+@click.option("--user", callback=utf8_text, help="The user who acts, for the log. [your user name]")
 @json_option
 def import_command(file: str, user: str | None, as_json: bool) -> None:
-    """Put the items in FILE, or of standard input if that is -, into the catalog: all of them, or none and exit 1.
+    """Create all items in FILE, or none of them. FILE can be - for standard input.
 
-    NDJSON has an item a line, as POST /items takes it. CSV has the names of the fields in its first line, and values
-    separated by commas, semicolons or tabs; image_urls are separated by spaces, and an empty status is active. Both are
-    UTF-8, or UTF-16 with a byte order mark.
+    NDJSON has one item per line, as POST /items takes it. CSV has the field names in its first line, and values
+    separated by commas, semicolons, tabs or bars. In CSV, image_urls are separated by spaces, and an empty status
+    means active. Both are in UTF-8, or in UTF-16 with a byte order mark. Exit 1 if a line is wrong; the message names
+    it.
     """
     exit_on_stop_signal(INTERRUPTED)
     metadata = Metadata(user_id=_user(user or os_user()), correlation_id=str(uuid4()))

@@ -43,7 +43,7 @@ with suppress(ImportError):  # on Windows
     pass
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-all_option = click.option("--all", "every_one", is_flag=True, help="All projections.")
+all_option = click.option("--all", "every_one", is_flag=True, help="Every projection.")
 
 
 class ItemIdType(click.IntRange):
@@ -76,9 +76,9 @@ def chosen_read_models(name: str | None, every_one: bool) -> Sequence[AnyReadMod
 
 @click.command("project")
 def project_command() -> None:
-    """Run the projector alone, for services with CATALOG_PROJECTOR=off; SIGTERM or SIGINT ends it.
+    """Run the projector alone, for services with CATALOG_PROJECTOR=off.
 
-    Several may run: one leads, and another takes over within seconds.
+    Several may run: one leads, and another takes over within seconds. SIGTERM or SIGINT ends it.
     """
     exit_on_stop_signal()
     with current_database(supervised=True) as conninfo:
@@ -91,7 +91,10 @@ def project_command() -> None:
 @all_option
 @json_option
 def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
-    """Build the projection NAME anew from the log, while it serves, and swap it in; exit 1 if one could not be."""
+    """Rebuild the projection NAME from the log, and swap the result in.
+
+    The old documents serve meanwhile. Exit 1 if a projection could not be rebuilt.
+    """
     if name is None and not every_one:
         raise click.UsageError("Give a NAME or --all.")
     read_models = chosen_read_models(name, every_one)
@@ -155,7 +158,10 @@ def _rebuild_progress_lines() -> OnRebuildProgress:
 @all_option
 @json_option
 def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
-    """Compare every document of NAME, or of all projections, with a fold of the log; exit 1 if any differs."""
+    """Compare every document of the projection NAME with a fold of the log.
+
+    Without NAME, compare those of every projection. Exit 1 if a document differs.
+    """
     read_models = chosen_read_models(name, every_one)
     exit_on_stop_signal(INTERRUPTED)
     with current_database() as conninfo:
@@ -172,9 +178,10 @@ def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
 @click.command("lag")
 @json_option
 def lag_command(as_json: bool) -> None:
-    """Show how far the mark and each projection are behind the log, who stopped, and whether anybody leads.
+    """Show how far the high-water mark and each projection are behind the log.
 
-    Exit 1 if an event has waited for more than 10 seconds, or a projection is stopped or outdated.
+    Also shows stopped projections, rebuilds, and whether a projector leads. Exit 1 if an event has waited more than
+    10 seconds, or a projection is stopped or outdated.
     """
     exit_on_stop_signal()
     with current_database() as conninfo:
@@ -188,12 +195,12 @@ def lag_command(as_json: bool) -> None:
 
 
 @click.command("events")
-@click.option("--follow", "-f", is_flag=True, help="Go on with those to come, until Ctrl-C.")
-@click.option("--type", "type_", type=click.Choice([*EventRegistry(Event).types]), help="Only of this type.")
-@click.option("--item", type=ItemIdType(), help="Only of this item.")
-@click.option("--after", type=click.IntRange(0), default=0, help="Only behind this position.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many.")
-@click.option("--last", type=click.IntRange(1), help="Only the newest so many; with --follow and those to come.")
+@click.option("--follow", "-f", is_flag=True, help="Continue with new events until Ctrl-C.")
+@click.option("--type", "type_", type=click.Choice([*EventRegistry(Event).types]), help="Only events of this type.")
+@click.option("--item", type=ItemIdType(), help="Only events of this item.")
+@click.option("--after", type=click.IntRange(0), default=0, help="Only events after this position.")
+@click.option("--limit", type=click.IntRange(1), help="At most this many events.")
+@click.option("--last", type=click.IntRange(1), help="Only the newest N events; with --follow, new ones too.")
 @json_option
 def events_command(
     follow: bool,
@@ -204,7 +211,7 @@ def events_command(
     last: int | None,
     as_json: bool,
 ) -> None:
-    """Print the settled events in order, one a line; with --json one object a line."""
+    """Print the settled events in order, one per line; with --json, one JSON object per line."""
     exit_on_stop_signal()
     wanted = facts.LoggedEventFilter(type=type_, item=item)
     with current_connection() as connection:
@@ -231,7 +238,10 @@ def events_command(
 @click.argument("item", metavar="ID", type=ItemIdType())
 @json_option
 def inspect_command(item: int, as_json: bool) -> None:
-    """Show everything about one item: document, events, whether they agree (exit 1 if not), and what it counts as."""
+    """Show everything about the item ID: its document, its events, and its part in each rollup.
+
+    Exit 1 if the document is not what its events say.
+    """
     exit_on_stop_signal()
     with current_database() as conninfo:
         inspected = run_until_stopped(facts.inspect_item(conninfo, PROJECTIONS, item))
@@ -245,11 +255,14 @@ def inspect_command(item: int, as_json: bool) -> None:
 
 @click.command("resume")
 @click.argument("name")
-@click.option("--skip", is_flag=True, help="Go on behind the event that stopped it; recorded with your name.")
-@click.option("--yes", is_flag=True, help="Skip without being asked.")
+@click.option("--skip", is_flag=True, help="Leave out the event that stopped it. Your name is recorded.")
+@click.option("--yes", is_flag=True, help="Do not ask before skipping.")
 @json_option
 def resume_command(name: str, skip: bool, yes: bool, as_json: bool) -> None:
-    """Let a stopped projection go on: with the event that stopped it, or behind it; exit 1 if it is not stopped."""
+    """Resume the stopped projection NAME.
+
+    It tries the event that stopped it again. Exit 1 if the projection is not stopped.
+    """
     read_model = read_model_named(name)
     exit_on_stop_signal()
     with current_database() as conninfo, facts.operator_connection(conninfo) as connection:

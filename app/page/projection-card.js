@@ -123,7 +123,7 @@ export class ProjectionCard {
       const good = `✓ All ${line.checked.toLocaleString()} documents match the log (${secondsText(elapsedSeconds)}).`;
       const bad = `✗ ${line.differing_count.toLocaleString()} of ${line.checked.toLocaleString()} documents differ from the log. A rebuild corrects them:`;
       const differing = line.differing.slice(0, DIFFERENCES_SHOWN_MAX).map((each) => h("li", {}, `${each.of} of ${each.id}`));
-      fill(this.result, h("p", { class: line.differing_count ? "problem" : "good" }, line.differing_count ? bad : good), line.differing_count ? h("ul", {}, differing) : null);
+      fill(this.result, h("p", { class: line.differing_count ? "problem" : "success" }, line.differing_count ? bad : good), line.differing_count ? h("ul", {}, differing) : null);
     }
   }
 

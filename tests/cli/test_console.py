@@ -16,10 +16,10 @@ import pytest
 from app.cli.catalog import main
 from app.cli.operations import ItemIdType
 from tests.support.cli_process import DONE_WITHIN_SECONDS, Call, catalog, inherited
+from tests.support.doc_pages import README
 from tests.support.paths import ROOT
 from tests.support.sample_items import an_item
 from tests.support.service_process import free_port, wait_until_healthy
-from tests.test_readme import blocks
 
 WITHOUT_DATABASE = {"schema", "demo"}
 """`demo` asks a service over HTTP, its own or another's."""
@@ -90,7 +90,7 @@ def serving_the_demo(data_dir: Path) -> Iterator[Callable[[], str]]:
 
 def test_the_town_is_served_a_second_time_and_the_console_reaches_it_meanwhile(place: Path) -> None:
     """By the lines that the README has for it, typed beside the folder."""
-    (lines,) = blocks("sh console")
+    lines = README.code("sh console")
     with serving_the_demo(place / ".catalog-demo") as said:
         assert "The demo's year is there already, and stays." in said()
         assert f"Database: the embedded Postgres in {place}/.catalog-demo.\n" in said()
@@ -105,7 +105,7 @@ def test_the_town_is_served_a_second_time_and_the_console_reaches_it_meanwhile(p
             check=False,
         )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr.count(f"Database: the embedded Postgres in {place}/.catalog-demo.\n") == lines.count("catalog ")
+    assert ran.stderr.count(f"Database: the embedded Postgres in {place}/.catalog-demo.\n") == lines.count("\ncatalog ")
 
 
 def test_where_there_is_no_catalog_one_that_lies_beside_is_named(place: Path) -> None:
@@ -114,7 +114,7 @@ def test_where_there_is_no_catalog_one_that_lies_beside_is_named(place: Path) ->
     assert ran.returncode == 1
     assert (
         f"there is no catalog in {place}/.catalog-data, and there is one in {here}/.catalog-demo: "
-        f"run `catalog --data-dir {here}/.catalog-demo inspect_item`" in ran.stderr
+        f"run `catalog --data-dir {here}/.catalog-demo inspect`" in ran.stderr
     )
     assert not (place / ".catalog-data").exists()
 

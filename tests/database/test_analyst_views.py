@@ -1,4 +1,4 @@
-"""Analysts in psql: the README's questions have the right answers, whoever asks, and whenever in the past they look."""
+"""Analysts in psql: the questions of docs/psql.md have the right answers, for each role and instant."""
 
 import asyncio
 import re
@@ -26,6 +26,7 @@ from projections.items import Items
 from projections.owners import Owners
 from tests.support.appending import append
 from tests.support.databases import database_like
+from tests.support.doc_pages import page
 from tests.support.sample_items import an_item, created, present, some_name
 from tests.support.toy_aggregate import (
     Sightings,
@@ -44,7 +45,6 @@ from tests.support.toy_aggregate import (
     ToyWoven,
 )
 from tests.support.workload import SPADE, SWAPPED, catch_up_all
-from tests.test_readme import README
 
 Rows = list[tuple[Any, ...]]
 
@@ -128,10 +128,10 @@ def known(server: EmbeddedPostgres, template: str) -> Iterator[psycopg.Connectio
 
 
 def questions() -> dict[str, list[str]]:
-    """The README's questions, each with its statements."""
-    (page,) = re.findall(r"^## Ask the past in psql$.*?^```sql$(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    """The questions of docs/psql.md, each with its statements."""
+    (block,) = re.findall(r"^## Questions$.*?^```sql$(.*?)^```$", page("docs/psql.md").text, re.DOTALL | re.MULTILINE)
     found = {}
-    for part in page.strip().split("\n\n"):
+    for part in block.strip().split("\n\n"):
         question, _, text = part.removeprefix("-- ").partition("\n")
         found[question] = [statement.strip() for statement in text.split(";") if statement.strip()]
     return found
@@ -157,7 +157,7 @@ ANSWERS: dict[str, Rows] = {
         (1, "Spade", timedelta(days=44)),
         (7, "Lamp", timedelta(days=36)),
     ],
-    "How did the number of active items per category move, week by week?": WEEKLY,
+    "How did the number of active items per category change, week by week?": WEEKLY,
     "Who changed what yesterday?": [("dave", 8, "item_created", None, None)],
     "Which owners have items in three categories or more?": [("alice", 4)],
     "How long does it take until an item is swapped for the first time (median)?": [(timedelta(days=36),)],
@@ -174,13 +174,13 @@ ANSWERS: dict[str, Rows] = {
 }
 
 
-def test_each_question_of_the_readme_has_an_answer_here() -> None:
+def test_each_question_of_the_page_has_an_answer_here() -> None:
     assert list(questions()) == list(ANSWERS)
     assert len(ANSWERS) >= 10
 
 
 @pytest.mark.parametrize("question", ANSWERS)
-def test_the_answer_to_a_question_of_the_readme_is_right(known: psycopg.Connection, question: str) -> None:
+def test_the_answer_to_a_question_of_the_page_is_right(known: psycopg.Connection, question: str) -> None:
     """… for a role that may read nothing but the views."""
     rows: Rows = []
     for statement in questions()[question]:

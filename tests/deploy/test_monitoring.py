@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.cli.catalog import main
 from tests.support.kubernetes_manifests import DEPLOY, MONITORING, Object, needs_kustomize, the
+from tests.support.paths import ROOT
 from tests.support.sample_items import an_item
 from tests.support.sse_client import until
 
@@ -134,14 +135,14 @@ def test_alerts_and_dashboard_are_deployed_as_they_are_tested() -> None:
     assert json.loads(shown) == dashboard()
 
 
-RUNBOOK = (DEPLOY / "RUNBOOK.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
 
 def test_the_runbook_has_one_entry_for_each_alert_and_no_other() -> None:
     entries = re.findall(r"^### (\w+)$", RUNBOOK, re.MULTILINE)
     assert sorted(entries) == sorted(alerts())
     for name, rule in alerts().items():
-        assert rule["annotations"]["runbook_url"].endswith(f"/deploy/RUNBOOK.md#{name.lower()}")
+        assert rule["annotations"]["runbook_url"].endswith(f"/docs/runbook.md#{name.lower()}")
     for entry in re.split(r"^### ", RUNBOOK, flags=re.MULTILINE)[1:]:
         for part in ("**What it means.**", "**Look at**", "**Do**"):
             assert entry.count(part) == 1, entry.partition("\n")[0]
