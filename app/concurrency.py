@@ -1,4 +1,4 @@
-"""Tasks that do end when they are told to, and computing that holds up nobody."""
+"""Cancel tasks reliably, and run coroutines that compute for long in a thread of their own."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks until they are done; what they raise is theirs.
+    """Cancel tasks until they are done, and ignore what they raise.
 
-    Once may not do: `wait_for` of Python 3.11, by which psycopg's pool waits, swallows a cancellation that comes at the
-    same moment as what it waits for.
+    A single cancellation may get lost: psycopg's pool waits with Python 3.11's `wait_for`, which swallows a
+    cancellation that arrives together with the result.
     """
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
@@ -24,7 +24,7 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def run_in_own_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run it in a loop and a thread of its own, so that its computing holds up nobody; cancelled with its caller."""
+    """Run `work` in its own event loop and thread, so that it does not block this one. Its caller cancels it too."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
 
@@ -37,6 +37,6 @@ async def run_in_own_loop(work: Coroutine[Any, Any, T]) -> T:
     try:
         return await asyncio.to_thread(run)
     except asyncio.CancelledError:
-        with suppress(RuntimeError):  # the loop is closed: it has just ended by itself
+        with suppress(RuntimeError):  # the loop is closed: the work has just ended
             loop.call_soon_threadsafe(task.cancel)
         raise

@@ -1,22 +1,22 @@
-"""Every refusal a caller can meet is a class here: one title, one HTTP status, the facts as attributes.
+"""Every error that a caller can get is a class here, with one title, one HTTP status, and facts as attributes.
 
     CatalogError                500
     ├── Malformed               400   the request cannot be read
-    ├── Unauthenticated         401   nobody knows who asks; missing, bad or expired tokens and nothing else
-    ├── Forbidden               403   it is known who asks, and they may not
-    ├── InvalidInput            422   it can be read and breaks rules; carries every failing field
-    │   └── TooExpensive        422   a query that reads more than one request may
-    ├── NotFound                404   no such thing, or not yet at that instant
-    ├── Conflict                409   it contradicts the present state
-    │   └── VersionConflict     409   somebody else's event came first
+    ├── Unauthenticated         401   the token is missing, wrong or expired; nothing else is 401
+    ├── Forbidden               403   the caller is known and may not do this
+    ├── InvalidInput            422   the input can be read and breaks rules; lists every failing field
+    │   └── TooExpensive        422   the query would read more than one request may
+    ├── NotFound                404   the thing does not exist, or did not exist at that instant
+    ├── Conflict                409   the request contradicts the current state
+    │   └── VersionConflict     409   another event was appended first
     │       └── PreconditionFailed  412   a condition in the headers does not hold
-    ├── RequestTimeout          408   the request comes too slowly to wait for it
-    ├── TooManyRequests         429   whoever asks has too much under way; try again
+    ├── RequestTimeout          408   the request arrives too slowly
+    ├── TooManyRequests         429   the caller has too many requests in progress; try again
     ├── Unavailable             503   the database is away or too busy; try again
-    └── SetupError              500   configuration, server binaries or schema; said at start-up, in one sentence
+    └── SetupError              500   configuration, server binaries or schema are wrong; one sentence at start-up
 
-A class's docstring is its title, for ever the same; the sentence about this case is `detail`.
-Domain errors (`ItemNotFound`, …) extend these next to the code that raises them.
+A class's docstring is its title, which clients see and which never changes. `detail` describes the one case.
+Domain errors (`ItemNotFound`, …) are defined next to the code that raises them.
 """
 
 from typing import ClassVar
@@ -26,6 +26,11 @@ class CatalogError(Exception):
     """The catalog failed"""
 
     status: ClassVar[int] = 500
+
+    def __init_subclass__(cls, status: int | None = None) -> None:
+        super().__init_subclass__()
+        if status is not None:
+            cls.status = status
 
     def __init__(self, detail: str, **facts: object) -> None:
         super().__init__(detail)
@@ -38,80 +43,60 @@ class CatalogError(Exception):
         return cls.__doc__
 
 
-class Malformed(CatalogError):
+class Malformed(CatalogError, status=400):
     """The request cannot be read"""
 
-    status = 400
 
-
-class Unauthenticated(CatalogError):
+class Unauthenticated(CatalogError, status=401):
     """A valid token is needed"""
 
-    status = 401
 
-
-class Forbidden(CatalogError):
+class Forbidden(CatalogError, status=403):
     """You may not do this"""
 
-    status = 403
 
-
-class InvalidInput(CatalogError):
+class InvalidInput(CatalogError, status=422):
     """The input breaks the rules"""
-
-    status = 422
 
 
 class TooExpensive(InvalidInput):
     """The query would take too long"""
 
     def __init__(self, parameter: str, detail: str, source: str = "query") -> None:
-        """`detail` says what would be accepted; `parameter` is the one of the query, or path, that makes it so."""
+        """`parameter` is the query or path parameter that is too expensive; `detail` says what is accepted."""
         problem = {"pointer": f"/{parameter}", "detail": detail, "source": source}
         super().__init__(f"{parameter}: {detail}", errors=[problem])
 
 
-class NotFound(CatalogError):
+class NotFound(CatalogError, status=404):
     """There is no such thing"""
 
-    status = 404
 
-
-class Conflict(CatalogError):
+class Conflict(CatalogError, status=409):
     """The request contradicts the present state"""
-
-    status = 409
 
 
 class VersionConflict(Conflict):
     """Somebody else was first"""
 
 
-class PreconditionFailed(VersionConflict):
+class PreconditionFailed(VersionConflict, status=412):
     """The precondition does not hold"""
 
-    status = 412
 
-
-class RequestTimeout(CatalogError):
+class RequestTimeout(CatalogError, status=408):
     """The request takes too long to arrive"""
 
-    status = 408
 
-
-class TooManyRequests(CatalogError):
+class TooManyRequests(CatalogError, status=429):
     """You have too much under way"""
 
-    status = 429
 
-
-class Unavailable(CatalogError):
+class Unavailable(CatalogError, status=503):
     """The service cannot answer just now"""
 
-    status = 503
-
     def __init__(self, detail: str, *, outcome_is_unknown: bool = False, **facts: object) -> None:
-        """`outcome_is_unknown`: `detail` says that a command may have been carried out."""
+        """`outcome_is_unknown`: the command may have been carried out, and `detail` says so."""
         super().__init__(detail, **facts)
         self.outcome_is_unknown = outcome_is_unknown
 
@@ -121,5 +106,5 @@ class SetupError(CatalogError):
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first; its kind if it says nothing. Further lines of Postgres's may quote rows."""
+    """The first line of an error's message, or its class. Further lines of a Postgres error may quote rows."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -18,6 +18,7 @@ from msgspec import Struct
 from psycopg import AsyncCursor
 
 from app.concurrency import cancel_and_wait
+from app.constraints import LARGEST_ITEM_BYTES, MIB
 from app.domain.events import Event
 from app.domain.item import Command, ItemState, decide
 from app.engine.background.checkpoints import register
@@ -69,8 +70,6 @@ from projections.items import Items
 from projections.owners import Owner, Owners
 
 PROJECTIONS = (Items, Owners, Categories)
-LARGEST_BODY_BYTES = 64 * 1024
-MIB = 1024 * 1024
 
 item_decider: Decider[Command, ItemState, Event] = Decider(decide=decide, state=ItemState, projection=Items)
 
@@ -175,7 +174,7 @@ def create_app(
         openapi_config=openapi_config(version("swappo-catalog"), settings.public_url),
         lifespan=[lifespan],
         logging_config=None,
-        request_max_body_size=LARGEST_BODY_BYTES,
+        request_max_body_size=LARGEST_ITEM_BYTES,
     )
     _resolve_dependencies_in_sequence(app)
     known = with_request_id(

@@ -20,9 +20,9 @@ IMAGE_SOURCES_WANTED = (
 IMAGE_SOURCE = r"[a-z]+:(//(\*\.)?[a-z0-9.-]+(:[0-9]+)?)?"
 
 NOT_UTF_8 = re.compile("[\\udc80-\\udcff]")
-"""What Python makes of bytes that are not UTF-8."""
+"""Surrogates, which Python decodes bytes to that are not UTF-8."""
 FOLDER_SETTINGS = ("catalog_data_dir", "catalog_postgres_bin")
-"""Whose names may be any bytes."""
+"""Settings whose values may be any bytes."""
 
 PUBLIC_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?$"
 PUBLIC_URL_WANTED = "an http or https address, such as https://gw.example/catalog"
@@ -139,7 +139,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _describe_allowed(name: str) -> str:
-    """What a setting may be, where that says more than what is wrong."""
+    """What a setting may be, if that says more than the error does."""
     kind = next(field.type for field in msgspec.structs.fields(Settings) if field.encode_name == name)
     if get_origin(kind) is Literal:
         return f"it is one of {', '.join(get_args(kind))}"

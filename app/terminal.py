@@ -1,7 +1,7 @@
-"""Everything that console commands print: answers to stdout, words about them to stderr, and no foreign text raw.
+"""Print results to stdout and notes to stderr, with every hidden character made visible.
 
-Whatever rich renders goes through `Printer.render`, so that a text that was forgotten still writes nothing to a
-terminal. Nothing else in `app` prints (tests/test_architecture.py).
+All text that rich renders passes `Printer.render`, so no foreign text can send control sequences to a terminal. No
+other module of `app` prints (tests/test_architecture.py).
 """
 
 import logging
@@ -19,11 +19,11 @@ from app.visible_text import ascii_safe, visible
 
 logger = logging.getLogger("catalog")
 
-LONGEST_COMPLAINT = 2_000
+ERROR_CHARACTERS_MAX = 2_000
 
 
 class Printer(Console):
-    """A console without markup, on which hidden characters are visible; its own styles still reach a terminal."""
+    """A console that shows hidden characters and ignores markup. Its own styles still reach a terminal."""
 
     def __init__(self, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
@@ -38,33 +38,33 @@ def _lines(text: str) -> str:
 
 
 output = Printer()
-"""Answers."""
+"""For results."""
 console = Printer(stderr=True)
-"""Words for people."""
+"""For notes to people."""
 
 
 def print_line(sentence: str) -> None:
-    """A line on stdout."""
+    """Print a line on stdout."""
     output.print(Text(visible(sentence)), soft_wrap=True)
 
 
 def print_note(sentence: str) -> None:
-    """A line on stderr."""
+    """Print a line on stderr."""
     console.print(Text(visible(sentence)), soft_wrap=True)
 
 
 def print_error(sentence: str) -> None:
-    """A line on stderr, that something went wrong."""
-    console.print(Text.assemble(("catalog:", "bold red"), " ", visible(sentence, LONGEST_COMPLAINT)), soft_wrap=True)
+    """Print an error as a line on stderr."""
+    console.print(Text.assemble(("catalog:", "bold red"), " ", visible(sentence, ERROR_CHARACTERS_MAX)), soft_wrap=True)
 
 
 def print_json(value: object) -> None:
-    """A line of JSON on stdout."""
+    """Print a value as a line of JSON on stdout."""
     click.echo(compact_json(value))
 
 
 def print_text(text: str) -> None:
-    """A text of our own on stdout, as it stands."""
+    """Print a text of our own on stdout, unchanged."""
     click.echo(text, nl=False)
 
 
@@ -74,7 +74,7 @@ def confirm(question: str) -> None:
 
 
 def compact_json(value: object) -> str:
-    """Compact JSON; a document's own bytes mean what they meant."""
+    """A value as compact JSON. Stored documents keep their meaning."""
     return ascii_safe(msgspec.json.encode(value).decode())
 
 
@@ -82,7 +82,7 @@ STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SI
 
 
 def notify_user(sentence: str) -> None:
-    """What people may want to know beside the answer; on stderr, or a record where logs are for machines."""
+    """Print a note on stderr; write a log record instead if the logs are JSON."""
     if is_json():
         logger.info(sentence)
         return

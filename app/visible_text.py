@@ -1,29 +1,29 @@
-"""Foreign text as terminals and logs may show it: nothing in it moves the cursor, hides, turns round or ends a line.
+"""Make foreign text safe for terminals and logs: it cannot move the cursor, hide, change direction or end a line.
 
-Foreign is whatever somebody else wrote: names of items, categories, reasons, users, errors, files and their headers.
+Foreign text is written by others: names of items, categories, reasons, users, errors, file names and CSV headers.
 """
 
 import unicodedata
 
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Unicode's categories of what is not seen itself: controls, bidirectional marks, surrogates, line separators."""
+"""Unicode's categories of hidden characters: controls, bidirectional marks, surrogates, line separators."""
 LONGEST_NAME = 80
 
 
 def visible(text: str, at_most: int | None = None) -> str:
-    """`text` with every hidden character as Python writes it, such as `\\x1b`; what is longer than `at_most` is cut."""
+    """Replace hidden characters by Python escapes, such as `\\x1b`, and cut the text after `at_most` characters."""
     cut = "" if at_most is None or len(text) <= at_most else f"… ({len(text) - at_most:,} more characters)"
     kept = text[:at_most] if cut else text
     return (kept if kept.isprintable() else "".join(map(_visible, kept))) + cut
 
 
 def quoted_text(text: str) -> str:
-    """A foreign name within a sentence."""
+    """Quote a foreign name for a sentence."""
     return f"'{visible(text, LONGEST_NAME)}'"
 
 
 def ascii_safe(json: str) -> str:
-    """JSON that means the same, with every hidden character escaped; msgspec escapes only those below a space."""
+    """Escape every hidden character in JSON, which keeps its meaning. msgspec escapes only those below a space."""
     return json if json.isprintable() else "".join(map(_escaped, json))
 
 

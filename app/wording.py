@@ -1,4 +1,4 @@
-"""Counts and ranges within sentences."""
+"""Format counts and ranges for sentences."""
 
 
 def count(number: int, noun: str) -> str:

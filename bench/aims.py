@@ -1,4 +1,4 @@
-"""What the benchmarks are to reach, each aim read off the rows that tell."""
+"""The aims of the benchmarks, each checked against the rows that measure it."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,16 +7,16 @@ from msgspec import Struct
 from bench.rows import Row, shown
 
 Rows = Mapping[str, Sequence[Row]]
-"""By bench."""
+"""The aims of each benchmark."""
 
 
 class Aim(Struct, frozen=True):
-    """What was to be reached, and how it is read off the rows."""
+    """An aim, and how to read its figure from the rows."""
 
     what: str
     bound: float
     measure: Callable[[Rows], float]
-    """Raises LookupError where the rows do not say it."""
+    """The figure. Raises LookupError if the rows lack it."""
     at_least: bool = False
     unit: str = ""
 
@@ -31,7 +31,7 @@ class Aim(Struct, frozen=True):
 
 
 def the_row(rows: Rows, bench: str, question: str, way: str) -> Row:
-    """The last one whose question begins so: of several sizes the largest. Raises LookupError."""
+    """The last row whose question begins so: of several sizes the largest. Raises LookupError."""
     found = [row for row in rows.get(bench, ()) if row.question.startswith(question) and row.way == way]
     if not found:
         raise LookupError(f"{bench}: {question}: {way}")
@@ -51,12 +51,12 @@ def ratio(bench: str, question: str, way: str, to: str = "") -> Callable[[Rows],
 
 
 def rate(bench: str, question: str, way: str, to: str = "") -> Callable[[Rows], float]:
-    """The same the other way round: how many times as many in the same time."""
+    """The inverse ratio: how many times as many in the same time."""
     return lambda rows: 1 / ratio(bench, question, way, to)(rows)
 
 
 def _growth(rows: Rows) -> float:
-    """From the last log but one to the last, ten times as long."""
+    """The growth from the second largest log to the largest, which is ten times as long."""
     grown = [row for row in rows.get("rebuild", ()) if row.question.startswith("Growth with the log: items as")]
     return [*grown[-1].ratios.values()][-1]
 

@@ -2,10 +2,10 @@
 
 python -m bench.append
 
-All write to the same server with its own durability. The floor is the server's own pgbench, which costs next to
-nothing itself; each INSERT is one event, in a table like ours. The second floor stores a document beside it. An
-update by the handler loads the item, decides, and appends its event, its document and its history; the peer,
-`eventsourcing`, loads the item, changes it and saves its event.
+All write to the same server with its default durability. The floor is pgbench, which itself costs next to nothing: each
+INSERT is one event in a table like ours. The second floor also stores a document. An update by the handler loads the
+item, decides, and appends the event, the document and its history. The peer, `eventsourcing`, loads the item, changes
+it and saves its event.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ AT_ONCE = (1, 4, 16)
 PEER_AT_ONCE = 4
 """More threads do not make the peer faster: it writes one at a time."""
 ITEMS = scaled(tiny=20, small=200, full=2_000)
-"""How many items there are to begin with. They are updated in turn, so those of one moment are different ones."""
+"""The number of items. They are updated in turn, so simultaneous updates go to different items."""
 
 TABLES = """
 create schema bare;
@@ -74,7 +74,7 @@ Way = Callable[[], Sample]
 
 
 class Ours:
-    """The handler and what is under it, through one pool, on a loop of its own thread's."""
+    """The handler and the function under it, through one pool, on an event loop in a thread of its own."""
 
     def __init__(self, database: Database, loop: asyncio.AbstractEventLoop) -> None:
         self.database = database
@@ -124,7 +124,7 @@ async def _load(way: Callable[[], Awaitable[None]], at_once: int) -> Sample:
 
 
 def theirs(catalog: peer.PeerCatalog, items: Sequence[UUID], turns: Iterator[int], threads: int) -> Way:
-    """The peer's load, modify and save."""
+    """The peer's update: load, modify, save."""
 
     def work(_: int) -> list[float]:
         latencies = []
@@ -145,7 +145,7 @@ def theirs(catalog: peer.PeerCatalog, items: Sequence[UUID], turns: Iterator[int
 
 
 def pgbench(conninfo: str, statement: str, at_once: int) -> Way:
-    """One statement over and over by the server's own load generator: its clock, and its log of every latency."""
+    """Run one statement repeatedly with pgbench; it measures the rate and logs every latency."""
     data, metadata = msgspec.json.encode(NEW[0]).decode(), msgspec.json.encode(BENCH).decode()
 
     def run() -> Sample:

@@ -32,15 +32,15 @@ from projections.owners import Owners
 
 ROUNDS = scaled(tiny=1, small=3, full=15)
 EXPLAINED = scaled(tiny=1, small=1, full=5)
-"""How often each is explained, for the time in the database."""
+"""How often each query is explained, to measure its time in the database."""
 PAST = {"0.1 %": 0.001, "1 %": 0.01, "25 %": 0.25, "50 %": 0.5, "90 %": 0.9, "99.9 %": 0.999, "100 %": 1.0}
-"""How much of the history had happened by then."""
+"""Which part of the history lies before the instant."""
 
 NOW = "now (floor)"
 INSIDE = "in the database"
 
 PAGE = Listing(order="created_at", equal={"status": "active"}, limit=21)
-"""As the service asks for 20: one more tells whether there is another page."""
+"""The service asks for 20 rows and one more, which tells whether there is another page."""
 VOCABULARY = words(random.Random(SEED))
 MIDDLE = Near(latitude=TOWN[0], longitude=TOWN[1])
 
@@ -74,7 +74,7 @@ LISTINGS = {
 
 
 class Explaining(AsyncConnection):
-    """Has each query explained as well, and adds up how long the database executed it."""
+    """Also explains each query, and adds up its execution times in the database."""
 
     milliseconds = 0.0
 
@@ -102,7 +102,7 @@ class One(Database):
 
 
 Question = Callable[[Database, datetime | None], Awaitable[object]]
-"""About an instant, or about the present."""
+"""A query as of an instant, or of the present."""
 
 
 def listed(listing: Listing) -> Question:
@@ -134,7 +134,7 @@ def owner(key: str) -> Question:
 
 
 async def day(database: Database, instant: datetime | None) -> object:
-    """What changed in the day before."""
+    """The changes of the preceding day."""
     until = instant or LAST_DAY
     return await Documents(database, Items).changed_between(until - timedelta(days=1), until, {}, 0, 21)
 

@@ -51,7 +51,7 @@ async def read(item_id: FromPath[int], pool: NamedDependency[Pool]) -> Response[
 
 @post("/items")
 async def write(request: Request[Any, Any, Any], pool: NamedDependency[Pool]) -> Response[bytes]:
-    """One event and one document in one statement, not looked into."""
+    """Writes one event and one document in one statement, without validation."""
     body = Jsonb(await request.body(), dumps=lambda body: body)
     async with pool.connection() as connection:
         row = await (await connection.execute(WRITE, (body,), prepare=True)).fetchone()
@@ -77,7 +77,7 @@ def bare_app(conninfo: str) -> ASGIApp:
 
 
 def _with_a_constant(app: ASGIApp) -> ASGIApp:
-    """`/constant` is answered by nobody but the server: what the client and uvicorn can do at most."""
+    """`/constant` is answered without a handler: the maximum of the client and uvicorn."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("path") != "/constant":

@@ -1,7 +1,7 @@
 """A log as a year of use would leave it: the same one every time, for all benchmarks that need a large one.
 
-Streams of very unequal length, interleaved; most changes are a status or a small edit; words, categories and owners
-as skewed as in life; all of it in one town.
+The streams are interleaved and of very unequal length. Most changes are a status or a small edit. Words, categories
+and owners are as skewed as in practice. All items are in one town.
 """
 
 import random
@@ -23,14 +23,14 @@ YEAR_SECONDS = 365 * 86_400.0
 LIFE_SECONDS = 60 * 86_400.0
 """The mean time from an item's first event to its last."""
 CHANGES = 8.6
-"""The mean number of changes to an item; busy ones apart."""
+"""The mean number of changes to an item, without the busy items."""
 BUSY = {5_000: 1_000, 50_000: 10_000}
-"""Every 5,000th item has a thousand events, every 50,000th ten thousand; none has more than there are items."""
+"""Busy items: every 5,000th has a thousand events, every 50,000th ten thousand; at most as many as there are items."""
 
 TOWN = (52.52, 13.405)
-"""Latitude and longitude of its middle."""
+"""Latitude and longitude of the town's centre."""
 TOWN_DEGREES = (0.135, 0.22)
-"""From there to its edge, some 15 km; most live nearer."""
+"""From the centre to the edge, some 15 km; most items are nearer."""
 CATEGORIES = 30
 STATUSES: tuple[Status, ...] = get_args(Status)
 SYLLABLES = [a + b for a, b in product("bdfgklmnprstvz", "aeiou")]
@@ -44,7 +44,7 @@ Happened = tuple[int, int, datetime, str, str]
 
 
 def fill(connection: psycopg.Connection, items: int = ITEMS) -> int:
-    """Write the log of so many items; how many events it has."""
+    """Write the log of so many items, and return its number of events."""
     stored = store(connection, following(events(items), items * 10, "the log"))
     connection.execute("select setval('catalog.streams_stream_id_seq', %s)", (items,))
     return stored
@@ -67,7 +67,7 @@ drop table pg_temp.happened
 
 
 def store(connection: psycopg.Connection, happened: Iterable[Happened]) -> int:
-    """Write events of new streams into the log, and nothing else; how many they are."""
+    """Write events of new streams into the log alone, and return how many."""
     last: dict[int, tuple[int, datetime]] = {}
     connection.execute(HAPPENED)
     with connection.cursor().copy("copy pg_temp.happened from stdin") as copy:
@@ -83,7 +83,7 @@ def store(connection: psycopg.Connection, happened: Iterable[Happened]) -> int:
 
 
 def events(items: int) -> Iterator[Happened]:
-    """In the order in which they were recorded."""
+    """The events in the order of the log."""
     chance = random.Random(SEED)
     lives = _Lives(chance, items)
     recorded_at = BEGAN
@@ -94,7 +94,7 @@ def events(items: int) -> Iterator[Happened]:
 
 
 def new_items(number: int) -> list[Fields]:
-    """So many items as somebody would create them."""
+    """Commands that create so many items."""
     lives = _Lives(random.Random(SEED), number)
     return [lives.new_item() for _ in range(number)]
 
@@ -114,7 +114,7 @@ def _when(chance: random.Random, items: int) -> Iterator[tuple[float, int]]:
 
 
 class _Lives:
-    """What happens to each item next, and what it is by now."""
+    """The next change of each item, and its current state."""
 
     def __init__(self, chance: random.Random, items: int) -> None:
         self.chance = chance
@@ -163,7 +163,7 @@ class _Lives:
         }
 
     def _edit(self, item: Fields, choice: float) -> Fields:
-        """One field that somebody corrects, mostly a word of the description."""
+        """An edit of one field, mostly of a word in the description."""
         if choice < 0.45:
             described = item["description"].split()
             described[self.chance.randrange(len(described))] = self._some_words(1)[0]
@@ -179,7 +179,7 @@ class _Lives:
         return {"location_lat": latitude, "location_lon": longitude}
 
     def _skewed(self, number: int) -> int:
-        """One of so many; the first ones often."""
+        """A skewed choice among so many: the first ones are frequent."""
         return int(number * self.chance.random() ** 3)
 
     def _some_words(self, number: int) -> list[str]:
@@ -200,7 +200,7 @@ class _Lives:
 
 
 def words(chance: random.Random) -> list[str]:
-    """A vocabulary, the common ones first; each once."""
+    """A vocabulary of distinct words, the common ones first."""
     found: dict[str, None] = {}
     while len(found) < WORDS:
         found["".join(chance.choices(SYLLABLES, k=chance.choice((2, 2, 3, 3, 4))))] = None

@@ -1,4 +1,4 @@
-"""Charts as small SVG files: readable on light and dark pages, without scripts, the same for the same figures."""
+"""Draw charts as small SVG files: readable on light and dark pages, without scripts, and reproducible."""
 
 import math
 import sys
@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pygal
 from pygal.style import Style
 
-# Pygal hooks into every later import, to find maps that we do not draw, in a way that Python warns of.
+# Pygal hooks into later imports to find maps, which we do not draw, and Python warns of the way it does so.
 sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
 COLORS = ("#2f74c0", "#d9822b", "#2e9e6b", "#c8504f", "#8a63c4", "#7d8590")
@@ -17,7 +17,7 @@ DARK = {"background": "#0d1117", "foreground": "#9aa4af", "foreground_strong": "
 SVG = "{http://www.w3.org/2000/svg}"
 
 Series = Mapping[str, Sequence[float | None]]
-"""What each is called, and a figure for each of the labels; None where there is none."""
+"""The name of each series, and its figure for each label, or None."""
 
 STYLE = Style(
     background=LIGHT["background"],
@@ -49,7 +49,7 @@ text {{ fill: {DARK["foreground"]} !important }}
 
 
 def lines(name: str, title: str, labels: Sequence[str], series: Series, unit: str) -> str:
-    """How figures grow, on a logarithmic scale, so that twice as much looks the same everywhere."""
+    """Lines on a logarithmic scale, on which a factor of two always has the same height."""
     chart = pygal.Line(**_options(title, unit), **_logarithmic(series))
     return _drawn(chart, name, labels, series)
 
@@ -61,7 +61,7 @@ def bars(name: str, title: str, labels: Sequence[str], series: Series, unit: str
 def flat_bars(
     name: str, title: str, labels: Sequence[str], series: Series, unit: str, *, logarithmic: bool = False
 ) -> str:
-    """Bars from left to right, where the labels are long; the first label on top."""
+    """Horizontal bars, for long labels; the first label on top."""
     chart = pygal.HorizontalBar(**_options(title, unit), **(_logarithmic(series) if logarithmic else {}))
     return _drawn(chart, name, labels[::-1], {each: figures[::-1] for each, figures in series.items()})
 
@@ -111,7 +111,7 @@ def _drawn(chart: pygal.graph.graph.Graph, name: str, labels: Sequence[str], ser
 
 
 def _leave_out(element: ElementTree.Element) -> None:
-    """Scripts, which pages do not run anyway, what only they would show, and comments, which say the day."""
+    """What is removed: scripts and what only they show, and comments, which hold the date."""
     for child in list(element):
         for_scripts = child.get("class") in ("plot text-overlay", "plot tooltip-overlay", "tooltip")
         if not isinstance(child.tag, str) or for_scripts or child.tag in ("script", "desc"):

@@ -40,7 +40,7 @@ STATUSES = ("swapped", "archived", "active")
 
 
 class Forgetful(Projection[Item, Event]):
-    """Items without a past."""
+    """Items without a history."""
 
     name: ClassVar[str] = Items.name
     rules = Items.rules
@@ -60,7 +60,7 @@ CHANGES = {"changes of status": changed_status, "edits of a name": edited}
 
 
 def prepare(conninfo: str, projection: type[Projection[Item, Event]]) -> None:
-    """A year's log, and all that is kept of it."""
+    """A year's log, and everything folded from it."""
     migrate(conninfo, schema_of([projection]))
     with psycopg.connect(conninfo, autocommit=True) as connection:
         fill(connection, ITEMS)
@@ -69,14 +69,14 @@ def prepare(conninfo: str, projection: type[Projection[Item, Event]]) -> None:
 
 
 def drop_indexes(conninfo: str) -> None:
-    """All of the history's but its key."""
+    """All indexes of the history except its key."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for (index,) in connection.execute(INDEXES).fetchall():
             connection.execute(sql.SQL(f"drop index {index}"))
 
 
 async def measure(report: Report, conninfos: dict[str, str]) -> None:
-    """The same changes to the same items in each database, in turns."""
+    """Make the same changes to the same items in each database, in turns."""
     async with AsyncExitStack() as stack:
         pools = {
             name: await stack.enter_async_context(Database(conninfo, PoolSettings(size=max(AT_ONCE))))
@@ -93,7 +93,7 @@ async def measure(report: Report, conninfos: dict[str, str]) -> None:
 def _appending(
     loop: asyncio.AbstractEventLoop, database: Database, change: Callable[[int], dict[str, object]], at_once: int
 ) -> Callable[[], object]:
-    """Each item's turn comes after all others'; a busy one is as good as any."""
+    """The items in turn, each after all others; busy ones are treated alike."""
     turns = count()
 
     async def append() -> None:

@@ -91,7 +91,7 @@ def writings(service: int, bare: int, pasts: list[tuple[int, str]]) -> Ways:
 
 
 def measure(report: Report, title: str, ways: Ways, connection: psycopg.Connection, peers: Sequence[str] = ()) -> None:
-    """All ways in turns, first as fast as they go, then each at half of that; every way once before it counts."""
+    """All ways in turns: first at full speed, then each at half its rate. Every way runs once before it counts."""
     at_most, at_half = _no_samples(ways), _no_samples(ways)
     with progress((2 * ROUNDS + 1) * len(at_most)) as step:
         for turn in range(FIRST_ROUND, ROUNDS + 1):
@@ -123,16 +123,16 @@ def _of(samples: Samples, connections: int) -> dict[str, list[Sample]]:
 
 
 def _wait_for_the_background(connection: psycopg.Connection) -> None:
-    """What the service has put off is not to slow down whoever has the next turn."""
+    """Let the service finish its background work, so that it does not slow down the next turn."""
     while connection.execute(LAG).fetchone() != (0,):
         time.sleep(0.01)
 
 
 @contextmanager
 def serving(*command: str, **environment: str) -> Iterator[int]:
-    """The port that a program of ours serves on, as it prints it; what it says later is read, so that it never waits.
+    """The port that one of our programs prints and serves on. Its further output is read, so that it never blocks.
 
-    Settings of a service that somebody runs here are not its own.
+    The settings of a service that runs on this machine do not apply to it.
     """
     program = [sys.executable, "-m", *command]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
@@ -150,7 +150,7 @@ def serving(*command: str, **environment: str) -> Iterator[int]:
 
 
 def _port_of(said: IO[str]) -> int:
-    """The port in the first line that names an address; a program that ends without one ends this, too."""
+    """The port in the first line with an address. If the program ends without one, this program ends too."""
     lines = []
     for line in said:
         lines.append(line)

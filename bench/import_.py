@@ -98,7 +98,7 @@ def copied(connection: psycopg.Connection, query: str) -> bytes:
 
 @contextmanager
 def serving(conninfo: str) -> Iterator[str]:
-    """The service in a thread of this process: its address."""
+    """Run the service in a thread of this process; its address."""
     app = create_app(conninfo, Settings(projector="off"))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))

@@ -2,10 +2,10 @@
 
 python -m bench.lag        at 10 %, 50 % and 90 % of the write capacity; SCALE=small: within a quarter of a minute
 
-The service is a process of its own. An answer says its position; a watcher, another process with a connection of its
-own, looks at the checkpoints every two milliseconds: documents and checkpoint are one transaction, so the first look
-at a checkpoint there or beyond is when the documents were there at the latest. Reads with `min_position` would tell
-the same, but the service itself looks again for them, in longer steps, with the connections that commands need.
+The service is a process of its own. An answer holds its position. A watcher, another process with its own connection,
+reads the checkpoints every two milliseconds. Documents and checkpoint are one transaction, so the documents are there
+at the latest when a read shows the checkpoint at that position or after it. Reads with `min_position` would tell the
+same, but the service polls for them in longer steps, on the connections that commands need.
 """
 
 import asyncio
@@ -54,18 +54,18 @@ LAG = "select coalesce(sum(lag_events), 0) from catalog.projection_lag"
 CHANGEABLE = "select id from catalog.items where document ->> 'deleted_at' is null order by id"
 
 Look = tuple[float, tuple[int, ...]]
-"""An instant at which a look was over, and the checkpoints that it saw."""
+"""The end of a read of the checkpoints, and what it found."""
 
 
 class Watched(Struct):
-    """What the watcher has seen, in order: the looks that saw something new, and how far all were apart."""
+    """What the watcher found, in order: the reads with a new checkpoint, and the intervals of all reads."""
 
     looks: list[Look] = []
     apart: list[float] = []
 
 
 def fill(conninfo: str, connection: psycopg.Connection, items: int) -> int:
-    """A year of use, and everything folded from it; how many events there are."""
+    """Write a year of use and fold everything from it; the number of events."""
     register(connection, PROJECTIONS)
     events = data.fill(connection, items)
     for read_model in PROJECTIONS:
@@ -75,7 +75,7 @@ def fill(conninfo: str, connection: psycopg.Connection, items: int) -> int:
 
 
 def commands(chance: random.Random, ids: list[int], owners: int) -> Iterator[bytes]:
-    """What people do without end: some items are new, others change, the first ones often."""
+    """An endless series of requests: some create items, others change them, the first ones often."""
     while True:
         place, choice = f"{API}/items/{_skewed(chance, ids)}", chance.random()
         if choice < 0.3:
@@ -96,7 +96,7 @@ def _skewed(chance: random.Random, among: "list[int] | range") -> int:
 
 @contextmanager
 def watching(conninfo: str) -> Iterator[Connection]:
-    """A watcher; when it is sent something it answers with what it has seen until then."""
+    """The watcher's process. When it is sent something, it answers with what it has found so far."""
     here, there = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=watch, args=(conninfo, there), daemon=True)
     process.start()
@@ -132,7 +132,7 @@ def seen_by(watcher: Connection) -> Watched:
 
 
 def wait_for_the_background(connection: psycopg.Connection) -> float:
-    """Until everything is caught up; how many seconds that took."""
+    """Wait until everything is caught up; the seconds that took."""
     start = time.perf_counter()
     while connection.execute(LAG).fetchone() != (0,):
         assert time.perf_counter() - start < CATCHES_UP_WITHIN_SECONDS, "the background does not catch up"
@@ -141,11 +141,11 @@ def wait_for_the_background(connection: psycopg.Connection) -> float:
 
 
 class Lags(Struct):
-    """Of one read model at one load: milliseconds from each answer to the first look that saw it, over all rounds."""
+    """One read model at one load: milliseconds from each answer to the first read that shows it, over all rounds."""
 
     all: list[float] = []
     growth: list[float] = []
-    """Of each round: the median of its second half over that of its first."""
+    """For each round, the median of its second half divided by the median of its first."""
 
     def add(self, answers: list[Answer], watched: Watched, model: int) -> None:
         lags = lags_of(answers, watched, model)
@@ -155,7 +155,7 @@ class Lags(Struct):
 
 
 def lags_of(answers: list[Answer], watched: Watched, model: int) -> list[float]:
-    """In the order of the answers; 0 for what was there before its answer was. What recorded nothing has none."""
+    """The lags in the order of the answers; 0 if the document came first. Answers without events have none."""
     lags = []
     for answer in sorted(answers, key=lambda each: each.ended):
         assert answer.succeeded, answer.received.decode()
@@ -168,7 +168,7 @@ def lags_of(answers: list[Answer], watched: Watched, model: int) -> list[float]:
 def measure(
     report: Report, port: int, connection: psycopg.Connection, watcher: Connection, requests: Iterator[bytes]
 ) -> None:
-    """The loads in turns, each from a standstill."""
+    """Run the loads in turns, each when everything is caught up."""
     capacity = uvloop.run(saturate(Target(port, requests), CONNECTIONS, CAPACITY_SECONDS)).per_second
     console.print(
         f"Capacity: {capacity:,.0f} commands a second, {CONNECTIONS} connections; after {CAPACITY_SECONDS:.0f} s of it"
@@ -213,7 +213,7 @@ def show(capacity: float, lags: dict[tuple[float, str], Lags], latencies: dict[f
 
 
 def percentiles(figures: list[float]) -> tuple[float, float]:
-    """The median and the 99th."""
+    """The median and the 99th percentile."""
     hundredths = statistics.quantiles(figures, n=100, method="inclusive")
     return hundredths[49], hundredths[98]
 

@@ -1,6 +1,6 @@
-"""An HTTP client that is light enough: keep-alive, request bytes made beforehand; of an answer only status and length.
+"""A light HTTP client: keep-alive, prepared request bytes, and of an answer only status and length.
 
-It is to run in a process of its own, apart from what it measures.
+Run it in a process of its own, apart from what it measures.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ HEAD_ENDS = b"\r\n\r\n"
 
 
 class Target(Struct, frozen=True):
-    """Where requests go, and which: one after the other."""
+    """The address, and the requests in their order."""
 
     port: int
     requests: Iterator[bytes]
 
 
 class Sample(Struct, frozen=True):
-    """What came of a while of load."""
+    """The result of a load."""
 
     seconds: float
     latencies: list[float]
-    """Of each request: seconds from when it was due to the end of its answer."""
+    """For each request, the seconds from its due time to the end of its answer."""
 
     @property
     def per_second(self) -> float:
@@ -36,7 +36,7 @@ class Sample(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What came of one request; instants by `time.perf_counter`, which all processes of a machine share."""
+    """The result of one request; instants by `time.perf_counter`, which all processes of a machine share."""
 
     due: float
     ended: float
@@ -65,7 +65,7 @@ def request(method: str, path: str, body: bytes | None = None) -> bytes:
 
 
 async def saturate(target: Target, connections: int, seconds: float) -> Sample:
-    """Each connection asks anew as soon as it is answered."""
+    """Each connection sends its next request as soon as it is answered."""
     latencies: list[float] = []
 
     async def keep_asking(connection: _Connection) -> None:
@@ -82,7 +82,7 @@ async def saturate(target: Target, connections: int, seconds: float) -> Sample:
 
 
 async def at_rate(target: Target, connections: int, seconds: float, per_second: float) -> Sample:
-    """So many requests a second, whatever becomes of those before: waiting for a connection is part of a latency."""
+    """So many requests a second, answered or not: a latency includes the wait for a connection."""
     start = time.perf_counter()
     answers = await on_schedule(target.port, connections, steadily(target.requests, seconds, per_second))
     for answer in answers:
@@ -96,7 +96,7 @@ def steadily(requests: Iterator[bytes], seconds: float, per_second: float) -> It
 
 
 async def on_schedule(port: int, connections: int, schedule: Iterable[tuple[float, bytes]]) -> list[Answer]:
-    """Each request at its second after now, whatever becomes of those before, refused ones included; in that order."""
+    """Send each request at its time, even if earlier ones are not answered. Results are in that order, with errors."""
     answers: list[tuple[int, Answer]] = []
     waiting: asyncio.Queue[tuple[int, float, bytes] | None] = asyncio.Queue()
 
@@ -119,7 +119,7 @@ async def on_schedule(port: int, connections: int, schedule: Iterable[tuple[floa
 
 
 def _check(answer: Answer) -> None:
-    """Raises RuntimeError for any but a success."""
+    """Raises RuntimeError for every status but a success."""
     if not answer.succeeded:
         raise RuntimeError(answer.received.decode())
 
@@ -144,7 +144,7 @@ class _Connection(asyncio.Protocol):
         self._received = b""
 
     async def ask(self, request: bytes, due: float) -> Answer:
-        """Returns when the answer is there, whatever it is."""
+        """Returns when the answer is complete, whatever its status."""
         self._answered = self._loop.create_future()
         self._transport.write(request)
         received, ended = await self._answered

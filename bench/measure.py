@@ -23,7 +23,7 @@ from app.main import schema_sql
 
 SCALES = ("tiny", "small", "full", "large")
 SCALE = os.environ.get("SCALE", "full")
-"""`tiny` only shows that a program runs, `small` is over in seconds, `full` is what the figures are of, and `large` has
+"""`tiny` only shows that a program runs, `small` takes seconds, `full` gives the published figures, and `large` has
 five million events where it matters."""
 if SCALE not in SCALES:
     sys.exit(f"SCALE is {', '.join(SCALES[:-1])} or {SCALES[-1]}, not {SCALE}.")
@@ -34,17 +34,17 @@ T = TypeVar("T")
 
 
 def scaled(*, tiny: T, small: T, full: T, large: T | None = None) -> T:
-    """How much there is of something at this scale; where nothing is said of `large` it is as `full`."""
+    """A number at this scale; `large` is as `full` unless given."""
     return {"tiny": tiny, "small": small, "full": full, "large": full if large is None else large}[SCALE]
 
 
 FIRST_ROUND = scaled(tiny=1, small=0, full=0)
-"""Round 0 does not count; where no figure means anything it is left out."""
+"""Round 0 does not count; it is left out at scales without meaningful figures."""
 
 
 @contextmanager
 def a_database() -> Iterator[str]:
-    """The conninfo of a new embedded database with the server's own durability; gone afterwards."""
+    """The conninfo of a new embedded database with the server's default durability; dropped afterwards."""
     _take_no_arguments()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
@@ -55,7 +55,7 @@ def a_database() -> Iterator[str]:
 
 
 def _take_no_arguments() -> None:
-    """Whoever asks a benchmark for help does not want minutes of it."""
+    """Print the docstring and exit if the arguments ask for help."""
     program, *given = sys.argv
     if given and Path(program).parent.name == "bench":
         sys.exit(
@@ -78,7 +78,7 @@ def in_turns(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
 
 
 def sampled(ways: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """What each way answers: every round asks each once, after one round that does not count."""
+    """The answers of each way: every round asks each once, after one round that does not count."""
     answers: dict[str, list[T]] = {name: [] for name in ways}
     with progress((rounds + 1) * len(ways)) as step:
         for turn in range(FIRST_ROUND, rounds + 1):
@@ -100,7 +100,7 @@ def _timed(way: Callable[[], object]) -> Callable[[], float]:
 
 
 def following(items: Iterable[T], total: int, what: str, every: int = 5_000) -> Iterator[T]:
-    """The same items; people see how many there were."""
+    """The same items, with a progress bar."""
     with progress(total) as step:
         for number, item in enumerate(items):
             if number % every == 0:
@@ -110,9 +110,9 @@ def following(items: Iterable[T], total: int, what: str, every: int = 5_000) -> 
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[..., None]]:
-    """A bar that moves only when it is told to, so that it takes nothing from what is measured; gone afterwards.
+    """A bar that moves only when called, so that it takes no time from what is measured; removed afterwards.
 
-    It is told what comes next, and how much was done before, by default one more than at the last time.
+    Call it with what comes next, and how much is done, by default one more than before.
     """
     columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(

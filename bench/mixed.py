@@ -2,8 +2,8 @@
 
 python -m bench.mixed        100,000 items; SCALE=small: a tenth of them, a day of five seconds
 
-Exits with 1 if a request fails. Requests come by chance, as many as the hour has of them, whether those before are
-answered or not. The rebuild goes by the API, in the service that answers everybody else.
+Exits with 1 if a request fails. Requests come at random times, at the rate of the hour, whether earlier ones are
+answered or not. The rebuild is started over the API, in the service that answers all requests.
 """
 
 import math
@@ -31,12 +31,12 @@ from bench.rows import Report, reporting
 DAY_SECONDS = scaled(tiny=1.5, small=5.0, full=60.0)
 CONNECTIONS = 16
 HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 9, 8, 7, 7, 8, 7, 6, 7, 8, 10, 12, 12, 10, 7, 5, 3)
-"""How much of the traffic each hour has: a quiet night, a peak in the morning and a higher one in the evening."""
+"""The share of each hour in the traffic: a quiet night, a peak in the morning and a higher one in the evening."""
 PEAK_SHARE = 0.5
-"""What the busiest hour has of what the service can answer."""
+"""The load of the busiest hour, as a part of the service's capacity."""
 TRIAL_SECONDS = scaled(tiny=0.2, small=0.5, full=10.0)
 SLOWED_DOWN = 1.3
-"""What a rebuild in the day is expected to take, × one that nobody disturbs, so that its middle is noon."""
+"""How much longer a rebuild during the day is expected to take than one without load, so that its middle is noon."""
 REBUILT = "items"
 REBUILDS_WITHIN_SECONDS = 600.0
 GIVEN_UP_WITHIN_SECONDS = 10.0
@@ -49,7 +49,7 @@ where version <= 5
 group by stream_id
 order by stream_id
 """
-"""Of each item an instant at which it was there."""
+"""For each item an instant at which it existed."""
 LAST_REBUILD = """
 select extract(epoch from (last_rebuild ->> 'ended_at')::timestamptz)::float8, last_rebuild ->> 'error',
     (last_rebuild ->> 'seconds')::float8, (last_rebuild ->> 'swap_milliseconds')::float8
@@ -59,11 +59,11 @@ where name = %s
 PHASES = ("before", "during", "after")
 
 Kinds = dict[str, tuple[int, Callable[[], bytes]]]
-"""By name: how many of a hundred requests, and how to make one."""
+"""By name: the share in a hundred requests, and how to make one."""
 
 
 class Ended(Struct, frozen=True):
-    """How a rebuild went; instants by `time.perf_counter`."""
+    """The course of a rebuild; instants by `time.perf_counter`."""
 
     ended: float
     error: str | None
@@ -76,7 +76,7 @@ class Ended(Struct, frozen=True):
 
 
 class Asked(Struct, frozen=True):
-    """A request and what came of it."""
+    """A request and its result."""
 
     kind: str
     answer: Answer
@@ -88,7 +88,7 @@ class Asked(Struct, frozen=True):
 
 
 def kinds_of(connection: psycopg.Connection, chance: random.Random) -> Kinds:
-    """What people ask for, mostly about what is asked for often."""
+    """The requests of the day, most of them for popular items."""
     pasts = connection.execute(PASTS).fetchall()
     ids = list(map(itemgetter(0), connection.execute(CHANGEABLE)))
     owners = [owner for (owner,) in connection.execute(OWNERS)]
@@ -131,7 +131,7 @@ def kinds_of(connection: psycopg.Connection, chance: random.Random) -> Kinds:
 
 
 def day(chance: random.Random, kinds: Kinds, seconds: float, per_second: float) -> Iterator[tuple[float, str, bytes]]:
-    """When, of what kind, and the request; `per_second` in the busiest hour."""
+    """The time, the kind and the request; `per_second` is the rate of the busiest hour."""
     names, weights = list(kinds), list(accumulate(often for often, _ in kinds.values()))
     second = 0.0
     while (second := second + chance.expovariate(per_second * hour_at(24 * second / seconds))) < seconds:
@@ -140,7 +140,7 @@ def day(chance: random.Random, kinds: Kinds, seconds: float, per_second: float) 
 
 
 def hour_at(hour: float) -> float:
-    """How much goes on then, of what there is in the busiest hour."""
+    """The load at that time, relative to the busiest hour."""
     whole, part = divmod(hour, 1.0)
     now, next_one = HOURS[int(whole) % 24], HOURS[(int(whole) + 1) % 24]
     return (now + (next_one - now) * part) / max(HOURS)
@@ -159,7 +159,7 @@ def capacity(port: int, chance: random.Random, kinds: Kinds) -> float:
 
 
 def rebuild_alone(port: int, connection: psycopg.Connection) -> Ended:
-    """One that nobody disturbs; the lock of the last one is given up a moment after that has ended."""
+    """A rebuild without load. The previous rebuild releases its lock a moment after its end."""
     began = time.perf_counter()
     while not (answer := uvloop.run(on_schedule(port, 1, [(0.0, REBUILD)]))[0]).succeeded:
         assert answer.status == 409, answer.received.decode()
@@ -185,7 +185,7 @@ def ended_after(instant: float, connection: psycopg.Connection) -> Ended:
 
 
 def live(port: int, requests: list[tuple[float, str, bytes]], takes_seconds: float) -> tuple[float, list[Asked]]:
-    """The day with a rebuild that is expected to take so long; when it began."""
+    """Run the day with a rebuild that is expected to take so long; when it began."""
     at = max(DAY_SECONDS / 6, (DAY_SECONDS - takes_seconds) / 2)
     requests = sorted([*requests, (at, "rebuild", REBUILD)], key=itemgetter(0))
     began = time.perf_counter()

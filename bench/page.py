@@ -2,8 +2,8 @@
 
 python -m bench.page        100,000 items with 1,000,000 events; SCALE=small: a fiftieth of it
 
-Each visit is somebody's first: a new tab of the system's Chromium that knows nothing yet. What is timed is what the
-tab itself sees, from where it began to go there until the frame in which all is there.
+Each visit is a first visit: a new tab of the system's Chromium with an empty cache. The tab itself measures the time,
+from the start of the navigation to the frame that shows everything.
 """
 
 import os
@@ -29,10 +29,10 @@ from bench.rows import Report, reporting
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ROUNDS = scaled(tiny=1, small=3, full=9)
 PAUSE_SECONDS = scaled(tiny=0.0, small=0.0, full=COUNT_CACHE_SECONDS)
-"""Before each visit: what others had counted of the log is not kept any more."""
+"""The wait before each visit, after which cached counts of the log have expired."""
 PATIENCE_MILLISECONDS = 60_000
 BUSIEST = 7
-"""The item of most events."""
+"""The item with the most events."""
 MIDDLE = "select recorded_at from catalog.events order by position offset %s limit 1"
 
 FIRST = "A first visit, until all of it is there"
@@ -61,7 +61,7 @@ const tellWhenThere = (began) => {
     else requestAnimationFrame(() => tellWhenThere(began));
 };
 """
-"""The page tells it itself, so that nothing is put into it and asked of it while it is at work."""
+"""The page itself measures it, so that no script disturbs it while it works."""
 TELL_FROM_THE_START = f"(() => {{ {TELL} tellWhenThere(0); }})()"
 TELL_FROM_A_KEY = f"""(before) => {{
     {TELL}
@@ -122,7 +122,7 @@ def visits(browser: Browser, url: str, middle: datetime) -> Mapping[str, Callabl
 
 
 def moves(browser: Browser, url: str, middle: datetime) -> Mapping[str, Callable[[], float]]:
-    """To instants that nobody has asked for yet: the page and the requests alone each go back by days of their own."""
+    """Visits to instants that were not read before: the page and the requests alone use different days."""
     days = count()
 
     def another() -> str:

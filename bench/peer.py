@@ -1,7 +1,7 @@
 """The peer: the same items in the library `eventsourcing`, on the same server, in a database of its own.
 
-Its settings are its defaults, which are its safe ones: one writer at a time, so that readers pass over no gap. The
-same events with the same fields; its ids are UUIDs and its events JSON in bytea, as it has them.
+It runs with its defaults, which are safe: one writer at a time, so that readers skip no gap. The events have the same
+fields. Its ids are UUIDs, and its events are JSON in bytea.
 """
 
 import threading
@@ -117,12 +117,12 @@ class PeerCatalog(Application[UUID]):
 
 
 def opened(conninfo: str) -> PeerCatalog:
-    """The peer's application; it makes its tables itself."""
+    """The peer's application; it creates its tables itself."""
     return PeerCatalog(environment(conninfo))
 
 
 def environment(conninfo: str) -> dict[str, str]:
-    """How the peer is told where its database is; everything else is as it comes."""
+    """The peer's settings: its database; everything else is the default."""
     to = conninfo_to_dict(conninfo)
     names = {"POSTGRES_DBNAME": "dbname", "POSTGRES_HOST": "host", "POSTGRES_PORT": "port", "POSTGRES_USER": "user"}
     return {
@@ -166,7 +166,7 @@ def happened(item: PeerItem, kind: str, data: dict[str, Any]) -> None:
 
 
 def store_many(catalog: PeerCatalog, item: PeerItem) -> None:
-    """What happened to an item, some at a time."""
+    """The events of an item, in groups."""
     pending = list(item.collect_events())
     for start in range(0, len(pending), SAVED_AT_ONCE):
         _store(catalog, pending[start : start + SAVED_AT_ONCE])
@@ -177,7 +177,7 @@ def _store(catalog: PeerCatalog, pending: Sequence[DomainEventProtocol[UUID]]) -
 
 
 def fold_all(catalog: PeerCatalog, ids: Sequence[UUID]) -> None:
-    """Every item from its events, one after the other, as the library does it."""
+    """Replay every item from its events, one after the other, as the library does it."""
     for item_id in ids:
         catalog.repository.get(item_id)
 
@@ -236,7 +236,7 @@ def _changes(recorded: Any) -> dict[str, Any]:
 
 
 def project(conninfo: str, events: int) -> float:
-    """Seconds in which the peer's runner makes its read model of a log of so many events; forgotten afterwards."""
+    """The seconds in which the peer's runner builds its read model from a log of so many events; dropped afterwards."""
 
     class ToTheLast(PeerProjection):
         name = PeerProjection.name

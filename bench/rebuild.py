@@ -2,9 +2,9 @@
 
 python -m bench.rebuild        logs up to a million events; SCALE=large: five million; SCALE=small: thirty thousand
 
-Each rebuild runs in a process of its own, and its memory is looked at in a run that is not timed. The peer,
-`eventsourcing`, has a smaller log of the same kind; what is compared with it is the time for each event. It folds in
-Python, on one core; a rebuild has Postgres fold, on two.
+Each rebuild runs in a process of its own. Its memory is measured in a run that is not timed. The peer, `eventsourcing`,
+has a smaller log of the same kind, and is compared by the time for each event. It folds in Python, on one core; a
+rebuild folds in Postgres, on two.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ from projections.owners import Owners
 
 ROUNDS = scaled(tiny=1, small=1, full=3)
 SIZES = scaled(tiny=(20, 100), small=(300, 3_000), full=(1_000, 10_000, 100_000), large=(10_000, 100_000, 500_000))
-"""Items; each has some ten events."""
+"""The number of items; each has some ten events."""
 PEER_ITEMS = scaled(tiny=20, small=200, full=10_000)
 RUNNER_ITEMS = scaled(tiny=5, small=40, full=600)
 """The peer's runner has one transaction for each event."""
 LOOK_SECONDS = 0.05
-"""Between two looks at the server's memory."""
+"""The interval between two measurements of the server's memory."""
 
 FLOOR = """
 create table copied as
@@ -112,7 +112,7 @@ def a_log_of_the_peer(conninfo: str, items: int) -> PeersLog:
 
 
 def measure(report: Report, logs: list[Log], few: PeersLog, fewer: PeersLog) -> None:
-    """All sizes take turns with each other too, so that the growth is one of the same minutes."""
+    """All sizes also take turns, so that their growth is measured under the same conditions."""
     ways = {f"{log.events:,} events: {name}": way for log in logs for name, way in log.ways().items()}
     seconds = sampled({**ways, FOLDING: few.fold, RUNNER: fewer.project}, ROUNDS)
     for log in logs:
@@ -133,7 +133,7 @@ def measure(report: Report, logs: list[Log], few: PeersLog, fewer: PeersLog) -> 
 
 
 def look_at_memory(report: Report, log: Log) -> None:
-    """One more rebuild, which is not timed for others to be compared with: looking costs a little."""
+    """One more rebuild for memory alone: measuring it costs a little time."""
     seconds, peaks = {}, {}
     with progress(len(MODELS)) as step:
         for way, name in MODELS.items():
@@ -146,7 +146,7 @@ def look_at_memory(report: Report, log: Log) -> None:
 
 
 def check(report: Report, log: Log) -> None:
-    """Every document against the log, in Python: how long that takes, and that the rebuilds were right."""
+    """Verify every document against the log, in Python: the time that takes, and that the rebuilds were right."""
     seconds = {}
     with progress(len(VERIFIED)) as step:
         for read_model in VERIFIED:
@@ -160,10 +160,10 @@ def check(report: Report, log: Log) -> None:
 
 @contextmanager
 def _watching(conninfo: str) -> Iterator[Callable[[], float]]:
-    """The most memory, in MiB, that the server's processes had to themselves at one time.
+    """The largest private memory of the server's processes together, in MiB.
 
-    That is what no other process shares (Private_Clean and Private_Dirty in /proc), so the shared buffers are not
-    in it; added up over all processes of the server, which begins and ends some of them meanwhile.
+    Private is what no other process shares (Private_Clean and Private_Dirty in /proc), so shared buffers do not count.
+    The server starts and ends some of its processes meanwhile.
     """
     with psycopg.connect(conninfo, autocommit=True) as connection:
         (backend,) = connection.execute("select pg_backend_pid()").fetchone() or (0,)
@@ -187,7 +187,7 @@ def _watching(conninfo: str) -> Iterator[Callable[[], float]]:
 def _private_kib(postmaster: int) -> int:
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # It has ended meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):  # the process has ended meanwhile
             if _parent(stat) == postmaster:
                 memory = (stat.parent / "smaps_rollup").read_text()
                 total += sum(map(int, re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+) kB", memory, re.MULTILINE)))

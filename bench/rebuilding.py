@@ -22,24 +22,24 @@ from projections.owners import Owners
 
 
 class Bare(Projection[Item, Event]):
-    """The documents of items alone, without any index but the key's, as the floor has none."""
+    """Items without any index but the primary key, like the floor."""
 
     rules = Items.rules
 
 
 READ_MODELS: tuple[AnyReadModel, ...] = (Items, Owners, Categories, Bare)
-"""What is installed in a database whose rebuilds are timed."""
+"""The schema of a database whose rebuilds are timed."""
 
 
 class Done(Struct, frozen=True, kw_only=True):
     seconds: float
-    """Of the rebuild, without the start of its process."""
+    """The time of the rebuild, without the start of its process."""
     peak_mib: float
-    """Of its process: the most memory that was its own or shared, as Linux counts it (VmHWM)."""
+    """The peak memory of its process, private and shared (VmHWM)."""
 
 
 def rebuilt(conninfo: str, name: str) -> Done:
-    """Have a read model rebuilt by a new process; what it has to say goes to our own stderr."""
+    """Rebuild a read model in a new process, whose messages go to our stderr."""
     command = [sys.executable, "-m", "bench.rebuilding", conninfo, name]
     return msgspec.json.decode(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout, type=Done)
 

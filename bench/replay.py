@@ -28,7 +28,7 @@ FOLD = "select document from catalog.fold_items(%s)"
 
 
 def events(number: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What happens to a spade, its creation first: types and data."""
+    """The events of a spade, its creation first: types and data."""
     yield "item_created", msgspec.to_builtins(SPADE)
     for change in range(2, number + 1):
         match change % 5:
@@ -43,7 +43,7 @@ def events(number: int) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def ours(connection: psycopg.Connection, number: int) -> int:
-    """The stream with so many events: it has their number as its id."""
+    """The stream with so many events; its id is that number."""
     happened: Iterator[Happened] = (
         (number, version, BEGAN + timedelta(minutes=version), kind, json.dumps(data))
         for version, (kind, data) in enumerate(events(number), start=1)
@@ -76,7 +76,7 @@ def replay(report: Report, connection: psycopg.Connection, catalog: peer.PeerCat
         return connection.execute(FOLD, (stream_id,), prepare=True).fetchone()
 
     def in_the_database() -> float:
-        """As Postgres itself measures it."""
+        """The execution time that Postgres reports."""
         (shown,) = connection.execute(f"explain (analyze, format json) {FOLD}", (stream_id,)).fetchone() or (b"",)
         return float(msgspec.json.decode(shown)[0]["Execution Time"]) / 1000
 

@@ -17,9 +17,9 @@ from bench.rows import FOLDER, Row, folder, read, shown, shown_ms, table_of
 
 HERE = Path(__file__).parent
 BENCHES = ("replay", "rebuild", "append", "import_", "history", "http", "as_of", "lag", "mixed", "page")
-"""Every question, in the order in which RESULTS.md answers them; those that have no lines are left out."""
+"""Every benchmark in the order of RESULTS.md; those without lines are left out."""
 WIDE = ("as_of",)
-"""Here a question has so many ways that each is a column."""
+"""The benchmarks whose ways are columns, because a question has many."""
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def question_of(bench: str) -> str:
 
 
 def _where(rows: Rows, benches: Sequence[str]) -> Iterator[str]:
-    """Each machine, day and set of versions once, with the benches that ran there."""
+    """Each machine, day and set of versions once, with its benchmarks."""
     ran: dict[str, list[str]] = {}
     for bench in benches:
         for row in rows[bench]:
@@ -115,7 +115,7 @@ class Chart(Struct, frozen=True):
     drawn: Callable[[Sequence[Row], "Chart"], str]
 
     def draw(self, rows: Rows) -> str | None:
-        """The SVG, or None where its bench has not run."""
+        """The SVG, or None if its benchmark has not run."""
         of_it = rows.get(self.bench)
         return self.drawn(of_it, self) if of_it else None
 
@@ -123,7 +123,7 @@ class Chart(Struct, frozen=True):
 def _figures(
     rows: Sequence[Row], questions: Sequence[str], ways: Sequence[str], of: Callable[[Row], float]
 ) -> dict[str, list[float | None]]:
-    """Of each way a figure for each question, if there is one."""
+    """For each way its figure for each question, or None."""
     found = {(row.question, row.way): of(row) for row in rows}
     return {way: [found.get((question, way)) for question in questions] for way in ways}
 
@@ -178,7 +178,7 @@ def _commands(rows: Sequence[Row], chart: Chart) -> str:
 
 
 def _requests(rows: Sequence[Row], chart: Chart) -> str:
-    """Both connections of each way; reads and writes have each their own ceiling, which is 1."""
+    """Both connections of each way. Reads and writes are relative to their own ceiling, which is 1."""
     saturated = [row for row in rows if row.question.endswith("at saturation")]
     by_connections: dict[str, dict[str, float]] = {}
     for row in saturated:

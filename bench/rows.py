@@ -1,4 +1,4 @@
-"""What a benchmark found: a row for each way of doing a thing, printed as a table and kept as a line of JSON."""
+"""The results of a benchmark: a row for each way of doing a thing, printed as a table and stored as a line of JSON."""
 
 import math
 import os
@@ -20,12 +20,12 @@ from bench.load import Sample
 from bench.measure import SCALE, console
 
 FOLDER = Path(__file__).parent / "results"
-"""The lines of the last full run. Those of other scales are apart, in a folder that git ignores."""
+"""The lines of the last full run. Other scales have folders that git ignores."""
 LIBRARIES = ("psycopg", "litestar", "msgspec", "eventsourcing")
 SETTINGS = ("fsync", "synchronous_commit")
 
 FLOOR = re.compile(r"\((floor|ceiling)\)")
-"""What a way is named that others are compared with because it does the least that must be done."""
+"""The name of the way that does the least that is necessary; others are compared with it."""
 
 Sizes = Mapping[str, int | str]
 
@@ -50,30 +50,30 @@ class Where(Struct, frozen=True, kw_only=True):
 
 
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One way of doing what the question is about."""
+    """One way of answering the question."""
 
     bench: str
     question: str
     way: str
     n: int
-    """How many were timed: runs, or single requests."""
+    """The number of timed runs, or of timed requests."""
     median_seconds: float
     p99_seconds: float
     unit: str = ""
-    """What is counted: events, commands, requests."""
+    """The unit that is counted: events, commands, requests."""
     per_second: float = 0.0
-    """The median of the turns; 0 if nothing is counted."""
+    """The median of the rounds; 0 if nothing is counted."""
     ratios: dict[str, float] = {}
-    """How many times as long as another way it takes for the same number of units: the median of the ratios within
-    each turn, since what else the machine does slows down a turn as a whole. The first is the floor."""
+    """The ratio of its time to another way's, for the same number of units: the median of the ratios within each round,
+    because other load on the machine slows down a round as a whole. The first is the floor."""
     peak_mib: dict[str, float] = {}
-    """The most memory that a process needed, by its name."""
+    """The peak memory of each process, by its name."""
     sizes: dict[str, int | str] = {}
     where: Where
 
 
 def folder() -> Path:
-    """Where the lines of this run go; BENCH_RESULTS names another place."""
+    """The folder for the lines of this run; BENCH_RESULTS names another."""
     usual = FOLDER if SCALE == "full" else FOLDER / SCALE
     return Path(os.environ.get("BENCH_RESULTS") or usual)
 
@@ -112,7 +112,7 @@ def _processor() -> str:
 
 @contextmanager
 def reporting(bench: str, connection: psycopg.Connection) -> Iterator["Report"]:
-    """What a bench reports to. Its lines take the place of the last run's once it is through."""
+    """Collects the rows of a benchmark. They replace those of the last run when it is complete."""
     report = Report(bench, where(connection))
     console.print(f"[bold]{bench}[/]: {report.where}", highlight=False)
     yield report
@@ -142,9 +142,9 @@ class Report:
         peak_mib: Mapping[str, Mapping[str, float]] | None = None,
         in_a_table: bool = True,
     ) -> list[Row]:
-        """What runs took that took turns; the first way is the floor, and ways may have done unequal numbers of units.
+        """Report the times of ways that took turns. The first way is the floor; the numbers of units may differ.
 
-        `peers` are further ways that all others are compared with.
+        `peers` are further ways to compare with.
         """
         done = {name: (units if isinstance(units, int) else units[name]) for name in seconds}
         turns = {name: [each / (done[name] or 1) for each in samples] for name, samples in seconds.items()}
@@ -173,7 +173,7 @@ class Report:
         peers: Sequence[str] = (),
         sizes: Sizes | None = None,
     ) -> list[Row]:
-        """What came of loads that took turns: how long one took, and how many there were a second."""
+        """Report loads that took turns: latencies, and the rate per second."""
         turns = {name: [1 / sample.per_second for sample in of_it] for name, of_it in samples.items()}
         found = []
         for name, of_it in samples.items():
@@ -210,19 +210,19 @@ class Report:
 
 
 def _ratio(turns: Sequence[float], others: Sequence[float]) -> float:
-    """Where one came between two of the other there are no pairs, only medians."""
+    """The ratio of the medians, if the rounds form no pairs."""
     if len(turns) != len(others):
         return _rounded(statistics.median(turns) / statistics.median(others))
     return _rounded(statistics.median(one / other for one, other in zip(turns, others, strict=True)))
 
 
 def _p99(timed: Sequence[float]) -> float:
-    """The nearest rank: of few, the longest."""
+    """A percentile by nearest rank; the largest if there are few."""
     return sorted(timed)[math.ceil(len(timed) * 0.99) - 1]
 
 
 def _rounded(number: float) -> float:
-    """To four digits that mean something."""
+    """Round to four significant digits."""
     return float(f"{number:.4g}")
 
 
@@ -241,7 +241,7 @@ def headings(rows: Sequence[Row], references: Sequence[str]) -> list[str]:
 
 
 def references_of(rows: Sequence[Row]) -> list[str]:
-    """What the rows are compared with, the floor first."""
+    """The ways that the rows are compared with, the floor first."""
     return list(dict.fromkeys(reference for row in rows[::-1] for reference in row.ratios))
 
 
@@ -254,7 +254,7 @@ def shown(number: float) -> str:
 
 
 def table_of(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells, without columns that have nothing to say."""
+    """Headings and cells, without empty columns."""
     references = references_of(rows)
     columns = list(zip(headings(rows, references), *(cells(row, references) for row in rows), strict=True))
     told = [column for place, column in enumerate(columns) if place == 0 or any(column[1:])]

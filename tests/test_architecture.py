@@ -1,4 +1,4 @@
-"""What import-linter cannot see of the structure: who prints, who names a table, who knows the read models."""
+"""Rules of structure that import-linter cannot check."""
 
 import ast
 import re
@@ -17,30 +17,30 @@ def modules(package: str) -> dict[str, Path]:
     return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files}
 
 
-def imports(path: Path) -> set[str]:
-    """The modules of ours that a file imports."""
+def imports(path: Path, among: set[str]) -> set[str]:
+    """Which of some modules a file imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found & (set(modules("app")) | set(modules("projections")))
+    return found & among
 
 
 def test_only_the_composition_root_knows_the_read_models() -> None:
-    assert {module for module, path in modules("app").items() if imports(path) & set(modules("projections"))} == {
-        "app.main"
-    }
+    projections = set(modules("projections"))
+    assert {module for module, path in modules("app").items() if imports(path, projections)} == {"app.main"}
 
 
 @pytest.mark.parametrize("module", modules("projections"))
 def test_a_read_model_knows_only_events_and_the_rule_language(module: str) -> None:
     """… and, if it adds up another read model's documents, that one and the words for it."""
     known = {"app.domain.events", "app.engine.projection.projection"}
-    if "app.engine.projection.rollup" in imports(modules("projections")[module]):
+    used = imports(modules("projections")[module], {*modules("app"), *modules("projections")})
+    if "app.engine.projection.rollup" in used:
         known |= {"app.engine.projection.rollup", "projections.items"}
-    assert imports(modules("projections")[module]) <= known
+    assert used <= known
 
 
 def test_the_application_uses_nothing_that_is_deprecated() -> None:
@@ -50,7 +50,7 @@ def test_the_application_uses_nothing_that_is_deprecated() -> None:
 
 @pytest.mark.parametrize("module", modules("app"))
 def test_nothing_prints_past_the_module_that_makes_foreign_text_visible(module: str) -> None:
-    """click's own errors go through `app.cli.console.Group`, log lines through `app.observability.json_logs`."""
+    """click's errors go through `app.cli.console.ErrorReportingGroup`, logs through `app.observability.json_logs`."""
     if module == "app.terminal":
         return
     text = modules("app")[module].read_text(encoding="utf-8")
@@ -89,3 +89,10 @@ def test_the_engine_reads_and_names_no_environment_variable(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"\b(CATALOG|DATABASE)_[A-Z]+", text)
     assert path.name in READS_ITS_ENVIRONMENT or not re.search(r"\b(environ|getenv)\b", text)
+
+
+@pytest.mark.parametrize("module", modules("tests"))
+def test_no_test_module_imports_from_another(module: str) -> None:
+    """What several test modules use lies in `tests/support`, or is a fixture of a conftest.py."""
+    test_modules = {name for name in modules("tests") if name.rpartition(".")[2].startswith("test_")}
+    assert imports(modules("tests")[module], test_modules) == set()

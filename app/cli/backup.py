@@ -27,7 +27,7 @@ def backup_command(file: Path) -> None:
     exit_on_stop_signal(INTERRUPTED)
     with current_database() as conninfo:
         written = back_up(conninfo, file.absolute(), read_settings().postgres_bin)
-    assert written.bytes is not None, "it measures its file"
+    assert written.bytes is not None, "a finished backup knows its size"
     print_note(f"{file} holds {_contents_text(written)}: {count(written.bytes, 'byte')}.")
 
 
@@ -46,12 +46,14 @@ def restore_command(file: Path, no_verify: bool) -> None:
         check_empty(conninfo)
         restore(conninfo, file.absolute(), settings.postgres_bin)
         restored = contents(conninfo)
-        print_note(f"Restored {_contents_text(restored)}; the next one comes behind it.")
+        print_note(f"Restored {_contents_text(restored)}; new events follow after it.")
         if not _reinstall(conninfo):
-            print_note("Another release made it: run `catalog migrate`, which also grants, and then `catalog verify`.")
+            print_note(
+                "The backup is another release's: run `catalog migrate`, which also grants, then `catalog verify`."
+            )
             return
         if no_verify:
-            print_note("Not verified: `catalog verify` does it.")
+            print_note("Not verified: run `catalog verify`.")
             return
         found = [run_until_stopped(verify(conninfo, each), INTERRUPTED) for each in PROJECTIONS]
     for each in found:
@@ -61,7 +63,7 @@ def restore_command(file: Path, no_verify: bool) -> None:
 
 
 def _reinstall(conninfo: str) -> bool:
-    """Install this release once more, with its roles and grants, which are not restored; False if it is another's."""
+    """Install this release again: a backup holds no roles and grants. False if the backup is another release's."""
     with connect(conninfo) as connection:
         if installed_checksum(connection) != checksum(schema_sql()):
             return False

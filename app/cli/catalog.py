@@ -1,4 +1,4 @@
-"""The console script `catalog`: serve, demo, migrate, schema, psql; the commands for operators are added."""
+"""The console script `catalog`: serve, demo, migrate, schema and psql, and the commands of the other modules."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ from app.wording import count
 logger = logging.getLogger("catalog")
 
 IGNORES_DATA_DIR = ("demo", "schema")
-"""The one has a folder of its own, the other prints what the release has."""
+"""The demo has a folder of its own, and the schema is the same for all."""
 
 
 @click.group(cls=ErrorReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,9 +85,9 @@ def serve(host: str | None, port: int | None, with_demo: bool) -> None:
     logger.info("starting, version %s", version("swappo-catalog"))
     check_authentication(settings)
     if settings.database_replica_url and not settings.database_url:
-        raise SetupError("DATABASE_REPLICA_URL is of no use without DATABASE_URL: it is a replica of that server")
+        raise SetupError("DATABASE_REPLICA_URL needs DATABASE_URL: it names a replica of that server")
     if with_demo and (settings.database_url or settings.env == "production"):
-        raise SetupError("the demo's year is for the embedded database alone: unset DATABASE_URL and CATALOG_ENV")
+        raise SetupError("--demo fills only an embedded database: unset DATABASE_URL and CATALOG_ENV")
     exit_on_stop_signal()
     try:
         _serve(settings, host, port, with_demo)
@@ -97,7 +97,7 @@ def serve(host: str | None, port: int | None, with_demo: bool) -> None:
 
 def _serve(settings: Settings, host: str | None, port: int | None, with_demo: bool) -> None:
     with database_in_use(settings, may_create=True, supervised=True) as database:
-        sessions = _prepared(database, settings)
+        sessions = _prepare_database(database, settings)
         conninfo = conninfo_of("DATABASE_URL", settings.database_url) if settings.database_url else sessions
         if settings.database_direct_url:
             notify_user(f"Requests go through {describe_server(conninfo)}.")
@@ -122,18 +122,18 @@ def _fill_with_demo(database: str) -> None:
 
 
 def _print_commands_for(settings: Settings) -> None:
-    """The console's commands for the database that is served, as one has to type them beside the service."""
+    """Print how to run other commands on the embedded database while it is served."""
     folder = settings.data_dir
     if settings.database_url:
         return
     print_note(
-        f"The console reaches it meanwhile: `{command_line(folder, 'lag')}`;"
+        f"The other commands reach it meanwhile: `{command_line(folder, 'lag')}`;"
         " so do psql, verify and the others of --help."
     )
 
 
-def _prepared(conninfo: str, settings: Settings) -> str:
-    """The database as the service is to use it: current, and in production safe. Raises SetupError."""
+def _prepare_database(conninfo: str, settings: Settings) -> str:
+    """Check the database: current, and in production durable. The conninfo for sessions. Raises SetupError."""
     if settings.env == "production":
         check_durable(conninfo)
     if not settings.database_url:
@@ -188,7 +188,7 @@ def psql(arguments: tuple[str, ...]) -> None:
     settings = read_settings()
     with database_in_use(settings) as conninfo:
         program = _psql(settings)
-        # Ctrl-C is psql's, to cancel a query; it must not stop the database under it.
+        # psql takes Ctrl-C to cancel a query; it must not stop the embedded database.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         command = [program, "--dbname", conninfo, *arguments]
         child = os.posix_spawnp(program, command, os.environ, setsigdef=[signal.SIGINT])
@@ -196,7 +196,7 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 
 def _psql(settings: Settings) -> str:
-    """The embedded server's own psql, or for another database the one on the PATH."""
+    """The embedded server's own psql if there is one; otherwise the one on the PATH."""
     if settings.postgres_bin:
         return str(settings.postgres_bin / "psql")
     own = Path(embedded_binaries()) / "psql"

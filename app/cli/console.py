@@ -1,4 +1,4 @@
-"""What all console commands share: which database they use, how they speak, and how they end when told to."""
+"""What all console commands share: the database in use, error messages, and an orderly exit on signals."""
 
 import asyncio
 import logging
@@ -11,14 +11,18 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import click
+import msgspec
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.cli import log_queries as facts
 from app.cli.pooler_checks import check_sessions, url_of_sessions
+from app.constraints import UserId
+from app.engine.events.event import Metadata
 from app.engine.postgres.embedded_folder import MARKER, CannotRunHere, holds_cluster
 from app.engine.postgres.embedded_programs import BinariesMissing
 from app.engine.postgres.embedded_server import EmbeddedPostgres
@@ -39,16 +43,16 @@ T = TypeVar("T")
 logger = logging.getLogger("catalog")
 
 CONNECTION_KEYWORDS = ("service", "host", "hostaddr", "port", "dbname", "user")
-"""What of a conninfo says which database it is."""
+"""The parts of a conninfo that identify a database, without secrets."""
 
 UTF8 = "utf8"
-"""What bytes passed through are in, whatever PGCLIENTENCODING or a role's setting says."""
+"""The client encoding of every session, whatever PGCLIENTENCODING or a setting of the role says."""
 HANGUP = getattr(signal, "SIGHUP", None)
 """Windows has none."""
 
 
 class ErrorReportingGroup(click.Group):
-    """Says what is wrong in one sentence and exits 1; a traceback is for our own mistakes."""
+    """Reports an expected error in one sentence and exits 1. Only programming errors show a traceback."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _visible_usage_errors():
@@ -63,25 +67,26 @@ class ErrorReportingGroup(click.Group):
         except psycopg.Error as error:
             if not is_unavailable(error):
                 raise
-            report_error(f"the database went away: {first_line(error)}")
+            report_error(f"the connection to the database was lost: {first_line(error)}")
         raise SystemExit(1)
 
 
 @contextmanager
 def _visible_usage_errors() -> Iterator[None]:
-    """click repeats arguments and file names as they were given."""
+    """Make hidden characters visible in click's messages, which repeat arguments and file names."""
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:
         raise
     except click.ClickException as error:
-        told = visible(error.format_message())
-        shown = click.UsageError(told, error.ctx) if isinstance(error, click.UsageError) else click.ClickException(told)
-        raise shown from None
+        message = visible(error.format_message())
+        if isinstance(error, click.UsageError):
+            raise click.UsageError(message, error.ctx) from None
+        raise click.ClickException(message) from None
 
 
 def utf8_text(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """A text that the log may hold; an argument may be any bytes."""
+    """A click callback that refuses an argument which is not in UTF-8: the log cannot store it."""
     try:
         (value or "").encode()
     except UnicodeEncodeError:
@@ -100,10 +105,8 @@ def report_error(sentence: str) -> None:
 def database_in_use(settings: Settings, may_create: bool = False, supervised: bool = False) -> Iterator[str]:
     """A conninfo for sessions with DATABASE_URL's database, or with the embedded one, which runs meanwhile.
 
-    Which one it is, it says on stderr.
-
-    `may_create`: an embedded one is made where there is none. `supervised`: it is started again when it dies. Raises
-    SetupError.
+    Prints on stderr which database it is. `may_create`: create an embedded one where there is none. `supervised`:
+    restart the embedded one when it dies. Raises SetupError.
     """
     if given := url_of_sessions(settings):
         name, url = given
@@ -113,7 +116,7 @@ def database_in_use(settings: Settings, may_create: bool = False, supervised: bo
         yield conninfo
         return
     for name in [name for name in os.environ if name.startswith("PG")]:
-        del os.environ[name]  # meant for another server: libpq would take them for this one too
+        del os.environ[name]  # set for another server, but libpq would use them here too
     folder = settings.data_dir
     with naming_other_servers():
         embedded = EmbeddedPostgres(folder, binaries=settings.postgres_bin, tcp_port=settings.postgres_port)
@@ -137,22 +140,22 @@ def naming_other_servers() -> Iterator[None]:
 
 
 def conninfo_of(name: str, url: str) -> str:
-    """What the variable `name` says, in UTF-8. Raises SetupError."""
+    """The conninfo in the variable `name`, with UTF-8 as client encoding. Raises SetupError."""
     try:
         return make_conninfo(url, client_encoding=UTF8)
-    except psycopg.ProgrammingError:  # which repeats it, and a password may be in it
+    except psycopg.ProgrammingError:  # its message may repeat a password
         raise SetupError(f"the database cannot be reached: {name} is neither a libpq URL nor a conninfo") from None
 
 
 def describe_server(conninfo: str) -> str:
-    """Where a conninfo leads, by libpq's own words and defaults, and nothing secret."""
+    """The server and database of a conninfo in libpq's keywords, with libpq's defaults and without secrets."""
     defaults = {each.keyword.decode(): (each.val or b"").decode() for each in pq.Conninfo.get_defaults()}
     named = {**defaults, **conninfo_to_dict(conninfo)}
     return " ".join(f"{word}={named[word]}" for word in CONNECTION_KEYWORDS if named.get(word))
 
 
 def _no_catalog_message(folder: Path) -> str:
-    """The sentence, which names catalogs beside the folder that one may have meant."""
+    """The error for a folder without a catalog. It names the catalogs beside that folder."""
     beside, new = neighbouring_catalogs(folder), command_line(folder, "serve")
     if not beside:
         return f"there is no catalog in {folder} yet: run `{new}`"
@@ -163,7 +166,7 @@ def _no_catalog_message(folder: Path) -> str:
 
 
 def neighbouring_catalogs(folder: Path) -> list[Path]:
-    """The other data folders in the same place, relative to the working directory, as far as we may look."""
+    """The other data folders beside a folder, relative to the working directory; none where reading is denied."""
     with suppress(OSError):
         markers = sorted(folder.absolute().parent.glob(f"*/{MARKER}"))
         return [Path(os.path.relpath(marker.parent)) for marker in markers if holds_cluster(marker.parent)]
@@ -171,7 +174,7 @@ def neighbouring_catalogs(folder: Path) -> list[Path]:
 
 
 def command_line(folder: Path, command: str) -> str:
-    """`catalog COMMAND` as one has to type it, here, to reach the catalog in a folder."""
+    """The command line that runs `catalog COMMAND` on the catalog in a folder, from the working directory."""
     program = sys.argv[0]
     if shutil.which("catalog") or Path(program).name != "catalog":
         program = "catalog"
@@ -180,8 +183,10 @@ def command_line(folder: Path, command: str) -> str:
 
 
 def exit_on_stop_signal(status: int = 0) -> None:
-    """Make SIGTERM, SIGINT and a hang-up an orderly exit, in which an embedded database is stopped; uvicorn passes the
-    first two on."""
+    """Exit in order, and stop an embedded database, on SIGTERM, SIGINT and SIGHUP.
+
+    uvicorn handles the first two itself and then raises them again.
+    """
 
     def leave(*_: object) -> None:
         raise SystemExit(status)
@@ -191,46 +196,55 @@ def exit_on_stop_signal(status: int = 0) -> None:
 
 
 def _handled_signals() -> list[signal.Signals]:
-    """All but a hang-up that nohup has us ignore."""
+    """The stop signals, without a SIGHUP that nohup has set to be ignored."""
     return [number for number in STOP_SIGNALS if number != HANGUP or signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _terminate_self(*_: object) -> None:
-    """Whoever serves listens to SIGTERM itself, and to no hang-up."""
+    """Turn SIGHUP into SIGTERM: uvicorn handles only the latter."""
     signal.raise_signal(signal.SIGTERM)
 
 
 def run_until_stopped(work: Coroutine[Any, Any, T], status: int = 0) -> T:
     """Run `work` to its end, or cancel it at SIGTERM or SIGINT and exit with `status`.
 
-    Cancelled rather than interrupted: an exception out of a signal handler would surface in whatever task runs.
+    The work is cancelled, because an exception from a signal handler would be raised in any task that happens to run.
     """
 
-    async def cancelled_when_told() -> T:
+    async def cancelled_by_signals() -> T:
         task = asyncio.current_task()
-        assert task is not None, "this is one"
+        assert task is not None, "a coroutine runs in a task"
         for number in _handled_signals():
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await work
 
     try:
-        return asyncio.run(cancelled_when_told())
+        return asyncio.run(cancelled_by_signals())
     except asyncio.CancelledError:
         raise SystemExit(status) from None
     finally:
         exit_on_stop_signal(status)
 
 
+@contextmanager
+def explained_interruption(sentence: str) -> Iterator[None]:
+    """Report on an interruption what it means for the data."""
+    try:
+        yield
+    except SystemExit:
+        report_error(f"interrupted: {sentence}")
+        raise
+
+
 INTERRUPTED = 130
-"""What a shell makes of a program that SIGINT ended."""
-LINE_EVERY_SECONDS = 2.0
+"""The status that shells report for a program ended by SIGINT."""
 
 
 @contextmanager
 def current_database(supervised: bool = False) -> Iterator[str]:
-    """The conninfo of the database in use, which must be there already; `supervised` as in `database_in_use`.
+    """The conninfo of the database in use, which must exist; `supervised` as in `database_in_use`.
 
-    Raises SetupError unless its schema is this release's.
+    Raises SetupError unless it has this release's schema.
     """
     with database_in_use(read_settings(), supervised=supervised) as conninfo:
         check_schema(conninfo, schema_sql())
@@ -244,8 +258,20 @@ def current_connection() -> Iterator[psycopg.Connection]:
 
 
 def os_user() -> str:
-    """Who runs this, by the operating system and not by the environment; in some containers only a number."""
+    """The operating system's user, not the environment's; only a number where the user has no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
+
+
+def operator_metadata(name: str | None, option: str) -> Metadata:
+    """The metadata of the events of one command: who acts, by default the operating system's user.
+
+    Raises click.BadParameter naming `option` if the log takes no such name.
+    """
+    try:
+        user_id = msgspec.convert(name or os_user(), UserId)
+    except msgspec.ValidationError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
+    return Metadata(user_id=user_id, correlation_id=str(uuid4()))

@@ -1,7 +1,7 @@
-"""The items of a CSV file as spreadsheets write it, row by row: what is recognised safely is read, the rest refused.
+"""Read items from CSV as spreadsheets write it, row by row; whatever is ambiguous is refused.
 
-Values are separated by commas, semicolons, tabs or bars, whichever lets the header name most fields; or as a first line
-`sep=;` says. A decimal comma is one only where commas do not separate. Rows are numbered by the line they begin in.
+The separator is a comma, semicolon, tab or bar: what the line `sep=;` says, or else the one with which the header names
+most fields. A decimal comma is accepted only if commas do not separate values. Rows are numbered by their first line.
 """
 
 import csv
@@ -13,21 +13,22 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from app.constraints import LARGEST_ITEM_BYTES
 from app.domain.item import CreateItem
 from app.errors import CatalogError, InvalidInput
-from app.parsing.rows import LONGEST_ROW_BYTES, Row
+from app.parsing.rows import Row
 from app.visible_text import quoted_text
 from app.wording import count
 
 SEPARATORS = (",", ";", "\t", "|")
-"""Of equals the first is taken."""
+"""If several fit equally, the first is taken."""
 SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
 ITEM_FIELDS = {field.name: field.required for field in msgspec.structs.fields(CreateItem)}
 FIELDS_AS_ONE_WORD = {name.replace("_", ""): name for name in ITEM_FIELDS}
 NUMBERS = ("location_lat", "location_lon")
 
 CSV_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-"""As JSON has it."""
+"""A number as in JSON."""
 PLUS = re.compile(r"^\+(?=[0-9])")
 DECIMAL_COMMA = re.compile(r"-?(0|[1-9][0-9]*),[0-9]+([eE][-+]?[0-9]+)?")
 GROUPED_NUMBER = re.compile(r"[-+]?[0-9]{1,3}(?P<by>[.,' \u00a0\u2009\u202f])[0-9]{3}(?P=by)?.*[0-9]", re.ASCII)
@@ -39,9 +40,9 @@ NOT_UTF_8 = (
 
 
 def csv_rows(file: BinaryIO) -> Iterator[Row]:
-    """Each row as the line of NDJSON that says the same. `file` is in UTF-8, without a byte order mark.
+    """Each row as an equivalent line of NDJSON. `file` is in UTF-8, without a byte order mark.
 
-    Raises InvalidInput naming the line as an editor numbers it.
+    Raises InvalidInput with the line's number in an editor.
     """
     lines = _Lines(io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline=""))
     separator, header = _separator(lines)
@@ -56,22 +57,22 @@ def csv_rows(file: BinaryIO) -> Iterator[Row]:
 
 
 class _Lines:
-    """The lines of a text, with their line ends; counted, and none so long that it would fill the memory."""
+    """The lines of a text with their line ends. They are counted, and their length is limited to save memory."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
         self.read = 0
 
     def __iter__(self) -> Iterator[str]:
-        while line := self._text.readline(LONGEST_ROW_BYTES + 1):
-            if len(line) > LONGEST_ROW_BYTES:
-                raise csv.Error(f"a line is longer than {LONGEST_ROW_BYTES} characters")
+        while line := self._text.readline(LARGEST_ITEM_BYTES + 1):
+            if len(line) > LARGEST_ITEM_BYTES:
+                raise csv.Error(f"a line is longer than {LARGEST_ITEM_BYTES} characters")
             self.read += 1
             yield line
 
 
 def _separator(lines: _Lines) -> tuple[str, str]:
-    """What separates values, and the first line that is not blank and does not say so; empty if there is none."""
+    """The separator, and the header: the first line that is neither blank nor `sep=`; empty if there is none."""
     said = None
     try:
         for line in lines:
@@ -85,12 +86,12 @@ def _separator(lines: _Lines) -> tuple[str, str]:
 
 
 def _known_fields(header: str, separator: str) -> int:
-    """How many fields of ours it names, if it is separated so."""
+    """How many fields of an item the header names with this separator."""
     return len(ITEM_FIELDS.keys() & {_field_name(each) for each in next(csv.reader([header], delimiter=separator), [])})
 
 
 def _values(lines: _Lines, header: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The values of each row, and the line that it begins in."""
+    """The values of each row, and the number of its first line."""
     before = max(0, lines.read - 1)
 
     def whole() -> Iterator[str]:
@@ -110,7 +111,7 @@ def _values(lines: _Lines, header: str, separator: str) -> Iterator[tuple[int, l
 
 
 def _field_name(text: str) -> str:
-    """A field's name as people write it: in any case, with blanks, hyphens or nothing for underscores."""
+    """The field that a heading means: in any case, with blanks, hyphens or nothing instead of underscores."""
     word = re.sub(r"[\s_-]+", "", text).lower()
     return FIELDS_AS_ONE_WORD.get(word, word)
 
@@ -155,7 +156,7 @@ def _with_plain_line_ends(text: str) -> str:
 
 
 def _parse_urls(text: str) -> list[str]:
-    """Several in one cell are separated by white space, by commas and the like before it, or are a JSON array."""
+    """The URLs in one cell: separated by white space or by commas and the like, or as a JSON array."""
     if text.lstrip().startswith("["):
         try:
             return msgspec.json.decode(text, type=list[str])

@@ -1,24 +1,20 @@
-"""`catalog forget OWNER`: what is personal of an owner's items is made unreadable, for good."""
+"""`catalog forget OWNER`: delete the items of an owner and erase the personal data in their events."""
 
 import asyncio
-from time import monotonic
-from uuid import uuid4
 
 import click
-import msgspec
 
 from app.cli.console import (
     INTERRUPTED,
-    LINE_EVERY_SECONDS,
     current_database,
     exit_on_stop_signal,
-    os_user,
-    report_error,
+    explained_interruption,
+    operator_metadata,
     run_until_stopped,
     utf8_text,
 )
 from app.cli.operations import json_option
-from app.constraints import UserId
+from app.cli.progress import Progress, progress_lines
 from app.domain.erasure import ErasedOwner, ErasureScope, OwnerEraser, find_erasure_scope
 from app.engine.events.event import Metadata
 from app.engine.postgres.migrations import may_change_events
@@ -27,8 +23,10 @@ from app.engine.postgres.session_settings import connect_async
 from app.errors import SetupError
 from app.main import item_decider
 from app.settings import read_settings
-from app.terminal import confirm, print_json, print_line, print_note
+from app.terminal import confirm, print_json, print_line
 from app.wording import count
+
+ERASING = "erasing"
 
 
 @click.command("forget")
@@ -42,32 +40,22 @@ def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None
     The erasure is permanent. The command first says what it found, and asks. If it is interrupted, run it again to
     finish. Exit 1 if OWNER never had an item. Ids and backups stay: see docs/limits.md.
     """
-    metadata = Metadata(user_id=_operator_name(by or os_user()), correlation_id=str(uuid4()))
+    metadata = operator_metadata(by, "--by")
     exit_on_stop_signal(INTERRUPTED)
     with current_database() as conninfo:
         if not may_change_events(conninfo):
-            raise SetupError("only the owner of the schema may forget somebody: run it with the role that migrates")
+            raise SetupError("only the owner of the schema may forget an owner: run it with the role that migrates")
         found = asyncio.run(_find_scope(conninfo, owner))
         if not found.is_complete and not yes:
-            confirm(f"{_scope_text(found)} Forget it for good?")
-        try:
+            confirm(f"{_scope_text(found)} Forget it permanently?")
+        with explained_interruption("some items may be forgotten and others not; run it again, and it goes on"):
             forgotten = run_until_stopped(_erase(conninfo, owner, metadata), INTERRUPTED)
-        except SystemExit:
-            report_error("interrupted: some items may be forgotten and others not; run it again, and it goes on")
-            raise
     if as_json:
         print_json(forgotten)
     else:
         by = forgotten.forgotten_by or "somebody"
         done = f"{count(forgotten.events, 'event')} of {count(forgotten.items, 'item')}, as {by} says"
-        print_line(f"{owner} is forgotten: {done}. `catalog rebuild items` writes its files anew, too.")
-
-
-def _operator_name(name: str) -> str:
-    try:
-        return msgspec.convert(name, UserId)
-    except msgspec.ValidationError as error:
-        raise click.BadParameter(str(error), param_hint="--by") from None
+        print_line(f"{owner} is forgotten: {done}. `catalog rebuild items` also rewrites its files.")
 
 
 def _scope_text(found: ErasureScope) -> str:
@@ -85,13 +73,10 @@ async def _find_scope(conninfo: str, owner: str) -> ErasureScope:
 
 
 async def _erase(conninfo: str, owner: str, metadata: Metadata) -> ErasedOwner:
-    said_at = monotonic()
+    report = progress_lines(ERASING)
 
-    def tell_now_and_then(done: int, of: int) -> None:
-        nonlocal said_at
-        if done == of or monotonic() >= said_at + LINE_EVERY_SECONDS:
-            said_at = monotonic()
-            print_note(f"{done:,} of {count(of, 'item')}")
+    def report_items(done: int, of: int) -> None:
+        report(Progress(text=f"{done:,} of {count(of, 'item')}", phase="done" if done == of else ERASING))
 
     async with single_connection_database(conninfo, read_settings().pool) as database:
-        return await OwnerEraser(conninfo, database, item_decider).erase(owner, metadata, tell_now_and_then)
+        return await OwnerEraser(conninfo, database, item_decider).erase(owner, metadata, report_items)

@@ -1,31 +1,26 @@
-"""`catalog import FILE`: many items from NDJSON or CSV, all or none."""
+"""`catalog import FILE`: create many items from NDJSON or CSV, all or none."""
 
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from time import monotonic
 from typing import BinaryIO
-from uuid import uuid4
 
 import click
-import msgspec
-from rich.progress import BarColumn, Progress, TextColumn
 
 from app.cli.console import (
     INTERRUPTED,
-    LINE_EVERY_SECONDS,
     current_database,
     exit_on_stop_signal,
-    os_user,
-    report_error,
+    explained_interruption,
+    operator_metadata,
     run_until_stopped,
     utf8_text,
 )
 from app.cli.item_files import items_of, open_items
 from app.cli.operations import json_option
-from app.constraints import UserId
+from app.cli.progress import Progress, progress_reporter
 from app.domain.events import Event
 from app.domain.item import Command, CreateItem, ItemState
 from app.engine.events.event import Metadata
@@ -34,14 +29,8 @@ from app.engine.store.bulk_append import BulkImporter, Imported, StagedImport
 from app.errors import InvalidInput
 from app.main import item_decider
 from app.settings import read_settings
-from app.terminal import console, print_json, print_line
-from app.terminal import print_note as tell_people
+from app.terminal import print_json, print_line
 from app.wording import count, span
-
-STORING = -1
-
-OnImportProgress = Callable[[str, int], None]
-"""Hears how it stands, and how many bytes of the file have been read, 0 if nobody knows; at the end STORING."""
 
 
 @click.command("import")
@@ -57,13 +46,10 @@ def import_command(file: str, user: str | None, as_json: bool) -> None:
     it.
     """
     exit_on_stop_signal(INTERRUPTED)
-    metadata = Metadata(user_id=_user(user or os_user()), correlation_id=str(uuid4()))
-    with open_items(file) as readable, current_database() as conninfo:
-        try:
-            imported = _import(conninfo, readable, metadata)
-        except SystemExit:
-            report_error("interrupted: unless it says how many items were imported, look before you try again")
-            raise
+    metadata = operator_metadata(user, "--user")
+    hint = "unless it says how many items were imported, look before you try again"
+    with open_items(file) as readable, current_database() as conninfo, explained_interruption(hint):
+        imported = _import(conninfo, readable, metadata)
     if as_json:
         print_json(imported)
     else:
@@ -71,36 +57,30 @@ def import_command(file: str, user: str | None, as_json: bool) -> None:
         print_line(f"Imported {count(imported.created, 'item')}, at {where}.")
 
 
-def _user(name: str) -> str:
-    try:
-        return msgspec.convert(name, UserId)
-    except msgspec.ValidationError as error:
-        raise click.BadParameter(str(error), param_hint="--user") from None
-
-
 def _import(conninfo: str, file: BinaryIO, metadata: Metadata) -> Imported:
-    """The file is read before anything is asynchronous: a read that waits for a pipe can be interrupted so."""
+    """Read the file, then store its items. Reading is synchronous, so that a signal interrupts a read from a pipe."""
     database = single_connection_database(conninfo, read_settings().pool)
     importer: BulkImporter[Command, ItemState, Event] = BulkImporter(database, item_decider)
 
-    async def store(arrivals: StagedImport[Command, ItemState, Event]) -> Imported:
+    async def store(staged: StagedImport[Command, ItemState, Event]) -> Imported:
         async with database:
-            imported, _ = await importer.store(arrivals, metadata)
+            imported, _ = await importer.store(staged, metadata)
             return imported
 
-    with importer.stage() as arrivals, import_progress_bar(_size(file)) as tell:
-        began, read = monotonic(), 0
+    with importer.stage() as staged, progress_reporter() as report:
+        began, size, read = monotonic(), _size(file), 0
         for read, item in enumerate(_checked_items(items_of(file)), 1):
-            arrivals.add(item)
+            staged.add(item)
             if read % 1000 == 0:
-                tell(f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s", _bytes_read(file))
+                text = f"{count(read, 'item')} read, {read / (monotonic() - began):,.0f}/s"
+                report(Progress(text=text, phase="reading", done=_bytes_read(file), total=size))
         if read:
-            tell(f"storing {count(read, 'item')}", STORING)
-        return run_until_stopped(store(arrivals), INTERRUPTED)
+            report(Progress(text=f"storing {count(read, 'item')}", phase="storing"))
+        return run_until_stopped(store(staged), INTERRUPTED)
 
 
 def _checked_items(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
-    """Raises InvalidInput where the file cannot be read any further."""
+    """The same items. Raises InvalidInput if the file cannot be read to its end."""
     try:
         yield from items
     except OSError as error:
@@ -108,7 +88,7 @@ def _checked_items(items: Iterator[CreateItem]) -> Iterator[CreateItem]:
 
 
 def _size(file: BinaryIO) -> int | None:
-    """How many bytes there will be; None for a pipe."""
+    """The size of a file in bytes; None for a pipe."""
     try:
         found = os.fstat(file.fileno())
     except (OSError, io.UnsupportedOperation):
@@ -117,38 +97,8 @@ def _size(file: BinaryIO) -> int | None:
 
 
 def _bytes_read(file: BinaryIO) -> int:
-    """How many bytes have been read; CSV's decoder reads ahead, and a pipe cannot tell."""
+    """How many bytes of a file have been read; 0 for a pipe. The CSV decoder reads ahead."""
     try:
         return os.lseek(file.fileno(), 0, os.SEEK_CUR)
     except (OSError, io.UnsupportedOperation):
         return 0
-
-
-@contextmanager
-def import_progress_bar(size: int | None) -> Iterator[OnImportProgress]:
-    """A bar in a terminal, elsewhere a line now and then; on stderr."""
-    if not console.is_terminal:
-        yield _import_progress_lines()
-        return
-    with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
-        task = bar.add_task("", total=size)
-
-        def tell(what: str, place: int) -> None:
-            if place == STORING:
-                bar.reset(task, total=None, description=what)
-            else:
-                bar.update(task, completed=place, description=what)
-
-        yield tell
-
-
-def _import_progress_lines() -> OnImportProgress:
-    said_at = monotonic() - LINE_EVERY_SECONDS
-
-    def tell(what: str, place: int) -> None:
-        nonlocal said_at
-        if place == STORING or monotonic() >= said_at + LINE_EVERY_SECONDS:
-            said_at = monotonic()
-            tell_people(what)
-
-    return tell

@@ -1,4 +1,4 @@
-"""The file that `catalog import` reads: opened, told apart by its first bytes, and its items one by one."""
+"""Open the file of `catalog import`, detect its format from its first bytes, and read its items one by one."""
 
 import codecs
 import io
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from app.cli.csv_items import csv_rows
+from app.constraints import MIB
 from app.domain.item import CreateItem
 from app.errors import InvalidInput
 from app.parsing.rows import NdjsonParser, Row
@@ -23,18 +24,18 @@ NOT_TEXT = {
     b"\x28\xb5\x2f\xfd": "It is compressed with zstd. Unpack it: `zstd -dc FILE | catalog import -`.",
     b"PK\x03\x04": "It is a ZIP archive, or a workbook such as .xlsx or .ods. Unpack it, or save it as “CSV UTF-8”.",
     b"\xd0\xcf\x11\xe0": "It is a workbook such as .xls. Save it as “CSV UTF-8”.",
-    b"%PDF": "It is a PDF. Save what it was made of as “CSV UTF-8”.",
+    b"%PDF": "It is a PDF. Save its source as “CSV UTF-8”.",
     codecs.BOM_UTF32_LE: "It is UTF-32. Save it as UTF-8.",
     codecs.BOM_UTF32_BE: "It is UTF-32. Save it as UTF-8.",
 }
 LONGEST_BEGINNING = max(map(len, NOT_TEXT))
-LONGEST_BLANK = 1024 * 1024
-"""Of blank lines before the first that is not."""
+BLANK_BYTES_MAX = MIB
+"""The limit for blank lines at the beginning."""
 
 
 @contextmanager
 def open_items(name: str) -> Iterator[BinaryIO]:
-    """The file, or standard input if the name is `-`. Raises InvalidInput in a sentence if it cannot be read."""
+    """Open the file, or standard input if the name is `-`. Raises InvalidInput if it cannot be read."""
     if name == STANDARD_INPUT:
         if sys.stdin is None:
             raise InvalidInput("Standard input is closed. Name a file, or redirect one: `catalog import - < FILE`.")
@@ -56,10 +57,10 @@ def open_items(name: str) -> Iterator[BinaryIO]:
 
 
 def items_of(file: BinaryIO) -> Iterator[CreateItem]:
-    """The items of a file, which is taken for NDJSON if it begins with a brace. Raises CatalogError naming a line."""
+    """The items of a file. It is NDJSON if it begins with a brace, otherwise CSV. Raises CatalogError with a line."""
     text = _as_utf_8(file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, file)))
     beginning = b""
-    while not beginning.strip() and len(beginning) < LONGEST_BLANK and (more := text.read1(READ_CHUNK_BYTES)):
+    while not beginning.strip() and len(beginning) < BLANK_BYTES_MAX and (more := text.read1(READ_CHUNK_BYTES)):
         beginning += more
     text, beginning = _with_beginning(beginning, text), beginning.lstrip()
     if beginning.startswith(b"["):
@@ -69,7 +70,7 @@ def items_of(file: BinaryIO) -> Iterator[CreateItem]:
 
 
 def _with_beginning(beginning: bytes, file: io.BufferedReader) -> io.BufferedReader:
-    """A file with what has been read of it; a pipe gives no more at once than has been written to it."""
+    """The file from its beginning again, for one that cannot seek, such as a pipe."""
     return io.BufferedReader(_WithBeginning(beginning, file), READ_CHUNK_BYTES)
 
 
@@ -88,7 +89,7 @@ class _WithBeginning(io.RawIOBase):
 
 
 def _as_utf_8(file: io.BufferedReader) -> io.BufferedReader:
-    """Without a byte order mark; from UTF-16 if that begins with one. Raises InvalidInput for what is no text."""
+    """The file in UTF-8, without a byte order mark. UTF-16 needs such a mark. Raises InvalidInput if it is no text."""
     beginning = file.read(LONGEST_BEGINNING)
     for magic, detail in NOT_TEXT.items():
         if beginning.startswith(magic):
@@ -103,7 +104,7 @@ def _as_utf_8(file: io.BufferedReader) -> io.BufferedReader:
 
 
 class _Utf16(io.RawIOBase):
-    """Text in UTF-16, with a byte order mark, as UTF-8 without one."""
+    """Converts UTF-16 with a byte order mark to UTF-8 without one."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file
@@ -120,7 +121,7 @@ class _Utf16(io.RawIOBase):
             try:
                 self._rest = self._decoder.decode(chunk, final=not chunk).encode()
             except UnicodeError:
-                raise InvalidInput("It begins as UTF-16 and does not go on so. Save it as UTF-8.") from None
+                raise InvalidInput("It begins as UTF-16 and does not continue as such. Save it as UTF-8.") from None
         given = self._rest[: len(buffer)]
         buffer[: len(given)] = given
         self._rest = self._rest[len(given) :]

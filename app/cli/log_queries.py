@@ -1,6 +1,6 @@
-"""What operators ask of the log and of its projections: each question a query, each answer a struct.
+"""Queries about the log and its projections for operators, with a struct for each result.
 
-Connections of `operator_connection`, that is in autocommit and with JSON as it is stored.
+They run on connections of `operator_connection`: in autocommit, with JSON as it is stored.
 """
 
 import time
@@ -19,18 +19,17 @@ from app.engine.postgres.session_settings import connect, connect_async
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup
 from app.engine.store.event_store import decode_recorded, read_stream
-from app.engine.store.live_fold import fold_stream
+from app.engine.store.live_fold import JSON_NULL, fold_stream
 from app.engine.store.log_reader import NEWEST_POSITION
 from app.errors import NotFound
 
 OPERATOR = "catalog operator"
 FOLLOW_SECONDS = 0.1
 PAGE_EVENTS = 1_000
-NO_DOCUMENT = b"null"
 
 
 class LoggedEvent(Struct, frozen=True):
-    """One event with all of its envelope."""
+    """One event with its whole envelope."""
 
     position: int
     event_id: UUID
@@ -44,7 +43,7 @@ class LoggedEvent(Struct, frozen=True):
 
 
 class LoggedEventFilter(Struct, frozen=True, kw_only=True):
-    """Which events; None is any."""
+    """Which events to read. None allows all."""
 
     type: str | None = None
     item: int | None = None
@@ -55,33 +54,33 @@ class StopReason(Struct, frozen=True):
 
     error: str
     event: LoggedEvent | None
-    """None if it stopped where there are only gaps."""
+    """None if it stopped at a position that holds no event."""
 
 
 class DocumentComparison(Struct, frozen=True, kw_only=True):
-    """A stored document beside what the log says; `null` where there is none."""
+    """A stored document and the folds of its events; `null` for a document that does not exist."""
 
     projection: str
     stored: Raw
     folded_in_python: Raw
     folded_in_postgres: Raw
     error: str | None
-    """Why one of the two could not fold it."""
+    """Why one of the folds failed."""
     equal: bool
 
 
 class Membership(Struct, frozen=True, kw_only=True):
-    """What an item counts as in a rollup; all None if it does not, or not yet."""
+    """What an item contributes to a rollup. All fields are None if it contributes nothing, or nothing yet."""
 
     rollup: str
     key: str | None
     counted_as: Raw | None
     document: Raw | None
-    """The rollup's document that it counts in."""
+    """The rollup's document with that key."""
 
 
 class ItemInspection(Struct, frozen=True, kw_only=True):
-    """Everything about one item, in one snapshot."""
+    """Everything about one item, read in one snapshot."""
 
     id: int
     documents: list[DocumentComparison]
@@ -107,7 +106,7 @@ limit %(limit)s
 def settled_events(
     connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int, upto: int
 ) -> Iterator[LoggedEvent]:
-    """The events behind `after`, up to `upto`, in order: in batches, so that a slow reader keeps no snapshot open."""
+    """The events after `after` and up to `upto`, in order. Read in batches: a slow reader keeps no snapshot open."""
     query = sql.SQL(LOGGED_EVENTS).format(_conditions(event_filter))
     given = {"upto": upto, "limit": PAGE_EVENTS, **msgspec.structs.asdict(event_filter)}
     while rows := connection.execute(query, {**given, "after": after}).fetchall():
@@ -119,7 +118,7 @@ def settled_events(
 def position_before_last(
     connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int, upto: int, count: int
 ) -> int:
-    """The position behind which just the last `count` of the events behind `after`, up to `upto`, are."""
+    """The position after which exactly the last `count` events up to `upto` follow; at least `after`."""
     query = sql.SQL(POSITION_OF_NTH_LAST).format(_conditions(event_filter))
     given = {"after": after, "upto": upto, "skipped": count - 1, **msgspec.structs.asdict(event_filter)}
     row = connection.execute(query, given).fetchone()
@@ -158,14 +157,14 @@ def follow_events(connection: psycopg.Connection, event_filter: LoggedEventFilte
 
 
 def mark_and_head(connection: psycopg.Connection) -> tuple[int, int]:
-    """Up to where the log is settled, and the newest committed position."""
+    """The high-water mark, and the newest committed position."""
     row = connection.execute(MARK_AND_HEAD).fetchone()
-    assert row is not None, "the mark is always there"
+    assert row is not None, "the mark always exists"
     return row[0], row[2]
 
 
 def newest_position(connection: psycopg.Connection) -> int:
-    """The newest position that was ever handed out."""
+    """The newest position that the sequence has assigned."""
     row = connection.execute(NEWEST_POSITION).fetchone()
     assert row is not None, "a sequence has one row"
     return int(row[0])
@@ -194,7 +193,7 @@ async def inspect_item(conninfo: str, read_models: Sequence[AnyReadModel], item:
         read_json_as_bytes(connection)
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         await connection.set_read_only(True)
-        # Before the snapshot is taken, which would see nothing in a table that a rebuild swaps in later.
+        # Lock before the snapshot is taken: it would see an empty table if a rebuild swapped one in later.
         served = sql.SQL(", ").join(sql.Identifier("catalog", each.name) for each in read_models)
         await connection.execute(sql.SQL("lock table {} in access share mode").format(served))
         query = sql.SQL(LOGGED_EVENTS).format(sql.SQL("stream_id = %(item)s"))
@@ -217,7 +216,7 @@ async def _compare_document(connection: AsyncConnection, projection: AnyProjecti
     folded, refused = await _fold_in_postgres(connection, projection, item)
     python, error = await _fold_in_python(connection, projection, item)
     error = error or refused
-    stored = _canonical_json(projection, row[0] if row else NO_DOCUMENT)
+    stored = _canonical_json(projection, row[0] if row else JSON_NULL)
     return DocumentComparison(
         projection=projection.name,
         stored=Raw(stored),
@@ -231,19 +230,19 @@ async def _compare_document(connection: AsyncConnection, projection: AnyProjecti
 async def _fold_in_postgres(
     connection: AsyncConnection, projection: AnyProjection, item: int
 ) -> tuple[bytes, str | None]:
-    """The document, and why there is none if an event cannot be folded."""
+    """The document; or null, and why an event cannot be folded."""
     try:
         async with connection.transaction():
             folded = await fold_stream(connection, projection, item)
     except psycopg.DataError as error:
-        return NO_DOCUMENT, f"Postgres: {error.diag.message_primary}"
-    return _canonical_json(projection, folded.json if folded else NO_DOCUMENT), None
+        return JSON_NULL, f"Postgres: {error.diag.message_primary}"
+    return _canonical_json(projection, folded.json if folded else JSON_NULL), None
 
 
 async def _fold_in_python(
     connection: AsyncConnection, projection: AnyProjection, item: int
 ) -> tuple[bytes, str | None]:
-    """The document, and why there is none if an event cannot be read."""
+    """The document; or null, and why an event cannot be read."""
     instance = projection()
     known = [event for event in await read_stream(connection, item) if event.type in projection.registry.types]
     try:
@@ -251,11 +250,11 @@ async def _fold_in_python(
             instance.fold(decode_recorded(item, projection.registry, event) for event in known)
         ), None
     except (msgspec.DecodeError, RecursionError) as error:
-        return NO_DOCUMENT, str(error)
+        return JSON_NULL, str(error)
 
 
 def _canonical_json(projection: AnyProjection, document: bytes) -> bytes:
-    """One byte string per meaning; a document of another shape means only itself."""
+    """The same bytes for documents that mean the same. A document of another shape stays as it is."""
     try:
         return projection().canonical_json(document)
     except (msgspec.DecodeError, RecursionError):

@@ -1,34 +1,32 @@
-"""The commands for operators: run the background, rebuild, verify, see the lag and the log, inspect an item, resume.
+"""The operators' commands: run the projector, rebuild, verify, show lag and log, inspect an item, resume.
 
-Answers go to stdout, with `--json` as JSON and nothing else; whatever else is said goes to stderr.
+Results go to stdout, with `--json` as JSON alone. Everything else goes to stderr.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn
 
-from app.cli import log_queries as facts
-from app.cli import rendering as tables
+from app.cli import log_queries, rendering
 from app.cli.console import (
     INTERRUPTED,
-    LINE_EVERY_SECONDS,
     current_connection,
     current_database,
     exit_on_stop_signal,
+    explained_interruption,
     os_user,
     report_error,
     run_until_stopped,
 )
+from app.cli.progress import Progress, progress_reporter
 from app.constraints import LARGEST_ID
 from app.domain.events import Event
 from app.engine.background import checkpoints, projector
 from app.engine.background.rebuild import rebuild
-from app.engine.background.rebuild_status import OnRebuildProgress, RebuildProgress, RebuildResult
+from app.engine.background.rebuild_status import RebuildProgress, RebuildResult
 from app.engine.background.verify import verify
 from app.engine.events.event import EventRegistry
 from app.engine.postgres.migrations import checksum
@@ -37,10 +35,7 @@ from app.engine.projection.rollup import AnyReadModel, Rollup
 from app.engine.store.log_reader import AheadOfLog
 from app.errors import CatalogError, Conflict, NotFound
 from app.main import PROJECTIONS, schema_sql
-from app.terminal import confirm, console, print_json, print_line, print_note
-
-with suppress(ImportError):  # on Windows
-    pass
+from app.terminal import confirm, print_json, print_line, print_note
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 all_option = click.option("--all", "every_one", is_flag=True, help="Every projection.")
@@ -105,7 +100,7 @@ def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
             outcomes.append(rebuilt := _rebuild(conninfo, read_model))
             if rebuilt and not as_json:
                 who_waited = "its catch-up" if issubclass(read_model, Rollup) else "writers"
-                print_line(tables.print_rebuilt(rebuilt, who_waited))
+                print_line(rendering.rebuilt_text(rebuilt, who_waited))
     if as_json:
         print_json([rebuilt for rebuilt in outcomes if rebuilt])
     if not all(outcomes):
@@ -113,44 +108,20 @@ def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
 
 
 def _rebuild(conninfo: str, read_model: AnyReadModel) -> RebuildResult | None:
-    """None if it was not rebuilt; why not is said."""
+    """Rebuild one projection; report why if that fails, and return None."""
+    unchanged = "a rebuild that did not finish has changed nothing that is served"
     try:
-        with rebuild_progress_bar() as told:
-            return run_until_stopped(rebuild(conninfo, read_model, told, checksum(schema_sql())), INTERRUPTED)
+        with explained_interruption(unchanged), progress_reporter() as report:
+            work = rebuild(conninfo, read_model, lambda each: report(_progress_of(each)), checksum(schema_sql()))
+            return run_until_stopped(work, INTERRUPTED)
     except CatalogError as error:
         report_error(error.detail)
         return None
-    except SystemExit:
-        report_error("interrupted: a rebuild that did not finish has changed nothing that is served")
-        raise
 
 
-@contextmanager
-def rebuild_progress_bar() -> Iterator[OnRebuildProgress]:
-    """A bar in a terminal, elsewhere a line now and then; on stderr."""
-    if not console.is_terminal:
-        yield _rebuild_progress_lines()
-        return
-    with Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True) as bar:
-        task = bar.add_task("")
-
-        def show(progress: RebuildProgress) -> None:
-            told = tables.print_rebuild_progress(progress)
-            bar.update(task, completed=progress.done, total=max(progress.events, 1), description=told)
-
-        yield show
-
-
-def _rebuild_progress_lines() -> OnRebuildProgress:
-    said_at, phase = -LINE_EVERY_SECONDS, ""
-
-    def tell_now_and_then(progress: RebuildProgress) -> None:
-        nonlocal said_at, phase
-        if progress.seconds >= said_at + LINE_EVERY_SECONDS or progress.phase != phase:
-            said_at, phase = progress.seconds, progress.phase
-            print_note(tables.print_rebuild_progress(progress))
-
-    return tell_now_and_then
+def _progress_of(rebuilding: RebuildProgress) -> Progress:
+    text, total = rendering.rebuild_progress_text(rebuilding), max(rebuilding.events, 1)
+    return Progress(text=text, phase=rebuilding.phase, done=rebuilding.done, total=total)
 
 
 @click.command("verify")
@@ -170,7 +141,7 @@ def verify_command(name: str | None, every_one: bool, as_json: bool) -> None:
         print_json(found)
     else:
         for each in found:
-            tables.show_verified(each)
+            rendering.show_verified(each)
     if any(each.differing for each in found):
         raise SystemExit(1)
 
@@ -185,11 +156,11 @@ def lag_command(as_json: bool) -> None:
     """
     exit_on_stop_signal()
     with current_database() as conninfo:
-        states = run_until_stopped(facts.read_projection_statuses(conninfo, PROJECTIONS))
+        states = run_until_stopped(log_queries.read_projection_statuses(conninfo, PROJECTIONS))
     if as_json:
         print_json(states)
     else:
-        tables.show_lag(states)
+        rendering.show_lag(states)
     if states.background == "behind":
         raise SystemExit(1)
 
@@ -213,25 +184,25 @@ def events_command(
 ) -> None:
     """Print the settled events in order, one per line; with --json, one JSON object per line."""
     exit_on_stop_signal()
-    wanted = facts.LoggedEventFilter(type=type_, item=item)
+    wanted = log_queries.LoggedEventFilter(type=type_, item=item)
     with current_connection() as connection:
-        if after > (newest := facts.newest_position(connection)):
+        if after > (newest := log_queries.newest_position(connection)):
             raise AheadOfLog(after, newest)
-        upto, head = facts.mark_and_head(connection)
+        upto, head = log_queries.mark_and_head(connection)
         if last is not None:
-            after = facts.position_before_last(connection, wanted, after, upto, last)
+            after = log_queries.position_before_last(connection, wanted, after, upto, last)
         found = (
-            facts.follow_events(connection, wanted, after)
+            log_queries.follow_events(connection, wanted, after)
             if follow
-            else facts.settled_events(connection, wanted, after, upto)
+            else log_queries.settled_events(connection, wanted, after, upto)
         )
         for event in islice(found, limit):
             if as_json:
                 print_json(event)
             else:
-                tables.show_events([event])
+                rendering.show_events([event])
         if not follow and head > upto:
-            print_note(f"The log is settled up to {upto} of {head}; the rest will be while a projector runs.")
+            print_note(f"The log is settled up to {upto} of {head}; a running projector settles the rest.")
 
 
 @click.command("inspect")
@@ -244,11 +215,11 @@ def inspect_command(item: int, as_json: bool) -> None:
     """
     exit_on_stop_signal()
     with current_database() as conninfo:
-        inspected = run_until_stopped(facts.inspect_item(conninfo, PROJECTIONS, item))
+        inspected = run_until_stopped(log_queries.inspect_item(conninfo, PROJECTIONS, item))
     if as_json:
         print_json(inspected)
     else:
-        tables.show_inspected(inspected)
+        rendering.show_inspected(inspected)
     if not all(each.equal for each in inspected.documents):
         raise SystemExit(1)
 
@@ -265,23 +236,25 @@ def resume_command(name: str, skip: bool, yes: bool, as_json: bool) -> None:
     """
     read_model = read_model_named(name)
     exit_on_stop_signal()
-    with current_database() as conninfo, facts.operator_connection(conninfo) as connection:
-        stopped = facts.stop_reason(connection, name)
+    with current_database() as conninfo, log_queries.operator_connection(conninfo) as connection:
+        stopped = log_queries.stop_reason(connection, name)
         if stopped is None:
             raise Conflict(f"The projection {name} is not stopped.")
         if not as_json:
-            tables.show_stopped(name, stopped)
+            rendering.show_stopped(name, stopped)
         where = f"the event at position {stopped.event.position}" if stopped.event else "what stopped it"
         if skip and not yes:
-            confirm(f"Leave {where} out of {name} for good?")
-        if facts.stop_reason(connection, name) != stopped:
-            raise Conflict(f"Somebody else resumed {name} meanwhile; see `catalog lag`.")
+            confirm(f"Leave {where} out of {name} permanently?")
+        if log_queries.stop_reason(connection, name) != stopped:
+            raise Conflict(f"{name} was resumed by another operator meanwhile; see `catalog lag`.")
         asyncio.run(_resume(conninfo, name, os_user() if skip else None))
-        (state,) = asyncio.run(facts.read_projection_statuses(conninfo, [read_model])).projections
+        (state,) = asyncio.run(log_queries.read_projection_statuses(conninfo, [read_model])).projections
     if as_json:
         print_json(state)
     else:
-        print_line(f"{name} goes on behind {where}, as {os_user()} says." if skip else f"{name} goes on with {where}.")
+        print_line(
+            f"{name} goes on after {where}, skipped by {os_user()}." if skip else f"{name} goes on with {where}."
+        )
 
 
 async def _resume(conninfo: str, name: str, skip_as: str | None) -> None:

@@ -1,9 +1,8 @@
-"""Whether a pooler stands before the database, and whether it keeps a client's session on one server connection.
+"""Detect a pooler in front of the database, and whether it keeps each session on one server connection.
 
-A pooler answers a client in the place of the server, with a process id of its own, so the one that libpq was given is
-not the server's. Proxies of bytes, such as the Cloud SQL Auth Proxy, are not noticed, and need not be. In transaction
-mode a client has a server connection for one transaction only: then another client is given the same one meanwhile, or
-this one is given another.
+A pooler answers in the server's place and reports a process id of its own, so libpq's process id differs from the
+server's. Proxies of bytes, such as the Cloud SQL Auth Proxy, are not detected, and need not be. In transaction mode a
+client has a server connection for one transaction only. Between two transactions another client may get it.
 """
 
 import asyncio
@@ -19,17 +18,17 @@ from app.errors import SetupError, first_line
 from app.settings import Settings
 
 ATTEMPTS = 10
-"""In transaction mode the first look mostly tells; under load somebody else may have the connection just then."""
+"""In transaction mode the first attempt mostly shows it; under load another client may hold the connection."""
 POOLER_ANSWERS_WITHIN_SECONDS = 2.0
 BACKEND_PID = "select pg_catalog.pg_backend_pid()"
 TRANSACTION_BLOCK_REFUSED = (errors.ProtocolViolation, errors.FeatureNotSupported)
 
 
 def url_of_sessions(settings: Settings) -> tuple[str, str] | None:
-    """The variable and the URL for what needs a session; None for the embedded database. Raises SetupError."""
+    """The variable and the URL for work that needs a session; None for the embedded database. Raises SetupError."""
     if settings.database_url is None:
         if settings.database_direct_url is not None or settings.pooler == "transaction":
-            raise SetupError("DATABASE_DIRECT_URL and CATALOG_POOLER are of no use without DATABASE_URL")
+            raise SetupError("DATABASE_DIRECT_URL and CATALOG_POOLER need DATABASE_URL")
         return None
     if settings.database_direct_url is not None:
         return "DATABASE_DIRECT_URL", settings.database_direct_url
@@ -39,7 +38,7 @@ def url_of_sessions(settings: Settings) -> tuple[str, str] | None:
 
 
 def check_sessions(name: str, conninfo: str) -> None:
-    """Raises SetupError if the database keeps no session. One that is away is not judged."""
+    """Raises SetupError if the database keeps no session. An unreachable database passes."""
     with suppress(psycopg.OperationalError):
         if not asyncio.run(keeps_sessions(conninfo)):
             what_to_do = GO_PAST if name == "DATABASE_DIRECT_URL" else WHAT_TO_SET
@@ -47,9 +46,9 @@ def check_sessions(name: str, conninfo: str) -> None:
 
 
 def check_poolers(settings: Settings, conninfo: str) -> None:
-    """What a service needs of the URLs by which requests reach the database; by `conninfo` their sessions do.
+    """Check the URLs through which requests reach the database; `conninfo` is for sessions.
 
-    Raises SetupError, one sentence that names what to set. A replica that is away is not judged.
+    Raises SetupError that names what to set. An unreachable replica passes.
     """
     asyncio.run(_check_all(settings, conninfo))
 
@@ -80,7 +79,7 @@ WHAT_TO_SET = f"set CATALOG_POOLER=transaction and {DIRECT_URL}"
 
 
 async def keeps_sessions(conninfo: str) -> bool:
-    """False if a pooler takes the server connection away between two transactions. Raises psycopg.OperationalError."""
+    """False if a pooler changes the server connection between two transactions. Raises psycopg.OperationalError."""
     async with await _connect_bare(conninfo) as one:
         first = await _backend_pid(one)
         if first == one.info.backend_pid:
@@ -92,12 +91,12 @@ async def keeps_sessions(conninfo: str) -> bool:
                         if await _is_shared(one, other, first):
                             return False
             except TimeoutError:
-                pass  # `other` waits for a connection, though `one` does nothing with its own
+                pass  # `other` waits for a connection although `one` is idle: `one` keeps its own
     return True
 
 
 async def _is_shared(one: AsyncConnection, other: AsyncConnection, first: int) -> bool:
-    """Whether the server connection of `one`, which does nothing, is given to `other`, or it another one itself."""
+    """Whether `other` got the server connection of the idle `one`, or `one` got another."""
     return await _backend_pid(other) == first or await _backend_pid(one) != first
 
 
@@ -112,13 +111,13 @@ async def _has_transactions(conninfo: str) -> bool:
 
 
 async def _check_same_database(url: str, direct: str) -> None:
-    """A lock that is taken on one of them is seen on the other, if both are the same database."""
+    """Raises SetupError unless an advisory lock taken through one URL is seen through the other."""
     key = int.from_bytes(secrets.token_bytes(8), signed=True)
     async with await connect_async(direct) as one, await _connect_bare(url) as other:
         await one.execute("select pg_catalog.pg_advisory_lock(%s)", (key,))
         row = await (await other.execute(LOCK_IS_HELD, {"key": key})).fetchone()
     if row != (True,):
-        raise SetupError("DATABASE_DIRECT_URL and DATABASE_URL lead to two databases: they must name the same one")
+        raise SetupError("DATABASE_DIRECT_URL and DATABASE_URL lead to two databases: name the same one in both")
 
 
 LOCK_IS_HELD = """
@@ -131,7 +130,7 @@ select exists (
 
 
 async def _connect_bare(conninfo: str) -> AsyncConnection:
-    """Without our settings, which a pooler would leave to others; and what lasts too long is hung up on."""
+    """Connect without our session settings, which a pooler would pass on to others. A timeout closes the connection."""
     connection = await PooledConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
     connection.may_cancel = False
     return connection
@@ -139,5 +138,5 @@ async def _connect_bare(conninfo: str) -> AsyncConnection:
 
 async def _backend_pid(connection: AsyncConnection) -> int:
     row = await (await connection.execute(BACKEND_PID)).fetchone()
-    assert row is not None, "a function has a value"
+    assert row is not None, "a function returns one row"
     return int(row[0])

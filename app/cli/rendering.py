@@ -1,6 +1,6 @@
-"""Answers to operators as tables and sentences: what they read at a terminal of 80 columns, in a pipe, in a ticket.
+"""Results as tables and sentences, for terminals of 80 columns, pipes and tickets.
 
-Texts from the log are shown as JSON, with what is hidden made visible, so that no item can write to a terminal.
+Texts from the log are shown as JSON with hidden characters made visible, so that no item can control a terminal.
 """
 
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from app.engine.background.projection_status import LogStatus, ProjectionStatus
 from app.engine.background.rebuild_status import LastRebuild, RebuildProgress, RebuildResult
 from app.engine.background.verify import Mismatch, VerifyResult
 from app.engine.events.event import decode_metadata
+from app.engine.events.timestamps import rfc3339
 from app.terminal import compact_json, output, print_line
 from app.visible_text import visible
 from app.wording import count
@@ -25,7 +26,7 @@ NO_VALUE = "—"
 
 
 def show_table(rows: Iterable[dict[str, str]], *right: str) -> None:
-    """Rows with the same keys, which are the headings; the columns named in `right` hold numbers."""
+    """Print rows as a table. Their common keys are the headings; the columns in `right` are aligned right."""
     rows = list(rows)
     if not rows:
         return
@@ -38,7 +39,7 @@ def show_table(rows: Iterable[dict[str, str]], *right: str) -> None:
 
 
 def show_events(events: Iterable[LoggedEvent]) -> None:
-    """One line each; cut off where the terminal ends."""
+    """Print one line for each event, cut to the width of a terminal."""
     for event in events:
         when = f"{event.recorded_at[:10]} {event.recorded_at[11:19]}"
         what = ": ".join(filter(None, (_actor_text(event), describe_changes(event.data))))
@@ -50,12 +51,12 @@ def show_events(events: Iterable[LoggedEvent]) -> None:
 
 
 def _actor_text(event: LoggedEvent) -> str:
-    """Nothing if the log does not know."""
+    """The user who acted; empty if the log does not say."""
     return visible(decode_metadata(bytes(event.metadata)).user_id or "")
 
 
 def describe_changes(data: Raw) -> str:
-    """An event's data in one line; a changed field with what it was. What is not of that shape stands as it is."""
+    """An event's data in one line, with the old value of each changed field."""
     fields = _members_as_json(bytes(data).decode())
     after = _members_as_json(fields.get("changes", "null"))
     before = _members_as_json(fields.get("previous_values", "null")) if after else {}
@@ -67,9 +68,9 @@ def describe_changes(data: Raw) -> str:
 
 
 def _members_as_json(text: str) -> dict[str, str]:
-    """The members of a JSON object, each as compact JSON with what is hidden made visible; none of anything else.
+    """The members of a JSON object, each as compact JSON with hidden characters made visible; none for other JSON.
 
-    Postgres holds numbers and depths that Python does not read; what has such stands whole.
+    Postgres stores numbers and depths that Python cannot read. JSON with such is one member, unchanged.
     """
     try:
         value = msgspec.json.decode(text)
@@ -85,7 +86,7 @@ def _members_as_json(text: str) -> dict[str, str]:
 def show_lag(states: LogStatus) -> None:
     print_line(f"Settled up to position {states.settled_position} of {states.head}, instant {_instant_text(states)}.")
     if not states.has_leader:
-        print_line("Nobody leads: nothing is settled or caught up until a service or `catalog project` runs.")
+        print_line("No projector leads: nothing is settled or caught up until a service or `catalog project` runs.")
     if states.background == "behind":
         print_line(f"The background is behind: {' and '.join(_explain_lag(states))}.")
     show_table(map(_lag_row, states.projections), "position", "events behind", "seconds", "skipped")
@@ -106,7 +107,7 @@ def _explain_lag(states: LogStatus) -> Iterable[str]:
 
 
 def _instant_text(states: LogStatus) -> str:
-    return NO_VALUE if states.settled_instant is None else f"{states.settled_instant:%Y-%m-%dT%H:%M:%S.%fZ}"
+    return NO_VALUE if states.settled_instant is None else rfc3339(states.settled_instant)
 
 
 def _lag_row(each: ProjectionStatus) -> dict[str, str]:
@@ -140,17 +141,17 @@ def _percent(done: int, events: int) -> str:
     return f"{100 * done // events if events else 100} %"
 
 
-def print_rebuild_progress(progress: RebuildProgress) -> str:
-    """How far it is; to go there is only what can be told, which is the folding."""
+def rebuild_progress_text(progress: RebuildProgress) -> str:
+    """How far a rebuild is. Only the time left for folding is estimated."""
     rate = progress.done / progress.seconds if progress.seconds else 0.0
     done = f"{progress.done:,} of {count(progress.events, 'event')} ({_percent(progress.done, progress.events)})"
-    said = f"{progress.projection}: {progress.phase}, {done}"
+    text = f"{progress.projection}: {progress.phase}, {done}"
     if progress.phase != "folding" or not rate:
-        return said
-    return f"{said}, {rate:,.0f} events/s, {(progress.events - progress.done) / rate:.0f} s to fold"
+        return text
+    return f"{text}, {rate:,.0f} events/s, {(progress.events - progress.done) / rate:.0f} s to fold"
 
 
-def print_rebuilt(rebuilt: RebuildResult, who_waited: str) -> str:
+def rebuilt_text(rebuilt: RebuildResult, who_waited: str) -> str:
     rate = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0.0
     return (
         f"{rebuilt.projection}: rebuilt from {count(rebuilt.events, 'event')} in {rebuilt.seconds:.2f} s"
@@ -168,7 +169,7 @@ def show_verified(verified: VerifyResult) -> None:
 
 
 def _mismatch_rows(each: Mismatch) -> Iterable[dict[str, str]]:
-    """A row per field that differs; one for what is missing or too much as a whole."""
+    """One row for each field that differs; a single row for a document that is missing or should not exist."""
 
     def row(field: str, stored: str, folded: str) -> dict[str, str]:
         which = "" if each.of == "document" else f"{each.of}: "
@@ -185,7 +186,7 @@ def _mismatch_rows(each: Mismatch) -> Iterable[dict[str, str]]:
 
 
 def differing_fields(*documents: Raw) -> list[list[str]]:
-    """The fields in which documents differ, each with its value in each of them as JSON; all of a missing one."""
+    """The fields in which documents differ, each with its value in every document; all fields if one is missing."""
     members = [_fields_as_json(document) for document in documents]
     names = {field: None for fields in members for field in fields}
     return [
@@ -196,7 +197,7 @@ def differing_fields(*documents: Raw) -> list[list[str]]:
 
 
 def _fields_as_json(document: Raw) -> dict[str, str]:
-    """Its fields, each as JSON; none of a missing document, and of what is no object the whole."""
+    """A document's fields as JSON; none if it does not exist, and a single one if it is no object."""
     text = bytes(document).decode()
     return _members_as_json(text) or ({} if text in ("null", "{}") else {"(the document)": visible(text)})
 

@@ -1,9 +1,8 @@
-"""A lively year in a small town, for an empty embedded catalogue: what `catalog serve --demo` shows.
+"""Fill an empty embedded catalog with a year of a small town, for `catalog serve --demo`.
 
-The past cannot be forged through the service: an append takes the database's clock. So this goes beside it, as the
-owner of a database of our own whose log has never held an event and whose past nobody has asked for; it refuses every
-other one, and nothing over HTTP leads here. What happens is decided by the domain itself, in the order in which it is
-recorded, and the documents are folded from the log as ever.
+The API cannot write past events: an append takes the database's clock. The demo inserts them directly, as the database
+owner, and only into a log that never held an event and whose past was never read. Nothing over HTTP leads here. The
+domain decides each event, in the order of the log, and the documents are folded from the log as always.
 """
 
 import heapq
@@ -16,18 +15,7 @@ import msgspec
 from msgspec import UNSET
 from psycopg.types.json import Jsonb
 
-from app.demo.corpus import (
-    ADDITIONS,
-    COLOURS,
-    FALLEN_THROUGH,
-    KINDS,
-    NAME_ENDINGS,
-    OWNERS,
-    SWAPS,
-    TOWN,
-    WITHDRAWN,
-    Kind,
-)
+from app.demo.corpus import Kind, read_corpus
 from app.domain.events import Event
 from app.domain.item import (
     ChangeStatus,
@@ -49,29 +37,30 @@ DAYS = 365
 ITEM_COUNT = 1200
 TICK = timedelta(microseconds=1)
 SEASONS = (5, 6, 10, 12, 11, 8, 5, 4, 9, 10, 8, 12)
-"""How busy the months are, January first."""
+"""The weights of the months, January first."""
 WEEKDAYS = (4, 4, 5, 5, 7, 16, 10)
 HOURS = (0, 0, 0, 0, 0, 0, 1, 3, 5, 6, 7, 6, 5, 5, 6, 7, 8, 10, 12, 13, 10, 6, 3, 1)
 MARKET_DAYS = 4
-"""Saturdays on which the whole town swaps."""
+"""The number of Saturdays on which the whole town swaps."""
 
 
 class Town:
-    """What happens, in order of time: each deed may lead to others later on."""
+    """Simulates a year in order of time. Each deed may plan further deeds."""
 
     def __init__(self, seed: int, until: datetime) -> None:
         self.random = random.Random(seed)  # noqa: S311, it draws no secrets
         self.until = until
+        self.corpus = read_corpus()
         self.log: list[Recorded[Event]] = []
         self.items: dict[int, list[ItemState]] = {}
-        """Every version of each, the newest last."""
+        """Every version of each item, the newest last."""
         self.kinds: dict[int, Kind] = {}
         self._last: dict[int, datetime] = {}
         self._to_come: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._count = 0
 
     def live(self) -> list[Recorded[Event]]:
-        """The whole year."""
+        """The events of the whole year."""
         for moment in self._moments(ITEM_COUNT):
             self._plan(moment, self._offer)
         while self._to_come:
@@ -80,7 +69,7 @@ class Town:
         return sorted(self.log, key=lambda each: each.recorded_at)
 
     def _moments(self, count: int) -> list[datetime]:
-        """When people put things up: by season, weekday and hour; and a great deal on market days."""
+        """When people offer things: by season, weekday and hour, and most on market days."""
         days = [self.until - timedelta(days=back) for back in range(DAYS, 0, -1)]
         saturdays = [day for day in days if day.weekday() == 5]
         markets = {day.date() for day in self.random.sample(saturdays, MARKET_DAYS)}
@@ -105,16 +94,17 @@ class Town:
         self._plan(self._at_some_hour(moment + timedelta(days=1 + self.random.expovariate(1 / days))), deed)
 
     def _offer(self, moment: datetime) -> None:
-        draw, kind = self.random, self.random.choice(KINDS)
-        colour = draw.choice(COLOURS)
-        item_id, owner = len(self.items) + 1, draw.choice(OWNERS)
+        draw, corpus = self.random, self.corpus
+        kind = draw.choice(corpus.kinds)
+        colour = draw.choice(corpus.colours)
+        item_id, owner = len(self.items) + 1, draw.choice(corpus.owners)
         offer = CreateItem(
             name=draw.choice(kind.names).format(colour=colour, Colour=colour.capitalize()),
             description=" ".join(draw.sample(kind.sentences, 2)),
             category=kind.category,
             image_urls=(f"page/pictures/{kind.picture}.svg",),
-            location_lat=round(draw.gauss(TOWN[0], 0.012), 5),
-            location_lon=round(draw.gauss(TOWN[1], 0.018), 5),
+            location_lat=round(draw.gauss(corpus.market_place[0], 0.012), 5),
+            location_lon=round(draw.gauss(corpus.market_place[1], 0.018), 5),
             owner_id=owner,
         )
         self.kinds[item_id] = kind
@@ -131,7 +121,7 @@ class Town:
         if item.deleted_at is not None or item.status != "active":
             return
         said = [sentence.rstrip(".") + "." for sentence in item.description.split(". ")]
-        new = [one for one in (*self.kinds[item_id].sentences, *ADDITIONS) if one not in said]
+        new = [one for one in (*self.kinds[item_id].sentences, *self.corpus.additions) if one not in said]
         first, second = draw.sample(new, 2)
         said[draw.randrange(len(said))] = first
         description = " ".join([*said, second][:4])
@@ -139,12 +129,12 @@ class Town:
         better = UpdateItem(
             description=description,
             location_lat=round(item.location_lat + draw.gauss(0, 0.004), 5) if moved else UNSET,
-            name=item.name + draw.choice(NAME_ENDINGS) if renamed else UNSET,
+            name=item.name + draw.choice(self.corpus.name_endings) if renamed else UNSET,
         )
         self._do(item_id, better, moment, item.owner_id)
 
     def _swap(self, item_id: int, moment: datetime) -> None:
-        """Two things change hands; the second swap is there because of the first."""
+        """Swap two things. The first swap's event is the causation of the second."""
         item = self.items[item_id][-1]
         if item.deleted_at is not None or item.status != "active":
             return
@@ -164,20 +154,20 @@ class Town:
             self._later(moment, 6, lambda then: self._fall_through(item_id, then))
 
     def _swapped_for(self, other: ItemState) -> ChangeStatus:
-        reason = self.random.choice(SWAPS).format(other.name)
+        reason = self.random.choice(self.corpus.swaps).format(other.name)
         return ChangeStatus(new_status="swapped", reason=reason)
 
     def _fall_through(self, item_id: int, moment: datetime) -> None:
         item = self.items[item_id][-1]
         if item.deleted_at is None and item.status == "swapped":
-            reason = self.random.choice(FALLEN_THROUGH)
+            reason = self.random.choice(self.corpus.fallen_through)
             self._do(item_id, ChangeStatus(new_status="active", reason=reason), moment, item.owner_id)
             self._later(moment, 30, lambda then: self._swap(item_id, then))
 
     def _withdraw(self, item_id: int, moment: datetime) -> None:
         item = self.items[item_id][-1]
         if item.deleted_at is None:
-            self._do(item_id, DeleteItem(reason=self.random.choice(WITHDRAWN)), moment, item.owner_id)
+            self._do(item_id, DeleteItem(reason=self.random.choice(self.corpus.withdrawn)), moment, item.owner_id)
             if self.random.random() < 0.4:
                 self._later(moment, 4, lambda then: self._bring_back(item_id, then))
 
@@ -190,7 +180,7 @@ class Town:
     def _do(
         self, item_id: int, command: Command, moment: datetime, who: str, because: UUID | None = None
     ) -> UUID | None:
-        """What the domain makes of it; the id of the first event, if there is one."""
+        """Record the events that the domain decides. The id of the first, if there is one."""
         versions = self.items.setdefault(item_id, [])
         metadata = Metadata(
             user_id=who,
@@ -230,11 +220,11 @@ BEGINS_BEFORE_ITSELF = """
 select (select recorded_at from catalog.log order by position limit 1)
     < (select min(installed_at) from catalog.installed)
 """
-"""Whether the first event is older than the catalogue: nobody but the demo puts one there."""
+"""Whether the first event is older than the catalog: only the demo writes such an event."""
 INSERT_EVENT = """
 select catalog.insert_event(%s::uuid, %s::integer, %s::integer, %s::text, %s::jsonb, %s::jsonb, %s::timestamptz)
 """
-"""As append_to_stream does, but with an instant in the past."""
+"""As append_to_stream does, with an instant of the past."""
 INSERT_STREAMS = """
 insert into catalog.streams (stream_id, version, recorded_at)
 overriding system value
@@ -253,11 +243,10 @@ from catalog.streams
 
 
 def fill(conninfo: str, seed: int = SEED) -> int:
-    """Let the town have lived in the catalogue, all of it or nothing; how many events there are then.
+    """Insert the year's events, all or none, and return how many.
 
-    0 if it holds that year already, whatever came later: it is left as it is. Raises SetupError for one that holds
-    other events, and for one that is empty, but whose past has been asked for: that it was empty then has been answered
-    for good.
+    0 if the catalog holds that year already. Raises SetupError if it holds other events. Also raises it if the catalog
+    is empty but its past has been read: an answer about the past must stay true.
     """
     with connect(conninfo) as connection:
         connection.execute("select pg_advisory_xact_lock(catalog.append_gate())")
@@ -266,13 +255,13 @@ def fill(conninfo: str, seed: int = SEED) -> int:
             if connection.execute(BEGINS_BEFORE_ITSELF).fetchone() == (True,):
                 return 0
             raise SetupError(
-                "this catalog holds events that are not the demo's, and the demo's year goes into an empty one only: "
+                "this catalog holds events that are not the demo's, and --demo fills only an empty one: "
                 "serve it without --demo, or name another folder with `catalog --data-dir DIR serve --demo`"
             )
         if connection.execute(EMPTY_AND_UNASKED).fetchone() != (True,):
             raise SetupError(
-                "this catalogue is empty, but has a past: what it has answered about that must stay true. "
-                "Name another folder with `catalog --data-dir DIR serve --demo`"
+                "this catalog is empty, but its past has been read, and such an answer must stay true: "
+                "name another folder with `catalog --data-dir DIR serve --demo`"
             )
         (now,) = connection.execute("select clock_timestamp()").fetchone() or (datetime.now(UTC),)
         happened = Town(seed, now.astimezone(UTC) - timedelta(minutes=1)).live()
@@ -285,11 +274,11 @@ def fill(conninfo: str, seed: int = SEED) -> int:
     return len(happened)
 
 
-def _event_row(happened: Recorded[Event]) -> tuple[object, ...]:
-    data = msgspec.json.decode(EventRegistry.encode([happened.event]), type=list[dict[str, object]])[0]
+def _event_row(recorded: Recorded[Event]) -> tuple[object, ...]:
+    data = msgspec.json.decode(EventRegistry.encode([recorded.event]), type=list[dict[str, object]])[0]
     tag = data.pop("type")
-    metadata = msgspec.to_builtins(happened.metadata)
+    metadata = msgspec.to_builtins(recorded.metadata)
     return (
-        *(happened.event_id, happened.stream_id, happened.version, tag),
-        *(Jsonb(data), Jsonb(metadata), happened.recorded_at),
+        *(recorded.event_id, recorded.stream_id, recorded.version, tag),
+        *(Jsonb(data), Jsonb(metadata), recorded.recorded_at),
     )

@@ -1,20 +1,11 @@
-"""`catalog demo` tells the life of one item over HTTP, and compares every answer with what it must be."""
+"""`catalog demo`: show the life of one item over HTTP, and compare every answer with the right one."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import httpx
 from rich.box import SIMPLE_HEAD
@@ -22,31 +13,32 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from app.errors import SetupError, Unavailable
-from app.terminal import STOP_SIGNALS, console, notify_user, output
+from app.demo.own_service import own_service
+from app.engine.events.timestamps import rfc3339
+from app.errors import Unavailable
+from app.terminal import output
 from app.visible_text import visible
 
 Rows = list[dict[str, Any]]
-ROOT = Path(__file__).parents[2]
 SPADE: Any = {"name": "Garden spade", "description": "Sharp, hardly used.", "category": "demo", "owner_id": "alice"}
 SPADE |= {"image_urls": ["https://images.example/spade.jpg"], "location_lat": 52.52, "location_lon": 13.405}
 
 
 def run_demo(url: str | None) -> bool:
-    """Whether every answer was right. Raises Unavailable or SetupError where there is no service to ask."""
+    """Whether every answer was right. Raises Unavailable or SetupError if there is no service."""
     with nullcontext(url) if url else own_service() as address:
         root = (address if "://" in address else f"http://{address}").rstrip("/").removesuffix("/api/v2")
         try:
             with httpx.Client(timeout=10, trust_env=False) as client:
                 if (health := client.get(f"{root}/health").status_code) != 200:
-                    raise Unavailable(f"{root}/health answered {health}: no catalog is there, or none that is well.")
+                    raise Unavailable(f"{root}/health answered {health}: no healthy catalog is there.")
                 return Story(client, f"{root}/api/v2").run()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"The service at {root} cannot be reached: {error}.") from error
 
 
 class Story:
-    """Its chapters, and how it asks, prints and compares. The first wrong answer, beside the right one, ends it."""
+    """The chapters of the demo. The first wrong answer is printed beside the right one and ends it."""
 
     def __init__(self, client: httpx.Client, api: str) -> None:
         self.client, self.api, self.item = client, api, "/items"
@@ -139,12 +131,12 @@ class Story:
         """Travel in time. Every instant has its answer, exact to the microsecond."""
         instants = [datetime.fromisoformat(event["timestamp"]) for event in self.look("/history")["history"]]
         between = [this + (following - this) / 2 for this, following in pairwise(instants)]
-        travel = "/time-travel?timestamp={:%Y-%m-%dT%H:%M:%S.%fZ}"
-        self.ask("GET", travel.format(instants[0] - timedelta(microseconds=1)), expect=404, show=("detail",))
-        self.print_request("GET", travel.format(instants[0]))
+        travel = "/time-travel?timestamp={}"
+        self.ask("GET", travel.format(rfc3339(instants[0] - timedelta(microseconds=1))), expect=404, show=("detail",))
+        self.print_request("GET", travel.format(rfc3339(instants[0])))
         rows = Rows()
         for index, moment in enumerate(sorted([*instants, *between])):
-            state, version = self.look(travel.format(moment))["state_at_time"], index // 2 + 1
+            state, version = self.look(travel.format(rfc3339(moment)))["state_at_time"], index // 2 + 1
             expected = [version, content(self.look(f"/versions/{version}"))]
             self.check(f"the item at {moment}", expected, [state["event_version"], content(state)], printed=False)
             row = {"instant": f"{moment:%H:%M:%S.%f}Z", "which is": "in between" if index % 2 else f"version {version}"}
@@ -208,7 +200,7 @@ class Story:
     def ask(
         self, method: str, path: str = "", body: Any = None, expect: int = 200, show: Any = (), **headers: str
     ) -> Any:
-        """The JSON that answers a request to the item, or to `path` below it. Prints what it sends and gets."""
+        """The JSON answer to a request to the item, or to `path` below it. Prints the request and the answer."""
         self.print_request(method, path, body, **headers)
         answer = self.send(method, path, body, **headers)
         etag = f"   ETag: {answer.headers['ETag']}" if "ETag" in answer.headers else ""
@@ -218,7 +210,7 @@ class Story:
         return came
 
     def look(self, path: str = "") -> Any:
-        """The same for a read of the item, without printing."""
+        """The JSON answer to a GET, without printing."""
         self.check(f"GET {self.item}{path}", 200, self.send("GET", path).status_code, printed=False)
         return self.last.json()
 
@@ -228,7 +220,7 @@ class Story:
         return self.last
 
     def print_request(self, method: str, path: str, body: Any = None, **headers: str) -> None:
-        """As a curl command, for a shell in which API is set."""
+        """Print a request as a curl command, for a shell in which API is set."""
         parts = [f'curl -i {"" if method == "GET" else f"-X {method} "}"$API{self.item}{path}"']
         parts += [f"-H '{name.replace('_', '-')}: {value}'" for name, value in headers.items()]
         if body is not None:
@@ -272,37 +264,5 @@ def plain(value: Any) -> str:
 
 
 def in_lines(value: Any) -> str:
-    """The same, in lines where the value has lines."""
+    """A value as text that keeps its line ends."""
     return "\n".join(map(plain, value.split("\n"))) if isinstance(value, str) else plain(value)
-
-
-@contextmanager
-def own_service() -> Iterator[str]:
-    """`catalog serve --demo` in a process and a temporary folder of its own, both gone at the end, whatever ends it."""
-    for number in STOP_SIGNALS:
-        signal.signal(number, lambda received, _: sys.exit(128 + received))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        url = f"http://127.0.0.1:{(port := probe.getsockname()[1])}"
-    command = [sys.executable, "-m", "app.cli", "serve", "--demo", "--host", "127.0.0.1", "--port", str(port)]
-    with TemporaryDirectory(prefix="catalog-demo-") as folder, TemporaryFile() as log:
-        own = {"DATABASE_URL": "", "CATALOG_POSTGRES_PORT": "", "CATALOG_PUBLIC_URL": "", "CATALOG_DATA_DIR": folder}
-        notify_user("Database: an embedded Postgres in a temporary folder, with a service of the demo's own.")
-        service = subprocess.Popen(command, env=os.environ | own, cwd=ROOT, stdout=log, stderr=log, process_group=0)
-        try:
-            with console.status("Starting a service of its own …"):
-                wait_until_healthy(url, service, log)
-            yield url
-        finally:
-            service.send_signal(signal.SIGINT)  # It stops its Postgres on Ctrl-C, even while it is starting.
-            service.wait()
-
-
-def wait_until_healthy(url: str, service: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-    while service.poll() is None:
-        with suppress(httpx.TransportError):
-            if httpx.get(f"{url}/health", trust_env=False).status_code == 200:
-                return
-        time.sleep(0.05)
-    log.seek(0)
-    *_, last = log.read().decode(errors="backslashreplace").strip().splitlines() or ["it did not say why"]
-    raise SetupError(f"The demo's own service did not start: {last}")

@@ -1,9 +1,9 @@
-"""Forgetting an owner: their items are deleted by the ordinary command, then what is personal of them is taken away.
+"""Erase an owner: delete their items by the ordinary command, then erase the personal data of these items.
 
-The log is not touched: it never held the text. What is deleted lies beside it, in `catalog.personal`, and the documents
-and their past are folded anew, stream by stream, each in a transaction of its own (`forget_stream` in schema.sql). So a
-run that is killed has done whole items, and the next one goes on. A rebuild would bring back what it has read before:
-while somebody is forgotten there is none.
+The log does not change, because it never held personal data. `catalog.personal` holds it beside the log, and its rows
+are deleted. Documents and their history are then folded again. Each stream is one transaction (`forget_stream` in
+schema.sql), so a run that is killed has erased whole items, and the next run continues. No rebuild may run meanwhile:
+it could write personal data that it read before the erasure.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -28,11 +28,11 @@ from app.engine.store.command_handler import CommandHandler, Decider
 from app.errors import Conflict, NotFound
 
 DELETION_REASON = "Its owner was forgotten."
-"""Why the items were deleted: our own words, nothing personal, so they stay."""
+"""The reason of the deletions. It is our own text and not personal, so it is kept."""
 KEPT_DATA = Jsonb({"reason": DELETION_REASON})
 
 OnErasureProgress = Callable[[int, int], None]
-"""Hears how many items are done, of how many."""
+"""Called with the number of items done, and of all."""
 
 
 class NothingToErase(NotFound):
@@ -40,32 +40,32 @@ class NothingToErase(NotFound):
 
 
 class ErasureScope(Struct, frozen=True, kw_only=True):
-    """What there is of an owner."""
+    """What is stored about an owner."""
 
     owner_id: str
     items: int
-    """All there ever were."""
+    """All items, deleted ones included."""
     left: list[int]
-    """Those that are not deleted, or of which something personal is there."""
+    """The ids of items that are not deleted, or still have personal data."""
     events: int
-    """How many of their events have something personal."""
+    """How many of their events have personal data."""
     keys: int
-    """How many commands of theirs with a key are remembered."""
+    """How many outcomes of commands with an idempotency key are stored."""
     unfinished: bool
-    """Whether forgetting has begun and not ended."""
+    """Whether an erasure has begun and not ended."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether there is nothing to do any more."""
+        """Whether nothing is left to erase."""
         return not self.left and not self.keys and not self.unfinished
 
 
 class ErasedOwner(Struct, frozen=True, kw_only=True):
-    """Who was forgotten: a row of catalog.forgotten."""
+    """A completed erasure: a row of catalog.forgotten."""
 
     owner_id: str
     forgotten_by: str | None
-    """None if there never was anything to forget."""
+    """None if there never was anything to erase."""
     items: int
     events: int
 
@@ -91,18 +91,18 @@ from (
 
 
 async def find_erasure_scope(connection: AsyncConnection, projection: AnyProjection, owner_id: str) -> ErasureScope:
-    """What there is to forget. Raises NothingToErase if nobody of this name ever had an item, or has a key."""
+    """What is left to erase. Raises NothingToErase if no owner of this name ever had an item or has a key."""
     query = sql.SQL(ERASURE_SCOPE).format(items=sql.Identifier("catalog", projection.name))
     row = await (await connection.execute(query, {"owner_id": owner_id, "kept": KEPT_DATA})).fetchone()
-    assert row is not None, "an aggregate answers with one row"
+    assert row is not None, "an aggregate returns one row"
     items, left, events, keys, unfinished = row
     if not items and not keys and not unfinished:
-        raise NothingToErase(f"There is nothing of {owner_id} in the catalog: nothing was done, and nothing recorded.")
+        raise NothingToErase(f"The catalog holds nothing of {owner_id}: nothing was erased, and nothing recorded.")
     return ErasureScope(owner_id=owner_id, items=items, left=left, events=events, keys=keys, unfinished=unfinished)
 
 
 class OwnerEraser:
-    """Forgets one owner after the other; `decider` is how items are deleted."""
+    """Erases owners, one at a time. `decider` decides the deletion of each item."""
 
     def __init__(self, conninfo: str, database: Database, decider: Decider[Command, ItemState, Event]) -> None:
         self._conninfo = conninfo
@@ -112,9 +112,9 @@ class OwnerEraser:
     async def erase(
         self, owner_id: str, metadata: Metadata, on_progress: OnErasureProgress = lambda _done, _of: None
     ) -> ErasedOwner:
-        """Forget whatever is there of an owner, and keep who did it.
+        """Erase everything personal of an owner, and record who did it.
 
-        Raises NothingToErase, RebuildUnderWay if a rebuild is, and Conflict if somebody was faster to change an item.
+        Raises NothingToErase, RebuildUnderWay during a rebuild, and Conflict if an item was changed meanwhile.
         """
         by = metadata.user_id or ""
         async with self._rebuilds_locked_out() as connection:
@@ -122,7 +122,7 @@ class OwnerEraser:
             if scope.is_complete:
                 return await self._previous_erasure(connection, owner_id)
             row = await (await connection.execute(BEGIN_ERASURE, {"owner_id": owner_id, "by": by})).fetchone()
-            assert row is not None, "it is there already, or begins"
+            assert row is not None, "an erasure is open, or this statement opens one"
             for done, item in enumerate(scope.left):
                 on_progress(done, len(scope.left))
                 await self._handler.handle(DeleteItem(reason=DELETION_REASON), metadata, item)
@@ -130,32 +130,32 @@ class OwnerEraser:
             await connection.execute("delete from catalog.idempotency_keys where user_id = %s", (owner_id,))
             on_progress(len(scope.left), len(scope.left))
             if (await find_erasure_scope(connection, self._projection, owner_id)).left:
-                raise Conflict(f"Somebody has changed items of {owner_id} meanwhile: run it again.")
+                raise Conflict(f"Items of {owner_id} were changed meanwhile: run it again.")
             await self._vacuum(connection)
             items, events = await (await connection.execute(END_ERASURE, (row[0],))).fetchone() or (0, 0)
         return ErasedOwner(owner_id=owner_id, forgotten_by=by, items=items, events=events)
 
     @staticmethod
     async def _previous_erasure(connection: AsyncConnection, owner_id: str) -> ErasedOwner:
-        """Who was forgotten already stays so, and it is not recorded again."""
+        """The newest erasure of an owner. It is not recorded again."""
         row = await (await connection.execute(PREVIOUS_ERASURE, (owner_id,))).fetchone()
         by, items, events = row or (None, 0, 0)
         return ErasedOwner(owner_id=owner_id, forgotten_by=by, items=items, events=events)
 
     @asynccontextmanager
     async def _rebuilds_locked_out(self) -> AsyncIterator[AsyncConnection]:
-        """The connection that forgets: while it lasts no rebuild begins, and what a killed one has left is gone."""
+        """A connection that locks rebuilds out; the remains of a killed rebuild are dropped first."""
         async with await connect_async(self._conninfo) as connection:
             if not await try_lock(connection, rebuild_lock_key(self._projection.name)):
                 raise RebuildUnderWay(
-                    f"The projection {self._projection.name} is being rebuilt, or somebody is being forgotten: "
+                    f"The projection {self._projection.name} is being rebuilt, or an owner is being forgotten: "
                     "try again when that is over."
                 )
             await generation_of(self._projection).run_step(connection, RebuildStep.DROP)
             yield connection
 
     async def _vacuum(self, connection: AsyncConnection) -> None:
-        """So that neither the pages of the tables nor the planner's samples of them hold the text for long."""
+        """Remove the text from the pages of the tables and from the planner's samples."""
         tables = ["log", "personal", "idempotency_keys", *(table.name for table in projection_tables(self._projection))]
         for table in tables:
             await connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier("catalog", table)))

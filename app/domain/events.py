@@ -1,9 +1,9 @@
-"""The facts of the catalog and their envelope. Stored format, for ever: add, never rename, retype or drop.
+"""The event types of an item. Stored format, for ever: add fields, never rename, retype or drop one.
 
-A fact is stored as its type's tag and, beside it, its fields as JSONB `data`. The public routes `/history`,
-`/audit-trail` and `/events` show both, so they are a contract with clients too. A shape that must change all the same
-says in `upcasts` how what is stored is read (`app.engine.events.upcasting`); clients only ever see the present one.
-What is about a person is `Personal` and can be forgotten (`app.engine.events.personal_data`); ids are not, they stay.
+An event is stored as its type tag and its fields, as JSONB `data`. The public routes `/history`, `/audit-trail` and
+`/events` show both, so they are a contract with clients too. If a shape must change all the same, its `upcasts` say how
+stored events are read (`app.engine.events.upcasting`), and clients see only the current shape. Fields about a person
+are `Personal` and can be erased (`app.engine.events.personal_data`). Ids are not personal, and stay.
 """
 
 from typing import Literal
@@ -16,7 +16,7 @@ Status = Literal["active", "archived", "swapped"]
 
 
 class ItemCreated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_created"):
-    """Somebody put an item into the catalog."""
+    """An item was put into the catalog."""
 
     name: Personal[str]
     description: Personal[str]
@@ -31,7 +31,7 @@ class ItemCreated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class ItemChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Some fields of an item; the others are unset and are not stored."""
+    """The fields of an item that changed. The others are unset and not stored."""
 
     name: Personal[str] | UnsetType = UNSET
     description: Personal[str] | UnsetType = UNSET
@@ -45,9 +45,9 @@ class ItemUpdated(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """The description of an item changed."""
 
     changes: ItemChanges
-    """Only the fields that differ, as they are now."""
+    """The new values of the fields that differ."""
     previous_values: ItemChanges
-    """The same fields, as they were."""
+    """The old values of the same fields."""
 
 
 class ItemStatusChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_status_changed"):
@@ -59,17 +59,17 @@ class ItemStatusChanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ItemDeleted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_deleted"):
-    """The item was withdrawn; it stays readable, and only a restore changes it."""
+    """The item was withdrawn. It stays readable, and only a restore can change it."""
 
     reason: Personal[str] | None = None
 
 
 class ItemRestored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="item_restored"):
-    """The deletion of an item was undone; fields that came back with it are in an item_updated beside this."""
+    """The deletion of an item was undone. An item_updated beside it holds the fields that were restored too."""
 
     status: Status
-    """The one it has from now on; while deleted it was archived."""
+    """The status from now on. A deleted item is archived."""
 
 
 Event = ItemCreated | ItemUpdated | ItemStatusChanged | ItemDeleted | ItemRestored
-"""Every fact of the catalog."""
+"""Every event type of the catalog."""

@@ -1,7 +1,7 @@
 """The domain on one page: an item's state, how events change it, the commands, and what each command decides.
 
-Pure: no clock, no database, no id. `decide` looks at the present state and answers with the events that follow;
-`evolve` answers with the state after an event. (The decider, after Jérémie Chassaing.)
+The functions are pure: no clock, no database, no id. `decide` returns the events that follow from a command and the
+current state. `evolve` returns the state after an event. (This is the decider pattern by Jérémie Chassaing.)
 """
 
 from datetime import datetime
@@ -52,7 +52,7 @@ class ItemWasDeleted(Conflict):
 
 
 class ItemState(Struct, frozen=True, kw_only=True):
-    """What a decision needs to know of an item: the part of its document that `decide` reads."""
+    """The part of an item's document that `decide` needs."""
 
     name: str
     description: str
@@ -115,7 +115,7 @@ class CreateItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class UpdateItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Make the given fields so; those not given stay as they are."""
+    """Set the given fields. The others stay as they are."""
 
     name: Name | UnsetType = UNSET
     description: Description | UnsetType = UNSET
@@ -127,7 +127,7 @@ class UpdateItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ChangeStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Swap, archive or offer the item again."""
+    """Swap the item, archive it, or offer it again."""
 
     new_status: Status
     reason: Reason | None = None
@@ -140,20 +140,20 @@ class DeleteItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class RestoreItem(Struct, frozen=True, kw_only=True):
-    """Bring the item back to how it was, also if it has been deleted since."""
+    """Restore the item to an earlier state, even if it has been deleted since."""
 
     to: ItemState
-    """The item as it was then."""
+    """The earlier state."""
 
 
 Command = CreateItem | UpdateItem | ChangeStatus | DeleteItem | RestoreItem
 
 
 def decide(command: Command, item: ItemState | None) -> tuple[Event, ...]:
-    """The events that `command` leads to; none if it asks for what already is.
+    """The events that `command` leads to; none if it would change nothing.
 
-    Raises ItemNotFound if there is no item to change, ItemIsDeleted for any change to a deleted one but a restore, and
-    ItemWasDeleted for a restore of what was deleted.
+    Raises ItemNotFound if there is no item to change. Raises ItemIsDeleted for a change to a deleted item, except a
+    restore. Raises ItemWasDeleted if the state to restore was deleted.
     """
     if isinstance(command, CreateItem):
         assert item is None, "an item is created in a stream of its own"
@@ -178,7 +178,7 @@ def decide(command: Command, item: ItemState | None) -> tuple[Event, ...]:
 
 
 def _restoration(to: ItemState, item: ItemState) -> tuple[Event, ...]:
-    """What makes `item` be as it was: undoing its deletion gives it its status too."""
+    """The events that restore `item` to an earlier state. An ItemRestored also sets the status."""
     if to.deleted_at is not None:
         raise ItemWasDeleted("The item was deleted then; to have it so again, delete it.", deleted_at=to.deleted_at)
     as_it_was = UpdateItem(**{field: getattr(to, field) for field in UpdateItem.__struct_fields__})
@@ -188,7 +188,7 @@ def _restoration(to: ItemState, item: ItemState) -> tuple[Event, ...]:
 
 
 def _updates(command: UpdateItem, item: ItemState) -> tuple[ItemUpdated, ...]:
-    """At most one event, of the fields that are given and differ."""
+    """At most one event, with the given fields that differ."""
     given = {field: getattr(command, field) for field in ItemChanges.__struct_fields__}
     now = {field: value for field, value in given.items() if value is not UNSET and value != getattr(item, field)}
     if not now:

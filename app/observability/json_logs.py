@@ -1,7 +1,7 @@
-"""Logs as JSON lines, for machines: one object a line, an exception in it, and never what a client sent in a body.
-And as text for people: one line each as well, so that no request can forge one.
+"""Write logs as JSON lines for machines, or as text for people.
 
-A database's message is cut to its first line: what follows may quote rows.
+A JSON line is one object, with its exception. A text record is one line too, so that no request can forge a record.
+Neither contains the body of a request. A database's message is cut to its first line: the others may quote rows.
 """
 
 import logging
@@ -22,7 +22,7 @@ FACTS = "facts"
 
 
 class JsonLines(logging.Formatter):
-    """time, level, logger, message; `exception` with type, message and stack; and the record's facts."""
+    """Members: time, level, logger, message, `exception` (type, message, stack, cause), and the record's facts."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -38,7 +38,7 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """The message in one line; an exception in further ones, all of them indented."""
+    """The message is one line. An exception follows in indented lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         lines = [visible(record.getMessage())]
@@ -57,15 +57,17 @@ def _exception_fields(error: BaseException) -> dict[str, Any]:
 
 
 def log_as_json() -> None:
-    """All loggers of this process write JSON lines to stderr, a line for each request among them; and so do warnings
-    of Python and what nobody has caught, in any thread."""
+    """Write all logs of this process to stderr as JSON lines, with one for each request.
+
+    Python's warnings and uncaught exceptions, in any thread, are logged too.
+    """
     _configure(JsonLines())
     logging.getLogger("catalog").setLevel(logging.INFO)
     logging.captureWarnings(True)
 
 
 def log_as_text() -> None:
-    """All loggers of this process write text to stderr, from warnings on; and so does what nobody has caught."""
+    """Write all logs of this process to stderr as text, from warnings on, and uncaught exceptions too."""
     _configure(TextLines())
 
 
@@ -81,9 +83,9 @@ def _configure(formatter: logging.Formatter) -> None:
 def _log_uncaught(kind: type[BaseException], error: BaseException | None, _: TracebackType | None) -> None:
     if issubclass(kind, SystemExit):
         return
-    logging.getLogger("catalog").critical("nobody caught this", exc_info=error or kind())
+    logging.getLogger("catalog").critical("uncaught exception", exc_info=error or kind())
 
 
 def is_json() -> bool:
-    """Whether this process was told to write JSON lines."""
+    """Whether this process writes JSON lines."""
     return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)

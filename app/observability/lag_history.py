@@ -1,6 +1,6 @@
-"""How far the background was behind the log over the last minutes, as this process saw it.
+"""The lag of the last minutes, sampled by this process.
 
-For people who come to look when something has happened already; over longer, Prometheus keeps it.
+It is for people who look after something has happened. Prometheus keeps longer histories.
 """
 
 import asyncio
@@ -20,28 +20,28 @@ SAMPLES_KEPT = 150
 
 
 class LagSample(Struct, frozen=True, kw_only=True):
-    """How far one projection was behind."""
+    """The lag of one projection at one moment."""
 
     at: datetime
     lag_seconds: float
     """The age of the oldest event not applied; 0 when caught up."""
     lag_events: int
-    """Events not applied; 100,001 is more than 100,000."""
+    """Events not applied; 100,001 means more than 100,000."""
 
 
 class LagHistory:
-    """`await run()` for as long as the service lives. While the database is away nothing is seen: that is a gap."""
+    """Samples the lag while `run` runs. There are no samples while the database is unavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: dict[str, deque[LagSample]] = {}
 
     def samples_of(self, name: str) -> list[LagSample]:
-        """The oldest first; none of a projection that is written together with the events."""
+        """The samples of a projection, oldest first; none for an inline projection."""
         return list(self._seen.get(name, ()))
 
     async def run(self) -> None:
-        """Look again and again, whatever goes wrong: only cancelling ends it. What is caught up at once is not lag."""
+        """Sample until cancelled; no error ends it. Lag that is caught up between two samples is not seen."""
         while True:
             await asyncio.sleep(SAMPLE_EVERY_SECONDS)
             try:
@@ -49,7 +49,7 @@ class LagHistory:
             except Unavailable:
                 pass
             except Exception:
-                logger.exception("looking for the lag failed")
+                logger.exception("the lag could not be sampled")
 
     async def _sample(self) -> None:
         async with self._database.connection() as connection:

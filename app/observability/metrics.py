@@ -1,7 +1,7 @@
-"""Metrics in Prometheus' format: what this process did, and what the database says when it is asked.
+"""Metrics in Prometheus' format: counts of this process, and facts that each scrape reads from the database.
 
-Lag is measured by the database at each scrape, so it grows when the projector hangs or is gone. A registry of its own
-per application: two in one process, as in tests, do not share counts.
+The database measures lag at each scrape, so the lag also grows if the projector hangs or is gone. Each application has
+a registry of its own, so that two applications in one process, as in tests, share no counts.
 """
 
 import asyncio
@@ -36,21 +36,21 @@ from app.errors import Unavailable
 
 logger = logging.getLogger("catalog")
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each that counts, and nobody asks
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it would add a series for each counter, and nobody needs it
 
 DATABASE_WITHIN_SECONDS = 2.0
-"""A scrape does without the database then; Prometheus gives up after 10 s."""
+"""A scrape then answers without the database's facts; Prometheus gives up after 10 s."""
 CATEGORIES_MAX = 50
 OTHER_CATEGORIES = "(others)"
 NO_ROUTE = "(none)"
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+KNOWN_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 REPLAY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 60, 300, 1800)
 ReplayKind = Literal["item", "time_travel", "rebuild", "verify"]
 
 
 class Metrics:
-    """Counts and observes as it is told; `page` is what Prometheus reads."""
+    """Counts and observes; `render` is the page that Prometheus reads."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Metrics:
         return Gauge(name, documentation, labels, registry=self.registry)
 
     def count_events(self, counts: Mapping[str, int]) -> None:
-        """How many events by their tag; to be told after the commit."""
+        """Count stored events by their type tag. Call it after the commit."""
         for tag, count in counts.items():
             self._events_stored.labels(tag).inc(count)
 
@@ -115,7 +115,7 @@ class Metrics:
         self._replays.labels(kind).observe(seconds)
 
     def count_read(self, server: Literal["primary", "replica"]) -> None:
-        """To be told only where there is a replica."""
+        """Count a read. Call it only if there is a replica."""
         self._reads.labels(server).inc()
 
     def with_metrics(self, app: ASGIApp) -> ASGIApp:
@@ -143,8 +143,8 @@ class Metrics:
         latency.observe(seconds)
 
     def _metrics_of_route(self, given_method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-        """Looking up a label by its text each time would take longer than counting."""
-        key = (given_method if given_method in METHODS else "other", route, status)
+        """The counter and the histogram of a route, cached: looking them up by label takes longer than counting."""
+        key = (given_method if given_method in KNOWN_METHODS else "other", route, status)
         if key not in self._by_route:
             method = key[0]
             counter, latency = self._requests.labels(method, route, str(status)), self._latencies.labels(method, route)
@@ -152,7 +152,7 @@ class Metrics:
         return self._by_route[key]
 
     async def render(self, database: Database) -> bytes:
-        """The metrics as text; without what the database knows while it is away, which `database_up` tells."""
+        """The metrics as text; without the database's facts, and `database_up` 0, if it does not answer."""
         try:
             async with asyncio.timeout(DATABASE_WITHIN_SECONDS):
                 facts: _DatabaseFacts | None = await _read_facts(database, self._read_models)
@@ -163,10 +163,10 @@ class Metrics:
             facts = None
         self._up.set(facts is not None)
         self._database.facts = facts
-        self._show_process(database)
+        self._set_process_gauges(database)
         return generate_latest(self.registry)
 
-    def _show_process(self, database: Database) -> None:
+    def _set_process_gauges(self, database: Database) -> None:
         pool = database.pool.get_stats()
         self._streams.set(self._followers())
         self._pool_size.set(pool.get("pool_size", 0))
@@ -188,7 +188,7 @@ class _DatabaseFacts(Struct, frozen=True):
 
 
 class _DatabaseCollector(Collector):
-    """What the database said at this scrape; nothing of it, rather than something stale or 0, while it is away."""
+    """Yields the facts of this scrape; nothing, rather than stale values or 0, if the database did not answer."""
 
     facts: _DatabaseFacts | None = None
 
@@ -249,8 +249,8 @@ async def _read_facts(database: Database, known: Sequence[AnyReadModel]) -> _Dat
         read_models = await (await connection.execute(READ_MODEL_LAG, ([each.name for each in known],))).fetchall()
         given = {"most": CATEGORIES_MAX, "others": OTHER_CATEGORIES}
         items = await (await connection.execute(COUNT_ITEMS, given)).fetchall()
-    assert mark is not None, "the mark is always there"
-    assert newest is not None, "the mark is always there"
+    assert mark is not None, "the mark always exists"
+    assert newest is not None, "the mark always exists"
     position, _, head = mark
     return _DatabaseFacts(position, head, newest[1], background, leads, read_models, items)
 

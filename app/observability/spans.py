@@ -1,8 +1,8 @@
-"""Spans of requests and of the database calls within them; the only module that imports OpenTelemetry (extra `otel`).
+"""Spans of requests and of their database calls; the only module that imports OpenTelemetry (extra `otel`).
 
-A span says what is the same for many requests: the route's template, the text of a query, never a path, a body, a
-token or the value of a parameter. A call of the database is a span only within a request that is one: the background
-looks into the log many times a second, and is watched by `/metrics`.
+A span holds only what many requests share: the route's template and the text of a query, never a path, a body, a token
+or a parameter's value. Only database calls within a traced request are spans. The background work reads the log many
+times a second; `/metrics` observes it.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ from psycopg import AsyncCursor
 from psycopg.sql import Composable
 
 from app.engine.postgres.connections import PooledCursor
+from app.observability.metrics import KNOWN_METHODS
 
 UNTRACED = ("/health", "/metrics", "/api/v2/events/stream")
-"""Probes and scrapes tell nothing; a stream of events lasts for hours, and its span would come when it ends."""
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+"""Probes and scrapes are of no interest. An event stream lasts for hours, and its span would appear at its end."""
 PROPAGATED = (b"traceparent", b"tracestate")
 FLUSHES_WITHIN_SECONDS = 5.0
-"""What no collector has taken by then, at the end, is lost rather than waited for."""
+"""Spans that the collector has not taken by then, at the end, are dropped."""
 CATALOG_NAME = re.compile(r'\bcatalog"?\."?(\w+)')
 
 
 class Tracing:
-    """`async with` it: what has been traced is handed over at the end."""
+    """Traces requests. Leaving its `async with` block exports the remaining spans."""
 
     def __init__(self) -> None:
         named = Resource({"service.name": "swappo-catalog", "service.version": version("swappo-catalog")})
@@ -48,18 +48,18 @@ class Tracing:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """In a thread of its own, which is left behind if it takes too long."""
+        """Export in a thread of its own, which is abandoned if it takes too long."""
         flushing = threading.Thread(target=self._provider.shutdown, daemon=True)
         flushing.start()
         await asyncio.to_thread(flushing.join, FLUSHES_WITHIN_SECONDS)
 
     def with_tracing(self, app: ASGIApp) -> ASGIApp:
-        """A span for each request to `app`, in the trace of its caller; `app` finds itself called by that span."""
+        """Wrap `app`: each request gets a span in the caller's trace, and `app` sees that span as its parent."""
         return _tracing_requests(app, self._tracer)
 
     @property
     def cursor_class(self) -> type[AsyncCursor[Any]]:
-        """Cursors that make a span of each statement within a request."""
+        """A cursor class that makes a span of each statement within a request."""
         return _tracing_cursor(self._tracer)
 
 
@@ -68,7 +68,7 @@ def _tracing_requests(app: ASGIApp, tracer: Tracer) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(UNTRACED):
             await app(scope, receive, send)
             return
-        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+        method = scope["method"] if scope["method"] in KNOWN_METHODS else "_OTHER"
         caller = TraceContextTextMapPropagator().extract(
             {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in PROPAGATED}
         )
@@ -87,7 +87,7 @@ def _tracing_requests(app: ASGIApp, tracer: Tracer) -> ASGIApp:
 
 
 def _with_span_as_parent(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """The request's headers, so that log lines and events belong to this trace, whoever began it."""
+    """The request's headers with our span as parent, so that log lines and events belong to this trace."""
     ours: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(ours)
     others = [(name, value) for name, value in scope["headers"] if name not in PROPAGATED]
@@ -95,19 +95,19 @@ def _with_span_as_parent(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 
 def _recording_status(span: Span, send: Send) -> Send:
-    async def send_and_tell(message: Message) -> None:
+    async def send_and_record(message: Message) -> None:
         if message["type"] == "http.response.start":
             span.set_attribute("http.response.status_code", message["status"])
             if message["status"] >= 500:
                 span.set_status(StatusCode.ERROR)
         await send(message)
 
-    return send_and_tell
+    return send_and_record
 
 
 def _tracing_cursor(tracer: Tracer) -> type[AsyncCursor[Any]]:
     class TracingCursor(PooledCursor):
-        """An error is told by its kind: its message may quote a row."""
+        """Makes a span of each statement. It records only the class of an error: a message may quote a row."""
 
         async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
             if not get_current_span().is_recording():
@@ -131,7 +131,7 @@ def _tracing_cursor(tracer: Tracer) -> type[AsyncCursor[Any]]:
 
 
 def _text_of(query: Any, cursor: AsyncCursor[Any]) -> str:
-    """With its placeholders, not their values."""
+    """The text of a query with its placeholders, without values."""
     if isinstance(query, Composable):
         return query.as_string(cursor)
     return query.decode() if isinstance(query, bytes) else str(query)
@@ -139,6 +139,6 @@ def _text_of(query: Any, cursor: AsyncCursor[Any]) -> str:
 
 @lru_cache(1000)
 def _summary(text: str) -> str:
-    """What a statement does, and the first thing of ours that it names: `select append_to_stream`."""
+    """A statement's verb and the first object of ours that it names: `select append_to_stream`."""
     verb, target = text.split(maxsplit=1)[:1], CATALOG_NAME.search(text)
     return " ".join([*verb, *([target[1]] if target else [])]) or "postgresql"

@@ -1,4 +1,4 @@
-"""Whether traces are asked for, by OpenTelemetry's own environment; only then is anything of it imported."""
+"""Start tracing if OpenTelemetry's environment variables ask for it; only then import OpenTelemetry."""
 
 import os
 from collections.abc import Mapping
@@ -14,27 +14,27 @@ PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
 def start_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
-    """What traces this process; None unless the environment asks for it. Raises SetupError if it cannot be done."""
+    """The tracing of this process; None unless the environment asks for it. Raises SetupError if it is impossible."""
     if not tracing_is_enabled(environment):
         return None
     try:
         from app.observability.spans import Tracing  # noqa: PLC0415, an extra that others need not have
     except ImportError as error:
         raise SetupError(
-            "traces are asked for (OTEL_…) and OpenTelemetry is not there: pip install 'swappo-catalog[otel]'"
+            "OTEL_… asks for traces, but OpenTelemetry is not installed: pip install 'swappo-catalog[otel]'"
         ) from error
     return Tracing()
 
 
 def tracing_is_enabled(environment: Mapping[str, str]) -> bool:
-    """Whether spans are to be exported. Raises SetupError for an exporter or a protocol that we do not have."""
+    """Whether spans are to be exported. Raises SetupError for an exporter or protocol that is not supported."""
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip()
     is_disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if is_disabled or exporter == "none" or not (exporter or any(environment.get(name) for name in ENDPOINTS)):
         return False
     if exporter not in ("", "otlp"):
-        raise SetupError(f"OTEL_TRACES_EXPORTER={exporter!r} cannot be used: it is otlp or none")
+        raise SetupError(f"OTEL_TRACES_EXPORTER={exporter!r} cannot be used: set it to otlp or none")
     protocol = next((environment[name] for name in PROTOCOLS if environment.get(name)), "http/protobuf")
     if protocol != "http/protobuf":
-        raise SetupError(f"traces cannot leave by the protocol {protocol!r}: it is http/protobuf")
+        raise SetupError(f"traces cannot be exported by the protocol {protocol!r}: set it to http/protobuf")
     return True

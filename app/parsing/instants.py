@@ -1,4 +1,4 @@
-"""Instants as clients write them: RFC 3339, lenient where old clients and browsers are, strict everywhere else."""
+"""Parse instants in RFC 3339: lenient where old clients and browsers need it, strict everywhere else."""
 
 import re
 from datetime import UTC, datetime
@@ -31,14 +31,15 @@ MISTAKES = tuple(
         (r"0000-.*", OUT_OF_RANGE),
     )
 )
-"""What is nearly an instant, also some that ISO 8601 or RFC 3339 knows, and what is wrong with it."""
+"""Texts that are nearly an instant, some of them valid in ISO 8601 or RFC 3339, and what is wrong with each."""
 
 
 def parse_instant(text: str) -> datetime:
-    """The instant in UTC. Without an offset it is UTC; a date is its first moment; a space before an offset was a `+`.
+    """The instant in UTC. Raises Malformed with the reason.
 
-    What a fraction has beyond microseconds is cut off. Raises Malformed with the reason. Whether it is in the future
-    only the database can tell: see app/http/wire/time_parameters.py.
+    Without an offset the text is in UTC. A date alone is its first moment. A space before an offset was a `+` in the
+    URL. A fraction is cut to microseconds. Only the database knows whether an instant is in the future: see
+    app/http/wire/time_parameters.py.
     """
     if len(text) > LONGEST:
         raise Malformed(f"An instant has at most {LONGEST} characters; write it as 2026-01-15T10:30:00Z.")

@@ -1,4 +1,4 @@
-"""The items of a long body, one by one while it arrives: the lines of NDJSON, or the elements of a JSON array."""
+"""Parse the items of a long body while it arrives: the lines of NDJSON, or the elements of a JSON array."""
 
 import re
 from collections.abc import Iterator
@@ -6,58 +6,58 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from app.constraints import LARGEST_ITEM_BYTES
 from app.errors import CatalogError, InvalidInput, Malformed
 from app.parsing.strict_json import decode_strictly
 
 S = TypeVar("S", bound=Struct)
 
-LONGEST_ROW_BYTES = 64 * 1024
-"""As long as the body of a request about one item may be."""
+NDJSON = "application/x-ndjson"
 
 BLANKS = b" \t\r\n"
-"""What JSON has for white space."""
+"""White space in JSON."""
 JSON_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
-"""A whole string, the beginning of one that goes on in the next chunk, or what makes the structure."""
+"""A whole string, the opening quote of one that continues in the next chunk, or a structural character."""
 
 
 class Row(Struct, frozen=True):
     """One item as it was sent."""
 
     kind: str
-    """How people call it, and its number in a problem: `line` or `index`."""
+    """What its number counts, in messages and in the problem's members: `line` or `index`."""
     number: int
     content: bytes
 
     def decode(self, struct: type[S]) -> S:
-        """Raises what `decode_strictly` does, with the number."""
-        if len(self.content) > LONGEST_ROW_BYTES:
-            raise self.refused(InvalidInput(f"It is longer than {LONGEST_ROW_BYTES} bytes."))
+        """The item. Raises the errors of `decode_strictly`, with the row's number."""
+        if len(self.content) > LARGEST_ITEM_BYTES:
+            raise self.refused(InvalidInput(f"It is longer than {LARGEST_ITEM_BYTES} bytes."))
         try:
             return decode_strictly(self.content, struct, what="item")
         except CatalogError as error:
             raise self.refused(error) from None
 
     def refused(self, error: CatalogError) -> CatalogError:
-        """The same refusal, naming the row."""
+        """The same error, with the row's number."""
         detail = f"{self.kind.capitalize()} {self.number}: {error.detail}"
         return type(error)(detail, **{self.kind: self.number}, **error.facts)
 
 
 class RowParser(Protocol):
-    """Takes a body apart, chunk by chunk; keeps no more than one item and one chunk.
+    """Splits a body into rows, chunk by chunk, and buffers at most one item and one chunk.
 
-    Each chunk costs as much as what is kept; so give it large ones.
+    Each call also costs the length of the buffer, so feed large chunks.
     """
 
     def feed(self, chunk: bytes) -> Iterator[Row]:
-        """The rows that end in this chunk. Raises CatalogError for one that is too long."""
+        """The rows that end in this chunk. Raises CatalogError for a row that is too long."""
 
     def end(self) -> Iterator[Row]:
-        """The row that the body ends with, if there is one. Raises Malformed if it ended too early."""
+        """The last row, if one is buffered. Raises Malformed if the body ended too early."""
 
 
 class NdjsonParser:
-    """NDJSON: an item a line, numbered from 1; blank lines are counted and passed over."""
+    """Parses NDJSON: one item per line, numbered from 1. Blank lines are counted and skipped."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -67,9 +67,9 @@ class NdjsonParser:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for line in whole:
             yield from self._line(line)
-        if len(self._rest) > LONGEST_ROW_BYTES:
+        if len(self._rest) > LARGEST_ITEM_BYTES:
             self._rest = self._rest.strip(BLANKS) or b" "
-        if len(self._rest) > LONGEST_ROW_BYTES:
+        if len(self._rest) > LARGEST_ITEM_BYTES:
             yield from self._line(self._rest)
 
     def end(self) -> Iterator[Row]:
@@ -82,25 +82,25 @@ class NdjsonParser:
 
 
 class JsonArrayParser:
-    """A JSON array of items, numbered from 0."""
+    """Parses a JSON array of items, numbered from 0."""
 
     def __init__(self) -> None:
         self._depth = 0
         self._closed = False
         self._index = 0
         self._rest = b""
-        """What follows the last comma, or the opening bracket."""
-        self._looked_at = 0
-        """How much of that holds nothing of interest any more."""
+        """The bytes after the last comma, or after the opening bracket."""
+        self._scanned = 0
+        """How many bytes of `_rest` have been scanned."""
 
     def feed(self, chunk: bytes) -> Iterator[Row]:
-        text, begin, looked_at = self._rest + chunk, 0, self._looked_at
-        for found in JSON_TOKEN.finditer(text, looked_at):
+        text, begin, scanned = self._rest + chunk, 0, self._scanned
+        for found in JSON_TOKEN.finditer(text, scanned):
             token = found[0]
             if token == b'"':
-                looked_at = found.start()
+                scanned = found.start()
                 break
-            looked_at = found.end()
+            scanned = found.end()
             if self._depth == 0:
                 self._open(token, text[begin : found.start()])
                 begin = found.end()
@@ -112,11 +112,11 @@ class JsonArrayParser:
             elif token in (b"}", b"]"):
                 self._depth -= 1
         else:
-            looked_at = len(text)
+            scanned = len(text)
         rest = text[begin:]
-        self._rest = rest.lstrip(BLANKS) if len(rest) > LONGEST_ROW_BYTES else rest
-        self._looked_at = max(0, looked_at - begin - (len(rest) - len(self._rest)))
-        if len(self._rest.rstrip(BLANKS)) > LONGEST_ROW_BYTES:
+        self._rest = rest.lstrip(BLANKS) if len(rest) > LARGEST_ITEM_BYTES else rest
+        self._scanned = max(0, scanned - begin - (len(rest) - len(self._rest)))
+        if len(self._rest.rstrip(BLANKS)) > LARGEST_ITEM_BYTES:
             yield Row("index", self._index, self._rest)
 
     def _open(self, token: bytes, before: bytes) -> None:

@@ -1,4 +1,4 @@
-"""JSON decoded strictly: a string is no number, and all failing fields are reported at once."""
+"""Decode JSON strictly: a string is never taken for a number, and all failing fields are reported together."""
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
@@ -7,32 +7,28 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from app.errors import (
-    CatalogError,
-    InvalidInput,
-    Malformed,
-)
+from app.errors import CatalogError, InvalidInput, Malformed
 
 
 class FieldProblem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One field that breaks the rules."""
 
     pointer: str
-    """JSON pointer into the body (RFC 6901), or `/name` of a query parameter."""
+    """A JSON pointer into the body (RFC 6901), or `/name` of a query parameter."""
     detail: str
     source: str | None = None
     """`query` or `path` where the field is not in the body."""
 
 
 def readable_reason(reason: str) -> str:
-    """What msgspec says of a value, for people."""
+    """msgspec's message about a value, as a sentence for people."""
     if "matching regex" in reason:
         return "Control characters other than newline and tab are not allowed."
     return reason.rstrip(".") + "."
 
 
 def invalid_input(problems: list[FieldProblem], what: str = "body") -> InvalidInput:
-    """An InvalidInput whose sentence names the first field, for clients that show nothing else."""
+    """An InvalidInput with all problems. Its sentence names the first field, because some clients show nothing else."""
     first, others = problems[0], len(problems) - 1
     name = first.pointer.removeprefix("/") or f"the {what}"
     more = f" ({others} more)" if others else ""
@@ -43,27 +39,25 @@ S = TypeVar("S", bound=Struct)
 
 UTF_8_NAMES = ("utf-8", "utf8")
 UTF_16_AND_32_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)
-"""The mark of UTF-32 in the other order begins with that of UTF-16."""
+"""The little-endian mark of UTF-32 begins with the one of UTF-16."""
 
 ANY_JSON = msgspec.json.Decoder(float_hook=float)
-"""Takes 1e400 for infinity, so that it is told as a fault of its field rather than of the whole body."""
+"""Reads 1e400 as infinity, so that it is reported as a fault of its field and not of the whole body."""
 
 
 NESTING_MAX = 500
-"""So deeply nested is what is decoded. Interpreters have limits of their own, each another one and all above this."""
+"""The deepest nesting that is decoded. Python interpreters have limits of their own, all of them higher than this."""
 BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
 
 
-class NotJson(CatalogError):
+class NotJson(CatalogError, status=415):
     """The body is not JSON"""
-
-    status = 415
 
 
 def as_utf8(body: bytes) -> bytes:
-    """The beginning of a body, without the byte order mark that editors and spreadsheets put there.
+    """Remove the byte order mark that editors and spreadsheets write.
 
-    Raises Malformed for UTF-16 and UTF-32, which a mark or a NUL among the first two bytes gives away.
+    Raises Malformed for UTF-16 and UTF-32: they have another mark, or a NUL among the first two bytes.
     """
     if body.startswith(UTF_16_AND_32_MARKS) or b"\0" in body[:2]:
         raise Malformed("The body is in UTF-16 or UTF-32; send it in UTF-8.")
@@ -71,9 +65,9 @@ def as_utf8(body: bytes) -> bytes:
 
 
 def decode_strictly(body: bytes, struct: type[S], what: str = "body") -> S:
-    """`body` as `struct`. Raises Malformed if it is not JSON, InvalidInput naming every field that fails.
+    """Decode `body` to a `struct`. Raises Malformed if it is not JSON, and InvalidInput with every field that fails.
 
-    `what` is what people call it.
+    `what` names the body in messages.
     """
     try:
         return msgspec.json.decode(body, type=struct)
@@ -133,5 +127,5 @@ def _pointer(name: str) -> str:
 
 
 def _inner_pointer(where: str) -> str:
-    """msgspec's `[3]` or `[...]` as a JSON pointer below the field; it does not always know the place."""
+    """The JSON pointer below a field for msgspec's `[3]`. msgspec writes `[...]` where it does not know the index."""
     return "".join(f"/{part.rstrip(']')}" for part in where.rstrip("`").split("[")[1:] if part.rstrip("]").isdigit())

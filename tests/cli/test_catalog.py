@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import schema_sql
-from tests.support.cli_process import DONE_WITHIN_SECONDS, inherited
+from tests.support.cli_process import DONE_WITHIN_SECONDS, clean_environment
 from tests.support.databases import database_like
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -25,7 +25,7 @@ def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     """`catalog …` with only these settings."""
     return subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments],
-        env={**inherited(), **environment},
+        env={**clean_environment(), **environment},
         capture_output=True,
         text=True,
         timeout=DONE_WITHIN_SECONDS,

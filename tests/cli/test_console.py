@@ -15,7 +15,7 @@ import pytest
 
 from app.cli.catalog import main
 from app.cli.operations import ItemIdType
-from tests.support.cli_process import DONE_WITHIN_SECONDS, Call, catalog, inherited
+from tests.support.cli_process import DONE_WITHIN_SECONDS, Call, catalog, clean_environment
 from tests.support.doc_pages import README
 from tests.support.paths import ROOT
 from tests.support.sample_items import an_item
@@ -79,7 +79,7 @@ def serving_the_demo(data_dir: Path) -> Iterator[Callable[[], str]]:
     port = free_port()
     with TemporaryFile() as err:
         arguments = ["--data-dir", str(data_dir), "serve", "--demo", "--port", str(port)]
-        process = Call(arguments, inherited(), err=err.fileno())
+        process = Call(arguments, clean_environment(), err=err.fileno())
         try:
             wait_until_healthy(f"http://127.0.0.1:{port}", process)
             yield lambda: os.pread(err.fileno(), 100_000, 0).decode()
@@ -98,7 +98,7 @@ def test_the_town_is_served_a_second_time_and_the_console_reaches_it_meanwhile(p
         ran = subprocess.run(
             ["bash", "-euo", "pipefail"],
             input=f"catalog() {{ '{sys.executable}' -m app.cli \"$@\"; }}\n{lines}",
-            env=inherited() | {"PYTHONPATH": str(ROOT)},
+            env=clean_environment() | {"PYTHONPATH": str(ROOT)},
             cwd=place,
             capture_output=True,
             text=True,

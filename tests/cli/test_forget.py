@@ -15,10 +15,17 @@ from psycopg.types.json import Jsonb
 from app.cli.console import os_user
 from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.engine.postgres.connections import as_service_role
-from tests.laws.test_erasure import rows_of, tables_with
 from tests.support.appending import append
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
-from tests.support.operator_commands import answer, eventually, one, running, said, settle_now
+from tests.support.erasure_checks import rows_of, tables_with
+from tests.support.operator_commands import (
+    eventually,
+    fetch_value,
+    json_answer,
+    printed_text,
+    running_command,
+    settle_now,
+)
 
 SECRET, BOBS = "geheimnis", "nachbarin"
 
@@ -57,14 +64,14 @@ def test_what_is_personal_of_an_owner_is_nowhere_afterwards_and_everything_agree
     a_key(connection, "bob")
     log, of_bob = rows_of(connection, "log"), rows_of(connection, "items", f"id = any (array{bobs})")
     connection.execute("analyze")
-    assert one(connection, SAMPLES, f"%{SECRET}%") > 0
-    answered = answer(conninfo, "forget", "alice", "--by", "operator", "--yes")
+    assert fetch_value(connection, SAMPLES, f"%{SECRET}%") > 0
+    answered = json_answer(conninfo, "forget", "alice", "--by", "operator", "--yes")
     assert answered == {"owner_id": "alice", "forgotten_by": "operator", "items": 3, "events": 10}
     assert tables_with(connection, SECRET) == set()
-    assert one(connection, SAMPLES, f"%{SECRET}%") == 0
+    assert fetch_value(connection, SAMPLES, f"%{SECRET}%") == 0
     assert set(log) < set(rows_of(connection, "log"))
     assert rows_of(connection, "items", f"id = any (array{bobs})") == of_bob
-    assert one(connection, "select array_agg(user_id) from catalog.idempotency_keys") == ["bob"]
+    assert fetch_value(connection, "select array_agg(user_id) from catalog.idempotency_keys") == ["bob"]
     documents = connection.execute(
         "select distinct document ->> 'name', document ->> 'status', document -> 'location_lat',"
         " document -> 'image_urls' from catalog.items where id = any (%s)",
@@ -74,12 +81,12 @@ def test_what_is_personal_of_an_owner_is_nowhere_afterwards_and_everything_agree
     assert connection.execute(AUDIT).fetchall() == [("alice", "operator", True, 3, 10)]
     settle_now(connection)
     assert catalog("verify", DATABASE_URL=conninfo).returncode == 0
-    assert one(connection, "select by_status from owners where owner_id = 'alice'") == {"archived": 3}
+    assert fetch_value(connection, "select by_status from owners where owner_id = 'alice'") == {"archived": 3}
 
 
 def test_the_log_says_why_the_items_are_gone_and_who_did_it(connection: psycopg.Connection, conninfo: str) -> None:
     _, item, _ = some_items(connection, "alice", SECRET)
-    said(conninfo, "forget", "alice", "--yes")
+    printed_text(conninfo, "forget", "alice", "--yes")
     trail = "select event_type, user_id, reason, changes from audit_trail where item_id = %s order by version"
     assert connection.execute(trail, (item,)).fetchall() == [
         ("item_created", "tester", None, None),
@@ -116,15 +123,15 @@ def test_the_service_may_not_forget_and_is_told_so_before_it_is_asked(
     some_items(connection, "alice", SECRET)
     refused = catalog("forget", "alice", DATABASE_URL=as_service_role(conninfo))
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "only the owner of the schema may forget somebody" in refused.stderr
+    assert "only the owner of the schema may forget an owner" in refused.stderr
     assert tables_with(connection, SECRET) != set()
 
 
 def test_of_an_owner_nobody_knows_nothing_is_done_and_nothing_recorded(
     connection: psycopg.Connection, conninfo: str
 ) -> None:
-    refused = said(conninfo, "forget", "nobody", "--yes", status=1)
-    assert refused.startswith("catalog: There is nothing of nobody in the catalog: nothing was done")
+    refused = printed_text(conninfo, "forget", "nobody", "--yes", status=1)
+    assert refused.startswith("catalog: The catalog holds nothing of nobody: nothing was erased")
     assert rows_of(connection, "forgotten") == []
     assert catalog("forget", "alice", "--by", "a\x01", DATABASE_URL=conninfo).returncode == 2
 
@@ -133,20 +140,20 @@ def test_who_is_forgotten_already_stays_so_and_is_not_recorded_twice(
     connection: psycopg.Connection, conninfo: str
 ) -> None:
     some_items(connection, "alice", SECRET)
-    first = said(conninfo, "forget", "alice", "--yes")
-    head = one(connection, "select max(position) from catalog.log")
-    assert said(conninfo, "forget", "alice") == first
+    first = printed_text(conninfo, "forget", "alice", "--yes")
+    head = fetch_value(connection, "select max(position) from catalog.log")
+    assert printed_text(conninfo, "forget", "alice") == first
     assert len(rows_of(connection, "forgotten")) == 1
-    assert one(connection, "select max(position) from catalog.log") == head
+    assert fetch_value(connection, "select max(position) from catalog.log") == head
 
 
 def test_what_comes_into_the_catalog_later_can_be_forgotten_again(
     connection: psycopg.Connection, conninfo: str
 ) -> None:
     some_items(connection, "alice", SECRET, 1)
-    said(conninfo, "forget", "alice", "--yes")
+    printed_text(conninfo, "forget", "alice", "--yes")
     some_items(connection, "alice", SECRET, 2)
-    assert answer(conninfo, "forget", "alice", "--yes")["items"] == 2
+    assert json_answer(conninfo, "forget", "alice", "--yes")["items"] == 2
     assert tables_with(connection, SECRET) == set()
     assert [row[3:] for row in connection.execute(AUDIT)] == [(1, 4), (2, 7)]
 
@@ -176,17 +183,17 @@ def test_killed_half_way_it_goes_on_when_run_again(
     _, second, third = some_items(connection, "alice", SECRET)
     with (
         held(conninfo, second),
-        running("forget", "alice", "--yes", conninfo=conninfo, stderr=subprocess.PIPE) as process,
+        running_command("forget", "alice", "--yes", conninfo=conninfo, stderr=subprocess.PIPE) as process,
     ):
-        eventually(lambda: bool(one(connection, WAITS)), "it waits for the second item")
+        eventually(lambda: bool(fetch_value(connection, WAITS)), "it waits for the second item")
         process.send_signal(how)
         assert process.wait(DONE_WITHIN_SECONDS) == (130 if how == signal.SIGINT else -how)
-    eventually(lambda: not one(connection, WAITS), "what it waited for is called off")
+    eventually(lambda: not fetch_value(connection, WAITS), "what it waited for is called off")
     left = connection.execute("select distinct stream_id from catalog.personal order by 1").fetchall()
     assert left == [(second,), (third,)]
     assert connection.execute(AUDIT).fetchall() == [("alice", os_user(), None, 1, 4)]
-    eventually(lambda: not one(connection, HELD), "it is gone")
-    said(conninfo, "forget", "alice", "--yes")
+    eventually(lambda: not fetch_value(connection, HELD), "it is gone")
+    printed_text(conninfo, "forget", "alice", "--yes")
     assert tables_with(connection, SECRET) == set()
     assert connection.execute(AUDIT).fetchall() == [("alice", os_user(), True, 3, 10)]
 
@@ -194,7 +201,7 @@ def test_killed_half_way_it_goes_on_when_run_again(
 def test_another_operator_who_finishes_it_is_recorded_as_well(connection: psycopg.Connection, conninfo: str) -> None:
     some_items(connection, "alice", SECRET)
     connection.execute("insert into catalog.forgotten (owner_id, forgotten_by, items) values ('alice', 'first', 1)")
-    said(conninfo, "forget", "alice", "--by", "second", "--yes")
+    printed_text(conninfo, "forget", "alice", "--by", "second", "--yes")
     audit = [("alice", "first", None, 1, 0), ("alice", "second", True, 3, 10)]
     assert connection.execute(AUDIT).fetchall() == audit
 
@@ -205,12 +212,12 @@ def test_while_a_rebuild_is_under_way_nobody_is_forgotten(connection: psycopg.Co
     connection.execute("create table catalog.items_history_next as select * from catalog.items_history")
     with psycopg.connect(conninfo, autocommit=True) as rebuilding:
         rebuilding.execute("select pg_advisory_lock(%s)", (rebuild_lock_key("items"),))
-        refused = said(conninfo, "forget", "alice", "--yes", status=1)
-        assert "catalog: The projection items is being rebuilt, or somebody is being forgotten" in refused
+        refused = printed_text(conninfo, "forget", "alice", "--yes", status=1)
+        assert "catalog: The projection items is being rebuilt, or an owner is being forgotten" in refused
         assert "personal" in tables_with(connection, SECRET)
-    said(conninfo, "forget", "alice", "--yes")
+    printed_text(conninfo, "forget", "alice", "--yes")
     assert tables_with(connection, SECRET) == set()
-    said(conninfo, "rebuild", "items")
+    printed_text(conninfo, "rebuild", "items")
     assert tables_with(connection, SECRET) == set()
 
 
@@ -221,9 +228,9 @@ def test_imported_items_are_forgotten_like_any_others(
     fields = "owner_id,name,description,category,image_urls,location_lat,location_lon\n"
     row = f"alice,{SECRET},my {SECRET},tools,https://{SECRET}/1.jpg,52.52,13.4\n"
     file.write_text(fields + row * 3 + row.replace("alice", "bob").replace(SECRET, BOBS))
-    said(conninfo, "import", str(file))
+    printed_text(conninfo, "import", str(file))
     assert "log" not in tables_with(connection, SECRET)
-    assert answer(conninfo, "forget", "alice", "--yes")["events"] == 3
+    assert json_answer(conninfo, "forget", "alice", "--yes")["events"] == 3
     assert tables_with(connection, SECRET) == set()
     assert {"personal", "items", "items_words"} <= tables_with(connection, BOBS)
     assert catalog("verify", "items", DATABASE_URL=conninfo).returncode == 0

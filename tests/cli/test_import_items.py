@@ -13,7 +13,7 @@ import pytest
 
 from app.cli.console import os_user
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
-from tests.support.operator_commands import answer, one, running, said
+from tests.support.operator_commands import fetch_value, json_answer, printed_text, running_command
 from tests.support.sample_items import an_item
 
 HEADER = "owner_id,name,description,category,image_urls,location_lat,location_lon,status\n"
@@ -35,18 +35,18 @@ def test_ndjson_is_imported_under_the_name_of_who_runs_it(
 ) -> None:
     items = [an_item(name=f"Spade {n}") for n in range(1, 1501)]
     file.write_text("\n".join(json.dumps(item) for item in items), encoding="utf-8-sig")
-    assert said(conninfo, "import", str(file)) == "Imported 1,500 items, at positions 1 to 1500.\n"
+    assert printed_text(conninfo, "import", str(file)) == "Imported 1,500 items, at positions 1 to 1500.\n"
     assert stored(connection) == items
-    assert one(connection, "select distinct metadata ->> 'user_id' from catalog.events") == os_user()
+    assert fetch_value(connection, "select distinct metadata ->> 'user_id' from catalog.events") == os_user()
 
 
 def test_another_user_may_be_named_and_the_answer_be_json(
     connection: psycopg.Connection, conninfo: str, file: Path
 ) -> None:
     file.write_text(json.dumps(an_item()))
-    given = answer(conninfo, "import", str(file), "--user", "alice")
+    given = json_answer(conninfo, "import", str(file), "--user", "alice")
     assert given == {"created": 1, "first_position": 1, "last_position": 1}
-    assert one(connection, "select metadata ->> 'user_id' from catalog.events") == "alice"
+    assert fetch_value(connection, "select metadata ->> 'user_id' from catalog.events") == "alice"
     assert catalog("import", str(file), "--user", "a\nb\x01", DATABASE_URL=conninfo).returncode == 2
 
 
@@ -58,7 +58,7 @@ def test_csv_is_imported_by_the_names_in_its_first_line(
         f'{beginning}{HEADER}alice,"Spade, ""sharp""","Two\nlines",tools,https://a.b/1  https://a.b/2,52.5,-13,swapped\n'
         "\nbob,Rake,.,tools,https://a.b/3,0,1e1,\n"
     )
-    said(conninfo, "import", str(file))
+    printed_text(conninfo, "import", str(file))
     images = ["https://a.b/1", "https://a.b/2"]
     assert stored(connection) == [
         an_item(
@@ -114,13 +114,13 @@ def test_a_bad_line_is_named_and_nothing_stored(
     connection: psycopg.Connection, conninfo: str, file: Path, text: str, reason: str
 ) -> None:
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert said(conninfo, "import", str(file), status=1).startswith(f"catalog: {reason}")
+    assert printed_text(conninfo, "import", str(file), status=1).startswith(f"catalog: {reason}")
     assert stored(connection) == []
 
 
 def test_a_file_that_cannot_be_read_is_a_sentence(conninfo: str) -> None:
     """This one fails at its first byte, which nothing is mapped at."""
-    assert said(conninfo, "import", "/proc/self/mem", status=1).startswith("catalog: The file cannot be read: ")
+    assert printed_text(conninfo, "import", "/proc/self/mem", status=1).startswith("catalog: The file cannot be read: ")
 
 
 def test_without_room_for_what_arrives_nothing_is_stored(
@@ -157,7 +157,7 @@ def test_tables_that_have_the_names_of_its_own_are_not_mistaken_for_them(
 
 def test_standard_input_is_a_file_too_and_progress_is_told_in_lines(conninfo: str) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with running("import", "-", conninfo=conninfo, **pipes) as process:
+    with running_command("import", "-", conninfo=conninfo, **pipes) as process:
         out, err = process.communicate((json.dumps(an_item()) + "\n") * 3, timeout=DONE_WITHIN_SECONDS)
     assert (process.returncode, out) == (0, "Imported 3 items, at positions 1 to 3.\n"), err
     assert "storing 3 items" in err
@@ -165,7 +165,7 @@ def test_standard_input_is_a_file_too_and_progress_is_told_in_lines(conninfo: st
 
 def test_an_import_that_waits_for_its_input_can_be_interrupted(connection: psycopg.Connection, conninfo: str) -> None:
     pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with running("import", "-", conninfo=conninfo, **pipes) as process:
+    with running_command("import", "-", conninfo=conninfo, **pipes) as process:
         assert process.stdin is not None
         assert process.stderr is not None
         process.stdin.write((json.dumps(an_item()) + "\n") * 1000)

@@ -19,7 +19,7 @@ from app.cli.item_files import items_of
 from app.domain.item import CreateItem
 from app.errors import CatalogError
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
-from tests.support.operator_commands import said
+from tests.support.operator_commands import printed_text
 from tests.support.sample_items import an_item
 
 HEADER = "owner_id;name;description;category;image_urls;location_lat;location_lon;status"
@@ -131,7 +131,10 @@ REFUSED = {
         "Line 1: It is not UTF-8.",
     ),
     "UTF-16 without a mark": (table(HEADER, ROW).encode("utf-16-le"), "It is UTF-16 without a byte order mark"),
-    "UTF-16 that is cut off": (table(HEADER, ROW).encode("utf-16")[:-1], "It begins as UTF-16 and does not go on so."),
+    "UTF-16 that is cut off": (
+        table(HEADER, ROW).encode("utf-16")[:-1],
+        "It begins as UTF-16 and does not continue as such.",
+    ),
     "UTF-32": (table(HEADER, ROW).encode("utf-32"), "It is UTF-32."),
     "a decimal comma among commas": (
         table(COMMAS[0], COMMAS[1].replace("52.5", '"52,5"')).encode(),
@@ -225,9 +228,9 @@ def test_a_spreadsheets_file_is_imported_and_what_was_is_said_in_the_right_numbe
 ) -> None:
     file = tmp_path / "items.csv"
     file.write_text(table(HEADER, ROW), encoding="utf-16")
-    assert said(conninfo, "import", str(file)) == "Imported 1 item, at position 1.\n"
+    assert printed_text(conninfo, "import", str(file)) == "Imported 1 item, at position 1.\n"
     file.write_text(table(HEADER, ROW, ROW), encoding="utf-8-sig")
-    assert said(conninfo, "import", str(file)) == "Imported 2 items, at positions 2 to 3.\n"
+    assert printed_text(conninfo, "import", str(file)) == "Imported 2 items, at positions 2 to 3.\n"
     names = connection.execute("select distinct document ->> 'name' from catalog.items").fetchall()
     assert names == [("Größe €",)]
 
@@ -240,7 +243,7 @@ def test_what_is_no_file_is_one_sentence(conninfo: str, tmp_path: Path) -> None:
         (str(tmp_path / ("x" * 300)), "cannot be read: file name too long."),
         (str(empty), "The import holds no rows; nothing was stored."),
     ):
-        complaint = said(conninfo, "import", name, status=1)
+        complaint = printed_text(conninfo, "import", name, status=1)
         assert complaint.startswith("catalog: ")
         assert told[-40:] in complaint
         assert len(complaint.splitlines()) == 1
@@ -250,7 +253,7 @@ def test_what_is_no_file_is_one_sentence(conninfo: str, tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read_is_one_sentence(conninfo: str, tmp_path: Path) -> None:
     (file := tmp_path / "closed").touch(0o000)
     assert (
-        said(conninfo, "import", str(file), status=1)
+        printed_text(conninfo, "import", str(file), status=1)
         == f"catalog: The file '{file}' cannot be read: permission denied.\n"
     )
 

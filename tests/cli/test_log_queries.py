@@ -15,11 +15,11 @@ from tests.support.operator_commands import (
     SPADE,
     SWAPPED,
     Ownerless,
-    answer,
     eventually,
     is_caught_up,
-    running,
-    said,
+    json_answer,
+    printed_text,
+    running_command,
     settle_now,
 )
 from tests.support.service_process import running_service
@@ -27,19 +27,19 @@ from tests.support.service_process import running_service
 
 def test_lag_is_that_of_the_log_and_of_each_projection(connection: psycopg.Connection) -> None:
     conninfo = connection.info.dsn
-    assert answer(conninfo, "lag")["settled_instant"] is None
+    assert json_answer(conninfo, "lag")["settled_instant"] is None
     append(connection, None, [SPADE])
     settle_now(connection)
     append(connection, None, [SPADE, RENAMED])
-    lag = answer(conninfo, "lag")
+    lag = json_answer(conninfo, "lag")
     assert (lag["settled_position"], lag["head"]) == (1, 3)
     behind = {each["name"]: (each["position"], each["lag_events"]) for each in lag["projections"]}
     assert [*behind.items()] == [("items", (3, 0)), ("owners", (1, 2)), ("categories", (1, 2))]
     assert all(each["lag_seconds"] > 0 for each in lag["projections"] if each["lifecycle"] == "async")
     assert lag["has_leader"] is False
-    told = said(conninfo, "lag")
+    told = printed_text(conninfo, "lag")
     assert "Settled up to position 1 of 3" in told
-    assert "Nobody leads" in told
+    assert "No projector leads" in told
 
 
 def test_what_the_lag_says_is_what_the_service_says(connection: psycopg.Connection) -> None:
@@ -47,17 +47,17 @@ def test_what_the_lag_says_is_what_the_service_says(connection: psycopg.Connecti
     append(connection, None, [SPADE])
     with running_service({"DATABASE_URL": conninfo}) as (url, _):
         eventually(lambda: is_caught_up(connection), "caught up")
-        assert httpx.get(f"{url}/api/v2/projections").json() == answer(conninfo, "lag")
+        assert httpx.get(f"{url}/api/v2/projections").json() == json_answer(conninfo, "lag")
 
 
 def test_a_projection_that_is_late_makes_the_lag_fail(connection: psycopg.Connection) -> None:
     """Late by the clock: the event is eleven seconds old, which only who is above the log can make so."""
     append(connection, None, [SPADE])
-    assert "Settled up to position 0 of 1" in said(connection.info.dsn, "lag")
+    assert "Settled up to position 0 of 1" in printed_text(connection.info.dsn, "lag")
     connection.execute("set session_replication_role = replica; alter table catalog.log disable trigger all")
     connection.execute("update catalog.log set recorded_at = recorded_at - interval '11 seconds'")
-    assert "Settled up to position 0 of 1" in said(connection.info.dsn, "lag", status=1)
-    assert "The background is behind: an event has waited for 1" in said(connection.info.dsn, "lag", status=1)
+    assert "Settled up to position 0 of 1" in printed_text(connection.info.dsn, "lag", status=1)
+    assert "The background is behind: an event has waited for 1" in printed_text(connection.info.dsn, "lag", status=1)
 
 
 def test_events_are_the_settled_ones_in_order_as_asked_for(connection: psycopg.Connection) -> None:
@@ -83,12 +83,12 @@ def test_events_are_the_settled_ones_in_order_as_asked_for(connection: psycopg.C
     assert positions("--last", "9", "--after", "4") == [5, 6]
     assert positions("--last", "3", "--limit", "1") == [4]
     assert positions("--after", "7") == []
-    assert "No event has the position 8: the newest one handed out is 7." in said(
+    assert "No event has the position 8: the newest one handed out is 7." in printed_text(
         conninfo, "events", "--after", "8", status=1
     )
-    assert "'item_created', 'item_updated'" in said(conninfo, "events", "--type", "nonsense", status=2)
-    assert "'abc' is not the id of an item" in said(conninfo, "inspect", "abc", status=2)
-    lines = said(conninfo, "events", "--item", "1").splitlines()
+    assert "'item_created', 'item_updated'" in printed_text(conninfo, "events", "--type", "nonsense", status=2)
+    assert "'abc' is not the id of an item" in printed_text(conninfo, "inspect", "abc", status=2)
+    lines = printed_text(conninfo, "events", "--item", "1").splitlines()
     assert [line.split()[:1] + line.split()[3:5] for line in lines] == [
         ["1", "1", "item_created"],
         ["2", "1", "item_updated"],
@@ -100,7 +100,7 @@ def test_events_are_the_settled_ones_in_order_as_asked_for(connection: psycopg.C
 def test_an_event_as_json_is_its_whole_envelope(connection: psycopg.Connection) -> None:
     append(connection, None, [SWAPPED])
     settle_now(connection)
-    event = answer(connection.info.dsn, "events")
+    event = json_answer(connection.info.dsn, "events")
     (stored,) = connection.execute(
         "select position, event_id::text, stream_id, version, type, catalog.rfc3339(recorded_at), metadata, data"
         " from catalog.events"
@@ -131,13 +131,13 @@ def test_every_event_is_shown_however_odd_it_is(connection: psycopg.Connection) 
     for version, (type_, data, metadata, _) in enumerate(ODD, 2):
         connection.execute(RAW, (version, type_, data, metadata))
     connection.execute("select catalog.publish_mark(position, instant) from catalog.begin_mark()")
-    lines = said(conninfo, "events", "--after", "1").splitlines()
+    lines = printed_text(conninfo, "events", "--after", "1").splitlines()
     assert [line[59:] for line in lines] == [what for *_, what in ODD]
     assert len(catalog("events", "--json", DATABASE_URL=conninfo).stdout.splitlines()) == 1 + len(ODD)
-    shown = said(conninfo, "inspect", "1", status=1)
+    shown = printed_text(conninfo, "inspect", "1", status=1)
     assert "Its events cannot be folded" in shown
     assert "who\\nknows, position" in shown
-    assert len(answer(conninfo, "inspect", "1", status=1)["events"]) == 1 + len(ODD)
+    assert len(json_answer(conninfo, "inspect", "1", status=1)["events"]) == 1 + len(ODD)
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
@@ -148,8 +148,8 @@ def test_following_sees_each_event_once_in_order_and_ends_with_0(
     log = tmp_path / "followed"
     with (
         log.open("w") as followed,
-        running("project", conninfo=connection.info.dsn),
-        running("events", "--follow", "--json", conninfo=connection.info.dsn, stdout=followed) as follower,
+        running_command("project", conninfo=connection.info.dsn),
+        running_command("events", "--follow", "--json", conninfo=connection.info.dsn, stdout=followed) as follower,
     ):
         eventually(lambda: len(log.read_text().splitlines()) == 2, "the first two seen")
         for number in range(200):
@@ -167,7 +167,7 @@ def test_inspecting_an_item_shows_its_document_its_events_and_what_it_counts_as(
     conninfo = connection.info.dsn
     item, *_ = append(connection, None, [SPADE, RENAMED])
     settle_now(connection)
-    found = answer(conninfo, "inspect", str(item))
+    found = json_answer(conninfo, "inspect", str(item))
     (items,) = found["documents"]
     assert (items["equal"], items["error"], items["stored"]["name"]) == (True, None, "Spade")
     assert items["stored"] == items["folded_in_python"] == items["folded_in_postgres"]
@@ -179,22 +179,22 @@ def test_inspecting_an_item_shows_its_document_its_events_and_what_it_counts_as(
         ("owners", "alice", 1),
         ("categories", "tools", 1),
     ]
-    table = said(conninfo, "inspect", str(item))
+    table = printed_text(conninfo, "inspect", str(item))
     assert "equals the fold of its events, in Python and in Postgres" in table
     assert 'name "Garden [red]spade" → "Spade"' in table
     assert max(map(len, table.splitlines())) <= 80
-    assert f"There is no item {item + 1}." in said(conninfo, "inspect", str(item + 1), status=1)
+    assert f"There is no item {item + 1}." in printed_text(conninfo, "inspect", str(item + 1), status=1)
 
 
 def test_inspecting_shows_what_is_wrong_with_an_item(connection: psycopg.Connection) -> None:
     conninfo = connection.info.dsn
     item, *_ = append(connection, None, [SPADE])
     connection.execute('update catalog.items set document = document || \'{"name": "forged"}\'')
-    assert answer(conninfo, "inspect", str(item), status=1)["documents"][0]["equal"] is False
-    table = said(conninfo, "inspect", str(item), status=1)
+    assert json_answer(conninfo, "inspect", str(item), status=1)["documents"][0]["equal"] is False
+    table = printed_text(conninfo, "inspect", str(item), status=1)
     assert "The stored document and the folds of its events differ." in table
     assert ["name", '"forged"', '"Garden', '[red]spade"'] in [line.split()[:4] for line in table.splitlines()]
     connection.execute("delete from catalog.items")
-    assert f"Item {item} has no stored document." in said(conninfo, "inspect", str(item), status=1)
+    assert f"Item {item} has no stored document." in printed_text(conninfo, "inspect", str(item), status=1)
     poisoned, *_ = append(connection, None, [Ownerless()])
-    assert "Its events cannot be folded" in said(conninfo, "inspect", str(poisoned), status=1)
+    assert "Its events cannot be folded" in printed_text(conninfo, "inspect", str(poisoned), status=1)

@@ -26,12 +26,12 @@ from tests.support.operator_commands import (
     SPADE,
     SWAPPED,
     Ownerless,
-    answer,
     eventually,
+    fetch_value,
     is_caught_up,
-    one,
-    running,
-    said,
+    json_answer,
+    printed_text,
+    running_command,
     settle_now,
 )
 
@@ -41,14 +41,14 @@ def test_the_projector_alone_catches_up_survives_a_lost_connection_and_ends_with
     connection: psycopg.Connection, told: signal.Signals
 ) -> None:
     append(connection, None, [SPADE, RENAMED])
-    with running("project", conninfo=connection.info.dsn) as process:
+    with running_command("project", conninfo=connection.info.dsn) as process:
         eventually(lambda: is_caught_up(connection), "caught up")
         assert connection.execute(TERMINATE_LEADER).fetchall() == [(True,)]
         append(connection, None, [SPADE])
         eventually(lambda: is_caught_up(connection), "caught up again")
         process.send_signal(told)
         assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
-    assert one(connection, "select (document -> 'total_items')::integer from catalog.owners") == 2
+    assert fetch_value(connection, "select (document -> 'total_items')::integer from catalog.owners") == 2
 
 
 TERMINATE_LEADER = """
@@ -77,13 +77,13 @@ def test_a_rebuild_says_what_it_did(connection: psycopg.Connection) -> None:
 def test_a_rebuild_answers_in_json_and_the_lag_tells_when_it_was(connection: psycopg.Connection) -> None:
     conninfo = connection.info.dsn
     append(connection, None, [SPADE])
-    (done,) = answer(conninfo, "rebuild", "items")
+    (done,) = json_answer(conninfo, "rebuild", "items")
     assert (done["projection"], done["events"]) == ("items", 1)
-    last = {each["name"]: each["last_rebuild"] for each in answer(conninfo, "lag")["projections"]}
+    last = {each["name"]: each["last_rebuild"] for each in json_answer(conninfo, "lag")["projections"]}
     assert last["owners"] is None
     assert (last["items"]["events"], last["items"]["error"]) == (1, None)
-    assert "items: last rebuilt at " in said(conninfo, "lag")
-    assert "from 1 event in" in said(conninfo, "lag")
+    assert "items: last rebuilt at " in printed_text(conninfo, "lag")
+    assert "from 1 event in" in printed_text(conninfo, "lag")
 
 
 def test_an_event_that_cannot_be_folded_refuses_the_rebuild_in_a_sentence_that_says_what_to_do(
@@ -97,8 +97,8 @@ def test_an_event_that_cannot_be_folded_refuses_the_rebuild_in_a_sentence_that_s
     assert line.startswith("catalog: The projection owners cannot be rebuilt: null value in column")
     assert line.endswith("skip it first: `catalog resume owners --skip`.")
     assert "CONTEXT" not in refused.stderr
-    assert answer(conninfo, "rebuild", "owners", status=1) == []
-    (owners,) = (each for each in answer(conninfo, "lag")["projections"] if each["name"] == "owners")
+    assert json_answer(conninfo, "rebuild", "owners", status=1) == []
+    (owners,) = (each for each in json_answer(conninfo, "lag")["projections"] if each["name"] == "owners")
     assert line == f"catalog: {owners['last_rebuild']['error']}"
 
 
@@ -123,9 +123,9 @@ def test_what_cannot_be_rebuilt_is_said_in_a_sentence(connection: psycopg.Connec
     conninfo = connection.info.dsn
     names = "there are items, owners, categories."
     for command in ("rebuild", "verify", "resume"):
-        assert names in said(conninfo, command, "nonsense", status=1)
-    assert "Give a NAME or --all." in said(conninfo, "rebuild", status=2)
-    assert "not both" in said(conninfo, "rebuild", "items", "--all", status=2)
+        assert names in printed_text(conninfo, command, "nonsense", status=1)
+    assert "Give a NAME or --all." in printed_text(conninfo, "rebuild", status=2)
+    assert "not both" in printed_text(conninfo, "rebuild", "items", "--all", status=2)
     connection.execute("select pg_advisory_lock(%s)", (rebuild_lock_key("owners"),))
     refused = catalog("rebuild", "--all", DATABASE_URL=conninfo)
     assert refused.returncode == 1
@@ -145,7 +145,7 @@ def test_a_rebuild_ended_half_way_has_changed_nothing_and_the_next_one_succeeds(
     documents = connection.execute("select * from catalog.items order by id").fetchall()
     with psycopg.connect(conninfo) as reader:
         reader.execute("select count(*) from catalog.items")
-        with running("rebuild", "items", conninfo=conninfo, stderr=subprocess.PIPE) as process:
+        with running_command("rebuild", "items", conninfo=conninfo, stderr=subprocess.PIPE) as process:
             eventually(lambda: _is_built(connection, 20), "the next generation built")
             process.send_signal(how)
             _, told = process.communicate(timeout=DONE_WITHIN_SECONDS)
@@ -153,10 +153,12 @@ def test_a_rebuild_ended_half_way_has_changed_nothing_and_the_next_one_succeeds(
         assert (status < 0) or "has changed nothing that is served" in told
         assert "Traceback" not in told
         assert connection.execute("select * from catalog.items order by id").fetchall() == documents
-    eventually(lambda: one(connection, IS_FREE, rebuild_lock_key("items")), "the lock of the ended rebuild free")
-    assert "rebuilt from 40 events" in said(conninfo, "rebuild", "items")
+    eventually(
+        lambda: fetch_value(connection, IS_FREE, rebuild_lock_key("items")), "the lock of the ended rebuild free"
+    )
+    assert "rebuilt from 40 events" in printed_text(conninfo, "rebuild", "items")
     assert not _is_built(connection, 20)
-    assert "0 differ" in said(conninfo, "verify", "items")
+    assert "0 differ" in printed_text(conninfo, "verify", "items")
 
 
 IS_FREE = (
@@ -167,7 +169,7 @@ IS_FREE = (
 def _is_built(connection: psycopg.Connection, documents: int) -> bool:
     """Its rows are seen once they are committed; the table may not be there yet, or be gone."""
     try:
-        return bool(one(connection, "select count(*) from catalog.items_next") == documents)
+        return bool(fetch_value(connection, "select count(*) from catalog.items_next") == documents)
     except psycopg.errors.UndefinedTable:
         return False
 
@@ -177,32 +179,32 @@ def test_verify_names_a_corrupted_document_and_a_rebuild_heals_it(connection: ps
     for _ in range(3):
         append(connection, None, [SPADE])
     settle_now(connection)
-    assert "items: 3 documents checked, 0 differ" in said(conninfo, "verify")
+    assert "items: 3 documents checked, 0 differ" in printed_text(conninfo, "verify")
     connection.execute('update catalog.items set document = document || \'{"name": "forged"}\' where id = 2')
     connection.execute("update catalog.items set document = document - 'category' where id = 3")
-    table = said(conninfo, "verify", "--all", status=1).splitlines()
+    table = printed_text(conninfo, "verify", "--all", status=1).splitlines()
     assert "items: 3 documents checked, 2 differ from the log." in table
     rows = [line.split() for line in table if line.startswith(("2 ", "3 "))]
     assert rows == [["2", "name", '"forged"', '"Garden', '[red]spade"'], ["3", "category", "—", '"tools"']]
-    (items,) = answer(conninfo, "verify", "items", status=1)
+    (items,) = json_answer(conninfo, "verify", "items", status=1)
     assert (items["checked"], [each["id"] for each in items["differing"]]) == (3, [2, 3])
     assert items["differing"][0]["stored"] == {**items["differing"][0]["folded"], "name": "forged"}
-    assert said(conninfo, "rebuild", "items")
-    assert answer(conninfo, "verify", "items") == [{"projection": "items", "checked": 3, "differing": []}]
+    assert printed_text(conninfo, "rebuild", "items")
+    assert json_answer(conninfo, "verify", "items") == [{"projection": "items", "checked": 3, "differing": []}]
 
 
 def test_what_is_missing_or_too_much_is_one_line(connection: psycopg.Connection) -> None:
     conninfo = connection.info.dsn
     append(connection, None, [SPADE])
     connection.execute("update catalog.items set id = 7, version = 9")
-    lines = said(conninfo, "verify", "items", status=1).splitlines()
+    lines = printed_text(conninfo, "verify", "items", status=1).splitlines()
     assert lines[0] == "items: 2 documents checked, 2 differ from the log."
     assert [line.split() for line in lines[2:]] == [
         ["1", "(all)", "missing", "there", "is", "one"],
         ["7", "(all)", "there", "is", "one", "none"],
     ]
     connection.execute("update catalog.items set id = 1")
-    lines = said(conninfo, "verify", "items", status=1).splitlines()
+    lines = printed_text(conninfo, "verify", "items", status=1).splitlines()
     assert lines[0] == "items: 1 document checked, 1 differs from the log."
     assert [line.split() for line in lines[2:]] == [["1", "row:", "version", "9", "1"]]
 
@@ -212,13 +214,13 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
     append(connection, None, [SPADE])
     _, _, poison, _, _ = append(connection, None, [Ownerless()])
     append(connection, None, [structs.replace(SPADE, owner_id="bob")])
-    assert "owners is not stopped." in said(conninfo, "resume", "owners", status=1)
-    with running("project", conninfo=conninfo):
+    assert "owners is not stopped." in printed_text(conninfo, "resume", "owners", status=1)
+    with running_command("project", conninfo=conninfo):
         eventually(lambda: is_stopped(connection), "stopped by the event")
         assert _stopped_at(conninfo) == poison
-        table = said(conninfo, "lag", status=1)
+        table = printed_text(conninfo, "lag", status=1)
         assert f"owners was stopped by the event at position {poison}: null value" in table
-        assert "Nobody leads" not in table
+        assert "No projector leads" not in table
         assert re.search(r"^The background is behind: .*owners is stopped\.$", table, re.MULTILINE)
         _, rows = table.split("skipped\n")
         assert [line.split()[:4] for line in rows.splitlines()[:3]] == [
@@ -226,25 +228,25 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
             ["owners", "async", "stopped", str(poison - 1)],
             ["categories", "async", "running", str(poison + 1)],
         ]
-        stopped_at = one(connection, CHANGED_AT)
-        assert f"owners goes on with the event at position {poison}." in said(conninfo, "resume", "owners")
-        eventually(lambda: bool(one(connection, STOPPED_SINCE, stopped_at)), "stopped by the same event again")
+        stopped_at = fetch_value(connection, CHANGED_AT)
+        assert f"owners goes on with the event at position {poison}." in printed_text(conninfo, "resume", "owners")
+        eventually(lambda: bool(fetch_value(connection, STOPPED_SINCE, stopped_at)), "stopped by the same event again")
         asked = catalog("resume", "owners", "--skip", DATABASE_URL=conninfo)
         assert asked.returncode == 1, "nobody answers the question"
-        assert f"Leave the event at position {poison} out of owners for good?" in asked.stderr
+        assert f"Leave the event at position {poison} out of owners permanently?" in asked.stderr
         assert _stopped_at(conninfo) == poison
-        (stopped,) = (each for each in answer(conninfo, "lag", status=1)["projections"] if each["error"])
+        (stopped,) = (each for each in json_answer(conninfo, "lag", status=1)["projections"] if each["error"])
         assert "\n" not in stopped["error"]
-        assert answer(conninfo, "resume", "owners", "--skip", "--yes")["skipped"][0]["position"] == poison
+        assert json_answer(conninfo, "resume", "owners", "--skip", "--yes")["skipped"][0]["position"] == poison
         eventually(lambda: is_caught_up(connection), "caught up")
-    (owners,) = (each for each in answer(conninfo, "lag")["projections"] if each["name"] == "owners")
+    (owners,) = (each for each in json_answer(conninfo, "lag")["projections"] if each["name"] == "owners")
     (skip,) = owners["skipped"]
     assert (skip["position"], skip["by"]) == (poison, pwd.getpwuid(os.getuid()).pw_name)
     assert "null value" in skip["error"]
     assert "\n" not in skip["error"], "where in the compiled SQL it was is in the database"
     assert [key for (key,) in connection.execute("select key from catalog.owners order by key")] == ["alice", "bob"]
-    assert "owners: 2 documents checked, 0 differ" in said(conninfo, "verify", "owners")
-    unreadable = said(conninfo, "verify", "items", status=1)
+    assert "owners: 2 documents checked, 0 differ" in printed_text(conninfo, "verify", "owners")
+    unreadable = printed_text(conninfo, "verify", "items", status=1)
     assert "3 documents checked, 1 differ" in unreadable
     assert "missing required field" in unreadable
 
@@ -254,7 +256,7 @@ STOPPED_SINCE = "select state = 'stopped' and changed_at > %s from catalog.proje
 
 
 def is_stopped(connection: psycopg.Connection) -> bool:
-    return bool(one(connection, "select state = 'stopped' from catalog.projections where name = 'owners'"))
+    return bool(fetch_value(connection, "select state = 'stopped' from catalog.projections where name = 'owners'"))
 
 
 def _stopped_at(conninfo: str) -> int | None:
@@ -269,7 +271,7 @@ COMMANDS = ["project", "rebuild --all", "verify", "lag", "events", "inspect 1", 
 def test_a_database_that_is_not_current_is_said_in_a_sentence(server: EmbeddedPostgres) -> None:
     with database_like(server, "template0") as conninfo:
         for command in COMMANDS:
-            assert "run `catalog migrate`" in said(conninfo, *command.split(), status=1)
+            assert "run `catalog migrate`" in printed_text(conninfo, *command.split(), status=1)
 
 
 def test_operators_need_no_other_database_than_the_embedded_one(tmp_path: Path) -> None:

@@ -4,11 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import psycopg
 import pytest
@@ -17,6 +13,7 @@ from app.cli.catalog import main
 from app.visible_text import ascii_safe, quoted_text, visible
 from tests.support.appending import append
 from tests.support.cli_process import catalog
+from tests.support.http_server import Answer, Request, http_server
 from tests.support.operator_commands import SPADE, settle_now
 
 HOSTILE = "[red]\x1b]0;gone\x07\x9b2J\r\x7f\u202e\u2066\u2028\u200b\ufeff\ncatalog: all is well"
@@ -73,32 +70,11 @@ def hostile(connection: psycopg.Connection) -> str:
     return connection.info.dsn
 
 
-@contextmanager
-def a_hostile_service() -> Iterator[str]:
-    """Answers as no catalog does."""
-
-    class Answers(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.send_response(200 if self.path == "/health" else 201, "\x1b[31mOK")
-            body = json.dumps({"id": HOSTILE, "name": HOSTILE, "status": HOSTILE, "version": 1, "created_at": HOSTILE})
-            self.send_header("ETag", "\x9b2J")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+def hostile_answer(request: Request) -> Answer:
+    """What no catalog answers."""
+    body = json.dumps({"id": HOSTILE, "name": HOSTILE, "status": HOSTILE, "version": 1, "created_at": HOSTILE})
+    status = 200 if request.path == "/health" else 201
+    return Answer(status=status, reason="\x1b[31mOK", headers={"ETag": "\x9b2J"}, body=body.encode())
 
 
 def assert_nothing_hostile(ran: subprocess.CompletedProcess[str]) -> None:
@@ -209,7 +185,7 @@ def test_a_backups_name_is_repeated_visibly(conninfo: str, tmp_path: Path) -> No
 
 
 def test_what_a_service_answers_is_told_visibly() -> None:
-    with a_hostile_service() as url:
+    with http_server(hostile_answer) as url:
         told = catalog("demo", "--url", url)
     assert told.returncode == 1
     assert_nothing_hostile(told)

@@ -11,7 +11,7 @@ import pytest
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import install
 from tests.support.databases import binaries_under_test
-from tests.support.replication import killed
+from tests.support.replication import kill_server
 from tests.support.retrying_clients import WRITERS, writing
 from tests.support.service_process import running_service
 from tests.support.workload import until
@@ -24,7 +24,7 @@ def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_ac
         environment["CATALOG_POSTGRES_BIN"] = str(binaries)
     with running_service(environment) as (url, _), writing(url) as clients:
         for _ in range(3):
-            killed(tmp_path / "data")
+            kill_server(tmp_path / "data")
             clients.until_acknowledged(40)
 
 

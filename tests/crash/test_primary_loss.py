@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.main import install
-from tests.support.replication import Pair, asked, killed, primary_and_replica, standing_still
+from tests.support.replication import Pair, kill_server, paused_server, primary_and_replica, query_value
 from tests.support.retrying_clients import writing
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -29,8 +29,8 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 def test_a_primary_that_is_lost_takes_no_acknowledged_event_along(pair: Pair) -> None:
     """kill -9 of all its processes under load; the replica is promoted, and the running service finds it by itself."""
     with running_service({"DATABASE_URL": pair.either} | FAILS_OVER_BY_ITSELF) as (url, _), writing(url) as clients:
-        killed(pair.primary.data_dir)
-        assert asked(pair.replica, "select pg_promote()") is True
+        kill_server(pair.primary.data_dir)
+        assert query_value(pair.replica, "select pg_promote()") is True
         clients.until_acknowledged(40)
 
 
@@ -42,7 +42,7 @@ def test_without_its_synchronous_replica_nothing_is_acknowledged_and_nothing_han
     ):
         key = {"Idempotency-Key": str(uuid4())}
         unchanged = client.post("/items", json=an_item()).json()
-        with standing_still(pair.replica):
+        with paused_server(pair.replica):
             created = client.post("/items", json=an_item(), headers=key)
             again = client.post("/items", json=an_item(), headers=key)
             nothing = client.put(f"/items/{unchanged['id'] + 1}", json={"name": an_item()["name"]})
@@ -52,7 +52,7 @@ def test_without_its_synchronous_replica_nothing_is_acknowledged_and_nothing_han
             assert client.get(f"/items/{unchanged['id']}").json() == unchanged
         kept = client.post("/items", json=an_item(), headers=key)
         assert (kept.status_code, kept.headers["Idempotent-Replayed"]) == (201, "true")
-        assert asked(pair.replica, "select count(*) from catalog.events") == 2
+        assert query_value(pair.replica, "select count(*) from catalog.events") == 2
 
 
 def test_without_its_synchronous_replica_reads_go_on(pair: Pair) -> None:
@@ -61,7 +61,7 @@ def test_without_its_synchronous_replica_reads_go_on(pair: Pair) -> None:
     settings = {"DATABASE_URL": pair.primary.conninfo, "CATALOG_POOL_SIZE": "1"}
     with running_service(settings) as (url, _), httpx.Client(base_url=f"{url}/api/v2", timeout=20) as client:
         item = client.post("/items", json=an_item()).json()
-        with standing_still(pair.replica):
+        with paused_server(pair.replica):
             for _ in range(3):
                 now = {"as_of": datetime.now(UTC).isoformat()}
                 asked_for = [client.get(f"/items/{item['id']}", params=given) for given in (now, {})]

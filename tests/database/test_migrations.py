@@ -4,10 +4,6 @@
 """
 
 import asyncio
-import re
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import psycopg
@@ -15,27 +11,13 @@ import pytest
 
 from app.engine.background.projector import Projector
 from app.engine.background.verify import verify
-from app.engine.postgres.embedded_programs import embedded_binaries
-from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.postgres.migrations import known_migrations
 from app.errors import SetupError
 from app.main import PROJECTIONS, install
-from tests.laws.test_erasure import tables_with
 from tests.support.appending import error_of
-from tests.support.databases import binaries_under_test, database_like
-from tests.support.paths import RELEASE_DUMPS
+from tests.support.erasure_checks import tables_with
+from tests.support.schema_dumps import dumped_schema, without_kept_routines
 from tests.support.service_process import running_service
-
-RELEASES = sorted(RELEASE_DUMPS.glob("*.sql"))
-
-
-@pytest.fixture(params=RELEASES, ids=lambda file: file.stem)
-def released(server: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The conninfo of a database as a release has left it."""
-    with database_like(server, "template0") as conninfo:
-        with psycopg.connect(conninfo) as connection:
-            connection.execute(request.param.read_bytes())
-        yield conninfo
 
 
 def all_events(conninfo: str) -> list[tuple[object, ...]]:
@@ -69,32 +51,7 @@ def test_documents_are_what_the_log_says_and_the_service_goes_on(released: str) 
 
 def test_what_was_brought_forward_has_the_same_schema_as_what_is_new(released: str, conninfo: str) -> None:
     install(released)
-    assert set(without_what_is_kept(dumped_schema(released))) ^ set(dumped_schema(conninfo)) == set()
-
-
-KEPT = re.findall(r"create or replace (?:function|aggregate|view) catalog\.(\w+)", known_migrations()[2].sql)
-"""What processes of the last release call while this one is rolled out; only databases that were migrated have it."""
-
-
-def without_what_is_kept(statements: list[str]) -> list[str]:
-    kept = re.compile(rf"\bcatalog\.({'|'.join(KEPT)})\b")
-    return [statement for statement in statements if not kept.search(statement)]
-
-
-def dumped_schema(conninfo: str) -> list[str]:
-    """Each statement that would make the schema, in an order of its own, with the columns of a table in the order of
-    their names: without comments of pg_dump itself, and the names that 18 gives to `not null`, not 15."""
-    program = (binaries_under_test() or Path(embedded_binaries())) / "pg_dump"
-    dumped = subprocess.check_output([program, "--schema-only", "--dbname", conninfo], text=True)
-    lines = [line for line in dumped.splitlines() if not line.startswith(("--", "\\"))]
-    statements = re.split(r";\n+", "\n".join(lines))
-    return sorted(
-        _in_order(statement) if "CREATE TABLE" in statement else statement.strip() for statement in statements
-    )
-
-
-def _in_order(table: str) -> str:
-    return "\n".join(sorted(line.rstrip(",") for line in re.sub(r"CONSTRAINT \w+_not_null ", "", table).splitlines()))
+    assert set(without_kept_routines(dumped_schema(released))) ^ set(dumped_schema(conninfo)) == set()
 
 
 def test_the_log_holds_nothing_personal_any_more_and_is_for_ever_again(released: str) -> None:

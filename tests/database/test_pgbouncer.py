@@ -19,7 +19,7 @@ from app.errors import Unavailable
 from app.settings import Settings
 from tests.support.cli_process import catalog
 from tests.support.databases import database_like
-from tests.support.operator_commands import eventually, is_caught_up, one
+from tests.support.operator_commands import eventually, fetch_value, is_caught_up
 from tests.support.pgbouncer_process import PgBouncer, needs_pgbouncer, pgbouncer, service_role
 from tests.support.replication import primary_and_replica
 from tests.support.sample_items import an_item, created, present
@@ -67,7 +67,7 @@ def test_requests_and_the_background_work_behind_a_pooler_in_transaction_mode(po
         assert api.post("/items/1/rebuild").json()["changed"] is False
         for name in ("items", "owners"):
             assert api.post(f"/projections/{name}/rebuild").status_code == 202
-        eventually(lambda: "rebuild" in str(one(connection, LAST_REBUILDS)), "both are rebuilt")
+        eventually(lambda: "rebuild" in str(fetch_value(connection, LAST_REBUILDS)), "both are rebuilt")
         verified = api.post("/projections/items/verify", headers={"Accept": "application/json"}).json()
         assert (verified["checked"], verified["differing"]) == (60, [])
 
@@ -106,11 +106,11 @@ def test_nothing_of_a_service_stays_on_the_connections_of_its_pooler(pooled: PgB
     with running_service(behind(pooled, conninfo)) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as api:
         created(api)
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        assert one(connection, SESSION_LOCKS) == 0
+        assert fetch_value(connection, SESSION_LOCKS) == 0
     with psycopg.connect(pooled.conninfo, autocommit=True, prepare_threshold=None) as another:
-        assert one(another, "show timezone") == "Asia/Kathmandu"
-        assert one(another, "show statement_timeout") == "0"
-        assert one(another, "select count(*) from pg_prepared_statements") == 0
+        assert fetch_value(another, "show timezone") == "Asia/Kathmandu"
+        assert fetch_value(another, "show statement_timeout") == "0"
+        assert fetch_value(another, "select count(*) from pg_prepared_statements") == 0
 
 
 @pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["project"], ["lag"], ["rebuild", "items"]])
@@ -205,7 +205,7 @@ def test_a_pooler_that_is_killed_under_load_costs_answers_but_no_command(pooled:
                 over.set()
             done = sum(each.result() for each in working)
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        assert one(connection, "select count(*) from catalog.streams") == done
+        assert fetch_value(connection, "select count(*) from catalog.streams") == done
 
 
 def test_a_page_that_does_not_wait_for_an_append_any_longer_is_answered(pooled: PgBouncer, conninfo: str) -> None:

@@ -18,31 +18,17 @@ from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_ADJACE
 from app.engine.store.log_reader import EventFilter, settled_query
 from projections.items import Items
 from tests.support.databases import database_like
+from tests.support.many_items import CREATE_ITEMS, SWAP_EVERY_SECOND_ITEM
 
 ITEMS = 4000
 Parameters = Sequence[object] | dict[str, Any]
-
-FILL = """
-select count(catalog.append_to_stream(null, null, jsonb_build_array(jsonb_build_object(
-    'type', 'item_created', 'name', 'Thing ' || n, 'description', 'word' || n %% 97 || ' rare' || n,
-    'category', 'category' || n %% 40, 'image_urls', '[]'::jsonb, 'location_lat', 1.5, 'location_lon', 2.5,
-    'owner_id', 'owner' || n %% 30, 'status', 'active')), '{"user_id": "tester"}'))
-from generate_series(1, %s) n
-"""
-
-CHANGE = """
-select count(catalog.append_to_stream(n, null, jsonb_build_array(jsonb_build_object(
-    'type', 'item_status_changed', 'old_status', 'active', 'new_status', 'swapped',
-    'reason', null)), '{"user_id": "tester"}'))
-from generate_series(1, %s, 2) n
-"""
 
 
 @pytest.fixture(scope="module")
 def filled(server: EmbeddedPostgres, template: str) -> Iterator[psycopg.Connection]:
     with database_like(server, template) as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(FILL, (ITEMS,))
-        connection.execute(CHANGE, (ITEMS,))
+        connection.execute(CREATE_ITEMS, (ITEMS,))
+        connection.execute(SWAP_EVERY_SECOND_ITEM, (ITEMS,))
         connection.execute("vacuum analyze")
         yield connection
 

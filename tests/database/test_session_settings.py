@@ -19,7 +19,7 @@ from app.engine.postgres.session_settings import REQUIRED_SETTINGS, connect
 from app.main import PROJECTIONS, install
 from tests.support.cli_process import catalog
 from tests.support.databases import database_like
-from tests.support.operator_commands import answer, eventually, one, said
+from tests.support.operator_commands import eventually, fetch_value, json_answer, printed_text
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item, created, present
 from tests.support.service_process import running_service
@@ -278,41 +278,43 @@ def present_position(api: httpx.Client) -> int:
 
 def _is_well_for_operators(conninfo: str, folder: Path) -> None:
     for read_model in ("items", "owners"):
-        assert [done["projection"] for done in answer(conninfo, "rebuild", read_model)] == [read_model]
-    assert [each["differing"] for each in answer(conninfo, "verify")] == [[]] * len(PROJECTIONS)
-    assert answer(conninfo, "inspect", "1")["documents"][0]["equal"]
+        assert [done["projection"] for done in json_answer(conninfo, "rebuild", read_model)] == [read_model]
+    assert [each["differing"] for each in json_answer(conninfo, "verify")] == [[]] * len(PROJECTIONS)
+    assert json_answer(conninfo, "inspect", "1")["documents"][0]["equal"]
     assert len(catalog("events", "--json", DATABASE_URL=conninfo).stdout.splitlines()) == EVENTS
     backup = catalog("backup", str(folder / "backup"), DATABASE_URL=conninfo)
     assert backup.returncode == 0, backup.stderr
-    assert "is forgotten" in said(conninfo, "forget", "alice", "--yes")
+    assert "is forgotten" in printed_text(conninfo, "forget", "alice", "--yes")
 
 
 def _is_shown_to_analysts(conninfo: str, item: int) -> None:
     """Formats are the analyst's; what there is does not depend on them. Names are written with their schema."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        if one(connection, "select current_setting('restrict_nonsystem_relation_kind', true)"):
+        if fetch_value(connection, "select current_setting('restrict_nonsystem_relation_kind', true)"):
             return  # somebody wants no views to be read
-        created_at = one(connection, "select min(recorded_at)::text from public.item_events where item_id = %s", item)
-        assert one(connection, "select count(*) from public.items where owner_id = 'bob'") == 60
+        created_at = fetch_value(
+            connection, "select min(recorded_at)::text from public.item_events where item_id = %s", item
+        )
+        assert fetch_value(connection, "select count(*) from public.items where owner_id = 'bob'") == 60
         at = "select count(*) from public.item_at(%s, %s::timestamptz)"
-        assert one(connection, at, item, created_at) == 1
+        assert fetch_value(connection, at, item, created_at) == 1
         connection.execute("set catalog.as_of = '2020-01-15 10:30+01'")
-        assert one(connection, "select count(*) from public.items") == 0
+        assert fetch_value(connection, "select count(*) from public.items") == 0
         connection.execute("reset catalog.as_of")
-        assert one(connection, "select changed from catalog.rebuild_document('items', 2)") is False
+        assert fetch_value(connection, "select changed from catalog.rebuild_document('items', 2)") is False
 
 
 def test_every_setting_relied_on_is_set_for_the_session(conninfo: str) -> None:
     with connect(make_conninfo(conninfo, options="-c datestyle=German -c gin_fuzzy_search_limit=1")) as connection:
         for name, value in REQUIRED_SETTINGS.items():
-            found = one(connection, "select current_setting(%s, true)", name)
+            found = fetch_value(connection, "select current_setting(%s, true)", name)
             assert found in (value, None, *({"safe_encoding"} if name == "backslash_quote" else ())), name
 
 
 @pytest.mark.parametrize(("given", "is_then"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")])
 def test_a_commit_is_on_the_disk_whatever_is_inherited(conninfo: str, given: str, is_then: str) -> None:
     with connect(make_conninfo(conninfo, options=f"-c synchronous_commit={given}")) as connection:
-        assert one(connection, "show synchronous_commit") == is_then
+        assert fetch_value(connection, "show synchronous_commit") == is_then
 
 
 def test_a_database_that_is_closed_to_changes_is_read_and_commands_are_told_so(

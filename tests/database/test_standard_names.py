@@ -8,9 +8,7 @@ import pytest
 from app.engine.compiler.rebuild_steps import fingerprint
 from app.engine.postgres.migrations import known_migrations
 from app.main import PROJECTIONS, install
-from tests.database.test_migrations import KEPT, dumped_schema, released, without_what_is_kept
-
-__all__ = ["released"]
+from tests.support.schema_dumps import KEPT_ROUTINES, dumped_schema, without_kept_routines
 
 MIGRATION = known_migrations()[2].sql
 PAIRS = re.findall(r"\('(\w+)', '(\w+)'\)", MIGRATION)
@@ -66,9 +64,9 @@ def test_everything_by_an_old_name_is_found_and_nothing_is_written(conninfo: str
     old = dumped_schema(conninfo)
     assert "CREATE FUNCTION catalog.findable" in "".join(old)
     assert install(conninfo)
-    assert without_what_is_kept(dumped_schema(conninfo)) == new
+    assert without_kept_routines(dumped_schema(conninfo)) == new
     with psycopg.connect(conninfo) as connection:
-        assert [each for each in connection.execute(FILES).fetchall() if each[0] not in KEPT] == files
+        assert [each for each in connection.execute(FILES).fetchall() if each[0] not in KEPT_ROUTINES] == files
         assert connection.execute(READ_MODELS).fetchall() == read_models
         assert {(name, after) for name, _, after in FINGERPRINTS} == {(name, now) for name, now, *_ in read_models}
 
@@ -84,18 +82,18 @@ def test_no_old_name_is_left(released: str) -> None:
     install(released)
     with psycopg.connect(released) as connection:
         after = {name for _, name in connection.execute(ROUTINES).fetchall()}
-        assert {old_name(name) for name in after} & after == set(KEPT) & after
-        assert before - after == (before & {old_name(name) for name in after}) - set(KEPT)
+        assert {old_name(name) for name in after} & after == set(KEPT_ROUTINES) & after
+        assert before - after == (before & {old_name(name) for name in after}) - set(KEPT_ROUTINES)
         named = connection.execute("select relname from pg_class where relname like 'events%'").fetchall()
         named += connection.execute("select conname from pg_constraint where conname like 'events%'").fetchall()
-        assert {name for (name,) in named} == {"events"} | {name for name in KEPT if name.startswith("events")}
+        assert {name for (name,) in named} == {"events"} | {name for name in KEPT_ROUTINES if name.startswith("events")}
 
 
 def test_the_migration_does_nothing_the_second_time(conninfo: str) -> None:
     before = dumped_schema(conninfo)
     with psycopg.connect(conninfo) as connection:
         connection.execute(MIGRATION.encode())
-    assert without_what_is_kept(dumped_schema(conninfo)) == before
+    assert without_kept_routines(dumped_schema(conninfo)) == before
 
 
 def test_what_was_compiled_for_a_read_model_of_an_older_release_is_renamed_too(conninfo: str) -> None:
@@ -139,5 +137,5 @@ def test_processes_of_the_last_release_go_on(released: str, call: str) -> None:
 
 
 def test_every_kept_name_is_called_here(released: str) -> None:
-    assert {name for name in KEPT if f"catalog.{name}" in " ".join(CALLS)} == set(KEPT)
-    assert len(KEPT) == 14
+    assert {name for name in KEPT_ROUTINES if f"catalog.{name}" in " ".join(CALLS)} == set(KEPT_ROUTINES)
+    assert len(KEPT_ROUTINES) == 14

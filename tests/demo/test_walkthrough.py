@@ -10,14 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 
 from tests.support.cli_process import catalog
+from tests.support.http_server import Answer, Request, http_server
 from tests.support.service_process import free_port
 
 PASSED_ON = ("Content-Type", "If-Match", "If-None-Match")
@@ -29,37 +28,20 @@ def demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 @contextmanager
-def lying(url: str, lie: Callable[[str, bytes], bytes]) -> Iterator[str]:
+def lying_service(url: str, lie: Callable[[str, bytes], bytes]) -> Iterator[str]:
     """The address of a server that answers as the service at `url` does, but for what `lie` makes of each body."""
 
-    class Liar(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
-            truth = httpx.request(self.command, url + self.path, content=body, headers=headers, timeout=30)
-            told = lie(f"{self.command} {self.path}", truth.content)
-            self.send_response(truth.status_code)
-            for name in ("Content-Type", "ETag"):
-                if name in truth.headers:
-                    self.send_header(name, truth.headers[name])
-            if truth.status_code not in (204, 304):
-                self.send_header("Content-Length", str(len(told)))
-            self.end_headers()
-            self.wfile.write(told)
+    def respond(request: Request) -> Answer:
+        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        truth = httpx.request(request.method, url + request.path, content=request.body, headers=headers, timeout=30)
+        return Answer(
+            status=truth.status_code,
+            headers={name: truth.headers[name] for name in ("Content-Type", "ETag") if name in truth.headers},
+            body=lie(f"{request.method} {request.path}", truth.content),
+        )
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with http_server(respond) as address:
+        yield address
 
 
 def processes_naming(text: Path) -> list[str]:
@@ -126,7 +108,7 @@ def test_one_wrong_answer_is_shown_beside_the_right_one(
         told_a_lie = True
         return body.replace(truth, lie)
 
-    with lying(service, lying_once) as url:
+    with lying_service(service, lying_once) as url:
         told = demo("--url", url)
     assert told_a_lie
     assert told.returncode == 1
@@ -137,7 +119,7 @@ def test_one_wrong_answer_is_shown_beside_the_right_one(
 
 def test_the_same_through_an_honest_proxy_holds(service: str) -> None:
     """So that what fails above is the lie."""
-    with lying(service, lambda _, body: body) as url:
+    with lying_service(service, lambda _, body: body) as url:
         assert demo("--url", url).returncode == 0
 
 

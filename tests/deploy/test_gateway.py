@@ -5,7 +5,7 @@ import re
 import httpx
 import yaml
 
-from tests.support.kubernetes_manifests import DEPLOY, Object, environment_of, needs_kustomize, the
+from tests.support.kubernetes_manifests import DEPLOY, Object, environment_of, needs_kustomize, only_manifest
 from tests.support.paths import ROOT
 from tests.support.sample_items import an_item
 
@@ -71,6 +71,6 @@ def test_the_gateway_lets_through_what_the_description_asks_for_and_what_is_answ
 
 @needs_kustomize
 def test_the_gateways_settings_are_those_of_the_service() -> None:
-    assert the("Service")["metadata"]["annotations"] == {"konghq.com/plugins": "catalog-cors"}
-    assert the("KongPlugin", "catalog-cors")["plugin"] == "cors"
+    assert only_manifest("Service")["metadata"]["annotations"] == {"konghq.com/plugins": "catalog-cors"}
+    assert only_manifest("KongPlugin", "catalog-cors")["plugin"] == "cors"
     assert (environment_of("catalog-service")["CATALOG_PUBLIC_URL"] or "").endswith("/catalog"), "which it strips"

@@ -23,10 +23,10 @@ from tests.support.kubernetes_manifests import (
     environment_of,
     mebibytes,
     needs_kustomize,
+    only_manifest,
     pod_of,
     pods,
     rendered,
-    the,
 )
 from tests.support.service_process import running_service
 
@@ -78,22 +78,28 @@ def test_every_object_as_it_is_rendered_is_valid_and_in_the_namespace(folder: st
 
 @needs_kustomize
 def test_what_selects_pods_selects_ours() -> None:
-    labels = the("Deployment")["spec"]["template"]["metadata"]["labels"]
-    job_labels = the("Job", "catalog-migrate")["spec"]["template"]["metadata"]["labels"]
+    labels = only_manifest("Deployment")["spec"]["template"]["metadata"]["labels"]
+    job_labels = only_manifest("Job", "catalog-migrate")["spec"]["template"]["metadata"]["labels"]
     selectors = [
-        the("Deployment")["spec"]["selector"]["matchLabels"],
-        the("Service")["spec"]["selector"],
-        the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
-        the("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        only_manifest("Deployment")["spec"]["selector"]["matchLabels"],
+        only_manifest("Service")["spec"]["selector"],
+        only_manifest("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        only_manifest("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
         pod_of()["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
     ]
     for selector in selectors:
         assert selector.items() <= labels.items()
         assert not selector.items() <= job_labels.items(), "the Service must not lead to the Job"
-    assert the("NetworkPolicy", "catalog-migrate")["spec"]["podSelector"]["matchLabels"].items() <= job_labels.items()
-    (expression,) = the("NetworkPolicy", "catalog-cloud-sql")["spec"]["podSelector"]["matchExpressions"]
+    assert (
+        only_manifest("NetworkPolicy", "catalog-migrate")["spec"]["podSelector"]["matchLabels"].items()
+        <= job_labels.items()
+    )
+    (expression,) = only_manifest("NetworkPolicy", "catalog-cloud-sql")["spec"]["podSelector"]["matchExpressions"]
     assert {labels["app"], job_labels["app"]} == set(expression["values"])
-    assert the("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == the("Deployment")["metadata"]["name"]
+    assert (
+        only_manifest("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"]
+        == only_manifest("Deployment")["metadata"]["name"]
+    )
 
 
 @needs_kustomize
@@ -153,9 +159,9 @@ def test_the_port_is_the_same_everywhere() -> None:
     port = int(environment_of("catalog-service")["CATALOG_PORT"] or 0)
     assert port == 8000
     (listening,) = container_of()["ports"]
-    (offered,) = the("Service")["spec"]["ports"]
-    (policy,) = the("NetworkPolicy")["spec"]["ingress"]
-    annotations = the("Deployment")["spec"]["template"]["metadata"]["annotations"]
+    (offered,) = only_manifest("Service")["spec"]["ports"]
+    (policy,) = only_manifest("NetworkPolicy")["spec"]["ingress"]
+    annotations = only_manifest("Deployment")["spec"]["template"]["metadata"]["annotations"]
     assert listening["containerPort"] == offered["port"] == policy["ports"][0]["port"] == port
     assert offered["targetPort"] == listening["name"]
     assert annotations == {
@@ -188,8 +194,8 @@ def test_a_pod_has_the_time_to_stop_gracefully() -> None:
 @needs_kustomize
 def test_all_pods_together_leave_the_other_services_their_connections() -> None:
     pool = int(environment_of("catalog-service")["CATALOG_POOL_SIZE"] or 0)
-    scaling = the("HorizontalPodAutoscaler")["spec"]
-    update = the("Deployment")["spec"]["strategy"]["rollingUpdate"]
+    scaling = only_manifest("HorizontalPodAutoscaler")["spec"]
+    update = only_manifest("Deployment")["spec"]["strategy"]["rollingUpdate"]
     at_most = scaling["maxReplicas"] + update["maxSurge"]
     assert pool <= 4
     ours = at_most * (pool + OF_A_PROJECTOR) + OF_A_REBUILD + OF_OPERATIONS
@@ -197,8 +203,10 @@ def test_all_pods_together_leave_the_other_services_their_connections() -> None:
     one_more = ours + pool + OF_A_PROJECTOR
     assert one_more + FOR_THE_OTHERS > DATABASE_CONNECTIONS, "another pod would have its connections"
     assert update["maxUnavailable"] < scaling["minReplicas"], "somebody serves during an update"
-    assert the("PodDisruptionBudget")["spec"]["minAvailable"] < scaling["minReplicas"], "or no node could be drained"
-    assert "replicas" not in the("Deployment")["spec"], "it is the autoscaler's"
+    assert only_manifest("PodDisruptionBudget")["spec"]["minAvailable"] < scaling["minReplicas"], (
+        "or no node could be drained"
+    )
+    assert "replicas" not in only_manifest("Deployment")["spec"], "it is the autoscaler's"
 
 
 STATUSES = ("active", "archived", "swapped", "any")

@@ -15,7 +15,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.cli.catalog import main
-from tests.support.kubernetes_manifests import DEPLOY, MONITORING, Object, needs_kustomize, the
+from tests.support.kubernetes_manifests import DEPLOY, MONITORING, Object, needs_kustomize, only_manifest
 from tests.support.paths import ROOT
 from tests.support.sample_items import an_item
 from tests.support.sse_client import until
@@ -129,8 +129,8 @@ def test_the_dashboard_can_be_read_by_grafana() -> None:
 
 @needs_kustomize
 def test_alerts_and_dashboard_are_deployed_as_they_are_tested() -> None:
-    (rules,) = the("ConfigMap", "catalog-alerts")["data"].values()
-    (shown,) = the("ConfigMap", "catalog-dashboard")["data"].values()
+    (rules,) = only_manifest("ConfigMap", "catalog-alerts")["data"].values()
+    (shown,) = only_manifest("ConfigMap", "catalog-dashboard")["data"].values()
     assert rules == (MONITORING / "alerts.yaml").read_text()
     assert json.loads(shown) == dashboard()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from tests.support.cli_process import Call, inherited
+from tests.support.cli_process import Call, clean_environment
 from tests.support.databases import database_like
 from tests.support.doc_blocks import (
     CHECKED,
@@ -152,7 +152,7 @@ def _folder(parent: Path, name: str) -> Path:
 def serving_the_town(data_dir: Path) -> Iterator[None]:
     """`catalog serve --demo`, as `make town` runs it."""
     port = free_port()
-    process = Call(["--data-dir", str(data_dir), "serve", "--demo", "--port", str(port)], inherited())
+    process = Call(["--data-dir", str(data_dir), "serve", "--demo", "--port", str(port)], clean_environment())
     try:
         wait_until_healthy(f"http://127.0.0.1:{port}", process)
         yield

@@ -1,45 +1,20 @@
 """Races over HTTP: many clients at once, none loses what another did, and who came too late is told."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.racing_clients import send_at_once
 from tests.support.response_shapes import assert_problem, events_of, types_of
 from tests.support.sample_items import an_item, created, present, some_name
-
-Send = Callable[[httpx.AsyncClient, int], Coroutine[Any, Any, httpx.Response]]
-
-
-def all_at_once(api: httpx.Client, count: int, send: Send) -> list[httpx.Response]:
-    """`send` by `count` clients, each on a connection that is open before the first of them sends."""
-
-    async def race() -> list[httpx.Response]:
-        barrier = asyncio.Event()
-        ready = asyncio.Semaphore(0)
-
-        async def run(number: int) -> httpx.Response:
-            async with httpx.AsyncClient(base_url=api.base_url, timeout=30) as client:
-                await client.get("/stats")
-                ready.release()
-                await barrier.wait()
-                return await send(client, number)
-
-        running = [asyncio.create_task(run(number)) for number in range(count)]
-        for _ in range(count):
-            await ready.acquire()
-        barrier.set()
-        return await asyncio.gather(*running)
-
-    return asyncio.run(race())
 
 
 def test_fifty_creates_at_once_make_fifty_items(api: httpx.Client) -> None:
     owner = some_name("race")
-    responses = all_at_once(
+    responses = send_at_once(
         api, 50, lambda client, number: client.post("/items", json=an_item(owner_id=owner, name=f"Item {number}"))
     )
     assert {response.status_code for response in responses} == {201}
@@ -50,7 +25,7 @@ def test_fifty_creates_at_once_make_fifty_items(api: httpx.Client) -> None:
 
 def test_twenty_updates_at_once_are_all_kept(api: httpx.Client) -> None:
     item_id = created(api)["id"]
-    responses = all_at_once(
+    responses = send_at_once(
         api, 20, lambda client, number: client.put(f"/items/{item_id}", json={"name": f"Name {number}"})
     )
     assert {response.status_code for response in responses} == {200}
@@ -67,7 +42,7 @@ def test_twenty_updates_at_once_are_all_kept(api: httpx.Client) -> None:
 def test_twenty_updates_at_once_of_different_fields_lose_none(api: httpx.Client) -> None:
     item_id = created(api)["id"]
     fields = [{"name": "N"}, {"description": "D"}, {"category": "C"}, {"location_lat": 1}, {"status": "swapped"}]
-    responses = all_at_once(api, 20, lambda client, number: client.put(f"/items/{item_id}", json=fields[number % 5]))
+    responses = send_at_once(api, 20, lambda client, number: client.put(f"/items/{item_id}", json=fields[number % 5]))
     assert {response.status_code for response in responses} == {200}
     item = present(api, item_id)
     assert (item["name"], item["description"], item["category"], item["location_lat"]) == ("N", "D", "C", 1)
@@ -86,7 +61,7 @@ def test_of_twenty_updates_of_the_same_version_one_wins(
     api: httpx.Client, headers: dict[str, str], parameters: dict[str, int], late: int, title: str
 ) -> None:
     item_id = created(api)["id"]
-    responses = all_at_once(
+    responses = send_at_once(
         api,
         20,
         lambda client, number: client.put(
@@ -116,7 +91,7 @@ def test_twenty_times_the_same_command_at_once_records_it_once(
     api: httpx.Client, send: Any, status: int, recorded: str
 ) -> None:
     item_id = created(api)["id"]
-    responses = all_at_once(api, 20, lambda client, _: send(client, f"/items/{item_id}"))
+    responses = send_at_once(api, 20, lambda client, _: send(client, f"/items/{item_id}"))
     assert {response.status_code for response in responses} == {status}
     assert types_of(api, item_id) == ["item_created", recorded]
 
@@ -128,7 +103,7 @@ def test_restores_and_deletes_at_once_are_all_answered(api: httpx.Client) -> Non
     def send(client: httpx.AsyncClient, number: int) -> Coroutine[Any, Any, httpx.Response]:
         return client.delete(path) if number % 2 else client.post(f"{path}/restore?version=1")
 
-    assert {response.status_code for response in all_at_once(api, 20, send)} == {200, 204}
+    assert {response.status_code for response in send_at_once(api, 20, send)} == {200, 204}
     _, *types = types_of(api, int(path.rpartition("/")[2]))
     assert types == [("item_deleted", "item_restored")[number % 2] for number in range(len(types))]
     assert api.post(f"{path}/restore?version=1").json()["deleted_at"] is None
@@ -143,7 +118,7 @@ def test_readers_never_miss_an_item_that_is_being_rebuilt_and_changed(api: httpx
             return client.post(f"{path}/rebuild")
         return client.get(path) if number % 3 == 1 else client.put(path, json={"name": f"Name {number}"})
 
-    assert {response.status_code for response in all_at_once(api, 45, send)} == {200}
+    assert {response.status_code for response in send_at_once(api, 45, send)} == {200}
     assert present(api, item_id)["version"] == 16
     assert api.post(f"{path}/rebuild").json()["changed"] is False
 

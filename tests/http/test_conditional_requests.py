@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http.test_concurrency import all_at_once
+from tests.support.racing_clients import send_at_once
 from tests.support.response_shapes import assert_problem, types_of
 from tests.support.sample_items import an_item, created, present, some_name
 
@@ -200,7 +200,7 @@ def test_of_twenty_writers_under_one_condition_one_wins(
     api: httpx.Client, condition: dict[str, str], late: int
 ) -> None:
     item_id = at_version_2(api)
-    responses = all_at_once(
+    responses = send_at_once(
         api, 20, lambda client, n: client.put(f"/items/{item_id}", headers=condition, json={"name": f"Name {n}"})
     )
     assert Counter(response.status_code for response in responses) == {200: 1, late: 19}
@@ -212,7 +212,7 @@ def test_a_list_lets_as_many_writers_through_as_it_has_versions(api: httpx.Clien
     """Who lost the race for one version of the list gets the next, and nobody one beyond the list."""
     item_id = at_version_2(api)
     condition = {"If-Match": '"2", "3", "4"'}
-    responses = all_at_once(
+    responses = send_at_once(
         api, 12, lambda client, n: client.put(f"/items/{item_id}", headers=condition, json={"name": f"Name {n}"})
     )
     assert Counter(response.status_code for response in responses) == {200: 3, 412: 9}
@@ -222,7 +222,7 @@ def test_a_list_lets_as_many_writers_through_as_it_has_versions(api: httpx.Clien
 def test_of_writers_that_exclude_a_version_none_is_carried_out_on_it(api: httpx.Client) -> None:
     item_id = at_version_2(api)
     condition = {"If-None-Match": '"3"'}
-    responses = all_at_once(
+    responses = send_at_once(
         api, 12, lambda client, n: client.put(f"/items/{item_id}", headers=condition, json={"name": f"Name {n}"})
     )
     assert Counter(response.status_code for response in responses) == {200: 1, 412: 11}

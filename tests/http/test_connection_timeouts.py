@@ -9,11 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.http.test_event_stream import resident_mebibytes
-from tests.http.test_http_protocol import ALIVE, CHUNKED, H2C, HOST, ITEM, LIVE, POST, WHOLE
-from tests.support.raw_http_client import Raw, connected
+from tests.support.raw_http_client import RawConnection, connected
+from tests.support.raw_requests import ALIVE, CHUNKED, H2C, HOST, ITEM, LIVE, POST, WHOLE
 from tests.support.sample_items import an_item
-from tests.support.service_process import Process, running_service
+from tests.support.service_process import Process, resident_mebibytes, running_service
 from tests.support.sse_client import until
 
 IMPORT = b"POST /api/v2/items/import HTTP/1.1\r\n" + HOST + b"Content-Type: application/x-ndjson\r\n"
@@ -43,7 +42,7 @@ def url(impatient: tuple[str, Process]) -> str:
     return impatient[0]
 
 
-def drip(raw: Raw, piece: bytes, seconds: float) -> None:
+def drip(raw: RawConnection, piece: bytes, seconds: float) -> None:
     """Send a piece again and again, as long as the other side takes it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

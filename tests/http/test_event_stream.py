@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from itertools import islice
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -20,8 +19,15 @@ import pytest
 
 from app.domain.events import ItemCreated, ItemStatusChanged
 from tests.support.appending import append
+from tests.support.metrics_page import open_streams
 from tests.support.sample_items import an_item, created
-from tests.support.service_process import STARTS_WITHIN_SECONDS, free_port, running_service, wait_until_healthy
+from tests.support.service_process import (
+    STARTS_WITHIN_SECONDS,
+    free_port,
+    resident_mebibytes,
+    running_service,
+    wait_until_healthy,
+)
 from tests.support.sse_client import ComeBackLater, Follower, following, until
 
 WRITERS = 8
@@ -243,8 +249,8 @@ def test_a_client_that_takes_nothing_is_cut_off_costs_no_memory_and_loses_nothin
     with socket.socket() as lazy:
         lazy.connect(("127.0.0.1", int(url.rpartition(":")[2])))
         lazy.sendall(b"GET /api/v2/events/stream?after=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        until(lambda: streams_of(url) == 1, "the stream did not begin")
-        until(lambda: streams_of(url) == 0, "it was not cut off")
+        until(lambda: open_streams(url) == 1, "the stream did not begin")
+        until(lambda: open_streams(url) == 0, "it was not cut off")
         assert resident_mebibytes(process.pid) - before < 10, "20 MiB of events lie ready"
         received = b""
         while chunk := lazy.recv(65536):
@@ -254,13 +260,3 @@ def test_a_client_that_takes_nothing_is_cut_off_costs_no_memory_and_loses_nothin
     assert 0 < len(ids) < last
     with following(url, last_id=str(ids[-2])) as follower:
         assert take(follower, last - ids[-2]) == list(range(ids[-2] + 1, last + 1))
-
-
-def resident_mebibytes(pid: int) -> float:
-    (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
-
-
-def streams_of(url: str) -> float:
-    (line,) = [each for each in httpx.get(f"{url}/metrics").text.splitlines() if each.startswith("event_streams ")]
-    return float(line.split()[1])

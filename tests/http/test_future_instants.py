@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.http.test_projection_lag import metric
-from tests.laws.test_as_of_is_stable import a_clock_to_set
+from tests.support.metrics_page import metric_value
 from tests.support.operator_commands import settle_now
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
+from tests.support.settable_clock import settable_clock
 
 ASKED = (
     *("items/1?as_of={}", "items?as_of={}", "items/owner/alice?as_of={}", "stats?as_of={}", "owners/alice?as_of={}"),
@@ -35,7 +35,7 @@ def api(conninfo: str) -> Iterator[httpx.Client]:
 @pytest.fixture(params=[True, False], ids=["settled", "not yet settled"])
 def ahead(api: httpx.Client, connection: psycopg.Connection, request: pytest.FixtureRequest) -> dict[str, Any]:
     """An item of a clock that was an hour ahead, and has been set back since."""
-    with a_clock_to_set(connection) as set_clock:
+    with settable_clock(connection) as set_clock:
         set_clock(timedelta(hours=1))
         item: dict[str, Any] = api.post("items", json=an_item()).json()
         if request.param:
@@ -73,7 +73,7 @@ def test_the_future_of_the_databases_clock_is_refused(api: httpx.Client, asked: 
 def test_how_far_the_log_is_ahead_is_measured(api: httpx.Client, ahead: dict[str, Any]) -> None:
     service = httpx.Client(base_url=str(api.base_url).removesuffix("/api/v2/"), timeout=30)
     with service:
-        assert 3500 < metric(service, "log_ahead_of_clock_seconds") < 3601
+        assert 3500 < metric_value(service, "log_ahead_of_clock_seconds") < 3601
         assert service.get("/health").json()["background_seconds"] == 0, "an age is never negative"
 
 
@@ -81,7 +81,7 @@ def test_a_clock_that_is_right_is_not_behind(api: httpx.Client, connection: psyc
     api.post("items", json=an_item())
     settle_now(connection)
     with httpx.Client(base_url=str(api.base_url).removesuffix("/api/v2/")) as service:
-        assert metric(service, "log_ahead_of_clock_seconds") < 0.01
+        assert metric_value(service, "log_ahead_of_clock_seconds") < 0.01
 
 
 @pytest.mark.parametrize("ahead", [True], indirect=True)

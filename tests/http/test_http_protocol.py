@@ -9,25 +9,25 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.http.test_event_stream import resident_mebibytes, streams_of
-from tests.support.raw_http_client import asked, connected
-from tests.support.sample_items import an_item
-from tests.support.service_process import Process, running_service
+from tests.support.metrics_page import open_streams
+from tests.support.raw_http_client import answer_to_bytes, connected
+from tests.support.raw_requests import (
+    ALIVE,
+    CHUNKED,
+    CHUNKS,
+    H2C,
+    HOST,
+    ITEM,
+    LENGTH,
+    LIVE,
+    POST,
+    PUT,
+    WEBSOCKET,
+    WHOLE,
+)
+from tests.support.service_process import Process, resident_mebibytes, running_service
 from tests.support.sse_client import until
 
-HOST = b"Host: x\r\n"
-LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
-ALIVE = LIVE + b"\r\n"
-ITEM = httpx.Request("POST", "http://x", json=an_item()).content
-JSON = b"Content-Type: application/json\r\n"
-POST = b"POST /api/v2/items HTTP/1.1\r\n" + HOST + JSON
-PUT = b"PUT /api/v2/items/%d HTTP/1.1\r\n" + HOST + JSON
-LENGTH = b"Content-Length: %d\r\n" % len(ITEM)
-CHUNKED = b"Transfer-Encoding: chunked\r\n"
-CHUNKS = b"5;ext=1\r\n%b\r\n%x\r\n%b\r\n0\r\nTrailer: 1\r\n\r\n" % (ITEM[:5], len(ITEM) - 5, ITEM[5:])
-H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
-WEBSOCKET = b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eHl6\r\n"
-WHOLE = LENGTH + b"\r\n" + ITEM
 HEAD_BYTES, ADDRESS_BYTES, FIELDS = 32 * 1024, 16 * 1024, 100
 
 
@@ -153,7 +153,7 @@ def test_a_head_that_comes_byte_by_byte_costs_no_more_than_its_packets(own: tupl
 def test_trailer_fields_are_none_of_the_heads(service: str) -> None:
     """Else whoever checks the head could be got round."""
     trailing = CHUNKS.replace(b"Trailer: 1", b"If-Match: nonsense\r\nX-Request-ID: smuggled")
-    answer = asked(service, POST + CHUNKED + b"\r\n", trailing)
+    answer = answer_to_bytes(service, POST + CHUNKED + b"\r\n", trailing)
     assert answer.status == 201
     assert answer.headers["x-request-id"] != "smuggled"
 
@@ -180,9 +180,9 @@ def test_requests_behind_an_event_stream_wait_outside_and_the_stream_ends_with_i
         assert raw.answer().status == 200
         raw.send_until_full(repeat(POST + WHOLE))
         assert resident_mebibytes(process.pid) - memory < 10
-        assert streams_of(url) == 1
-    until(lambda: streams_of(url) == 0, "the stream goes on without its client")
-    assert asked(url, ALIVE).status == 200
+        assert open_streams(url) == 1
+    until(lambda: open_streams(url) == 0, "the stream goes on without its client")
+    assert answer_to_bytes(url, ALIVE).status == 200
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_refusals_are_counted(own: tuple[str, Process]) -> None:
     url, _ = own
     refusals = r"other|GET,\(none\),400|431"
     before = counted(url, refusals)
-    asked(url, b"\x16\x03").problem(400)
+    answer_to_bytes(url, b"\x16\x03").problem(400)
     with connected(url) as raw:
         raw.send(b"HEAD / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * HEAD_BYTES)
         assert raw.answer("HEAD").status == 431

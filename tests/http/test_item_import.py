@@ -3,9 +3,8 @@
 import gzip
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -13,7 +12,8 @@ import psycopg
 import pytest
 
 from app.http.server.server import STOPS_WITHIN_SECONDS
-from tests.support.operator_commands import eventually, one
+from tests.support.append_gate import imports_held
+from tests.support.operator_commands import eventually, fetch_value
 from tests.support.response_shapes import assert_problem, events_of, types_of
 from tests.support.sample_items import an_item, created, some_name
 from tests.support.service_process import running_service
@@ -232,32 +232,12 @@ def test_a_slow_upload_holds_nothing_and_one_that_breaks_off_stores_nothing(
     with socket.create_connection((small.base_url.host, small.base_url.port or 0)) as slow:
         slow.sendall(head.encode() + lines([an_item()] * 500))
         assert small.post("/items", json=an_item()).status_code == 201
-        assert one(connection, "select count(*) from catalog.gate_holders()") == 0
-        assert one(connection, "select count(*) from catalog.snapshot_holders()") == 0
+        assert fetch_value(connection, "select count(*) from catalog.gate_holders()") == 0
+        assert fetch_value(connection, "select count(*) from catalog.snapshot_holders()") == 0
     assert small.post("/items/import", content=lines([an_item()] * 2), headers=NDJSON).json()["created"] == 2
     eventually(lambda: small.get("/stats").json()["total_items"] == 3, "three items")
     page = httpx.get(str(small.base_url).replace("/api/v2/", "/metrics")).text
     assert not [line for line in page.splitlines() if line.startswith("http_requests_total") and 'status="500"' in line]
-
-
-WAITING_IMPORTS = """
-select count(*)
-from pg_stat_activity
-where query like '%%append_new_streams(%%'
-    and state = 'active'
-    and pid <> pg_backend_pid()
-    and datname = current_database()
-"""
-
-
-@contextmanager
-def kept_from_storing(connection: psycopg.Connection) -> Iterator[Callable[[], int]]:
-    """Imports wait at the append gate; gives how many do."""
-    connection.execute("select pg_advisory_lock(catalog.append_gate())")
-    try:
-        yield lambda: int(one(connection, WAITING_IMPORTS))
-    finally:
-        connection.execute("select pg_advisory_unlock(catalog.append_gate())")
 
 
 def send_one(api: httpx.Client) -> httpx.Response:
@@ -272,7 +252,7 @@ def test_an_import_whose_client_has_gone_is_called_off(small: httpx.Client, conn
         f"POST /api/v2/items/import HTTP/1.1\r\nHost: {small.base_url.host}\r\n"
         f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with kept_from_storing(connection) as waiting:
+    with imports_held(connection) as waiting:
         with socket.create_connection((small.base_url.host, small.base_url.port or 0)) as impatient:
             impatient.sendall(head.encode() + body)
             eventually(lambda: waiting() == 1, "it is about to be stored")
@@ -288,7 +268,7 @@ def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, conne
             {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off", "CATALOG_LOCK_TIMEOUT_SECONDS": "60"}
         ) as (url, process),
         httpx.Client(base_url=f"{url}/api/v2") as api,
-        kept_from_storing(connection) as waiting,
+        imports_held(connection) as waiting,
     ):
         sent = pool.submit(send_one, api)
         eventually(lambda: waiting() == 1, "it is about to be stored")
@@ -296,4 +276,4 @@ def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, conne
         problem = assert_problem(sent.result(), 503)
         assert problem["detail"] == "The import was called off; nothing was stored."
         assert process.wait(STOPS_WITHIN_SECONDS) == 0
-    assert one(connection, "select count(*) from catalog.events") == 0
+    assert fetch_value(connection, "select count(*) from catalog.events") == 0

@@ -18,8 +18,8 @@ import pytest
 from app.errors import RequestTimeout, TooManyRequests, Unavailable
 from app.http.wire import upload_slots
 from app.http.wire.upload_slots import UploadPace, UploadSlots
-from tests.http.test_item_import import kept_from_storing
-from tests.support.operator_commands import eventually, one
+from tests.support.append_gate import imports_held
+from tests.support.operator_commands import eventually, fetch_value
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
 from tests.support.service_process import Process, running_service
@@ -147,7 +147,7 @@ def test_what_is_complete_waits_for_its_turn_in_its_slot(conninfo: str, connecti
         limited(conninfo, "600, 1, 600") as service,
         ThreadPoolExecutor(3) as pool,
         service.upload("slow"),
-        kept_from_storing(connection) as waiting,
+        imports_held(connection) as waiting,
     ):
         first = pool.submit(service.send, "quick")
         eventually(lambda: waiting() == 1, "the first is about to be stored")
@@ -251,10 +251,10 @@ def rest(connection: socket.socket, received: bytes) -> bytes:
 
 def test_nothing_of_what_was_given_up_is_stored(impatient: Limited, module_conninfo: str) -> None:
     with psycopg.connect(module_conninfo, autocommit=True) as connection:
-        before = one(connection, "select count(*) from catalog.events")
+        before = fetch_value(connection, "select count(*) from catalog.events")
         with impatient.upload("silent") as silent:
             assert status_of(silent) == 408
-        assert one(connection, "select count(*) from catalog.events") == before
+        assert fetch_value(connection, "select count(*) from catalog.events") == before
 
 
 async def pieces(*given: bytes) -> AsyncIterator[bytes]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import httpx
 import psycopg
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from app.engine.background.projection_status import BEHIND_AFTER_SECONDS
 from tests.support.cli_process import catalog
+from tests.support.metrics_page import metric_value
 from tests.support.operator_commands import settle_now
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -38,14 +38,6 @@ def set_back(connection: psycopg.Connection, seconds: int) -> None:
             )
 
 
-def metric(client: httpx.Client, name: str) -> float:
-    for family in text_string_to_metric_families(client.get("/metrics").text):
-        for sample in family.samples:
-            if sample.name == name and sample.labels.get("projection", "owners") == "owners":
-                return sample.value
-    raise AssertionError(f"there is no {name}")
-
-
 def told(client: httpx.Client, conninfo: str) -> set[tuple[str, float]]:
     """What each of them says: the state, and how many whole minutes it is behind."""
     health = client.get("/health/ready")
@@ -56,7 +48,10 @@ def told(client: httpx.Client, conninfo: str) -> set[tuple[str, float]]:
     said = {(each["background"], each["background_seconds"] // 60) for each in states}
     assert lag.returncode == (states[-1]["background"] == "behind")
     return said | {
-        ("behind" if metric(client, "background_behind") else "ok", metric(client, "background_lag_seconds") // 60)
+        (
+            "behind" if metric_value(client, "background_behind") else "ok",
+            metric_value(client, "background_lag_seconds") // 60,
+        )
     }
 
 
@@ -72,17 +67,17 @@ def test_a_request_as_of_an_instant_settles_and_hides_nothing(
     now = connection.execute("select catalog.rfc3339(clock_timestamp())").fetchone()
     assert now is not None
     assert alone.get(f"/api/v2/items/1?as_of={now[0]}").headers["X-Settled"] == "true"
-    assert (metric(alone, "log_settled_position"), metric(alone, "log_head_position")) == (1, 1)
+    assert (metric_value(alone, "log_settled_position"), metric_value(alone, "log_head_position")) == (1, 1)
     assert told(alone, conninfo) == {("behind", 6)}
-    before = [metric(alone, name) for name in AGES]
+    before = [metric_value(alone, name) for name in AGES]
     assert min(before) > SIX_MINUTES
     until(
-        lambda: all(metric(alone, name) > age + 0.05 for name, age in zip(AGES, before, strict=True)),
+        lambda: all(metric_value(alone, name) > age + 0.05 for name, age in zip(AGES, before, strict=True)),
         "the ages did not go on growing",
     )
     settle_now(connection)
     assert told(alone, conninfo) == {("ok", 0)}
-    assert [metric(alone, name) for name in AGES] == [0, 0, 0]
+    assert [metric_value(alone, name) for name in AGES] == [0, 0, 0]
 
 
 AGES = ("log_unsettled_seconds", "background_lag_seconds", "read_model_lag_seconds")
@@ -108,8 +103,8 @@ def test_a_projection_that_does_not_run_is_behind_and_the_leader_is_not(
     assert told(alone, connection.info.dsn) == {("behind", 0)}
     set_back(connection, SIX_MINUTES)
     assert told(alone, connection.info.dsn) == {("behind", 6)}
-    assert metric(alone, "log_unsettled_seconds") == 0, "categories has it"
-    assert metric(alone, f"read_model_{state}") == 1
+    assert metric_value(alone, "log_unsettled_seconds") == 0, "categories has it"
+    assert metric_value(alone, f"read_model_{state}") == 1
 
 
 def test_while_an_append_keeps_the_mark_the_background_is_behind(

@@ -14,7 +14,7 @@ import pytest
 from msgspec import Struct
 
 from app.main import install
-from tests.support.replication import Pair, asked, killed, primary_and_replica, standing_still
+from tests.support.replication import Pair, kill_server, paused_server, primary_and_replica, query_value
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
@@ -131,7 +131,7 @@ def test_reads_may_be_stale_and_show_ones_own_writes_where_asked_to(served: Serv
 def settled(served: Served, item: dict[str, Any]) -> None:
     """Wait until the replica knows that the item's last event is settled."""
     query = f"select instant >= '{item['updated_at']}' from catalog.settled"
-    assert until(lambda: asked(served.pair.replica, query) is True, SOON_SECONDS) < SOON_SECONDS
+    assert until(lambda: query_value(served.pair.replica, query) is True, SOON_SECONDS) < SOON_SECONDS
 
 
 def test_what_the_replica_does_not_have_yet_is_there(served: Served) -> None:
@@ -186,10 +186,10 @@ def test_events_are_counted_on_the_replica_up_to_what_is_settled_there(served: S
     api, replica = served.api, served.pair.replica
     settled(served, created(api))
     with served.pair.nothing_replayed():
-        known = asked(replica, "select count(*) from catalog.events")
+        known = query_value(replica, "select count(*) from catalog.events")
         created(api)
         density = api.get("/events/density").json()
-        assert datetime.fromisoformat(density["to"]) == asked(replica, "select instant from catalog.settled")
+        assert datetime.fromisoformat(density["to"]) == query_value(replica, "select instant from catalog.settled")
         assert density["total"] == known
         later = api.get("/events/density", params={"to": datetime.now(UTC).isoformat()}).json()
         assert later["total"] == density["total"] + 1
@@ -263,10 +263,10 @@ class Reader:
 
 def test_a_replica_that_dies_or_hangs_costs_no_request_and_is_read_from_again(served: Served) -> None:
     with Reader(served, created(served.api)["id"]) as reader:
-        with standing_still(served.pair.replica):
+        with paused_server(served.pair.replica):
             served.until_it_is("away")
         served.until_it_is("ok")
-        killed(served.pair.replica.data_dir)
+        kill_server(served.pair.replica.data_dir)
         served.until_it_is("away")
         served.pair.replica.stop()
         served.pair.replica.start()
@@ -284,14 +284,14 @@ def test_a_read_in_the_way_of_what_is_to_be_replayed_is_answered_by_the_primary(
         connection.execute(SLOW_SEARCH)
         try:
             pair.until_replayed()
-            before = asked(pair.replica, CONFLICTS)
+            before = query_value(pair.replica, CONFLICTS)
             search = pool.submit(served.api.get, "/items?category=conflict&search=trowel")
-            until(lambda: asked(pair.replica, SLEEPS) == 1)
-            connection.execute(f"begin; lock table {asked(pair.replica, READ)}; commit".encode())
+            until(lambda: query_value(pair.replica, SLEEPS) == 1)
+            connection.execute(f"begin; lock table {query_value(pair.replica, READ)}; commit".encode())
             assert names(search.result()) == ["A trowel"]
         finally:
             connection.execute(FAST_SEARCH)
-    assert until(lambda: asked(pair.replica, CONFLICTS) != before, SOON_SECONDS) < SOON_SECONDS
+    assert until(lambda: query_value(pair.replica, CONFLICTS) != before, SOON_SECONDS) < SOON_SECONDS
     assert served.state == "ok"
 
 

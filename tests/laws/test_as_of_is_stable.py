@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from threading import Barrier, Event
 from typing import Any
@@ -22,7 +21,8 @@ from app.settings import Settings
 from projections.items import Item, Items
 from projections.owners import Owners
 from tests.support.appending import append, json_as_bytes
-from tests.support.reference_model import World, whole_log
+from tests.support.reference_model import ReferenceModel, whole_log
+from tests.support.settable_clock import settable_clock
 from tests.support.workload import SPADE, SWAPPED, write_directly
 
 WRITERS = 4
@@ -102,10 +102,10 @@ def test_answers_as_of_settled_instants_stay_the_same_among_writers_who_hold_on_
     json_as_bytes(connection)
     log = whole_log(connection, Items.registry)
     for instant in list(first)[:: len(first) // 5]:
-        assert_as_recomputed(World(log, instant), first[instant])
+        assert_as_recomputed(ReferenceModel(log, instant), first[instant])
 
 
-def assert_as_recomputed(world: World, answers: Answers) -> None:
+def assert_as_recomputed(world: ReferenceModel, answers: Answers) -> None:
     pages, counted, owners, _ = answers
     for listing, (page, _) in zip(LISTINGS, pages, strict=True):
         if listing.near is None:
@@ -115,30 +115,10 @@ def assert_as_recomputed(world: World, answers: Answers) -> None:
     assert [owner and Owners().canonical_json(owner) for owner in owners] == [world.owners().get(o) for o in OWNERS]
 
 
-@contextmanager
-def a_clock_to_set(connection: psycopg.Connection) -> Iterator[Any]:
-    """Put another clock into every function of ours that reads one; what is given sets by how much it is wrong."""
-    connection.execute("create table public.wrong_by (amount interval not null)")
-    connection.execute("insert into public.wrong_by values ('0')")
-    connection.execute(
-        "create function public.wrong_clock() returns timestamptz language sql volatile"
-        " as 'select clock_timestamp() + amount from public.wrong_by'"
-    )
-    reading = connection.execute(
-        "select pg_get_functiondef(pg_proc.oid) from pg_proc where pronamespace = 'catalog'::regnamespace"
-        " and prokind = 'f' and prosrc like '%clock_timestamp()%'"
-    ).fetchall()
-    for (definition,) in reading:
-        connection.execute(definition.replace("clock_timestamp()", "public.wrong_clock()").encode())
-    assert any("append_to_stream" in definition for (definition,) in reading)
-    assert any("begin_mark" in definition for (definition,) in reading)
-    yield lambda amount: connection.execute("update public.wrong_by set amount = %s", (amount,))
-
-
 def test_the_past_does_not_change_when_the_clock_steps_back(connection: psycopg.Connection) -> None:
     """By an hour, after something was settled; and forth again."""
     conninfo = connection.info.dsn
-    with a_clock_to_set(connection) as set_clock:
+    with settable_clock(connection) as set_clock:
         streams = [append(connection, None, [SPADE, SWAPPED])[0] for _ in range(5)]
         first = asyncio.run(settle_and_read(conninfo))
         recorded = [append(connection, streams[0], [SPADE])[3]]
@@ -165,7 +145,7 @@ async def settle_and_read(conninfo: str) -> dict[datetime, Answers]:
 
 def test_without_the_mark_the_past_would_change_when_the_clock_steps_back(connection: psycopg.Connection) -> None:
     """The control: if forgetting what was noted did no harm, the test above would prove nothing."""
-    with a_clock_to_set(connection) as set_clock:
+    with settable_clock(connection) as set_clock:
         append(connection, None, [SPADE])
         first = asyncio.run(settle_and_read(connection.info.dsn))
         set_clock(timedelta(hours=-1))

@@ -20,7 +20,7 @@ from app.engine.background.verify import verify
 from app.engine.events.event import EventRegistry
 from app.main import PROJECTIONS
 from tests.support.appending import METADATA, append, error_of
-from tests.support.operator_commands import eventually, one
+from tests.support.operator_commands import eventually, fetch_value
 from tests.support.random_histories import item_created, item_events, toy_events
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -76,7 +76,7 @@ def test_an_import_stores_what_as_many_appends_would_have_stored(log: psycopg.Co
     assert len({row[5] for row in together}) == 1
     for one_by_one, in_bulk in zip(alone, ids, strict=True):
         assert log.execute(STORED, (in_bulk,)).fetchone() == log.execute(STORED, (one_by_one,)).fetchone()
-        assert one(log, "select version from catalog.streams where stream_id = %s", in_bulk) == 1
+        assert fetch_value(log, "select version from catalog.streams where stream_id = %s", in_bulk) == 1
         (wrong,) = log.execute(REFOLD, {"id": in_bulk}).fetchone() or (None,)
         assert wrong == 0
 
@@ -110,10 +110,12 @@ def test_an_import_is_recorded_after_what_is_about_to_be_settled_and_waited_for(
     with psycopg.connect(conninfo) as importing:
         importing.execute(ARRIVING)
         importing.execute("insert into arriving values (%s)", (Jsonb(SPADES[0]),))
-        assert one(connection, "select count(*) from catalog.gate_holders()") == 0
+        assert fetch_value(connection, "select count(*) from catalog.gate_holders()") == 0
         importing.execute(APPEND, (METADATA,))
-        assert one(connection, "select count(*) from catalog.gate_holders()") == 1
-    assert one(connection, "select min(recorded_at) > (select noted_instant from catalog.settled) from catalog.events")
+        assert fetch_value(connection, "select count(*) from catalog.gate_holders()") == 1
+    assert fetch_value(
+        connection, "select min(recorded_at) > (select noted_instant from catalog.settled) from catalog.events"
+    )
 
 
 def test_an_import_must_see_what_is_settled_by_now(conninfo: str) -> None:
@@ -139,14 +141,14 @@ def lines(count: int) -> list[bytes]:
 def nothing_is_stored(connection: psycopg.Connection) -> bool:
     tables = ("events", "streams", "items", "items_words", "items_places")
     counts = " + ".join(f"(select count(*) from catalog.{table})" for table in tables)
-    return bool(one(connection, f"select {counts}") == 0)
+    return bool(fetch_value(connection, f"select {counts}") == 0)
 
 
 def test_a_bad_last_line_of_ten_thousand_stores_nothing(api: httpx.Client, connection: psycopg.Connection) -> None:
     response = api.post("/items/import", content=iter([*lines(9_999), b'{"name": "no more"}']), headers=NDJSON)
     assert (response.status_code, response.json()["line"]) == (422, 10_000)
     assert nothing_is_stored(connection)
-    assert one(connection, "select is_called from catalog.streams_stream_id_seq") is False, "no id was used up"
+    assert fetch_value(connection, "select is_called from catalog.streams_stream_id_seq") is False, "no id was used up"
 
 
 def test_a_service_that_is_killed_while_it_imports_stores_nothing(
@@ -163,14 +165,14 @@ def test_a_service_that_is_killed_while_it_imports_stores_nothing(
 
         client = threading.Thread(target=send)
         client.start()
-        eventually(lambda: one(connection, waiting) == 1, "the import waits")
+        eventually(lambda: fetch_value(connection, waiting) == 1, "the import waits")
         process.send_signal(signal.SIGKILL)
         process.wait()
         client.join()
         others = (
             "select count(*) from pg_stat_activity where application_name = 'catalog' and datname = current_database()"
         )
-        eventually(lambda: one(connection, others) == 0, "the connections end")
+        eventually(lambda: fetch_value(connection, others) == 0, "the connections end")
     assert nothing_is_stored(connection)
 
 
@@ -205,5 +207,5 @@ def test_imports_appends_and_rebuilds_at_once_leave_what_the_log_says(
     asyncio.run(catch_up_all(conninfo))
     for read_model in PROJECTIONS:
         assert asyncio.run(verify(conninfo, read_model)).differing == []
-    stored = one(connection, "select count(*) from catalog.items where document ->> 'name' ~ '^Spade'")
+    stored = fetch_value(connection, "select count(*) from catalog.items where document ->> 'name' ~ '^Spade'")
     assert stored == 2_000 + 500 * IMPORTS

@@ -26,7 +26,7 @@ from projections.items import Item, Items
 from projections.owners import Owners
 from tests.support.appending import append, json_as_bytes
 from tests.support.random_histories import ELSEWHERE, PLACES, RADII_KM, listings, many_items
-from tests.support.reference_model import World, distance_of, empty, happen, whole_log
+from tests.support.reference_model import ReferenceModel, append_steps, distance_of, empty_catalog, whole_log
 from tests.support.workload import SPADE
 
 BEFORE_EVERYTHING = datetime(1, 1, 1, tzinfo=UTC)
@@ -110,8 +110,8 @@ def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_p
 ) -> None:
     """Whether what was replaced since is looked up or walked to; whether candidates are known, documents are walked
     through, or the walk ends too early and all candidates are looked at."""
-    empty(writer)
-    happen(writer, steps)
+    empty_catalog(writer)
+    append_steps(writer, steps)
     log = whole_log(writer, Items.registry)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"RECENTLY_REPLACED_MAX": few, **bounds}.items():
@@ -128,7 +128,7 @@ def assert_listed(
     reader: Reader, log: list[Recorded[Any]], chosen: list[tuple[int, int]], asked: list[Listing], limits: list[int]
 ) -> None:
     for instant in moments(log, chosen):
-        world = World(log, instant)
+        world = ReferenceModel(log, instant)
         for listing in [structs.replace(each, as_of=instant) for each in asked]:
             expected = world.listed(listing)
             pages = list(reader.pages(listing, limits))
@@ -150,9 +150,9 @@ def test_a_listing_of_the_present_is_made_of_all_events_though_the_clock_has_ste
     reader: Reader, writer: psycopg.Connection, steps: list[Any], asked: list[Listing], limits: list[int]
 ) -> None:
     """The log's instants are all in the clock's future here."""
-    empty(writer)
-    happen(writer, steps)
-    world = World(whole_log(writer, Items.registry))
+    empty_catalog(writer)
+    append_steps(writer, steps)
+    world = ReferenceModel(whole_log(writer, Items.registry))
     for listing in asked:
         pages = list(reader.pages(listing, limits))
         assert [item for page in pages for item in items_of(page, listing)] == world.listed(listing)
@@ -162,7 +162,7 @@ def test_from_every_place_and_within_every_radius_the_same_is_near_then_and_now(
     reader: Reader, writer: psycopg.Connection
 ) -> None:
     """Over the poles and the 180th meridian too. Every item was in Berlin before it moved, which is found no more."""
-    empty(writer)
+    empty_catalog(writer)
     for place in PLACES:
         moved = ItemChanges(location_lat=place[0], location_lon=place[1])
         append(writer, None, [SPADE, ItemUpdated(changes=moved, previous_values=ItemChanges())])
@@ -172,7 +172,9 @@ def test_from_every_place_and_within_every_radius_the_same_is_near_then_and_now(
         near = Near(latitude=latitude, longitude=longitude, within_km=within_km)
         for instant in (AFTER_EVERYTHING, middle):
             asked = Listing(order=None, near=near, as_of=instant, limit=100)
-            assert items_of(reader.run(reader.items.list_page(asked)), asked) == World(log, instant).listed(asked)
+            assert items_of(reader.run(reader.items.list_page(asked)), asked) == ReferenceModel(log, instant).listed(
+                asked
+            )
 
 
 @settings(max_examples=50, deadline=None)
@@ -180,11 +182,11 @@ def test_from_every_place_and_within_every_radius_the_same_is_near_then_and_now(
 def test_items_shelves_rollups_and_statistics_as_of_an_instant_are_made_of_the_events_until_then(
     reader: Reader, writer: psycopg.Connection, steps: list[Any], chosen: list[tuple[int, int]]
 ) -> None:
-    empty(writer)
-    streams = happen(writer, steps)
+    empty_catalog(writer)
+    streams = append_steps(writer, steps)
     log = whole_log(writer, Items.registry)
     for instant in moments(log, chosen):
-        world = World(log, instant)
+        world = ReferenceModel(log, instant)
         assert_items(reader, world, streams, instant)
         counted = reader.run(reader.items.count_by("category", "status", as_of=instant))
         assert {tuple(keys): count for *keys, count in counted} == world.counted("category", "status")
@@ -201,7 +203,7 @@ def test_items_shelves_rollups_and_statistics_as_of_an_instant_are_made_of_the_e
             assert (found and Categories().canonical_json(found)) == world.categories().get(category)
 
 
-def assert_items(reader: Reader, world: World, streams: list[int], instant: datetime) -> None:
+def assert_items(reader: Reader, world: ReferenceModel, streams: list[int], instant: datetime) -> None:
     for stream in [*streams, 2**31 - 1]:
         found = reader.run(reader.items.get_as_of(stream, instant))
         item = world.items.get(stream)

@@ -12,21 +12,17 @@ from msgspec import Struct
 
 from app.engine.compiler.document_tables import projection_tables
 from app.engine.events.personal_data import FieldPath, personal_paths
-from app.engine.projection.projection import Projection
+from app.engine.projection.projection import AnyProjection
 from projections.items import Items
-from tests.laws.test_history_tables import assert_words, changes, kept_ever, stored_ever
-from tests.support.appending import METADATA, append, history
+from tests.support.appending import METADATA, append
+from tests.support.erasure_checks import forget_stream, rows_of, tables_with
+from tests.support.fold_checks import assert_one_fold_at_every_instant, group_sizes
+from tests.support.history_checks import assert_words, changed_values, folded_documents, stored_documents
 from tests.support.random_histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
-from tests.support.reference_model import empty, whole_log
+from tests.support.reference_model import empty_catalog, whole_log
 from tests.support.toy_aggregate import Toy, Toys
 
 SECRET, NEIGHBOURS = "geheimnis", "nachbarin"
-AnyProjection = type[Projection[Any, Any]]
-
-TABLES = """
-select relname from pg_class
-where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'p') order by relname
-"""
 
 
 def marked(events: Sequence[Any], mark: str, projection: AnyProjection) -> list[dict[str, Any]]:
@@ -63,45 +59,10 @@ def appended(log: psycopg.Connection, events: Sequence[Any], together: Sequence[
     return stream_id
 
 
-def tables_with(log: psycopg.Connection, mark: str) -> set[str]:
-    """The tables of the schema in which a text is found."""
-    found = set()
-    for (table,) in log.execute(TABLES).fetchall():
-        query = f"select exists (select from catalog.{table} as t where strpos(t::text, %s) > 0)"
-        if log.execute(query.encode(), (mark,)).fetchone() == (True,):
-            found.add(table)
-    return found
-
-
-def rows_of(log: psycopg.Connection, table: str, where: str = "true") -> list[Any]:
-    return log.execute(f"select t::text from catalog.{table} as t where {where} order by 1".encode()).fetchall()
-
-
-def forget(log: psycopg.Connection, stream_id: int) -> int:
-    (forgotten,) = log.execute("select catalog.forget_stream(%s)", (stream_id,)).fetchone() or (0,)
-    return int(forgotten)
-
-
-def assert_one_fold_of_all(log: psycopg.Connection, projection: AnyProjection, stream_id: int) -> None:
-    """Python fold = SQL fold, at every version and at every instant; and = stored, also what was replaced."""
-    recorded = history(log, stream_id, projection.registry)
-    for version, event in enumerate(recorded, 1):
-        in_python = projection().canonical_json(projection().fold(recorded[:version]))
-        for bound, place in (("p_version", version), ("p_until", event.recorded_at)):
-            query = f"select document from catalog.fold_{projection.name}(%s, {bound} => %s)"
-            (in_sql,) = log.execute(query.encode(), (stream_id, place)).fetchone() or (None,)
-            assert projection().canonical_json(in_sql) == in_python
-        as_of = f"select document from catalog.{projection.name}_as_of(%s) where id = %s"
-        (then,) = log.execute(as_of.encode(), (event.recorded_at, stream_id)).fetchone() or (None,)
-        assert projection().canonical_json(then) == in_python
-    query = "select changed from catalog.rebuild_document(%s, %s)"
-    assert log.execute(query, (projection.name, stream_id)).fetchone() == (False,)
-
-
 def assert_forgets(
     log: psycopg.Connection, projection: AnyProjection, events: Sequence[Any], together: Sequence[int]
 ) -> None:
-    empty(log)
+    empty_catalog(log)
     neighbour = appended(log, marked(events, NEIGHBOURS, projection), together)
     stream = appended(log, marked(events, SECRET, projection), together)
     in_the_log = rows_of(log, "log")
@@ -112,26 +73,23 @@ def assert_forgets(
     assert "log" not in found
     assert found == set() or personal > 0
 
-    assert forget(log, stream) == personal
+    assert forget_stream(log, stream) == personal
     assert tables_with(log, SECRET) == set()
     assert rows_of(log, "log") == in_the_log
     for table, rows in of_others.items():
         assert rows_of(log, table, f"{'stream_' * (table == 'personal')}id = {neighbour}") == rows
     log_as_read = "select count(*) from catalog.events natural join catalog.log where stream_id = %s"
     assert log.execute(log_as_read, (stream,)).fetchone() == (len(events),)
-    kept = kept_ever(projection, whole_log(log, projection.registry))
-    assert stored_ever(log, projection) == kept
-    assert_words(log, projection, changes(kept, *("name", "description" if projection is Items else "place")))
+    kept = folded_documents(projection, whole_log(log, projection.registry))
+    assert stored_documents(log, projection) == kept
+    assert_words(log, projection, changed_values(kept, *("name", "description" if projection is Items else "place")))
     for each in (stream, neighbour):
-        assert_one_fold_of_all(log, projection, each)
-    assert forget(log, stream) == 0
-
-
-groups = st.lists(st.integers(1, 4), max_size=5)
+        assert_one_fold_at_every_instant(log, projection, each)
+    assert forget_stream(log, stream) == 0
 
 
 @settings(max_examples=60, deadline=None)
-@given(events=item_histories | unlikely_item_histories, together=groups)
+@given(events=item_histories | unlikely_item_histories, together=group_sizes)
 def test_a_forgotten_item_reads_alike_everywhere_and_its_text_is_nowhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
@@ -139,7 +97,7 @@ def test_a_forgotten_item_reads_alike_everywhere_and_its_text_is_nowhere(
 
 
 @settings(max_examples=60, deadline=None)
-@given(events=toy_histories | old_toy_histories, together=groups)
+@given(events=toy_histories | old_toy_histories, together=group_sizes)
 def test_so_does_another_aggregate_in_all_shapes_its_events_ever_had(
     log: psycopg.Connection, events: list[Any], together: list[int]
 ) -> None:
@@ -192,7 +150,7 @@ def test_what_stands_for_a_forgotten_value_goes_by_what_it_is(
 
 
 def test_an_event_without_anything_personal_has_nothing_beside_the_log(log: psycopg.Connection) -> None:
-    empty(log)
+    empty_catalog(log)
     category = {"category": "tools"}
     events = [
         {"type": "item_status_changed", "old_status": "active", "new_status": "swapped", "reason": None},
@@ -209,7 +167,7 @@ def test_an_event_without_anything_personal_has_nothing_beside_the_log(log: psyc
 
 
 def test_what_an_import_brings_lies_beside_the_log_too(log: psycopg.Connection) -> None:
-    empty(log)
+    empty_catalog(log)
     events = [{"type": "toy_built", "name": f"{SECRET} {n}", "weight": n, "box": SECRET} for n in range(3)]
     with log.transaction():
         log.execute("create temporary table arriving (event jsonb not null) on commit drop")
@@ -221,14 +179,14 @@ def test_what_an_import_brings_lies_beside_the_log_too(log: psycopg.Connection) 
     read = log.execute("select data || jsonb_build_object('type', type) from catalog.events order by position")
     assert [msgspec.json.decode(data) for (data,) in read] == events
     for (stream,) in log.execute("select stream_id from catalog.streams").fetchall():
-        assert forget(log, stream) == 1
-        assert_one_fold_of_all(log, Toys, stream)
+        assert forget_stream(log, stream) == 1
+        assert_one_fold_at_every_instant(log, Toys, stream)
     assert tables_with(log, SECRET) == set()
 
 
 def test_text_under_older_names_and_in_fields_that_are_gone_is_forgotten(log: psycopg.Connection) -> None:
     """Written out, since the laws above mark what the declaration finds, whatever that is."""
-    empty(log)
+    empty_catalog(log)
     by, hue = {"colour": SECRET}, {"hue": SECRET, "smell": SECRET}
     events = [
         {"type": "toy_woven", "name": SECRET, "weight": 3, "loom": SECRET},
@@ -238,9 +196,9 @@ def test_text_under_older_names_and_in_fields_that_are_gone_is_forgotten(log: ps
     ]
     stream, *_ = append(log, None, events)
     assert "log" not in tables_with(log, SECRET)
-    assert forget(log, stream) == len(events)
+    assert forget_stream(log, stream) == len(events)
     assert tables_with(log, SECRET) == set()
-    assert_one_fold_of_all(log, Toys, stream)
+    assert_one_fold_at_every_instant(log, Toys, stream)
     (document,) = log.execute("select document from catalog.toys where id = %s", (stream,)).fetchone() or (b"",)
     toy = msgspec.json.decode(document, type=Toy)
     assert (toy.name, toy.weight, toy.colour) == ("(forgotten)", 4, "red")

@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.operator_commands import one
+from tests.support.operator_commands import fetch_value
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
@@ -75,7 +75,7 @@ def test_an_answer_that_cannot_be_made_after_a_commit_is_503_and_the_command_is_
         again = api.post("/items", json=an_item(), headers=key)
         assert again.status_code == 201, again.text
         assert again.headers["Idempotent-Replayed"] == "true"
-    assert one(connection, "select count(*) from catalog.streams") == 2 * len(COLUMNS)
+    assert fetch_value(connection, "select count(*) from catalog.streams") == 2 * len(COLUMNS)
 
 
 def test_changing_deleting_and_restoring_are_told_so_as_well(api: httpx.Client, connection: psycopg.Connection) -> None:
@@ -118,4 +118,4 @@ def test_an_import_whose_commit_is_not_answered_is_not_told_as_called_off(connin
         proxy.lose_the_reply_to(b"COMMIT\0", 1)
         answer = api.post("/items/import", content=rows, headers={"Content-Type": "application/x-ndjson"})
         assert "unknown" in assert_problem(answer, 503)["detail"]
-        assert one(connection, "select count(*) from catalog.streams") == 3
+        assert fetch_value(connection, "select count(*) from catalog.streams") == 3

@@ -1,10 +1,8 @@
 """What was replaced is kept, once and with both bounds, and a rebuild writes the same, whatever has happened."""
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import psycopg
 import pytest
 from hypothesis import given, settings
@@ -13,62 +11,14 @@ from app.domain.events import ItemChanges, ItemUpdated
 from app.engine.background.rebuild import rebuild
 from app.engine.background.verify import verify
 from app.engine.compiler.document_tables import projection_tables
-from app.engine.events.event import Recorded
-from app.engine.projection.projection import Projection
+from app.engine.projection.projection import AnyProjection
 from projections.items import Items
 from tests.support.appending import append
+from tests.support.history_checks import assert_words, changed_values, folded_documents, stored_documents
 from tests.support.random_histories import many_items, many_toys
-from tests.support.reference_model import empty, happen, whole_log
+from tests.support.reference_model import append_steps, empty_catalog, whole_log
 from tests.support.toy_aggregate import ToyBroken, ToyBuilt, ToyPainted, ToyPlayed, Toys, ToySeen, ToyTraits
 from tests.support.workload import SPADE, SWAPPED
-
-AnyProjection = type[Projection[Any, Any]]
-Kept = tuple[int, int, Any, Any, bytes]
-"""Stream, version, valid_from, valid_to (None for the current one), and the document as canonical JSON."""
-
-STORED = """
-select id, version, valid_from, null::timestamptz as valid_to, document from catalog.{0}
-union all
-select id, version, valid_from, valid_to, document from catalog.{0}_history
-order by id, valid_from, valid_to
-"""
-
-
-def kept_ever(projection: AnyProjection, log: Iterable[Recorded[Any]]) -> list[Kept]:
-    """Each document there ever was, by the fold in Python."""
-    streams: dict[int, list[Recorded[Any]]] = {}
-    for event in log:
-        streams.setdefault(event.stream_id, []).append(event)
-    return [kept for stream in sorted(streams) for kept in _kept_of(projection, streams[stream])]
-
-
-def _kept_of(projection: AnyProjection, stream: list[Recorded[Any]]) -> Iterable[Kept]:
-    """An event that is ignored replaces nothing: the version of a document is the last at which it was so."""
-    fold, document, since = projection(), None, None
-    for event in stream:
-        if type(event.event) in projection.by_event:
-            if document is not None:
-                yield event.stream_id, event.version - 1, since, event.recorded_at, fold.canonical_json(document)
-            document, since = fold.evolve(document, event), event.recorded_at
-    if document is not None:
-        yield stream[-1].stream_id, stream[-1].version, since, None, fold.canonical_json(document)
-
-
-def stored_ever(log: psycopg.Connection, projection: AnyProjection) -> list[Kept]:
-    """The same, as stored: the current documents and their history."""
-    rows = log.execute(STORED.format(projection.name).encode()).fetchall()
-    return [(*row[:4], projection().canonical_json(row[4])) for row in rows]
-
-
-def changes(kept: Iterable[Kept], *fields: str) -> list[tuple[Any, ...]]:
-    """(stream, since, the fields): where they are other than just before, or there was nothing just before."""
-    found, before = [], (0, None, [None])
-    for stream, _, valid_from, valid_to, document in kept:
-        values = [msgspec.json.decode(document)[field] for field in fields]
-        if before != (stream, valid_from, values):
-            found.append((stream, valid_from, *values))
-        before = (stream, valid_to, values)
-    return found
 
 
 def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, list[Any]]:
@@ -78,17 +28,6 @@ def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, li
         query = f"select t::text from catalog.{table.name} as t order by {', '.join(table.key)}"
         found[table.name] = log.execute(query.encode()).fetchall()
     return found
-
-
-def assert_words(log: psycopg.Connection, projection: AnyProjection, texts: list[tuple[Any, ...]]) -> None:
-    """The words of all texts that a stream ever had, though they came one after the other."""
-    ever: dict[int, list[str]] = {}
-    for stream, _, *changed in texts:
-        ever.setdefault(stream, []).extend(changed)
-    words = "select %s::integer, catalog.tokens_of(%s)"
-    expected = [log.execute(words, (stream, " ".join(all_texts))).fetchone() for stream, all_texts in ever.items()]
-    rows = log.execute(f"select id, words from catalog.{projection.name}_words order by 1".encode())
-    assert rows.fetchall() == sorted(expected, key=lambda row: row[0] if row else 0)
 
 
 def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProjection) -> None:
@@ -106,13 +45,13 @@ def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProje
 def test_of_items_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
     log: psycopg.Connection, steps: list[Any]
 ) -> None:
-    empty(log)
-    happen(log, steps)
-    kept = kept_ever(Items, whole_log(log, Items.registry))
-    assert stored_ever(log, Items) == kept
-    assert_words(log, Items, changes(kept, "name", "description"))
+    empty_catalog(log)
+    append_steps(log, steps)
+    kept = folded_documents(Items, whole_log(log, Items.registry))
+    assert stored_documents(log, Items) == kept
+    assert_words(log, Items, changed_values(kept, "name", "description"))
     places = log.execute("select id, since, place[1], place[0] from catalog.items_places order by 1, 2").fetchall()
-    assert places == changes(kept, "location_lat", "location_lon")
+    assert places == changed_values(kept, "location_lat", "location_lon")
     assert_rebuild_changes_nothing(log, Items)
 
 
@@ -121,22 +60,22 @@ def test_of_items_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
 def test_of_toys_that_end_and_begin_again_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
     log: psycopg.Connection, steps: list[Any]
 ) -> None:
-    empty(log)
-    happen(log, steps)
-    kept = kept_ever(Toys, whole_log(log, Toys.registry))
-    assert stored_ever(log, Toys) == kept
-    assert_words(log, Toys, changes(kept, "name", "place"))
+    empty_catalog(log)
+    append_steps(log, steps)
+    kept = folded_documents(Toys, whole_log(log, Toys.registry))
+    assert stored_documents(log, Toys) == kept
+    assert_words(log, Toys, changed_values(kept, "name", "place"))
     assert_rebuild_changes_nothing(log, Toys)
 
 
 def test_of_a_toy_that_broke_the_bounds_are_the_events_and_what_is_ignored_only_counts(log: psycopg.Connection) -> None:
     """The same as an example to read."""
-    empty(log)
+    empty_catalog(log)
     duck = ToyBuilt(name="duck", weight=3, box="red")
     stream, *_ = append(log, None, [ToyPlayed(minutes=1), duck, ToySeen(by="ann"), ToyPlayed(minutes=5)])
     append(log, stream, [ToyBroken(), ToyPlayed(minutes=9), duck, ToySeen(by="bob")])
     at = [row[0] for row in log.execute("select recorded_at from catalog.events order by version").fetchall()]
-    kept = [(version, start, end) for _, version, start, end, _ in stored_ever(log, Toys)]
+    kept = [(version, start, end) for _, version, start, end, _ in stored_documents(log, Toys)]
     assert kept == [(3, at[1], at[3]), (4, at[3], at[4]), (8, at[6], None)]
     assert log.execute("select words from catalog.toys_words").fetchall() == [(["duck", "home"],)]
 
@@ -177,7 +116,7 @@ def differing(log: psycopg.Connection, projection: AnyProjection) -> list[Any]:
 def test_what_is_not_as_the_log_says_is_healed_by_a_rebuild_of_the_document_and_by_one_of_all(
     log: psycopg.Connection, projection: AnyProjection, corruption: str
 ) -> None:
-    empty(log)
+    empty_catalog(log)
     if projection is Items:
         renamed = ItemUpdated(changes=ItemChanges(name="Rake", location_lat=1.5), previous_values=ItemChanges())
         events: list[Any] = [SPADE, renamed, SWAPPED]

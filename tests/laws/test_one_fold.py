@@ -1,7 +1,6 @@
 """Law 1: Python fold = SQL fold = stored document, at every version, byte for byte as canonical JSON."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,60 +14,15 @@ from app.engine.compiler.fold import fold_query
 from app.engine.projection.projection import Projection
 from projections.items import Items
 from tests.support.appending import append, history
+from tests.support.fold_checks import assert_one_fold, group_sizes
 from tests.support.random_histories import item_histories, old_toy_histories, toy_histories, unlikely_item_histories
 from tests.support.toy_aggregate import Sightings, ToyBroken, ToyBuilt, ToyPlayed, Toys
 
 EXAMPLES = 1000
 
 
-def assert_one_fold(
-    log: psycopg.Connection, projection: Projection[Any, Any], events: list[Any], together: list[int]
-) -> int:
-    """Append `events` in groups of the sizes `together`; compare the three folds at every version."""
-    stream_id: int | None = None
-    stored: dict[int, bytes] = {}
-    left = list(events)
-    while left:
-        size = together.pop() if together else 1
-        group, left = left[:size], left[size:]
-        stream_id, version, _, _, documents = append(log, stream_id, group)
-        stored[version] = projection.canonical_json(bytes(documents[projection.name]))
-    assert stream_id is not None
-    recorded = history(log, stream_id, projection.registry)
-    in_sql = {
-        version: (projection.canonical_json(document), upto, since)
-        for version, document, upto, since in log.execute(
-            f"select n, folded.document, folded.version, folded.valid_from from generate_series(1, %s) n"
-            f" left join lateral catalog.fold_{projection.name}(%s, p_version => n) as folded on true",
-            (len(events), stream_id),
-        )
-    }
-    since: datetime | None = None
-    for version, event in enumerate(recorded, 1):
-        document = projection.fold(recorded[:version])
-        in_python = projection.canonical_json(document)
-        if type(event.event) in projection.by_event:
-            since = event.recorded_at
-        assert in_sql[version] == ((in_python, version, since) if document else (b"null", None, None))
-        assert stored.get(version, in_python) == in_python
-    assert_current(log, projection, stream_id, in_sql[len(events)])
-    return stream_id
-
-
-def assert_current(log: psycopg.Connection, projection: Projection[Any, Any], stream_id: int, expected: Any) -> None:
-    """The table holds what the fold says, and folding it anew finds nothing to change."""
-    query = f"select document, version, valid_from from catalog.{projection.name} where id = %s"
-    document, version, since = log.execute(query, (stream_id,)).fetchone() or (None, None, None)
-    assert (projection.canonical_json(document), version, since) == expected
-    rebuilt = log.execute("select changed from catalog.rebuild_document(%s, %s)", (projection.name, stream_id))
-    assert rebuilt.fetchone() == (False,)
-
-
-groups = st.lists(st.integers(1, 4), max_size=5)
-
-
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(events=item_histories, together=groups)
+@given(events=item_histories, together=group_sizes)
 def test_an_item_folds_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
@@ -82,7 +36,7 @@ def test_an_item_folds_to_the_same_document_everywhere(
 
 
 @settings(max_examples=EXAMPLES // 4, deadline=None)
-@given(events=unlikely_item_histories, together=groups)
+@given(events=unlikely_item_histories, together=group_sizes)
 def test_histories_that_no_command_leads_to_fold_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
@@ -90,7 +44,7 @@ def test_histories_that_no_command_leads_to_fold_to_the_same_document_everywhere
 
 
 @settings(max_examples=EXAMPLES // 2, deadline=None)
-@given(events=toy_histories, together=groups)
+@given(events=toy_histories, together=group_sizes)
 def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
@@ -99,7 +53,7 @@ def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document
 
 
 @settings(max_examples=EXAMPLES // 2, deadline=None)
-@given(events=old_toy_histories, together=groups)
+@given(events=old_toy_histories, together=group_sizes)
 def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Any], together: list[int]
 ) -> None:

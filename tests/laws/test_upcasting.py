@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from app.engine.events.upcasting import is_struct
 from projections.items import Items
-from tests.laws.test_one_fold import assert_one_fold
+from tests.support.fold_checks import assert_one_fold
 from tests.support.paths import GOLDEN_EVENTS
 
 FILES = sorted(GOLDEN_EVENTS.iterdir())

@@ -3,10 +3,8 @@
 import gzip
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -17,6 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.errors import SetupError
 from app.observability.tracing import tracing_is_enabled
+from tests.support.http_server import Answer, Request, http_server
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
 
@@ -31,21 +30,12 @@ class Receiver:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
-        received = self.bodies
+        self.url = ""
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                received.append(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
-                self.send_response(200)
-                self.send_header("Content-Type", "application/x-protobuf")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def respond(self, request: Request) -> Answer:
+        is_compressed = request.headers.get("Content-Encoding") == "gzip"
+        self.bodies.append(gzip.decompress(request.body) if is_compressed else request.body)
+        return Answer(status=200, headers={"Content-Type": "application/x-protobuf"})
 
     @property
     def resources(self) -> list[dict[str, str]]:
@@ -68,12 +58,8 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
-    serving = threading.Thread(target=receiver.server.serve_forever)
-    serving.start()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
-    serving.join()
+    with http_server(receiver.respond) as receiver.url:
+        yield receiver
 
 
 @contextmanager

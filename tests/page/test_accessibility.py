@@ -15,8 +15,8 @@ from playwright.sync_api import Page, expect
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import install
-from tests.http.auth.test_authorization import ADMIN_TOKEN, NEWEST, OTHER, OWNER, token
 from tests.page.conftest import OpenPage
+from tests.support.authorization import ADMIN_TOKEN, NEWEST_SECRET, OTHER, OWNER, token
 from tests.support.databases import binaries_under_test
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -222,7 +222,7 @@ def test_it_works_below_a_prefix_that_a_gateway_takes_away(gateway: str, open_pa
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service in production, over a server that keeps what it acknowledges: it asks for tokens."""
     folder: Path = tmp_path_factory.mktemp("production") / "data"
-    environment = {"CATALOG_ENV": "production", "CATALOG_AUTH": "jwt", "CATALOG_JWT_SECRETS": NEWEST}
+    environment = {"CATALOG_ENV": "production", "CATALOG_AUTH": "jwt", "CATALOG_JWT_SECRETS": NEWEST_SECRET}
     with EmbeddedPostgres(folder, binaries=binaries_under_test()) as durable:
         install(durable.conninfo)
         with running_service({"DATABASE_URL": durable.conninfo, **environment, "CATALOG_ADMIN_TOKEN": ADMIN_TOKEN}) as (

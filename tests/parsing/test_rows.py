@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.constraints import LARGEST_ITEM_BYTES
 from app.domain.item import CreateItem
 from app.errors import CatalogError, Malformed
-from app.parsing.rows import LONGEST_ROW_BYTES, JsonArrayParser, NdjsonParser, Row, RowParser
+from app.parsing.rows import JsonArrayParser, NdjsonParser, Row, RowParser
 from tests.support.sample_items import an_item
 
 anything: st.SearchStrategy[Any] = st.recursive(
@@ -70,7 +71,7 @@ def test_a_row_that_never_ends_is_refused_and_not_kept(kind: type[RowParser]) ->
     rows = kind()
     first = json.dumps(an_item()).encode()
     [*_] = rows.feed(first + b"\n" if kind is NdjsonParser else b"[" + first + b",")
-    (row,) = rows.feed(b'{"name": "' + b"a" * LONGEST_ROW_BYTES)
+    (row,) = rows.feed(b'{"name": "' + b"a" * LARGEST_ITEM_BYTES)
     with pytest.raises(CatalogError, match=r"(Line 2|Index 1): It is longer than 65536 bytes") as refused:
         row.decode(CreateItem)
     assert refused.value.status == 422
@@ -78,8 +79,8 @@ def test_a_row_that_never_ends_is_refused_and_not_kept(kind: type[RowParser]) ->
 
 @pytest.mark.parametrize("body", [b"[%b1]", b"[1,%b2]", b"[1]%b", b"[1%b]"], ids=["first", "between", "after", "last"])
 def test_white_space_around_the_elements_may_be_as_long_as_one_likes(body: bytes) -> None:
-    blanks = b" \n" * LONGEST_ROW_BYTES
-    found = rows_in(JsonArrayParser(), body % blanks, [*range(0, 3 * LONGEST_ROW_BYTES, LONGEST_ROW_BYTES // 2)])
+    blanks = b" \n" * LARGEST_ITEM_BYTES
+    found = rows_in(JsonArrayParser(), body % blanks, [*range(0, 3 * LARGEST_ITEM_BYTES, LARGEST_ITEM_BYTES // 2)])
     assert [row.content for row in found] == [b"1", b"2"][: len(found)]
     assert len(found) == 1 + (b"," in body)
 
@@ -88,7 +89,7 @@ def test_a_blank_line_may_be_as_long_as_one_likes_and_counts_as_one() -> None:
     lines = NdjsonParser()
     kept = 0
     for _ in range(40):
-        assert list(lines.feed(b" " * LONGEST_ROW_BYTES)) == []
+        assert list(lines.feed(b" " * LARGEST_ITEM_BYTES)) == []
         kept = max(kept, len(lines._rest))
-    assert kept <= LONGEST_ROW_BYTES
+    assert kept <= LARGEST_ITEM_BYTES
     assert [row.number for row in [*lines.feed(b"\n{}"), *lines.end()]] == [2]

@@ -22,7 +22,7 @@ DONE_WITHIN_SECONDS = 60
 LONGEST_CALL = 100_000
 
 
-def inherited() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Our environment without what is meant for a service of another's."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("CATALOG_", "DATABASE_"))}
 
@@ -72,7 +72,7 @@ class Call:
 def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`catalog …` with only these settings, to its end."""
     with TemporaryFile() as out, TemporaryFile() as err:
-        call = Call(arguments, inherited() | environment, out.fileno(), err.fileno())
+        call = Call(arguments, clean_environment() | environment, out.fileno(), err.fileno())
         try:
             status = call.wait(DONE_WITHIN_SECONDS)
         finally:
@@ -88,7 +88,7 @@ def _caller() -> socket.socket:
     """Where calls are sent to: a process that waits for them as long as we are there."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-m", "tests.support.cli_process", str(theirs.fileno())]
-    process = subprocess.Popen(command, env=inherited(), pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=clean_environment(), pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL)
     theirs.close()
 
     def end() -> None:

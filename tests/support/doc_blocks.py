@@ -23,8 +23,8 @@ import threading
 import types
 from pathlib import Path
 
-from app.engine.postgres.embedded_server import embedded_binaries
-from tests.support.cli_process import inherited
+from app.engine.postgres.embedded_programs import embedded_binaries
+from tests.support.cli_process import clean_environment
 from tests.support.doc_pages import Block, Page
 
 RUN = ("sh", "sh console", "sql", "python")
@@ -49,7 +49,7 @@ class Shell:
     def __init__(self, folder: Path, environment: dict[str, str], service: str | None = None) -> None:
         """`service` is the address that stands for `localhost:8001`."""
         self._folder = folder
-        self._environment = {**inherited(), **environment, "HOME": str(folder)}
+        self._environment = {**clean_environment(), **environment, "HOME": str(folder)}
         self._service = service.removeprefix("http://") if service else ADDRESS
 
     def __enter__(self) -> "Shell":
@@ -98,7 +98,7 @@ class Shell:
 def run_sql(block: Block, conninfo: str) -> str:
     """What psql prints of a block's statements."""
     psql = [str(embedded_binaries() / "psql"), "-X", "-v", "ON_ERROR_STOP=1", "--dbname", conninfo, "-f", "-"]
-    ran = subprocess.run(psql, input=block.code, env=inherited(), capture_output=True, text=True, check=False)
+    ran = subprocess.run(psql, input=block.code, env=clean_environment(), capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 

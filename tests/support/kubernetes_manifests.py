@@ -29,7 +29,7 @@ def rendered(folder: str) -> list[Object]:
     return list(yaml.safe_load_all(made.stdout))
 
 
-def the(kind: str, name: str = "catalog-service", folder: str = "gke") -> Object:
+def only_manifest(kind: str, name: str = "catalog-service", folder: str = "gke") -> Object:
     """The one object of that kind and name; a generated name has a hash at its end."""
     (found,) = (
         each
@@ -41,7 +41,7 @@ def the(kind: str, name: str = "catalog-service", folder: str = "gke") -> Object
 
 def pod_of(name: str = "catalog-service") -> Object:
     kind = "Job" if name == "catalog-migrate" else "Deployment"
-    pod: Object = the(kind, name)["spec"]["template"]["spec"]
+    pod: Object = only_manifest(kind, name)["spec"]["template"]["spec"]
     return pod
 
 
@@ -61,7 +61,7 @@ def environment_of(name: str) -> dict[str, str | None]:
     container = container_of(name)
     given: dict[str, str | None] = {}
     for source in container.get("envFrom", []):
-        given |= the("ConfigMap", re.sub(r"-[a-z0-9]{10}$", "", source["configMapRef"]["name"]))["data"]
+        given |= only_manifest("ConfigMap", re.sub(r"-[a-z0-9]{10}$", "", source["configMapRef"]["name"]))["data"]
     return given | {each["name"]: each.get("value") for each in container["env"]}
 
 

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 from app.domain.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemUpdated
 from app.engine.background.checkpoints import catch_up
 from app.engine.store.high_water_mark import advance_mark
-from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog, inherited
+from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog, clean_environment
 
 SPADE = ItemCreated(
     name="Garden [red]spade",
@@ -46,10 +46,12 @@ class Ownerless(Struct, frozen=True, kw_only=True, tag="item_created"):
 
 
 @contextmanager
-def running(*arguments: str, conninfo: str, **pipes: Any) -> Iterator[subprocess.Popen[str]]:
+def running_command(*arguments: str, conninfo: str, **pipes: Any) -> Iterator[subprocess.Popen[str]]:
     """`catalog …` in the background, ended at the end."""
     command = [sys.executable, "-m", "app.cli", *arguments]
-    with subprocess.Popen(command, env={**inherited(), "DATABASE_URL": conninfo}, text=True, **pipes) as process:
+    with subprocess.Popen(
+        command, env={**clean_environment(), "DATABASE_URL": conninfo}, text=True, **pipes
+    ) as process:
         try:
             yield process
         finally:
@@ -63,14 +65,14 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def one(connection: psycopg.Connection, query: str, *parameters: Any) -> Any:
+def fetch_value(connection: psycopg.Connection, query: str, *parameters: Any) -> Any:
     row = connection.execute(query, parameters).fetchone()
     assert row is not None
     return row[0]
 
 
 def is_caught_up(connection: psycopg.Connection) -> bool:
-    return bool(one(connection, "select sum(lag_events) = 0 from catalog.projection_lag"))
+    return bool(fetch_value(connection, "select sum(lag_events) = 0 from catalog.projection_lag"))
 
 
 def settle_now(connection: psycopg.Connection) -> None:
@@ -85,14 +87,14 @@ def settle_now(connection: psycopg.Connection) -> None:
     asyncio.run(settled())
 
 
-def answer(conninfo: str, *arguments: str, status: int = 0) -> Any:
+def json_answer(conninfo: str, *arguments: str, status: int = 0) -> Any:
     """The JSON that a command answers with, which is all that it writes to stdout."""
     ran = catalog(*arguments, "--json", DATABASE_URL=conninfo)
     assert ran.returncode == status, ran.stderr
     return json.loads(ran.stdout)
 
 
-def said(conninfo: str, *arguments: str, status: int = 0) -> str:
+def printed_text(conninfo: str, *arguments: str, status: int = 0) -> str:
     """What a command says to people, on stdout or, when it is refused, on stderr; without colours, since piped.
 
     Which database it uses is left out.

@@ -32,7 +32,7 @@ class Answer(Struct, frozen=True):
         return problem
 
 
-class Raw:
+class RawConnection:
     """One connection."""
 
     def __init__(self, url: str) -> None:
@@ -83,15 +83,15 @@ class Raw:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Raw]:
-    raw = Raw(url)
+def connected(url: str) -> Iterator[RawConnection]:
+    raw = RawConnection(url)
     try:
         yield raw
     finally:
         raw.close()
 
 
-def asked(url: str, *packets: bytes) -> Answer:
+def answer_to_bytes(url: str, *packets: bytes) -> Answer:
     """The one answer to what is sent."""
     with connected(url) as raw:
         for packet in packets:

@@ -54,13 +54,13 @@ class Step(Struct, frozen=True):
     """With 0 an append to another stream is recorded at the very instant of the one before."""
 
 
-def empty(connection: psycopg.Connection) -> None:
-    """Forget everything, for an example of its own; and stop the clock in the future, see `happen`."""
+def empty_catalog(connection: psycopg.Connection) -> None:
+    """Delete everything before an example, and stop the clock in the future (see `append_steps`)."""
     connection.execute(EMPTY)
     connection.execute("update catalog.settled set noted_instant = %s, position = 0, instant = '-infinity'", (NOW,))
 
 
-def happen(connection: psycopg.Connection, steps: Iterable[Step]) -> list[int]:
+def append_steps(connection: psycopg.Connection, steps: Iterable[Step]) -> list[int]:
     """Append them all, in order; the streams that there are then.
 
     While `noted_instant` is ahead of the clock, appends are recorded a microsecond after it: so it is the clock, and
@@ -102,7 +102,7 @@ def documents_as_of(
     return {stream: document for stream, document in found.items() if document is not None}
 
 
-class World:
+class ReferenceModel:
     """All answers as of an instant."""
 
     def __init__(self, log: Iterable[Recorded[Any]], until: datetime | None = None) -> None:

@@ -28,22 +28,22 @@ class Pair:
     @property
     def either(self) -> str:
         """The conninfo of whichever of the two takes changes."""
-        return either_of(self.primary, self.replica)
+        return conninfo_of_either(self.primary, self.replica)
 
     def until_replayed(self) -> None:
         """Wait until the replica has all that the primary has by now."""
-        written = asked(self.primary, "select pg_current_wal_lsn()")
-        until(lambda: asked(self.replica, f"select pg_last_wal_replay_lsn() >= '{written}'") is True)
+        written = query_value(self.primary, "select pg_current_wal_lsn()")
+        until(lambda: query_value(self.replica, f"select pg_last_wal_replay_lsn() >= '{written}'") is True)
 
     @contextmanager
     def nothing_replayed(self) -> Iterator[None]:
         """The replica receives and does not replay."""
-        asked(self.replica, "select pg_wal_replay_pause()")
-        until(lambda: asked(self.replica, "select pg_get_wal_replay_pause_state()") == "paused")
+        query_value(self.replica, "select pg_wal_replay_pause()")
+        until(lambda: query_value(self.replica, "select pg_get_wal_replay_pause_state()") == "paused")
         try:
             yield
         finally:
-            asked(self.replica, "select pg_wal_replay_resume()")
+            query_value(self.replica, "select pg_wal_replay_resume()")
 
 
 @contextmanager
@@ -54,12 +54,12 @@ def primary_and_replica(folder: Path, synchronous: bool = False, **settings: str
         EmbeddedPostgres(folder / "primary", binaries=binaries_under_test(), settings=of_both) as primary,
         replica_of(primary, folder / "replica", of_both) as replica,
     ):
-        until(lambda: asked(primary, STREAMING) == 1)
+        until(lambda: query_value(primary, STREAMING) == 1)
         if synchronous:
             with psycopg.connect(primary.conninfo, autocommit=True) as connection:
                 connection.execute("alter system set synchronous_standby_names = '*'")
                 connection.execute("select pg_reload_conf()")
-            until(lambda: asked(primary, "select max(sync_state) from pg_stat_replication") == "sync")
+            until(lambda: query_value(primary, "select max(sync_state) from pg_stat_replication") == "sync")
         yield Pair(primary, replica)
 
 
@@ -77,7 +77,7 @@ def replica_of(primary: EmbeddedPostgres, folder: Path, settings: Mapping[str, s
 OPTIONS = ("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream")
 
 
-def asked(server: EmbeddedPostgres, query: str) -> object:
+def query_value(server: EmbeddedPostgres, query: str) -> object:
     """The one value that a query answers."""
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         row = connection.execute(query.encode()).fetchone()
@@ -85,7 +85,7 @@ def asked(server: EmbeddedPostgres, query: str) -> object:
     return row[0]
 
 
-def either_of(*servers: EmbeddedPostgres) -> str:
+def conninfo_of_either(*servers: EmbeddedPostgres) -> str:
     """One conninfo of several servers, for whichever of them takes changes."""
     given = [conninfo_to_dict(server.conninfo) for server in servers]
     hosts, ports = (",".join(str(each[key]) for each in given) for key in ("host", "port"))
@@ -99,24 +99,24 @@ def processes(data_dir: Path) -> list[int]:
     return [postmaster, *map(int, children)]
 
 
-def tell(pids: list[int], number: signal.Signals) -> None:
+def send_signal(pids: list[int], number: signal.Signals) -> None:
     """Signals them all; some may have ended meanwhile, as children do whose postmaster is gone, and be reaped."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
-def killed(data_dir: Path) -> None:
+def kill_server(data_dir: Path) -> None:
     """kill -9 of all processes of a server at once."""
-    tell(processes(data_dir), signal.SIGKILL)
+    send_signal(processes(data_dir), signal.SIGKILL)
 
 
 @contextmanager
-def standing_still(server: EmbeddedPostgres) -> Iterator[None]:
+def paused_server(server: EmbeddedPostgres) -> Iterator[None]:
     """None of its processes does anything meanwhile."""
     pids = processes(server.data_dir)
-    tell(pids, signal.SIGSTOP)
+    send_signal(pids, signal.SIGSTOP)
     try:
         yield
     finally:
-        tell(pids, signal.SIGCONT)
+        send_signal(pids, signal.SIGCONT)

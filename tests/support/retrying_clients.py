@@ -18,7 +18,7 @@ PAUSE_SECONDS = 0.05
 WRITERS = 4
 
 
-class Story(Struct):
+class ItemStory(Struct):
     """What one client was told."""
 
     item_id: int = 0
@@ -35,7 +35,7 @@ class Clients:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.stories = [Story() for _ in range(WRITERS)]
+        self.stories = [ItemStory() for _ in range(WRITERS)]
         self.ended = Event()
 
     @property
@@ -49,7 +49,7 @@ class Clients:
             assert time.monotonic() < deadline, "nothing is acknowledged any more"
             time.sleep(0.01)
 
-    def write(self, story: Story) -> None:
+    def write(self, story: ItemStory) -> None:
         with httpx.Client(timeout=30) as client:
             while not self.ended.is_set():
                 name = f"name {len(story.names) + 1}"
@@ -63,7 +63,7 @@ class Clients:
                 assert answer["version"] == len(story.names)
                 assert answer["name"] == name
 
-    def _sent(self, client: httpx.Client, story: Story, method: str, path: str, body: Any) -> dict[str, Any]:
+    def _sent(self, client: httpx.Client, story: ItemStory, method: str, path: str, body: Any) -> dict[str, Any]:
         """The answer to a command, which is sent again, with its key, until there is one."""
         headers = {"Idempotency-Key": str(uuid4())}
         began = time.monotonic()

@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 from psycopg.conninfo import conninfo_to_dict
 
 from app.engine.postgres.connections import as_service_role
-from tests.support.cli_process import Call, inherited
+from tests.support.cli_process import Call, clean_environment
 
 STARTS_WITHIN_SECONDS = 30
 
@@ -41,7 +42,7 @@ def running_service(environment: dict[str, str], program: str = "") -> Iterator[
     ended at the end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    arguments, given = ["serve", "--port", str(port)], {**inherited(), **with_a_services_rights(environment)}
+    arguments, given = ["serve", "--port", str(port)], {**clean_environment(), **with_a_services_rights(environment)}
     process: Process = (
         subprocess.Popen([sys.executable, "-c", program, *arguments], env=given) if program else Call(arguments, given)
     )
@@ -57,7 +58,7 @@ class Restartable:
     """A service that can be stopped and started again at the same address, and a client of it; `with` it."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = {**inherited(), **with_a_services_rights(environment)}
+        self._environment = {**clean_environment(), **with_a_services_rights(environment)}
         self._port = free_port()
         self._process: Call | None = None
         self.url = f"http://127.0.0.1:{self._port}"
@@ -99,3 +100,8 @@ def wait_until_healthy(url: str, process: Process | subprocess.Popen[str]) -> No
             except httpx.TransportError:
                 time.sleep(0.02)
     raise AssertionError("the service did not become healthy")
+
+
+def resident_mebibytes(pid: int) -> float:
+    (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024

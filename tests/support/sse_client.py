@@ -12,7 +12,7 @@ from msgspec import Struct
 ARRIVES_WITHIN_SECONDS = 30
 
 
-class Seen(Struct, frozen=True):
+class ReceivedEvent(Struct, frozen=True):
     """One server-sent event."""
 
     id: int
@@ -29,7 +29,7 @@ class Follower:
         self.comments: list[str] = []
         self._lines = response.iter_lines()
 
-    def seen(self) -> Iterator[Seen]:
+    def seen(self) -> Iterator[ReceivedEvent]:
         fields: dict[str, str] = {}
         for line in self._lines:
             if line.startswith(":"):
@@ -41,7 +41,7 @@ class Follower:
             else:
                 self.last_id = fields.get("id", self.last_id)
                 if "data" in fields:
-                    yield Seen(int(fields["id"]), fields["event"], msgspec.json.decode(fields["data"]))
+                    yield ReceivedEvent(int(fields["id"]), fields["event"], msgspec.json.decode(fields["data"]))
                 fields = {}
 
     def begin(self) -> None:

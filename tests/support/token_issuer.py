@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, TypeVar
 
 import jwt
@@ -15,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from app.concurrency import cancel_and_wait
 from app.http.auth.tokens import Authenticator
 from app.settings import Settings
+from tests.support.http_server import Answer, Request, http_server
 
 T = TypeVar("T")
 
@@ -48,23 +47,14 @@ class Issuer:
 def serving() -> Iterator[Issuer]:
     issuer = Issuer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            issuer.asked += 1
-            self.send_response(503 if issuer.keys is None else 200)
-            self.end_headers()
-            self.wfile.write(json.dumps({"keys": issuer.keys}).encode())
+    def respond(_: Request) -> Answer:
+        issuer.asked += 1
+        status = 503 if issuer.keys is None else 200
+        return Answer(status=status, body=json.dumps({"keys": issuer.keys}).encode())
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        issuer.url = f"http://127.0.0.1:{server.server_port}/jwks"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with http_server(respond) as address:
+        issuer.url = f"{address}/jwks"
         yield issuer
-        server.shutdown()
-        thread.join()
 
 
 def with_keys(issuer: Issuer, ask: Callable[[Authenticator], Awaitable[T]]) -> T:

@@ -18,12 +18,15 @@ from psycopg import AsyncConnection, AsyncRawCursor, IsolationLevel, sql
 
 from app.engine.compiler.document_fills import mismatched_search_rows
 from app.engine.compiler.document_tables import history_table, projection_tables
+from app.engine.events.timestamps import rfc3339
 from app.engine.postgres.connections import read_json_as_bytes
 from app.engine.postgres.session_settings import VERIFY, connect_async
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup, Totals
 from app.engine.projection.rules import name_of
 from app.engine.store.event_store import StoredEvent, decode_recorded
+from app.engine.store.live_fold import JSON_NULL
+from app.engine.store.log_reader import AFTER_LAST_POSITION
 
 VERIFY_SLICE_STREAMS = 500
 
@@ -33,7 +36,6 @@ from catalog.events
 where stream_id between %s and %s and position <= %s and position <> all (%s::bigint[])
 order by stream_id, version
 """
-AFTER_LAST_POSITION = 2**63 - 1
 
 MismatchKind = Literal["document", "row", "past", "search", "member"]
 """A document; the version and the instant beside an inline one; a document that it replaced; what searches find it by;
@@ -94,8 +96,6 @@ async def verify(
 ComparedRows = AsyncIterator[tuple[Any, MismatchKind, bytes, bytes]]
 """Of all that is compared its key, what it is, as it is stored and as it is folded, both as canonical JSON."""
 
-JSON_NULL = b"null"
-
 
 class PastDocument(Struct, frozen=True):
     """A document that another has replaced, as canonical JSON."""
@@ -142,7 +142,7 @@ async def _compare_documents(connection: AsyncConnection, projection: AnyProject
             document = _canonical_or_stored(instance, fold.document) if fold else JSON_NULL
             yield stream, "document", _canonical_or_stored(instance, row[0]) if row else JSON_NULL, document
             if row and fold:
-                yield stream, "row", _validity_key(*row[1:]), _validity_key(fold.version, _rfc3339(fold.valid_from))
+                yield stream, "row", _validity_key(*row[1:]), _validity_key(fold.version, rfc3339(fold.valid_from))
         if projection.temporal:
             async for compared in _compare_past(connection, projection, first, last, folds):
                 yield compared
@@ -181,11 +181,6 @@ async def _compare_past(
 def _validity_key(version: int, valid_from: str) -> bytes:
     """A document's place in time, of which its ETag is made and by which it is found as of an instant."""
     return msgspec.json.encode({"version": version, "valid_from": valid_from})
-
-
-def _rfc3339(instant: datetime) -> str:
-    """As catalog.rfc3339 has it."""
-    return f"{instant:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 async def _compare_rollup(connection: AsyncConnection, rollup: AnyRollup) -> ComparedRows:
@@ -313,8 +308,8 @@ def _fold(instance: Any, stream: int, used: list[StoredEvent], with_past: bool) 
         if with_past and document is not None and following is not None:
             replaced = PastDocument(
                 following.version - 1,
-                _rfc3339(event.recorded_at),
-                _rfc3339(following.recorded_at),
+                rfc3339(event.recorded_at),
+                rfc3339(following.recorded_at),
                 Raw(instance.canonical_json(document)),
             )
             past.append(replaced)

@@ -22,7 +22,7 @@ from app.engine.store.idempotency import (
     force_synchronous_commit,
     store_outcome,
 )
-from app.engine.store.live_fold import fold_stream
+from app.engine.store.live_fold import JSON_NULL, fold_stream
 from app.errors import CatalogError, VersionConflict
 
 C = TypeVar("C")
@@ -77,7 +77,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 NO_STREAM = 0
 """The version of a stream without events."""
-NULL = b"null"
 
 
 class LoadedState(Struct, frozen=True):
@@ -198,7 +197,7 @@ class CommandHandler(Generic[C, S, E]):
         return Outcome(
             stream_id=appended.stream_id,
             version=appended.version,
-            document=None if document == NULL else document,
+            document=None if document == JSON_NULL else document,
             position=appended.position,
             appended=appended,
             events=events,

@@ -9,6 +9,9 @@ from psycopg import AsyncConnection, sql
 from app.engine.projection.projection import Projection
 from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, decode_recorded, read_stream
 
+JSON_NULL = b"null"
+"""In the place of a document that does not exist."""
+
 
 class Document(Struct, frozen=True):
     """A document with its place in time."""

@@ -31,14 +31,14 @@ from app.http.wire.request_headers import (
 )
 from app.http.wire.responses import struct_response
 from app.http.wire.upload_slots import UploadSlots, read_chunks
-from app.parsing.rows import JsonArrayParser, NdjsonParser, Row, RowParser
+from app.parsing.rows import NDJSON, JsonArrayParser, NdjsonParser, Row, RowParser
 from app.parsing.strict_json import NotJson, as_utf8
 
 T = TypeVar("T")
 
 ItemImporter = BulkImporter[Command, ItemState, Event]
 
-NDJSON_MEDIA_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+NDJSON_MEDIA_TYPES = (NDJSON, "application/ndjson", "application/jsonl")
 ROW_PARSERS: dict[str, type[RowParser]] = {
     **dict.fromkeys(NDJSON_MEDIA_TYPES, NdjsonParser),
     "application/json": JsonArrayParser,
@@ -116,7 +116,7 @@ def _item_of(row: Row, actor: Actor) -> CreateItem:
 def row_parser_for(media_type: str) -> RowParser:
     """How a body of this media type is taken apart. Raises NotJson for one that holds no items."""
     if media_type not in ROW_PARSERS:
-        raise NotJson(f"Send the items as {NDJSON_MEDIA_TYPES[0]} or application/json, not as {media_type}.")
+        raise NotJson(f"Send the items as {NDJSON} or application/json, not as {media_type}.")
     return ROW_PARSERS[media_type]()
 
 

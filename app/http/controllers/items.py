@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
 
+from app.constraints import MIB
 from app.domain.item import ItemNotFound
 from app.engine.queries.documents import Documents
 from app.engine.queries.listing import Listing
@@ -36,7 +37,6 @@ from app.settings import Settings
 
 SHELF_ITEMS_MAX = 10_000
 """An answer of so many items has some five megabytes."""
-MIB = 1024 * 1024
 SHELF_MIB_MAX = 16
 """The largest items are a hundred times as large as others. An answer is held in memory while its client reads it."""
 

@@ -4,11 +4,12 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from msgspec import Struct
 
+from app.engine.events.timestamps import shortest_rfc3339
 from app.engine.queries.documents import RollupDocuments
 from app.errors import NotFound
 from app.http.wire.listing_parameters import OwnerId
 from app.http.wire.problem_details import error_responses
-from app.http.wire.responses import json_response, rfc3339
+from app.http.wire.responses import json_response
 from app.http.wire.time_parameters import AsOf, AsOfResolver, MinPosition
 
 
@@ -37,6 +38,6 @@ class OwnerQueries(Controller):
         point = await as_of_resolver.resolve(as_of, min_position, owners.name)
         found = await owners.get(owner_id, point.instant)
         if found is None:
-            then = f"at {rfc3339(point.instant)}" if point.instant else "yet"
+            then = f"at {shortest_rfc3339(point.instant)}" if point.instant else "yet"
             raise OwnerNotFound(f"There is no such owner, or not {then}.")
         return json_response(found, headers=point.headers)

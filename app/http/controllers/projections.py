@@ -27,10 +27,10 @@ from app.http.wire.problem_details import error_responses, problem_body
 from app.http.wire.request_headers import UserIdParameter
 from app.http.wire.responses import struct_response
 from app.observability.lag_history import SAMPLE_EVERY_SECONDS, LagHistory, LagSample
+from app.parsing.rows import NDJSON
 from app.settings import Settings
 
 MISMATCHES_MAX = 100
-NDJSON = "application/x-ndjson"
 
 ProjectionName = Annotated[
     str, PathParameter(min_length=1, max_length=63, pattern=NO_CONTROL_CHARACTERS, description="Such as `owners`.")

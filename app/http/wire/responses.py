@@ -1,6 +1,5 @@
 """Answers made of stored bytes: documents leave as they are stored, neither decoded nor encoded on the way."""
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -34,7 +33,3 @@ def etag_header(version: int) -> dict[str, str]:
 def add_members(document: bytes, **members: Any) -> bytes:
     """A JSON object's bytes with further members at its end."""
     return document.rstrip()[:-1] + b", " + msgspec.json.encode(members)[1:]
-
-
-def rfc3339(instant: datetime) -> str:
-    return str(msgspec.to_builtins(instant))

@@ -7,6 +7,7 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from app.constraints import LARGEST_POSITION
+from app.engine.events.timestamps import shortest_rfc3339
 from app.engine.postgres.pool import Database
 from app.engine.queries.read_router import ReadRouter
 from app.engine.queries.read_your_writes import wait_for_position
@@ -18,7 +19,7 @@ from app.engine.store.high_water_mark import (
 )
 from app.errors import Malformed
 from app.http.wire.problem_details import invalid_parameter
-from app.http.wire.responses import IMMUTABLE, rfc3339
+from app.http.wire.responses import IMMUTABLE
 from app.parsing.instants import parse_instant
 
 AsOf = Annotated[
@@ -47,7 +48,7 @@ class PointInTime(Struct, frozen=True):
         """What caches and clients should know of the answer."""
         if self.instant is None:
             return {}
-        as_of = {"X-As-Of": rfc3339(self.instant), "X-Settled": "true" if self.settled else "false"}
+        as_of = {"X-As-Of": shortest_rfc3339(self.instant), "X-Settled": "true" if self.settled else "false"}
         return {**as_of, "Cache-Control": IMMUTABLE if self.settled else "no-store"}
 
 

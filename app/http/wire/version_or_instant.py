@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Struct
 
 from app.domain.item import ItemNotFound
+from app.engine.events.timestamps import shortest_rfc3339
 from app.engine.queries.documents import Documents
 from app.engine.store.event_store import LAST_VERSION
 from app.engine.store.live_fold import Document
 from app.http.auth.actor import Actor
-from app.http.wire.responses import rfc3339
 from app.parsing.instants import parse_instant
 
 
@@ -42,7 +42,7 @@ async def item_at(documents: Documents, item_id: int, version_or_instant: int | 
     if isinstance(version_or_instant, datetime):
         found = await documents.get_as_of(item_id, until=version_or_instant)
         if found is None:
-            raise ItemNotFound(f"There was no item {item_id} at {rfc3339(version_or_instant)}.")
+            raise ItemNotFound(f"There was no item {item_id} at {shortest_rfc3339(version_or_instant)}.")
         return found
     found = (
         await documents.get_as_of(item_id, version=version_or_instant)

@@ -28,13 +28,13 @@ from app.engine.projection.check_names import RESERVED_NAMES
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyRollup
 from app.engine.queries.listing import Listing, Near, SortKey, candidate_queries, listing_query
-from tests.laws.test_erasure import assert_one_fold_of_all, forget, tables_with
-from tests.laws.test_one_fold import assert_one_fold, groups
 from tests.support.appending import append, json_as_bytes
 from tests.support.databases import database_like
+from tests.support.erasure_checks import forget_stream, tables_with
+from tests.support.fold_checks import assert_one_fold, assert_one_fold_at_every_instant, group_sizes
 from tests.support.paths import SCHEMA_SQL
 from tests.support.random_histories import PLACES, texts, whole_numbers
-from tests.support.reference_model import documents_as_of, empty, matches, whole_log
+from tests.support.reference_model import documents_as_of, empty_catalog, matches, whole_log
 from tests.support.unusual_names import (
     READ_MODELS,
     STATES,
@@ -95,12 +95,12 @@ def orders(server: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(events=order_histories, together=groups)
+@given(events=order_histories, together=group_sizes)
 def test_it_folds_to_the_same_document_everywhere(
     orders: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
     stream = assert_one_fold(orders, Orders(), events, list(together))
-    assert_one_fold_of_all(orders, Orders, stream)
+    assert_one_fold_at_every_instant(orders, Orders, stream)
     assert_one_fold(orders, Readings(), events, list(together))
 
 
@@ -150,7 +150,7 @@ def a_history(chance: random.Random) -> list[OrderEvent]:
 @pytest.fixture
 def some(orders: psycopg.Connection) -> list[int]:
     """Forty streams of a log that is otherwise empty."""
-    empty(orders)
+    empty_catalog(orders)
     orders.execute("update catalog.settled set noted_instant = '-infinity'")
     orders.execute("update catalog.projections set position = 0")
     chance = random.Random(7)
@@ -317,7 +317,7 @@ def _is_asked_for(order: Order, asked: Listing) -> bool:
 
 def test_a_text_called_document_is_searched(orders: psycopg.Connection) -> None:
     """… also by what it said before, and of a read model that has no other field and no past."""
-    empty(orders)
+    empty_catalog(orders)
     chance = random.Random(1)
     stream = imported(orders, [structs.replace(a_history(chance)[0], document="wheelbarrow")])
     other, *_ = append(orders, None, [structs.replace(a_history(chance)[0], document="hammer")])
@@ -341,9 +341,9 @@ def test_what_is_personal_of_it_is_forgotten(orders: psycopg.Connection, some: l
     append(orders, stream, [OrderCounted(Group=1, user="Ann", state=STATES[0])])
     told = {f"{table}{partition}" for table in ("order", "order_history", "order_words") for partition in ("", "_live")}
     assert tables_with(orders, "secretsize") == {"personal", *told}
-    assert forget(orders, stream) == 2
+    assert forget_stream(orders, stream) == 2
     assert tables_with(orders, "secretsize") == set()
-    assert_one_fold_of_all(orders, Orders, stream)
+    assert_one_fold_at_every_instant(orders, Orders, stream)
     asyncio.run(catch_up_all(orders.info.dsn, read_models=READ_MODELS))
     assert differences(orders) == []
     (document,) = orders.execute("select document from catalog.order where id = %s", (stream,)).fetchone() or (b"",)

@@ -20,7 +20,7 @@ from app.engine.store.log_reader import EventFilter, LogEntry, read_settled
 from app.errors import TooExpensive
 from app.settings import Settings
 from projections.items import Items
-from tests.database.test_query_plans import CHANGE, FILL
+from tests.support.many_items import CREATE_ITEMS, SWAP_EVERY_SECOND_ITEM
 
 ITEMS = 60
 NEWEST = Listing(order="created_at", limit=5)
@@ -51,8 +51,8 @@ class Reader:
 def reader(module_conninfo: str) -> Iterator[Reader]:
     """Of items named Thing 1 to Thing 60, of which every second was swapped later."""
     with psycopg.connect(module_conninfo, autocommit=True) as connection:
-        connection.execute(FILL, (ITEMS,))
-        connection.execute(CHANGE, (ITEMS,))
+        connection.execute(CREATE_ITEMS, (ITEMS,))
+        connection.execute(SWAP_EVERY_SECOND_ITEM, (ITEMS,))
         connection.execute("update catalog.settled set position = 2 ^ 40, instant = now()")
     with asyncio.Runner() as runner:
         database = Database(module_conninfo, Settings().pool)

@@ -1,22 +1,29 @@
 """Who may do what: who asks × which request × with what token, as one table, against a service that asks for tokens."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import jwt
 import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.authorization import (
+    ADMIN,
+    ADMIN_REQUESTS,
+    ADMIN_TOKEN,
+    NEWEST_SECRET,
+    OLDER_SECRET,
+    OTHER,
+    OWNER,
+    OWNER_REQUESTS,
+    WORTHLESS_TOKENS,
+    send,
+    token,
+)
 from tests.support.databases import database_like
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
-
-NEWEST, OLDER, FOREIGN = (f"{name}-secret-of-thirty-two-bytes-or-more" for name in ("newest", "older", "foreign"))
-ADMIN_TOKEN = "an-admin-token-of-thirty-two-bytes-or-more"
-OWNER, OTHER, ADMIN = "7e0d", "11ab", "ad01"
 
 PUBLIC = [
     ("GET", "/items"),
@@ -31,55 +38,13 @@ PUBLIC = [
     ("GET", "/changes?from={then}"),
     ("GET", "/events/density"),
 ]
-OWNERS = [
-    ("PUT", "/items/{id}"),
-    ("PATCH", "/items/{id}/status?new_status=swapped"),
-    ("POST", "/items/{id}/restore?version=1"),
-    ("DELETE", "/items/{id}"),
-    ("GET", "/items/{id}/history"),
-    ("GET", "/items/{id}/audit-trail"),
-    ("POST", "/items"),
-    ("POST", "/items/import"),
-]
-ADMINS = [
-    ("POST", "/items/{id}/rebuild"),
-    ("GET", "/events"),
-    ("GET", "/projections"),
-    ("GET", "/projections/owners"),
-    ("GET", "/projections/owners/lag"),
-    ("POST", "/projections/owners/verify"),
-    ("POST", "/projections/owners/resume"),
-    ("POST", "/projections/owners/rebuild"),
-]
-
-
-def token(subject: str | None = OWNER, secret: str = NEWEST, seconds: float = 24 * 3600, **claims: object) -> str:
-    """As the platform issues them: no iat, no iss, no aud."""
-    known = {"sub": subject, "email": "o@example.org", "exp": int(time.time() + seconds), "type": "access", **claims}
-    return jwt.encode({name: value for name, value in known.items() if value is not None}, secret, "HS256")
-
-
-TOKENS: dict[str, str | None] = {
-    "none": None,
-    "expired": token(seconds=-60),
-    "refresh": token(type="refresh"),
-    "forged": token(secret=FOREIGN),
-    "unsigned": jwt.encode({"sub": OWNER, "exp": int(time.time()) + 24 * 3600, "type": "access"}, "", "none"),
-    "without an end": token(exp=None),
-    "of nobody": token(subject=None),
-    "of an empty name": token(subject=""),
-    "not yet": token(nbf=int(time.time()) + 24 * 3600),
-    "for others": token(aud="others"),
-    "for nobody": token(aud=""),
-    "no token": "spade",
-}
 
 
 @pytest.fixture(scope="module")
 def guarded(server: EmbeddedPostgres, template: str) -> Iterator[httpx.Client]:
     environment = {
         "CATALOG_AUTH": "jwt",
-        "CATALOG_JWT_SECRETS": f"{NEWEST}, {OLDER}",
+        "CATALOG_JWT_SECRETS": f"{NEWEST_SECRET}, {OLDER_SECRET}",
         "CATALOG_ADMIN_SUBJECTS": ADMIN,
         "CATALOG_ADMIN_TOKEN": ADMIN_TOKEN,
     }
@@ -89,19 +54,6 @@ def guarded(server: EmbeddedPostgres, template: str) -> Iterator[httpx.Client]:
         httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client,
     ):
         yield client
-
-
-def send(client: httpx.Client, request: tuple[str, str], bearer: str | None, item: dict[str, Any]) -> httpx.Response:
-    """A request about an item, which is put together so that only who asks can make it fail."""
-    method, pattern = request
-    path = pattern.format(id=item["id"], then=item["created_at"], position=item["position"])
-    body: dict[tuple[str, str], Any] = {
-        ("PUT", "/items/{id}"): {"name": f"Spade {time.time_ns()}"},
-        ("POST", "/items"): an_item(owner_id=OWNER),
-        ("POST", "/items/import"): [an_item(owner_id=OWNER)],
-    }
-    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
-    return client.request(method, path, json=body.get(request), headers=headers)
 
 
 @pytest.fixture
@@ -116,15 +68,15 @@ def item(guarded: httpx.Client) -> dict[str, Any]:
 def test_reads_of_items_are_public_whatever_the_token(
     guarded: httpx.Client, item: dict[str, Any], request_: tuple[str, str], kind: str
 ) -> None:
-    assert send(guarded, request_, TOKENS.get(kind, token(OTHER)), item).is_success
+    assert send(guarded, request_, WORTHLESS_TOKENS.get(kind, token(OTHER)), item).is_success
 
 
-@pytest.mark.parametrize("request_", OWNERS, ids=" ".join)
+@pytest.mark.parametrize("request_", OWNER_REQUESTS, ids=" ".join)
 @pytest.mark.parametrize(
     ("bearer", "allowed"),
     [
         (token(OWNER), True),
-        (token(OWNER, OLDER), True),
+        (token(OWNER, OLDER_SECRET), True),
         ("", True),
         (token(ADMIN), True),
         (ADMIN_TOKEN, True),
@@ -143,7 +95,7 @@ def test_an_item_is_changed_and_its_past_told_by_its_owner_and_admins(
         assert guarded.get(f"/items/{item['id']}").json()["version"] == 1
 
 
-@pytest.mark.parametrize("request_", ADMINS, ids=" ".join)
+@pytest.mark.parametrize("request_", ADMIN_REQUESTS, ids=" ".join)
 @pytest.mark.parametrize(
     ("bearer", "allowed"),
     [(token(ADMIN), True), (ADMIN_TOKEN, True), (token(OWNER), False), (token(OTHER), False)],
@@ -159,19 +111,19 @@ def test_the_log_and_the_machinery_are_for_admins(
         assert_problem(response, 403)
 
 
-@pytest.mark.parametrize("request_", [*OWNERS, *ADMINS], ids=" ".join)
-@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("request_", [*OWNER_REQUESTS, *ADMIN_REQUESTS], ids=" ".join)
+@pytest.mark.parametrize("kind", WORTHLESS_TOKENS)
 def test_a_token_that_proves_nothing_is_401_and_nothing_else_is(
     guarded: httpx.Client, item: dict[str, Any], request_: tuple[str, str], kind: str
 ) -> None:
-    response = send(guarded, request_, TOKENS[kind], item)
+    response = send(guarded, request_, WORTHLESS_TOKENS[kind], item)
     assert_problem(response, 401)
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
     assert guarded.get(f"/items/{item['id']}").json()["version"] == 1
 
 
 @pytest.mark.parametrize("second", [token(), token(OTHER), "spade"])
-@pytest.mark.parametrize("request_", OWNERS[:5], ids=" ".join)
+@pytest.mark.parametrize("request_", OWNER_REQUESTS[:5], ids=" ".join)
 def test_two_tokens_prove_nothing_not_even_twice_the_same(
     guarded: httpx.Client, item: dict[str, Any], request_: tuple[str, str], second: str
 ) -> None:
@@ -211,6 +163,9 @@ def test_the_openapi_document_says_which_routes_ask_for_a_token(guarded: httpx.C
         for method, operation in operations.items()
         if operation.get("security")
     }
-    named = {(method, path.partition("?")[0].replace("{id}", "{item_id}")) for method, path in [*OWNERS, *ADMINS]}
+    named = {
+        (method, path.partition("?")[0].replace("{id}", "{item_id}"))
+        for method, path in [*OWNER_REQUESTS, *ADMIN_REQUESTS]
+    }
     named = {(method, path.replace("/owners", "/{name}")) for method, path in named}
     assert guarded_routes == named | {("GET", "/events/stream")}

@@ -10,7 +10,17 @@ import psycopg
 import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from tests.http.auth.test_authorization import ADMIN, ADMINS, NEWEST, OTHER, OWNER, OWNERS, TOKENS, send, token
+from tests.support.authorization import (
+    ADMIN,
+    ADMIN_REQUESTS,
+    NEWEST_SECRET,
+    OTHER,
+    OWNER,
+    OWNER_REQUESTS,
+    WORTHLESS_TOKENS,
+    send,
+    token,
+)
 from tests.support.databases import database_like
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
@@ -38,7 +48,7 @@ def guarded(locked_conninfo: str) -> Iterator[httpx.Client]:
     environment = {
         "DATABASE_URL": locked_conninfo,
         "CATALOG_AUTH": "jwt",
-        "CATALOG_JWT_SECRETS": NEWEST,
+        "CATALOG_JWT_SECRETS": NEWEST_SECRET,
         "CATALOG_ADMIN_SUBJECTS": ADMIN,
         "CATALOG_PROJECTOR": "off",
         "CATALOG_LOCK_TIMEOUT_SECONDS": str(LOCK_TIMEOUT_SECONDS),
@@ -70,23 +80,23 @@ def every_table_locked(item: dict[str, Any], locked_conninfo: str) -> Iterator[N
 
 
 @pytest.mark.usefixtures("every_table_locked")
-@pytest.mark.parametrize("request_", [*OWNERS, *ADMINS, ("GET", "/events/stream")], ids=" ".join)
+@pytest.mark.parametrize("request_", [*OWNER_REQUESTS, *ADMIN_REQUESTS, ("GET", "/events/stream")], ids=" ".join)
 @pytest.mark.parametrize("kind", ["none", "expired", "forged"])
 def test_without_a_good_token_nothing_of_the_database_is_touched(
     guarded: httpx.Client, item: dict[str, Any], request_: tuple[str, str], kind: str
 ) -> None:
-    assert_problem(send(guarded, request_, TOKENS[kind], item), 401)
+    assert_problem(send(guarded, request_, WORTHLESS_TOKENS[kind], item), 401)
 
 
 @pytest.mark.usefixtures("every_table_locked")
-@pytest.mark.parametrize("request_", [*ADMINS, ("GET", "/events/stream")], ids=" ".join)
+@pytest.mark.parametrize("request_", [*ADMIN_REQUESTS, ("GET", "/events/stream")], ids=" ".join)
 def test_who_is_no_admin_is_refused_before_anything_is_read(
     guarded: httpx.Client, item: dict[str, Any], request_: tuple[str, str]
 ) -> None:
     assert_problem(send(guarded, request_, token(OTHER), item), 403)
 
 
-@pytest.mark.parametrize("request_", OWNERS, ids=" ".join)
+@pytest.mark.parametrize("request_", OWNER_REQUESTS, ids=" ".join)
 def test_who_is_not_the_owner_is_refused_without_an_event_being_read(
     guarded: httpx.Client, item: dict[str, Any], locked_conninfo: str, request_: tuple[str, str]
 ) -> None:

@@ -1,0 +1,32 @@
+"""Requests that many clients send at the same moment."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import httpx
+
+Send = Callable[[httpx.AsyncClient, int], Coroutine[Any, Any, httpx.Response]]
+
+
+def send_at_once(api: httpx.Client, count: int, send: Send) -> list[httpx.Response]:
+    """`send` by `count` clients, each on a connection that is open before the first of them sends."""
+
+    async def race() -> list[httpx.Response]:
+        barrier = asyncio.Event()
+        ready = asyncio.Semaphore(0)
+
+        async def run(number: int) -> httpx.Response:
+            async with httpx.AsyncClient(base_url=api.base_url, timeout=30) as client:
+                await client.get("/stats")
+                ready.release()
+                await barrier.wait()
+                return await send(client, number)
+
+        running = [asyncio.create_task(run(number)) for number in range(count)]
+        for _ in range(count):
+            await ready.acquire()
+        barrier.set()
+        return await asyncio.gather(*running)
+
+    return asyncio.run(race())
