@@ -1,4 +1,4 @@
-"""One command end to end, with an aggregate that is no item: races, conditions, and a database that is busy or away."""
+"""The command handler with an aggregate of its own, the toy: races, conditions, and a database that is busy or away."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -35,7 +35,7 @@ TESTER = Metadata(user_id="tester")
 
 
 def decide(command: ToyEvent, toy: Toy | None) -> tuple[ToyEvent, ...]:
-    """Whatever is commanded happens, except to a toy that is not there, and except playing for no time."""
+    """Accepts every command, except on a missing toy, and except playing for zero minutes."""
     if toy is None and not isinstance(command, ToyBuilt):
         raise NotFound("There is no such toy.")
     return () if command == ToyPlayed(minutes=0) else (command,)
@@ -77,7 +77,7 @@ async def test_a_command_on_what_is_not_there_is_refused_by_the_domain(toys_conn
 
 
 async def test_unconditional_commands_on_one_stream_are_all_carried_out(toys_conninfo: str) -> None:
-    """Twenty at once from sixteen connections: those that lose the race take their turn."""
+    """Twenty commands run at once on sixteen connections; those that lose the race wait for their turn."""
     async with a_handler(toys_conninfo, pool_size=16) as (handler, _):
         duck = (await handler.handle(DUCK, TESTER)).stream_id
         outcomes = await asyncio.gather(*(handler.handle(PLAY, TESTER, duck) for _ in range(20)))
