@@ -1,6 +1,7 @@
 """Read the log up to the high-water mark: pages, filters and counts over time."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -140,6 +141,13 @@ async def read_settled(
     """
     query, given = settled_query(after, limit, event_filter, before)
     rows = await (await connection.execute(query, given)).fetchall()
+    return settled_page(rows, after, limit, event_filter, before)
+
+
+def settled_page(
+    rows: list[tuple[Any, ...]], after: int, limit: int, event_filter: EventFilter, before: int | None
+) -> LogPage:
+    """The page of the rows that `settled_query`, with the same arguments, has returned."""
     if not event_filter.skips_events:
         rows = [(row[0], *row[1:2], *row[1:]) for row in rows]
     found = [LogEntry(*row[2:]) for row in rows if row[2] is not None]
