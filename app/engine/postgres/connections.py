@@ -1,6 +1,6 @@
-"""Connections on which no statement waits for ever, and no unconfirmed commit is reported as a success.
+"""Connections on which no statement waits without end, and no unconfirmed commit is reported as a success.
 
-With synchronous replication a COMMIT waits for the replica. If the replica is lost, the COMMIT waits for ever, since
+With synchronous replication a COMMIT waits for the replica. If the replica is lost, the COMMIT waits without end, since
 `statement_timeout` no longer applies. Cancelling the wait does not undo the commit: the server reports success with a
 warning, and a fail-over may lose the commit. So a statement that takes too long is cancelled, and the warning becomes
 ReplicationUnconfirmed: the outcome is unknown.

@@ -65,7 +65,7 @@ def make_private(folder: Path, owner: os.stat_result) -> None:
         os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
     found = folder.lstat()
     if (found.st_uid, found.st_mode) != (owner.st_uid, stat.S_IFDIR | 0o700):
-        raise SetupError(f"{folder} is not a folder of ours for the socket: remove it, or choose a shorter data folder")
+        raise SetupError(f"{folder} is not our folder for the socket: remove it, or choose a shorter data folder")
 
 
 def open_private(path: Path, flags: int = 0) -> int:

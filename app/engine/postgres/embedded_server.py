@@ -12,10 +12,10 @@ Access: a user who may enter the socket's folder (mode 0700) is the superuser `c
 enabled, is open to every user of this machine, so it requires the password.
 
 Root: Postgres refuses to run as root. If this process is root, the server runs as the owner of data_dir. If root owns
-data_dir, it is given to the OS user `postgres`, or `nobody`. Whoever runs programs as that user can read the data. If
-data_dir lies under a folder closed to that user, such as /root, the server gets the Linux capability to pass through:
-dac_read_search, which also reads any file, or dac_override where dac_read_search is unavailable or not enough. If the
-way is open, the server gets no capability.
+data_dir, it is given to the OS user `postgres`, or `nobody`. A person who runs programs as that user can read the data.
+If data_dir lies under a folder closed to that user, such as /root, the server gets the Linux capability to pass
+through: dac_read_search, which also reads any file, or dac_override where dac_read_search is unavailable or not enough.
+If the way is open, the server gets no capability.
 
 Linux only: embedded_process reads from /proc whether a process is the server.
 """

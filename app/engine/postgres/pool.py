@@ -107,8 +107,7 @@ class Database:
     ) -> AsyncIterator[AsyncConnection]:
         """Take a connection in autocommit from the pool; `statement_timeout_seconds` limits each of its statements.
 
-        Raises Unavailable if the database is away, busy or too slow. Other errors are mistakes of ours and pass
-        unchanged.
+        Raises Unavailable if the database is away, busy or too slow. Other errors are our mistakes and pass unchanged.
         """
         try:
             connection = await self._live_connection(wait_seconds or self._settings.timeout_seconds)

@@ -86,7 +86,7 @@ MIGRATION: Mapping[str, str] = {"lock_timeout": "250ms"}
 """The settings of a migration: if it waited long for an open transaction, every other session would wait behind it."""
 
 VERIFY: Mapping[str, str] = {"client_connection_check_interval": "1s"}
-"""The settings of a verification: a killed one must not go on reading."""
+"""The settings of a verification: a killed one must not continue to read."""
 
 TRANSACTION: Mapping[str, str] = {"client_connection_check_interval": "1s"}
 """The settings behind a pooler: there a statement is ended by closing its connection, which the server must notice."""

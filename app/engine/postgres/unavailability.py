@@ -1,7 +1,7 @@
 """Decide whether an error means that the database is away or busy, by its SQLSTATE and the connection's state.
 
 The driver's error classes do not tell: psycopg raises OperationalError and InterfaceError for a lost connection and for
-wrong use of one. Any other error is a mistake of ours and is logged with its traceback.
+wrong use of one. Any other error is our mistake and is logged with its traceback.
 """
 
 import psycopg

@@ -1,6 +1,6 @@
 """Append many new streams at once: their first events are staged in a temporary file until the upload is complete.
 
-Only then is a database connection taken. So a slow upload holds no connection, no snapshot and no lock, and a refused
+A database connection is taken after that. So a slow upload holds no connection, no snapshot and no lock, and a refused
 upload has stored nothing. `append_new_streams` in schema.sql does the work.
 """
 

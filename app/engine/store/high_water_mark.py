@@ -22,7 +22,7 @@ from app.errors import Malformed, Unavailable
 GATE_POLL_SECONDS = 0.005
 
 MARK_COMMIT_SECONDS = 0.5
-"""How long a commit of the mark may take. If a synchronous replica is lost, a commit waits for it for ever."""
+"""How long a commit of the mark may take. If a synchronous replica is lost, a commit waits for it without end."""
 
 CLOCK_TOLERANCE = timedelta(seconds=1)
 """How far a client's clock may be ahead of the database's."""

@@ -119,7 +119,7 @@ def test_a_mistake_of_ours_stays_what_it_is(
 
 @pytest.mark.parametrize("asked", [1, 2])
 def test_a_connection_that_was_closed_under_us_is_the_database_that_went_away(conninfo: str, asked: int) -> None:
-    """Also on its second use, for which the driver raises the same error as for a mistake of ours."""
+    """Also on its second use, for which the driver raises the same error as for our own mistakes."""
 
     async def run() -> None:
         async with Database(conninfo, Settings().pool) as database:

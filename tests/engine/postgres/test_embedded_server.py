@@ -409,7 +409,7 @@ def test_a_socket_folder_of_somebody_elses_is_not_used(template: Path, tmp_path:
         place = Path(str(execute(postgres.conninfo, "show unix_socket_directories")))
     place.symlink_to(tmp_path)
     try:
-        assert f"{place} is not a folder of ours" in refusal(postgres)
+        assert f"{place} is not our folder for the socket" in refusal(postgres)
     finally:
         place.unlink()
 
