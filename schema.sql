@@ -83,7 +83,7 @@ create table if not exists catalog.log (
     constraint log_by_stream unique (stream_id, version)
 );
 comment on table catalog.log is
-$$The log: every event, for ever, with its personal values redacted. append_to_stream and append_new_streams write it;
+$$The log: every event, with its personal values redacted. append_to_stream and append_new_streams write it;
 nothing changes it. The view catalog.events shows the complete events.$$;
 comment on column catalog.log.position is 'The place in the log: grows, may have gaps.';
 comment on column catalog.log.event_id is 'The UUIDv7 of recorded_at.';
@@ -369,7 +369,7 @@ comment on function catalog.uuid_v7 is
 create or replace function catalog.refuse_change() returns trigger
 language plpgsql volatile as $$
 begin
-    raise exception 'events are for ever: % on % refused', lower(tg_op), tg_relid::regclass
+    raise exception 'events never change: % on % refused', lower(tg_op), tg_relid::regclass
         using errcode = 'SW003';
 end
 $$;
