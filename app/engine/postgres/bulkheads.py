@@ -120,5 +120,5 @@ class Bulkheads:
 
 
 class CommandBulkhead(Bulkhead):
-    most_waiting = 1000
-    """They are bounded by how long they wait."""
+    waiting_max = 1000
+    """Commands are short; the time that they may wait bounds their queue."""
