@@ -18,7 +18,7 @@ from msgspec import Struct
 from psycopg import AsyncCursor
 
 from app.concurrency import cancel_and_wait
-from app.constraints import MIB
+from app.constraints import LARGEST_ITEM_BYTES, MIB
 from app.domain.events import Event
 from app.domain.item import Command, ItemState, decide
 from app.engine.background.checkpoints import register

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from app.engine.postgres.embedded_server import embedded_binaries
+from app.engine.postgres.embedded_programs import embedded_binaries
 from app.engine.postgres.migrations import known_migrations
 from tests.support.databases import binaries_under_test
 
