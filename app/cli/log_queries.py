@@ -17,7 +17,7 @@ from app.engine.background.projection_status import MARK_AND_HEAD, LogStatus, re
 from app.engine.postgres.connections import read_json_as_bytes
 from app.engine.postgres.session_settings import connect, connect_async
 from app.engine.projection.projection import AnyProjection
-from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup
+from app.engine.projection.rollup import AnyReadModel, AnyRollup, projections_among, rollups_among
 from app.engine.store.event_store import decode_recorded, read_stream
 from app.engine.store.live_fold import fold_stream
 from app.engine.store.log_reader import NEWEST_POSITION
@@ -203,11 +203,9 @@ async def inspect_item(conninfo: str, read_models: Sequence[AnyReadModel], item:
             raise NotFound(f"There is no item {item}.")
         return ItemInspection(
             id=item,
-            documents=[
-                await _compare_document(connection, each, item) for each in read_models if not issubclass(each, Rollup)
-            ],
+            documents=[await _compare_document(connection, each, item) for each in projections_among(read_models)],
             events=[_logged_event(row) for row in events],
-            rollups=[await _membership(connection, each, item) for each in read_models if issubclass(each, Rollup)],
+            rollups=[await _membership(connection, each, item) for each in rollups_among(read_models)],
         )
 
 

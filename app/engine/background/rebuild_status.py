@@ -7,7 +7,7 @@ from typing import Literal
 import psycopg
 from msgspec import Struct
 
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 from app.errors import Conflict
 
 
@@ -68,7 +68,7 @@ def explain_failure(read_model: AnyReadModel, error: psycopg.DatabaseError) -> s
     sentence = f"The projection {name} cannot be rebuilt: {error.diag.message_primary or error}."
     if (error.sqlstate or "")[:2] not in DATA_ERROR_CLASSES:
         return sentence
-    if issubclass(read_model, Rollup):
+    if read_model.is_async():
         return f"{sentence} An event cannot be folded; skip it first: `catalog resume {name} --skip`."
     return f"{sentence} An event cannot be folded by the rules of {name}; they have to be changed first."
 

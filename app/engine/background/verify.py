@@ -77,7 +77,7 @@ async def verify(
         await connection.set_read_only(True)
         await _lock_out_rebuild(connection, read_model)
         compare = _compare_rollup if issubclass(read_model, Rollup) else _compare_documents
-        each_stream = "member" if issubclass(read_model, Rollup) else "document"
+        each_stream = "member" if read_model.is_async() else "document"
         (all_streams,) = await (await connection.execute("select count(*) from catalog.streams")).fetchone() or (0,)
         checked, streams, differing = 0, 0, []
         async for key, what, stored, folded in compare(connection, read_model):  # type: ignore[arg-type]

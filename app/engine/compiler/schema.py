@@ -9,8 +9,7 @@ from app.engine.compiler.inline_writes import compile_inline, project_functions
 from app.engine.compiler.personal_data import personal_functions
 from app.engine.compiler.rebuild_steps import read_model_tables, rebuild_steps
 from app.engine.compiler.rollups import compile_rollup
-from app.engine.projection.projection import Projection
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel, projections_among, rollups_among
 from app.engine.projection.rules import RuleError
 
 
@@ -30,11 +29,11 @@ def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
     without a name of their own are about the first projection, and the steps of a rebuild. At last who may do what."""
     names = [each.name for each in read_models]
     assert len(set(names)) == len(names), f"two projections of one name: {names}"
-    rollups = [each for each in read_models if issubclass(each, Rollup)]
-    compiled = [each for each in read_models if issubclass(each, Projection) and each.compiles()]
+    projections, rollups = projections_among(read_models), rollups_among(read_models)
+    compiled = [projection for projection in projections if projection.compiles()]
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
     _check_relation_names([*inline, *rollups])
-    events = [event for each in read_models if issubclass(each, Projection) for event in each.registry.types.values()]
+    events = [event for projection in projections for event in projection.registry.types.values()]
     parts = [personal_functions(dict.fromkeys(events)), *map(fold_function, compiled)]
     parts += [*map(compile_inline, inline), *map(compile_rollup, rollups), project_functions(inline)]
     parts += [analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]
