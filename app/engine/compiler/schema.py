@@ -1,7 +1,6 @@
 """All the SQL that `catalog migrate` installs: the event store, then what the read models are compiled to."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from app.engine.compiler.analyst_views import analyst_views
 from app.engine.compiler.fold import fold_function
@@ -11,17 +10,6 @@ from app.engine.compiler.rebuild_steps import read_model_tables, rebuild_steps
 from app.engine.compiler.rollups import compile_rollup
 from app.engine.projection.rollup import AnyReadModel, projections_among, rollups_among
 from app.engine.projection.rules import RuleError
-
-
-def schema_of(read_models: Sequence[AnyReadModel]) -> str:
-    return f"{schema_file()}\n{compile_read_models(read_models)}"
-
-
-def schema_file() -> str:
-    """The text of schema.sql: beside the package in a wheel, one folder up in a checkout."""
-    here = Path(__file__).parents[2]
-    packaged = here / "schema.sql"
-    return (packaged if packaged.exists() else here.parent / "schema.sql").read_text(encoding="utf-8")
 
 
 def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:

@@ -19,15 +19,14 @@ from app.engine.background.checkpoints import register
 from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildProgress
 from app.engine.background.verify import verify
-from app.engine.compiler.schema import schema_of
 from app.engine.compiler.views import field_columns_of_view
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.postgres.identifiers import KEYWORDS, quoted_identifier
-from app.engine.postgres.migrations import migrate
 from app.engine.projection.check_names import RESERVED_NAMES
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyRollup
 from app.engine.queries.listing import Listing, Near, SortKey, candidate_queries, listing_query
+from app.schema import migrate, schema_of
 from tests.laws.test_erasure import assert_one_fold_of_all, forget, tables_with
 from tests.laws.test_one_fold import assert_one_fold, groups
 from tests.support.appending import append, json_as_bytes
