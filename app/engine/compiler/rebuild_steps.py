@@ -17,6 +17,7 @@ from app.engine.compiler.tables import (
     key_next_partition,
     vacuum_next_partition,
 )
+from app.engine.compiler.templates import fill_query
 from app.engine.postgres.identifiers import dollar_quoted
 from app.engine.projection.rollup import AnyReadModel
 
@@ -124,21 +125,8 @@ def _swap(table: Table) -> str:
 
 def _aggregate_members(compiled: ReadModelSql, table: Table) -> str:
     (members,) = compiled.filled
-    return AGGREGATE_MEMBERS.format(table=f"catalog.{table.next}", added=compiled.aggregate(f"catalog.{members.next}"))
-
-
-AGGREGATE_MEMBERS = """\
-with added (key, document) as materialized (
-{added}
-), gone as (
-    delete from {table} as stored
-    where not exists (select from added where added.key = stored.key)
-)
-insert into {table} as stored (key, document)
-select key, document from added
-on conflict (key) do update
-set document = excluded.document
-where stored.document <> excluded.document"""
+    added = compiled.aggregate(f"catalog.{members.next}")
+    return fill_query("aggregate_members", table=f"catalog.{table.next}", added=added)
 
 
 def fingerprint(read_model: AnyReadModel) -> str:
