@@ -24,10 +24,9 @@ from app.domain.item import Command, ItemState, decide
 from app.engine.background.checkpoints import register
 from app.engine.background.projection_admin import ProjectionAdmin
 from app.engine.background.projector import Projector
-from app.engine.compiler.schema import schema_of
 from app.engine.events.event import type_tag
 from app.engine.postgres.connections import PooledCursor
-from app.engine.postgres.migrations import checksum, migrate
+from app.engine.postgres.migrations import checksum
 from app.engine.postgres.pool import Database, single_connection_database
 from app.engine.postgres.replica import Replica
 from app.engine.queries.documents import Documents, RollupDocuments
@@ -66,6 +65,7 @@ from app.http.wire.upload_slots import UploadSlots
 from app.observability.lag_history import LagHistory
 from app.observability.metrics import Metrics
 from app.observability.tracing import start_tracing
+from app.schema import migrate, schema_of
 from app.settings import Settings
 from projections.categories import Categories
 from projections.items import Item as StoredItem

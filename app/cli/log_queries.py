@@ -18,7 +18,7 @@ from app.engine.events.timestamps import rfc3339
 from app.engine.postgres.connections import read_json_as_bytes
 from app.engine.postgres.session_settings import connect, connect_async
 from app.engine.projection.projection import AnyProjection
-from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup
+from app.engine.projection.rollup import AnyReadModel, AnyRollup, projections_among, rollups_among
 from app.engine.store.event_store import StoredEvent, decode_recorded, read_stream
 from app.engine.store.live_fold import JSON_NULL, fold_stream
 from app.engine.store.log_reader import (
@@ -192,11 +192,9 @@ async def inspect_item(conninfo: str, read_models: Sequence[AnyReadModel], item:
             raise NotFound(f"There is no item {item}.")
         return ItemInspection(
             id=item,
-            documents=[
-                await _compare_document(connection, each, item) for each in read_models if not issubclass(each, Rollup)
-            ],
+            documents=[await _compare_document(connection, each, item) for each in projections_among(read_models)],
             events=[_logged_event(event, item) for event in events],
-            rollups=[await _membership(connection, each, item) for each in read_models if issubclass(each, Rollup)],
+            rollups=[await _membership(connection, each, item) for each in rollups_among(read_models)],
         )
 
 

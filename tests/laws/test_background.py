@@ -14,10 +14,9 @@ from app.domain.events import ItemChanges, ItemUpdated
 from app.engine.background.checkpoints import register
 from app.engine.background.rebuild import rebuild
 from app.engine.background.verify import verify
-from app.engine.compiler.schema import schema_of
-from app.engine.postgres.migrations import migrate
 from app.engine.projection.rollup import AnyReadModel, Rollup, counts, earliest, keyed, latest
 from app.main import PROJECTIONS
+from app.schema import migrate, schema_of
 from projections.items import Item, Items
 from tests.support.appending import append
 from tests.support.random_histories import item_histories

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection, errors, sql
 
 from app.engine.compiler.rebuild_steps import fingerprint
 from app.engine.postgres.in_doubt import committing
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 from app.errors import NotFound
 
 logger = logging.getLogger("catalog")
@@ -132,6 +132,6 @@ def register(connection: psycopg.Connection, read_models: Sequence[AnyReadModel]
             "name": read_model.name,
             "version": read_model.version,
             "fingerprint": fingerprint(read_model),
-            "background": issubclass(read_model, Rollup),
+            "background": read_model.is_async(),
         }
         connection.execute(REGISTER_READ_MODEL, given)

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from app.engine.background.rebuild_status import ENDED_EARLY
 from app.engine.compiler.rebuild_steps import RebuildStep, filled_tables, read_model_tables, statements_by_step
 from app.engine.postgres.advisory_locks import rebuild_lock_key, try_lock
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 
 
 class Generation:
@@ -112,7 +112,7 @@ async def newest_event(connection: AsyncConnection) -> int:
 
 
 def generation_of(read_model: AnyReadModel) -> Generation:
-    return (RollupGeneration if issubclass(read_model, Rollup) else Generation)(read_model)
+    return (RollupGeneration if read_model.is_async() else Generation)(read_model)
 
 
 REBUILD_STEP = "select catalog.rebuild_step(%s, %s, %s, %s, %s, %s, %s, %s)"

@@ -24,7 +24,7 @@ from app.engine.postgres.connections import WatchedConnection
 from app.engine.postgres.migrations import installed_release
 from app.engine.postgres.session_settings import LEADER
 from app.engine.postgres.unavailability import is_unavailable
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 from app.engine.store.high_water_mark import advance_mark
 from app.engine.store.idempotency import delete_expired
 from app.errors import CatalogError
@@ -47,7 +47,7 @@ class Projector:
         self._conninfo = conninfo
         self._read_models = list(read_models)
         self._release = release
-        self._rollups = [each for each in read_models if issubclass(each, Rollup)]
+        self._rollups = [each for each in read_models if each.is_async()]
         self._woken = asyncio.Event()
         self._retry_after: dict[str, float] = {}
         """When to try again to rebuild a read model, by its name."""

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.engine.background.progress import OnProgress
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 from app.errors import Conflict
 
 
@@ -106,7 +106,7 @@ def explain_failure(read_model: AnyReadModel, error: psycopg.DatabaseError) -> s
     sentence = f"The projection {name} cannot be rebuilt: {error.diag.message_primary or error}."
     if (error.sqlstate or "")[:2] not in DATA_ERROR_CLASSES:
         return sentence
-    if issubclass(read_model, Rollup):
+    if read_model.is_async():
         return f"{sentence} An event cannot be folded; skip it first: `catalog resume {name} --skip`."
     return f"{sentence} An event cannot be folded by the rules of {name}; change the rules first."
 

@@ -73,7 +73,7 @@ async def verify(
         read_json_as_bytes(connection)
         await begin_snapshot(connection, [read_model])
         compare = _compare_rollup if issubclass(read_model, Rollup) else _compare_documents
-        kind_per_stream = "member" if issubclass(read_model, Rollup) else "document"
+        kind_per_stream = "member" if read_model.is_async() else "document"
         (all_streams,) = await (await connection.execute("select count(*) from catalog.streams")).fetchone() or (0,)
         checked, streams, differing = 0, 0, []
         async for key, kind, stored, folded in compare(connection, read_model):  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ new database gets only schema.sql, which is always the newest.
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -30,15 +30,17 @@ class Migration(Struct, frozen=True):
     sql: str
 
 
-def known_migrations() -> list[Migration]:
-    """The files of app/migrations, each NNNN_name.sql, in their order."""
-    files = sorted((Path(__file__).parents[2] / "migrations").glob("*.sql"))
+def known_migrations(folder: Path) -> list[Migration]:
+    """The files of a folder, each NNNN_name.sql, in their order."""
+    files = sorted(folder.glob("*.sql"))
     named = [(re.fullmatch(r"(\d{4})_(\w+)", file.stem), file) for file in files]
     assert all(match and int(match[1]) == place for place, (match, _) in enumerate(named, 1)), "numbered without gaps"
     return [Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")) for match, file in named if match]
 
 
-def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] = lambda _: None) -> bool:
+def migrate(
+    conninfo: str, sql: str, known: Sequence[Migration], then: Callable[[psycopg.Connection], None] = lambda _: None
+) -> bool:
     """Run the pending migrations and install `sql`, unless `sql` is installed already; returns whether it was
     installed.
 
@@ -48,7 +50,7 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
     deadline = time.monotonic() + MIGRATION_WAIT_SECONDS
     while True:
         try:
-            return _migrate_once(conninfo, sql, then)
+            return _migrate_once(conninfo, sql, known, then)
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             if time.monotonic() > deadline:
                 raise SetupError(
@@ -59,14 +61,16 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
             raise SetupError(f"the database cannot be migrated: {first_line(error)}") from error
 
 
-def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None]) -> bool:
+def _migrate_once(
+    conninfo: str, sql: str, known: Sequence[Migration], then: Callable[[psycopg.Connection], None]
+) -> bool:
     with connect(conninfo, MIGRATION, client_encoding="utf8") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         _check_database_encoding(connection)
         installed = installed_checksum(connection)
         if installed == checksum(sql) and _has_grants(connection):
             return False
-        pending = _pending(connection)
+        pending = _pending(connection, known)
         for migration in pending if installed else []:
             connection.execute(migration.sql)
         connection.execute(sql)
@@ -89,11 +93,11 @@ select exists (
 """
 
 
-def _pending(connection: psycopg.Connection) -> list[Migration]:
+def _pending(connection: psycopg.Connection, known: Sequence[Migration]) -> list[Migration]:
     """The migrations that the database has not had. A new database does not run them; they are only recorded."""
     (numbered,) = connection.execute("select to_regclass('catalog.migrations') is not null").fetchone() or (False,)
     rows = connection.execute("select number from catalog.migrations").fetchall() if numbered else []
-    known, seen = known_migrations(), {number for (number,) in rows}
+    seen = {number for (number,) in rows}
     if later := seen - {migration.number for migration in known}:
         raise SetupError(
             f"the database was migrated by a later release, to {max(later)}; this one knows {len(known)}: "

@@ -22,13 +22,13 @@ from app.engine.background.rebuild_status import RebuildFailed, RebuildProgress,
 from app.engine.background.rebuild_swap import SWAP_WAITS_MILLISECONDS
 from app.engine.background.verify import verify
 from app.engine.compiler.rebuild_steps import fingerprint, read_model_tables
-from app.engine.compiler.schema import schema_of
 from app.engine.postgres.advisory_locks import rebuild_lock_key
-from app.engine.postgres.migrations import checksum, migrate
+from app.engine.postgres.migrations import checksum
 from app.engine.projection.projection import Projection
 from app.engine.projection.rollup import AnyReadModel, Rollup, counts, earliest, keyed, latest
 from app.engine.projection.rules import Index
 from app.main import PROJECTIONS, schema_sql
+from app.schema import migrate, schema_of
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owner, Owners
