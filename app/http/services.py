@@ -1,4 +1,4 @@
-"""What the routes work with: built once by the composition root, and injected whole into every handler that asks."""
+"""The services that handlers use: the composition root builds them once, and one provider injects them."""
 
 from msgspec import Struct
 

@@ -106,3 +106,9 @@ def test_a_distance_is_taken_as_programs_print_numbers(api: httpx.Client, distan
 )
 def test_what_is_no_distance_is_refused(api: httpx.Client, distance: str) -> None:
     assert_fields_refused(api.get("/items", params={"near": "1,1", "within_km": distance}), "/within_km")
+
+
+def test_parameters_that_handlers_share_are_refused_together_with_a_handlers_own(api: httpx.Client) -> None:
+    item_id = created(api)["id"]
+    response = api.delete(f"/items/{item_id}", params={"reason": "", "user_id": "", "expected_version": "0"})
+    assert_fields_refused(response, "/reason", "/user_id", "/expected_version")

@@ -1,4 +1,4 @@
-"""Who acts, and what is theirs."""
+"""The user that sends a request, and the checks of what the user may do."""
 
 from msgspec import Struct
 
@@ -10,18 +10,18 @@ class NotYours(Forbidden):
 
 
 class Actor(Struct, frozen=True):
-    """Somebody who sends commands."""
+    """A user that sends requests."""
 
     subject: str
-    """What the log calls them: `user_id` of their events, and `owner_id` of what is theirs."""
+    """The user's id: `user_id` of the user's events, `owner_id` of the user's items."""
     is_admin: bool = False
 
     def require_owner(self, owner_id: str) -> None:
-        """Raises NotYours unless they are its owner, or an admin."""
+        """Raises NotYours unless the actor is this owner or an admin."""
         if not self.is_admin and self.subject != owner_id:
             raise NotYours(f"This belongs to {owner_id}; you are {self.subject}.")
 
     def require_admin(self) -> None:
-        """Raises Forbidden unless they are an admin."""
+        """Raises Forbidden unless the actor is an admin."""
         if not self.is_admin:
             raise Forbidden("This is for admins.")

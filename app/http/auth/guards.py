@@ -1,4 +1,4 @@
-"""Who asks, as each route needs to know: nobody in particular, somebody with a token, the owner, an admin."""
+"""Guards of routes: a valid token, or an admin's token, where authentication is on."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ from app.http.auth.tokens import Authenticator
 
 DEMO_USER = "demo-user"
 BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
-"""In OpenAPI: a route that asks for a token, where authentication is on."""
+"""In OpenAPI: a route that needs a token if authentication is on."""
 TOKEN_SCHEME = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def require_token(connection: AnyConnection, _: BaseRouteHandler) -> None:
-    """A guard, before the body is read. Raises Unauthenticated without a valid token, where tokens are asked for.
+    """A guard that runs before the body is read. Raises Unauthenticated without a valid token if authentication is on.
 
-    OPTIONS needs none: it tells nothing of what is there.
+    OPTIONS needs no token: its response reveals no data.
     """
     authenticator: Authenticator | None = connection.app.state.authenticator
     if authenticator is not None and connection.scope.get("method") != HttpMethod.OPTIONS:
@@ -33,12 +33,12 @@ async def require_token(connection: AnyConnection, _: BaseRouteHandler) -> None:
 
 
 async def require_admin(connection: AnyConnection, handler: BaseRouteHandler) -> None:
-    """A guard. Raises Unauthenticated, or Forbidden for whoever is no admin."""
+    """A guard. Raises Unauthenticated without a valid token, Forbidden if its user is not an admin."""
     await require_token(connection, handler)
     current_actor(connection).require_admin()
 
 
 def current_actor(connection: AnyConnection, user_id: str = DEMO_USER) -> Actor:
-    """Whose token came, past a guard, whatever `user_id` says; without authentication anybody may do everything."""
+    """The token's user if authentication is on; else `user_id`, who may do everything."""
     actor: Actor | None = connection.state.get("actor")
     return actor or Actor(user_id, is_admin=True)

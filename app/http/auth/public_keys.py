@@ -1,6 +1,6 @@
 """The issuer's public keys at a URL (RFC 7517): fetched in the background within limits, and only sound ones are kept.
 
-Whoever answers at that address may be slow, endless, broken or taken over for a while: what is known stays then.
+The server at that URL may be slow, broken or taken over for a while. The last good keys stay in use then.
 """
 
 import asyncio
@@ -37,11 +37,11 @@ LOGGED_CHARACTERS = 100
 
 
 class UnusableKey(Exception):
-    """What the issuer answered, or one of its keys, and why it is not used."""
+    """The issuer's response, or one of its keys, cannot be used; the message says why."""
 
 
 class PublicKeys:
-    """The issuer's keys, refreshed in the background; the old ones serve while it is away or answers nonsense."""
+    """The issuer's keys, refreshed in the background. The old keys stay in use while the issuer fails."""
 
     def __init__(self, url: str) -> None:
         """Raises SetupError for an address that nothing can be fetched from."""
@@ -51,7 +51,7 @@ class PublicKeys:
         self._fetched = asyncio.Condition()
 
     async def run(self) -> None:
-        """Fetch them now, every ten minutes, and when somebody comes with a key that is not among them."""
+        """Fetch the keys now, every ten minutes, and when a token names an unknown key."""
         async with httpx.AsyncClient(timeout=FETCHED_WITHIN_SECONDS) as client:
             while True:
                 self._wanted.clear()
@@ -67,7 +67,7 @@ class PublicKeys:
     async def _refresh(self, client: httpx.AsyncClient) -> None:
         try:
             self._keys = usable_keys(await fetch_key_set(client, self._url))
-        except Exception as error:  # whatever somebody else answers, the next answer may be a good one
+        except Exception as error:  # any failure of the issuer is temporary: the next response may be good
             kept = "there are none yet" if self._keys is None else "the last ones stay in use"
             reason = str(error) or type(error).__name__
             logger.warning("the issuer's keys cannot be had just now, %s: %s", kept, reason)
@@ -111,7 +111,7 @@ def _check_url(url: str) -> str:
 
 
 async def fetch_key_set(client: httpx.AsyncClient, url: str) -> bytes:
-    """The body at `url`. Raises Unusable, or what httpx raises.
+    """The body at `url`. Raises UnusableKey, or what httpx raises.
 
     Redirects are not followed, and nothing is decompressed: a little on the wire may be very much in memory.
     """
@@ -136,7 +136,7 @@ async def fetch_key_set(client: httpx.AsyncClient, url: str) -> bytes:
 def usable_keys(body: bytes) -> Sequence[jwt.PyJWK]:
     """The keys of a JWK Set that tokens may be checked by, at least one; it is logged which are left out, and why.
 
-    Raises Unusable if there is none, or what cannot be read.
+    Raises UnusableKey if there is none, or what cannot be read.
     """
     found = msgspec.json.decode(body)
     keys = found.get("keys") if isinstance(found, Mapping) else None
@@ -154,13 +154,13 @@ def _usable(keys: list[Any]) -> Iterator[jwt.PyJWK]:
     for number, key in enumerate(keys):
         try:
             yield _usable_key(key)
-        except Exception as error:  # a key of a kind that we do not know must not take the others away
+        except Exception as error:  # an unknown kind of key must not make the others unusable
             name = key.get("kid", number) if isinstance(key, Mapping) else number
             logger.warning("the issuer's key %.100r is not used: %.300s", name, error)
 
 
 def _usable_key(described: Any) -> jwt.PyJWK:
-    """Raises Unusable, or what PyJWT and cryptography raise, for what a token must not be checked by."""
+    """Raises UnusableKey, or what PyJWT and cryptography raise, for what a token must not be checked by."""
     if not isinstance(described, dict):
         raise UnusableKey("it is no object")
     if not isinstance(described.get("kid", ""), str):

@@ -30,7 +30,7 @@ SHORTEST_SECRET_BYTES = 32
 """As long as what HS256 computes (RFC 7518, 3.2)."""
 LONGEST_TOKEN_CHARACTERS = 8192
 ADMIN = "admin"
-"""What the log calls whoever has CATALOG_ADMIN_TOKEN."""
+"""The user id in the log for requests with CATALOG_ADMIN_TOKEN."""
 
 LATEST_EXPIRY = 253402300799
 """Of the year 9999: what is beyond was not meant as seconds."""
@@ -39,18 +39,18 @@ NumericDate = Annotated[float, Meta(ge=0, le=LATEST_EXPIRY)]
 
 
 class Header(Struct, frozen=True):
-    """What a token says of how it is signed."""
+    """A token's header: how it is signed."""
 
     alg: str
     kid: str | UnsetType = UNSET
     crit: Any = UNSET
-    """Extensions that whoever reads the token must know (RFC 7515, 4.1.11); we know none."""
+    """Extensions that a reader of the token must support (RFC 7515, 4.1.11); this service supports none."""
     b64: Any = UNSET
     """An extension that changes what is signed (RFC 7797)."""
 
 
 class Claims(Struct, frozen=True):
-    """What a token says."""
+    """The claims of a token."""
 
     sub: str
     exp: NumericDate
@@ -58,11 +58,11 @@ class Claims(Struct, frozen=True):
     nbf: NumericDate | UnsetType = UNSET
     iat: NumericDate | UnsetType = UNSET
     aud: Any = UNSET
-    """For whom it is: the platform's tokens do not say, so one that does is for somebody else."""
+    """The audience. The platform's tokens have none, so a token with one is for another service."""
 
 
 class Authenticator:
-    """Tells who a bearer token belongs to."""
+    """Finds the user of a bearer token."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises SetupError if nothing could ever be accepted."""
@@ -106,7 +106,7 @@ def _bearer_token(authorization: str | None) -> str:
 
 
 def _read_header(token: str) -> Header:
-    """Not verified yet: it chooses among the keys that may check it, and nothing else."""
+    """The header of a token that is not verified yet. It only chooses the keys to verify with."""
     header = _decode_strictly(base64url_decode(token.partition(".")[0]), Header)
     if header.crit is not UNSET or header.b64 is not UNSET:
         raise jwt.InvalidTokenError("the token wants an extension to be known")

@@ -1,4 +1,4 @@
-"""How lively the log was: events counted over time, and nothing of what they hold, so that anybody may see it."""
+"""Counts events over time. The counts reveal no content, so the route is public."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Health, metrics, and how the OpenAPI description tells of our structs."""
+"""Health probes and metrics."""
 
 from typing import Any, Literal
 

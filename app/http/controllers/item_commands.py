@@ -1,4 +1,4 @@
-"""Commands on items: each handler turns a request into a command and the outcome into an answer."""
+"""Commands on items: each handler turns a request into a command, and its outcome into a response."""
 
 from datetime import datetime
 from typing import Annotated
@@ -204,6 +204,6 @@ def _item_response(
 
 
 def _outcome_headers(outcome: Outcome) -> dict[str, str]:
-    """The version, the position to wait for where this is to be read, and whether it was carried out before."""
+    """The version, the position for `min_position`, and whether the outcome was stored by an earlier request."""
     position = {} if outcome.position is None else {"X-Position": str(outcome.position)}
     return etag_header(outcome.version) | position | (REPLAYED_HEADER if outcome.replayed else {})

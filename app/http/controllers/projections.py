@@ -1,4 +1,4 @@
-"""The read models' machinery over HTTP: how each is, rebuild, verify, resume."""
+"""Projections over HTTP: status, lag, rebuild, verify and resume."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What the server refuses before there is a request to route, or while its body arrives: problems like all others."""
+"""Answers requests that the server refuses before routing, with a problem like every other failure."""
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -7,9 +7,9 @@ from app.errors import CatalogError
 from app.http.wire.problem_details import PROBLEM_JSON, problem_body
 
 REFUSAL = "refusal"
-"""The name, in a scope's state, of the error to answer."""
+"""The key, in a scope's state, of the error to answer with."""
 NO_METHOD = "-"
-"""The method of a request that could not be read so far."""
+"""The method of a request whose first line is unreadable."""
 ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
@@ -30,7 +30,7 @@ class MethodNotAllowed(CatalogError, status=405):
 
 
 def with_early_refusals(app: ASGIApp) -> ASGIApp:
-    """Answer what the server refuses, and leave the rest to `app`: so that it is logged and counted like the rest."""
+    """Answer requests that the server refused, and pass the others to `app`. So refusals are logged and counted too."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         refusal = scope["state"].get(REFUSAL) if scope["type"] == ScopeType.HTTP else None

@@ -17,8 +17,10 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 def with_head_support(app: ASGIApp) -> ASGIApp:
-    """HEAD is answered as GET; the server keeps the body back, since it knows what the client asked. Whoever has an
-    endless one sees `head` in the scope's state."""
+    """Answer HEAD as GET. The server omits the body, since it knows the method.
+
+    A handler with an endless body finds `head` in the scope's state.
+    """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -40,7 +42,7 @@ def with_head_support(app: ASGIApp) -> ASGIApp:
 
 
 def with_options_support(app: Litestar) -> ASGIApp:
-    """OPTIONS names the methods of all handlers of a path; Litestar's own answer only those of the first controller."""
+    """Answer OPTIONS with the methods of all handlers of a path. Litestar names only those of the first controller."""
     methods: dict[str, set[str]] = {}
     for route in app.routes:
         if isinstance(route, HTTPRoute):
@@ -61,7 +63,7 @@ def with_options_support(app: Litestar) -> ASGIApp:
 
 
 def _complete_allow(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """An Allow that Litestar made, with HEAD where there is GET."""
+    """Litestar's Allow header, with HEAD added if it has GET."""
     if name != b"allow":
         return name, value
     methods = {each.strip() for each in value.split(b",")}
@@ -69,7 +71,7 @@ def _complete_allow(name: bytes, value: bytes) -> tuple[bytes, bytes]:
 
 
 def _join_list_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Several lines of a list are one, in their order."""
+    """Join several lines of a list header into one, in order."""
     lists: dict[bytes, list[bytes]] = {}
     others = []
     for name, value in headers:

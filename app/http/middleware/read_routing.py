@@ -1,4 +1,4 @@
-"""Each request that only reads is answered on the replica, and taken again on the primary if need be."""
+"""Reads on the replica, and repeats a failed read on the primary."""
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,7 +9,10 @@ FIRST_ERROR_STATUS = 400
 
 
 def with_read_routing(app: ASGIApp, router: ReadRouter) -> ASGIApp:
-    """`app` with a routing for each request that only reads; `app` itself where there is no replica."""
+    """Route each GET to the replica, then to the primary if the replica's response is an error.
+
+    Without a replica, `app` itself.
+    """
     replica = router.replica
     if replica is None:
         return app

@@ -16,11 +16,11 @@ from app.parsing.strict_json import FieldProblem, invalid_input
 
 
 async def check_request(request: Request[Any, Any, Any]) -> None:
-    """Refuse an address that is not UTF-8 or not written the one way, parameters that mean nothing here or are given
-    twice, and ids that no item can have."""
+    """Refuse an address that is not UTF-8 or not in its canonical form, unknown or repeated parameters, and ids that no
+    item can have."""
     _check_encoding(request)
     if request.method == HttpMethod.OPTIONS:
-        return  # it asks about an address, whatever its parameters
+        return  # the parameters do not matter
     problems = [
         FieldProblem(pointer=f"/{name}", detail=detail, source="query")
         for name, values in request.query_params.dict().items()
@@ -36,7 +36,7 @@ async def check_request(request: Request[Any, Any, Any]) -> None:
 
 
 def _check_encoding(request: Request[Any, Any, Any]) -> None:
-    """What is not UTF-8 would arrive with replacement characters in it, and be stored so."""
+    """Raises Malformed unless the address is UTF-8: invalid bytes would be stored as replacement characters."""
     try:
         unquote_to_bytes(request.scope["raw_path"]).decode()
         unquote_to_bytes(request.scope["query_string"]).decode()

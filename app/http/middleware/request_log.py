@@ -1,4 +1,4 @@
-"""Each request has an id, which it and its events are known by; and a line in the log, where logs are for machines."""
+"""Gives each request an id, which its events carry, and writes an access log line if logs are JSON."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ LONGEST_REQUEST_ID = 128
 def with_request_id(app: ASGIApp) -> ASGIApp:
     """Give every request to `app` its id (`X-Request-ID`: the caller's, or one of ours), and log how it went.
 
-    What it commits is kept in mind for as long as it lasts.
+    Commits are tracked for the duration of the request, so that a failure after a commit is reported as such.
     """
 
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +51,7 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
 
 
 def _log_request(scope: Any, state: dict[str, Any], status: int, seconds: float) -> None:
-    """By the route's template: a path may name a person. `status` 0: the client had gone before there was one."""
+    """Log the route's template: a path may name a person. `status` is 0 if the client left before the response."""
     actor, trace = state.get("actor"), traceparent_of(scope)
     facts = {
         "request_id": state["request_id"],

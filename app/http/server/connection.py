@@ -1,4 +1,4 @@
-"""How long a connection may take for what it is at, and how many there may be."""
+"""Limits how long each part of a request may take, and how many connections may be open."""
 
 import asyncio
 import resource
@@ -22,7 +22,7 @@ class AwaitedPart(Enum):
 
 
 class TimedHttpProtocol(LimitedHttpProtocol):
-    """`look` is to be called every second: it ends what takes too long, which costs a request nothing."""
+    """Ends what takes too long. The server calls `check` every second, so requests need no timers."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -39,7 +39,7 @@ class TimedHttpProtocol(LimitedHttpProtocol):
         transport.close()
 
     def check(self, seconds: float) -> None:
-        """So many seconds have passed since the last look."""
+        """`seconds` have passed since the last check."""
         if self._is_stalled(seconds) or self._has_lingered(seconds):
             self.transport.abort()
         if self._reads_no_more or self.transport.is_closing():
@@ -63,7 +63,7 @@ class TimedHttpProtocol(LimitedHttpProtocol):
                 self._refuse_body(RequestTimeout(f"The body took more than {limits.BODY_SECONDS:g} seconds."))
 
     def _awaited(self) -> tuple[AwaitedPart, object]:
-        """What is waited for, and an object that stands for it: there is another one for the next of its kind."""
+        """The part that is awaited, and an object that identifies this wait: the next wait has another object."""
         cycle = self.cycle
         if self.flow.read_paused or (cycle and not cycle.response_complete and not cycle.more_body):
             return AwaitedPart.ANSWER, None
@@ -103,7 +103,7 @@ def connections_max() -> int:
 
 
 def _raw_response(refusal: CatalogError) -> bytes:
-    """Where there is no request to answer."""
+    """A response as bytes, for a connection that is refused before its first request."""
     body = problem_body(refusal)
     head = (
         f"HTTP/1.1 {refusal.status} Service Unavailable\r\nContent-Type: {PROBLEM_JSON}\r\n"

@@ -1,6 +1,6 @@
-"""What a client may send over a connection, and how long it may take: constants, since no operator needs others.
+"""Limits on what a client may send and how long it may take. No operator needs other values, so they are constants.
 
-They are read where they are used, so that a test can lower them.
+Each is read when it is used, so that a test can lower it.
 """
 
 HEAD_BYTES = 32 * 1024
@@ -8,7 +8,7 @@ HEAD_BYTES = 32 * 1024
 ADDRESS_BYTES = 16 * 1024
 FIELDS = 100
 PIECE_BYTES = 4096
-"""What has arrived is parsed in pieces of this size: no more requests wait for their turn than fit into one."""
+"""Received bytes are parsed in pieces of this size, which bounds how many pipelined requests wait."""
 CONNECTIONS = 4096
 """Open at once; fewer where the process may not open so many files."""
 
@@ -30,7 +30,7 @@ STALLED_CLIENT_SECONDS = 60.0
 UNSENT_BYTES = 256 * 1024 * 1024
 """Of all answers that their clients have not taken yet, which are held in memory meanwhile."""
 LINGER_SECONDS = 5.0
-"""What a client still sends after the last answer is read and thrown away for so long; to close at once would reset
-the connection, and the answer might be lost with it."""
+"""After the last response, further bytes are read and discarded for so long. Closing at once would reset the
+connection, and the client might lose the response."""
 CONNECTION_CHECK_SECONDS = 1.0
-"""How often connections are looked at: they last up to so much longer."""
+"""How often connections are checked. A time limit may be exceeded by this much."""

@@ -27,7 +27,7 @@ from app.http.server.transport import CoalescingTransport, ReadFlowControl
 HAVE_NO_BODY = frozenset(("GET", "HEAD"))
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 OTHER_VERSION = "Invalid HTTP version"
-"""As the parser says it."""
+"""The parser's text for this error; it has no other mark."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -36,11 +36,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._unread = memoryview(b"")
-        """What has arrived and waits to be parsed, because requests before it wait to be answered."""
+        """Received bytes that are not parsed yet, because earlier requests still wait for their responses."""
         self._bytes_without_progress = 0
         self._has_progressed = False
         self._is_heard = False
-        """Whether anything has come since somebody looked."""
+        """Whether bytes arrived since the last check."""
         self._reads_head_again = False
         self._reads_no_more = False
         self._being_answered: RequestResponseCycle | None = None
@@ -54,7 +54,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return self._reads_no_more or (self.cycle is not None and self.cycle.more_body)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """uvicorn tells the last request alone, which may be one that waits for its turn."""
+        """Tell the request being answered that its client left. uvicorn tells only the last request of the pipeline."""
         if self._being_answered is not None and not self._being_answered.response_complete:
             self._being_answered.disconnected = True
             self._being_answered.message_event.set()
@@ -107,8 +107,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 self._read_on_after_upgrade()
 
     def _read_on_after_upgrade(self) -> None:
-        """Ignoring `Upgrade` is allowed, ignoring the body is not (RFC 9110, 7.8); but after such a head the parser
-        leaves whatever follows to others. Another one takes over, as if it had read the same head without `Upgrade`."""
+        """Replace the parser by one that has read the same head without `Upgrade`.
+
+        A server may ignore `Upgrade`, but not the body (RFC 9110, 7.8). The parser stops after a head with `Upgrade`.
+        """
         cycle = self.cycle
         fields = [(name, value) for name, value in cycle.scope["headers"] if name in FRAMING]
         if not cycle.keep_alive:
@@ -124,14 +126,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.scope = cycle.scope
 
     def on_headers_complete(self) -> None:
-        """Raises what refuses the head."""
+        """Raises a CatalogError for a head that is refused."""
         if self._reads_head_again:
             return
         self._has_progressed = True
         method, version = self.parser.get_method(), self.parser.get_http_version()
         self.url = check_head(method, version, self.url, self.headers)
         super().on_headers_complete()
-        self.headers = []  # trailer fields are none of the head's
+        self.headers = []  # so that trailer fields are not added to the head
 
     def on_body(self, body: bytes) -> None:
         self._has_progressed = True
@@ -139,7 +141,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
-            return  # as the parser sees it; the body comes now
+            return  # the parser ends the message at the head; the body follows
         self._has_progressed = True
         self.cycle.more_body = False
         self.cycle.message_event.set()
@@ -211,7 +213,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
 
     def _refuse_body(self, refusal: CatalogError) -> None:
-        """Whoever reads the body of this request is told; where nobody does, the connection ends with the answer."""
+        """Raise the refusal where the application reads the body. If it does not, close after the response."""
         self._reads_no_more = True
         self._body_refused = refusal
         self.cycle.keep_alive = False
@@ -236,7 +238,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
         async def send(message: ASGISendEvent) -> None:
             if cycle.waiting_for_100_continue and cycle.more_body:
-                cycle.keep_alive = False  # nobody knows whether the body will come
+                cycle.keep_alive = False  # the client may or may not send the body
             await cycle.send(message)
 
         async def answer(scope: Scope, _: ASGIReceiveCallable, __: ASGISendCallable) -> None:
@@ -246,7 +248,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
 
 def _refusal_in(error: httptools.HttpParserCallbackError) -> CatalogError:
-    """Raises the error if what we raised was no refusal."""
+    """The refusal that caused the error. Raises the error itself if its cause is not a refusal."""
     match error.__context__:
         case CatalogError() as refusal:
             return refusal

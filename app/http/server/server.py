@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, which ends event streams before it waits for them, and looks at its connections."""
+"""The HTTP server: uvicorn that ends event streams before it stops, and checks its connections every second."""
 
 import asyncio
 import logging
@@ -19,13 +19,13 @@ from app.http.server.transport import CoalescingTransport
 TICKS_PER_SECOND = 10
 """uvicorn's."""
 STOPS_WITHIN_SECONDS = 10
-"""Longer than any statement may run; only a client that does not read what it asked for is cut off by it."""
+"""Longer than any statement may run, so it only cuts off clients that do not read their responses."""
 
 logger = logging.getLogger("catalog")
 
 
 class Server(uvicorn.Server):
-    """Sets `stopping` first thing when told to stop: the lifespan hears of it only after all connections are closed."""
+    """Sets `stopping` as soon as shutdown begins. The lifespan ends only after all connections are closed."""
 
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
         super().__init__(config)
@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
 
     def _check_connections(self) -> None:
         now = time.monotonic()
-        # What this process spent elsewhere, nobody is to answer for.
+        # A pause of this process must not count against its clients.
         passed = min(now - self._looked_at, 2 * limits.CONNECTION_CHECK_SECONDS)
         self._looked_at = now
         for connection in list(self.server_state.connections):
@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
         self._log_if_full()
 
     def _drop_slow_readers(self) -> None:
-        """Whoever reads slowly has us hold the answer: of too much in all the largest are given up."""
+        """Abort the connections with the largest unsent responses while all of them together exceed UNSENT_BYTES."""
         connections = [cast(TimedHttpProtocol, each) for each in self.server_state.connections]
         unsent = [(cast(CoalescingTransport, each.transport).held_bytes, each) for each in connections]
         too_many_bytes = sum(size for size, _ in unsent) - limits.UNSENT_BYTES
@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. Raises SetupError if it is taken, or none of ours."""
+    """A socket bound to the address. Raises SetupError if the address is taken or not on this machine."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)

@@ -1,4 +1,4 @@
-"""What lies between a connection's protocol and its socket: answers leave whole, reading waits, closing lingers."""
+"""The layer between a connection's protocol and its socket: it joins writes, pauses reading, lingers at close."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 class CoalescingTransport:
     """A transport that sends the head of an answer together with its body: one packet, which wakes the client once.
 
-    What is written waits until the event loop has done what it is at, which is no longer than a task runs.
-    To close one whose client `may_still_send` is to send no more, and to read on until `close_now`.
+    Writes wait until the event loop has finished its current task. If the client `may_still_send`, `close` ends the
+    writing side only and reads on until `close_now`.
     """
 
     def __init__(self, transport: asyncio.Transport, may_still_send: Callable[[], bool]) -> None:
@@ -20,7 +20,7 @@ class CoalescingTransport:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[bytes] = []
         self._largest_bytes = 0
-        """Of what was written at once since there was last nothing unsent."""
+        """The largest single write since nothing was unsent."""
         self._lingers = False
 
     def write(self, data: bytes) -> None:
@@ -30,7 +30,7 @@ class CoalescingTransport:
 
     @property
     def held_bytes(self) -> int:
-        """What is kept in memory for the client, at most: uvloop keeps an answer whole until its last byte is sent."""
+        """The most that is held in memory for the client: uvloop keeps a response whole until its last byte is sent."""
         unsent = self._transport.get_write_buffer_size()
         return unsent + self._largest_bytes if unsent else 0
 
@@ -64,7 +64,7 @@ class CoalescingTransport:
 
 
 class ReadFlowControl(FlowControl):
-    """Reading goes on only while no more has arrived than is being worked at."""
+    """Resumes reading only if no received request waits for its turn."""
 
     def __init__(self, transport: asyncio.Transport, has_enough: Callable[[], bool]) -> None:
         super().__init__(transport)
@@ -76,14 +76,14 @@ class ReadFlowControl(FlowControl):
 
 
 class Stopwatch:
-    """For how long one and the same thing has been so, looked at now and then."""
+    """Measures how long the same state has lasted, by periodic checks."""
 
     def __init__(self) -> None:
         self._what: object = None
         self._seconds = 0.0
 
     def lasts(self, what: object, seconds: float) -> float:
-        """Seconds for which `what` has been there, of which so many have passed since the last look; 0 for None."""
+        """How many seconds `what` has lasted; `seconds` have passed since the last check. 0 for None."""
         self._seconds = self._seconds + seconds if what is self._what and what is not None else 0.0
         self._what = what
         return self._seconds

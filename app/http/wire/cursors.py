@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, as of when, and of which listing. Opaque to clients, checked when they return."""
+"""Cursors: the listing, its instant, and the last item of a page. Clients treat them as opaque; they are checked."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Absolute addresses of ours, as the public finds them: a gateway may have taken away the front of the path."""
+"""Public URLs of this service: a gateway may strip the front of the path."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ HOST_NAME = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
 def next_page_header(request: Request[Any, Any, Any], settings: Settings, **query: object) -> dict[str, str]:
-    """The header that leads on from a page: the path asked, with these parameters."""
+    """The Link header to the next page: the requested path with these parameters."""
     path = request.scope["path"].rstrip("/")
     return {"Link": f'<{public_url_of(request, settings, path, **query)}>; rel="next"'}
 

@@ -1,7 +1,7 @@
-"""Memento (RFC 7089): the links and headers by which a client that knows nothing of us finds an item's past.
+"""Memento (RFC 7089): the links and headers by which any Memento client finds an item's past versions.
 
 The item is the original resource; `/time-travel` is its TimeGate, `/history` its TimeMap, each version a Memento.
-Memento counts in whole seconds: those asked for last until their end, so that what was recorded in them is seen.
+Memento times have one-second resolution. A requested second counts to its end, so its events are included.
 """
 
 import re
@@ -57,7 +57,7 @@ def memento_uris(request: Request[Any, Any, Any], settings: Settings, item_id: i
 
 
 def original_headers(uris: MementoUris) -> dict[str, str]:
-    """The header that tells where the past of an item is."""
+    """The Link header to the past versions of an item."""
     return {"Link": ", ".join([_link(uris.timegate, "timegate"), _link_to_timemap(uris, "timemap")])}
 
 

@@ -1,4 +1,4 @@
-"""What every route reads of a request: who acts, which version the caller saw; and what it refuses."""
+"""Parses the parameters and headers that commands share: the user, the idempotency key, the metadata of events."""
 
 from hashlib import sha256
 from typing import Annotated, Any
@@ -30,7 +30,7 @@ IdempotencyKeyHeader = Annotated[
 
 
 def metadata_of(request: Request[Any, Any, Any], actor: Actor) -> Metadata:
-    """Who acts, and the request and the trace that events belong to."""
+    """The metadata of a request's events: its user, its id and its trace."""
     return Metadata(
         user_id=actor.subject,
         correlation_id=request.state.request_id,
@@ -41,7 +41,7 @@ def metadata_of(request: Request[Any, Any, Any], actor: Actor) -> Metadata:
 def idempotency_of(
     request: Request[Any, Any, Any], actor: Actor, key: str | None, body: bytes
 ) -> IdempotencyKey | None:
-    """What the request's Idempotency-Key stands for. Raises Malformed for one that could not be found again."""
+    """The request's idempotency key, with a digest of the request. Raises Malformed for a key that cannot be stored."""
     if key is None:
         return None
     if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):

@@ -1,4 +1,4 @@
-"""Answers made of stored bytes: documents leave as they are stored, neither decoded nor encoded on the way."""
+"""Builds responses. Stored documents are sent as stored bytes, neither decoded nor encoded."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from litestar import MediaType, Response
 from msgspec import Struct
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-"""The Cache-Control of what can never change."""
+"""The Cache-Control of a response that never changes."""
 
 
 class ItemDocument(Struct):
@@ -15,7 +15,7 @@ class ItemDocument(Struct):
 
 
 def json_response(content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response[Any]:
-    """JSON bytes as an answer that caches must ask again for, unless `headers` say otherwise."""
+    """A response of JSON bytes, which caches must revalidate unless `headers` say otherwise."""
     named = {"Cache-Control": "no-cache", **(headers or {})}
     return Response(content, status_code=status, media_type=MediaType.JSON, headers=named)
 
@@ -26,7 +26,7 @@ def struct_response(value: Struct, headers: dict[str, str] | None = None) -> Res
 
 
 def etag_header(version: int) -> dict[str, str]:
-    """The header that names the version of what is answered."""
+    """The ETag header of a version."""
     return {"ETag": f'"{version}"'}
 
 

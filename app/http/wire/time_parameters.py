@@ -1,4 +1,4 @@
-"""`as_of` and `min_position`: which past a request asks for, and how much its answer may be relied on."""
+"""`as_of` and `min_position`: the instant that a request reads, and whether its response can still change."""
 
 from datetime import datetime
 from typing import Annotated
@@ -37,22 +37,22 @@ MinPosition = Annotated[
 
 
 class TimeParameters(Struct, frozen=True, kw_only=True):
-    """What a read says of the time it reads."""
+    """The time parameters of a read."""
 
     as_of: AsOf = None
     min_position: MinPosition = None
 
 
 class PointInTime(Struct, frozen=True):
-    """What a request reads: the present, or the past as of an instant."""
+    """The time that a request reads: the present, or an instant of the past."""
 
     instant: datetime | None
     settled: bool
-    """Whether nothing can be recorded up to the instant any more, so that the answer never changes."""
+    """Whether no event can be recorded at or before the instant any more, so that the response never changes."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """What caches and clients should know of the answer."""
+        """The headers that tell clients and caches about the time that was read."""
         if self.instant is None:
             return {}
         as_of = {"X-As-Of": shortest_rfc3339(self.instant), "X-Settled": "true" if self.settled else "false"}

@@ -1,4 +1,4 @@
-"""The trace that a request belongs to, as its caller says in `traceparent` (W3C Trace Context)."""
+"""Reads a request's trace from its `traceparent` header (W3C Trace Context)."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an import may take while its body arrives: a slot, room on the disk, and time; so that none keeps others out."""
+"""Limits uploads while they arrive: how many at once, how much disk, how long. So no import blocks the others."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from app.errors import Malformed, RequestTimeout, TooManyRequests, Unavailable
 UPLOADS_MAX = 32
 UPLOADS_PER_USER_MAX = 8
 FULL_SIZE_UPLOADS = 4
-"""So many imports of the greatest size have room at once, and half of that those of one user."""
+"""The disk has room for so many imports of the largest size; one user may fill half of it."""
 
 UPLOAD_CHUNK_BYTES = 64 * 1024
 SLOW_UPLOAD_SECONDS = 30.0
@@ -22,7 +22,7 @@ UPLOAD_SECONDS_MAX = 1800.0
 
 
 class UploadSlots:
-    """Who imports just now: many at once, since what only arrives costs little, and each user a part of them."""
+    """The uploads under way. Receiving costs little, so many may run; each user has a share of them."""
 
     def __init__(self, largest_import_bytes: int) -> None:
         self._room_bytes = largest_import_bytes * FULL_SIZE_UPLOADS
@@ -73,7 +73,7 @@ class UploadSlot:
         self.written_bytes = 0
 
     def write(self, size: int) -> None:
-        """So many bytes more are to be written into its file. Raises Unavailable or TooManyRequests without room."""
+        """Reserve `size` more bytes for its file. Raises Unavailable or TooManyRequests if there is no room."""
         self._slots.write(self._user_id, size)
         self.written_bytes += size
 
@@ -85,9 +85,9 @@ def _release(counts: Counter[str], user_id: str, number: int) -> None:
 
 
 class UploadPace:
-    """How slowly a body may come: waiting uses up a patience that bytes give back.
+    """Limits how slowly a body may arrive. Waiting uses up patience, and received bytes restore it.
 
-    So what comes at the least rate may go on, a pause is forgiven, and a trickle is not, however fast it began.
+    A body at the minimum rate may go on, and a pause is tolerated. A trickle is not, however fast it began.
     """
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ def _too_slow() -> RequestTimeout:
 
 
 async def read_chunks(arriving: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A body in large pieces, however small it arrives. Raises what Pace does, or its file would stay for ever."""
+    """Join a body's small chunks into large ones. Raises what UploadPace raises."""
     pace = UploadPace()
     gathered, size = [], 0
     while (piece := await pace.next(arriving)) is not None:

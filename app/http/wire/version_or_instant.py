@@ -1,4 +1,4 @@
-"""A moment of an item's past as clients name it, a version or an instant, and the item then."""
+"""Parses a version or an instant, and reads an item as of it."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ class OwnerOfItem(Struct, frozen=True):
 
 
 async def require_own_item(documents: Documents, item_id: int, actor: Actor) -> Document:
-    """The present item, by one look at its document, before anything of its past is read.
+    """Read the current item, and check its owner before any of its history is read.
 
     Raises ItemNotFound, and NotYours unless the actor is its owner or an admin.
     """
