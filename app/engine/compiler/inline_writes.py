@@ -1,4 +1,4 @@
-"""Compiles an inline projection: its tables, the functions that appends call to write them, and the reads as of an instant."""
+"""Compiles an inline projection: its tables, the functions by which appends write them, and reads as of an instant."""
 
 from collections.abc import Iterator, Sequence
 

@@ -60,7 +60,7 @@ def patch_with_envelope(projection: AnyProjection) -> dict[str, str]:
 
 
 def _patch_parts(rule: Rule, projection: AnyProjection, counters: list[str]) -> list[str]:
-    """The fields that an event sets, from its data and from its envelope, and `counters`, pairs of fields and values."""
+    """The fields that an event sets, from its data and its envelope; `counters` are more pairs of fields and values."""
     pairs = []
     for step in rule.steps:
         if isinstance(step, Becomes) and isinstance(step.value, Envelope):
