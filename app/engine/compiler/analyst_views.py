@@ -1,11 +1,11 @@
-"""What analysts find in psql, in the schema `public`: typed columns instead of JSON, and any instant of the past.
+"""Compiles the views that analysts read in psql, in the schema `public`: typed columns, as of any instant.
 
-A view for each read model, with a column for each field of its document. Beside a temporal projection moreover, named
-after its document, here Item: `item_versions`, `item_events`, `audit_trail`, and the functions `items_as_of`,
-`item_at`, `item_diff` and `changes_between`. They are made of the views, so that whoever may read those may call them.
+Each read model has a view with a column for each field of its document. A temporal projection has more views, named
+after its document, here Item: `item_versions`, `item_events` and `audit_trail`; `app.engine.compiler.analyst_functions`
+adds functions over them.
 
-`set catalog.as_of = '2026-01-15'` moves a session into the past: every view then shows that instant. What it is set to
-is asked once per query, by a subquery, and the history is left alone unless it is set.
+`set catalog.as_of = '2026-01-15'` moves a session into the past: every view then shows that instant. A subquery reads
+the setting once per query, and the history is not read unless it is set.
 """
 
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ from app.engine.projection.rollup import AnyRollup
 from app.engine.projection.rules import RuleError
 
 SESSION_INSTANT = "(select catalog.as_of())"
-"""The instant that a session looks at; `infinity` for the present."""
+"""The instant that a session reads as of; `infinity` for the present."""
 INSTANTS = {"instant": SESSION_INSTANT, "in_the_past": f"{SESSION_INSTANT} < 'infinity'"}
-"""What the templates of views need of it."""
+"""The values of the templates that read as of it."""
 
 
 def analyst_views(inline: Sequence[AnyProjection], rollups: Sequence[AnyRollup]) -> str:
-    """All views and functions. The first temporal projection is what the catalog is about: only of others do the audit
-    trail and the changes bear the name, so that a further one renames nothing."""
+    """All views and functions. The audit trail and `changes_between` of the first temporal projection have no prefix;
+    those of others begin with the document's name, so that adding a projection renames nothing."""
     temporal = [projection for projection in inline if projection.temporal]
     _check_view_names([*inline, *rollups], temporal)
     parts = [current_view(projection) for projection in inline]
@@ -55,7 +55,7 @@ def analyst_views(inline: Sequence[AnyProjection], rollups: Sequence[AnyRollup])
 
 
 def _check_view_names(read_models: Sequence[AnyProjection | AnyRollup], temporal: Sequence[AnyProjection]) -> None:
-    """Raises RuleError if two views would have one name: the later one would take the place of the other."""
+    """Raises RuleError if two views would have one name: the second would replace the first."""
     named = [each.name for each in read_models]
     named += [f"{singular_name(each)}_{what}" for each in temporal for what in ("versions", "events", "audit_trail")]
     if twice := [name for name in named if named.count(name) > 1]:

@@ -1,4 +1,4 @@
-"""The SQL that fills a projection's tables from the log: one stream, or a whole new generation."""
+"""Compiles the statements that fill a projection's tables from the log: for one stream, or for a whole rebuild."""
 
 from collections.abc import Callable, Sequence
 
@@ -57,13 +57,13 @@ def _same_key(table: Table, left: str, right: str) -> str:
 
 
 def fill_next_partition(projection: AnyProjection, versions: str) -> str:
-    """The statement that fills the next partitions of all its tables from `versions`, the query of some streams."""
+    """The statement that fills the next partitions of all tables from `versions`, a query over some streams."""
     return _insert_into_next(projection, versions, lambda _: "")
 
 
 def refresh_next_partition(projection: AnyProjection, versions: str) -> str:
-    """The same for streams that are there already and have gone on: what was replaced stays as it is, so that a long
-    stream is not written again; a document that has ended goes."""
+    """The statement for streams that are in the next partitions already and have new events. It keeps replaced
+    documents, so that a long stream is not written again, and deletes documents that have ended."""
     table = documents_table(projection)
     gone = f"""{table.name}_deleted as (
     delete from catalog.{table.next}
@@ -74,7 +74,7 @@ def refresh_next_partition(projection: AnyProjection, versions: str) -> str:
 
 
 def _conflict_action(table: Table) -> str:
-    """What to do about a row that is there: put right what its key leaves open, if it is one row for each stream."""
+    """What happens to a row that exists: it is updated if its table has one row for each stream, and else kept."""
     if table.key != ("id",):
         return "\n    on conflict do nothing"
     columns = [column for column in _written_columns(table) if column not in table.key]

@@ -1,7 +1,7 @@
-"""Where a projection's documents live.
+"""Defines the tables of a projection: its documents, their history, and the tables of its searches.
 
-Beside the documents stand, for a temporal projection, those they have replaced, and for each search what it finds
-them by, now or in the past: all words there ever were, and a row for each change of place.
+A temporal projection keeps replaced documents in its history table. The search tables cover the present and the past:
+all words that a document ever had, and a row for each change of place.
 """
 
 from collections.abc import Iterable
@@ -22,8 +22,8 @@ VALID_TO_COLUMN = TableColumn("valid_to", "timestamptz", "When the event that re
 
 
 def replaced_at(instant: str) -> str:
-    """`valid_to`, or what is compared with it, as an expression: the planner then takes the index of it for those
-    queries only that ask for this."""
+    """`valid_to`, or a value compared with it, as an expression. The planner then uses the index on it only for queries
+    that compare this expression."""
     return f"{instant} at time zone 'UTC'"
 
 
@@ -31,7 +31,7 @@ REPLACED_AT = replaced_at("valid_to")
 
 
 def projection_tables(projection: AnyProjection) -> list[Table]:
-    """Its documents first."""
+    """All tables of a projection, that of its documents first."""
     return [documents_table(projection), *(table for table, _ in derived_tables(projection))]
 
 
@@ -100,12 +100,12 @@ def geo_search_table(projection: AnyProjection, place: GeoSearch) -> Table:
 def indexes_of_kind(
     projection: AnyProjection, kind: type[TextSearch] | type[GeoSearch]
 ) -> TextSearch | GeoSearch | None:
-    """What the projection says about this kind of search."""
+    """The projection's declaration of this kind of search, if it has one."""
     return next((index for index in projection.indexes if isinstance(index, kind)), None)
 
 
 def derived_tables(projection: AnyProjection) -> list[tuple[Table, str]]:
-    """The tables beside the documents' own, each with the query over `versions` that says what is in it."""
+    """The tables beside that of the documents, each with the query over `versions` for its rows."""
     derived = []
     if projection.temporal:
         kept = "select id, version, valid_from, valid_to, document from versions where valid_to is not null"
@@ -119,8 +119,8 @@ def derived_tables(projection: AnyProjection) -> list[tuple[Table, str]]:
 
 
 def _text_search_rows(words: TextSearch) -> str:
-    """The row of a search table: the words of all texts there ever were. The texts are taken out first, so that no
-    documents are sorted."""
+    """The row of a search table: the words of all texts that a stream's document ever had. The texts are extracted
+    first, so that Postgres does not sort documents."""
     names = field_names(words.fields)
     taken = ", ".join(f"document ->> {literal(name)} as {_extracted_column(name)}" for name in names)
     text = " || ' ' || ".join(f"string_agg(distinct {_extracted_column(name)}, ' ')" for name in names)
@@ -128,7 +128,7 @@ def _text_search_rows(words: TextSearch) -> str:
 
 
 def _geo_search_rows(place: GeoSearch) -> str:
-    """The rows of a search table: a version whose place is not as just before. It is taken out first, as texts are."""
+    """The rows of a search table: each version with another place than the one before. Places are extracted first."""
     names = field_names((place.longitude, place.latitude))
     taken = ", ".join(f"document -> {literal(name)} as {_extracted_column(name)}" for name in names)
     columns = [_extracted_column(name) for name in names]
@@ -139,16 +139,16 @@ def _geo_search_rows(place: GeoSearch) -> str:
 
 
 COLUMNS_OF_VERSIONS = {"id", "valid_from", "valid_to", "is_new"}
-"""What the queries of search tables have beside the fields."""
+"""The columns that the queries of search tables have beside the fields."""
 
 
 def _extracted_column(field: str) -> str:
-    """The column of a field that is taken out of the documents of versions; no field has two underscores in a row."""
+    """The column of a field that is extracted from documents; no field's name has two underscores in a row."""
     return quoted_identifier(f"{field}__taken" if field in COLUMNS_OF_VERSIONS else field)
 
 
 def compared_and_point(place: GeoSearch, document: str = "document") -> tuple[str, str]:
-    """What is compared of a document to see that its place has changed, and the place as a point."""
+    """The expression that differs if a document's place has changed, and the place as a point."""
     names = field_names((place.longitude, place.latitude))
     compared = ", ".join(f"{document} -> {literal(name)}" for name in names)
     return f"row({compared})", _point(*(degrees(name, document) for name in names))
@@ -159,12 +159,12 @@ def _point(longitude: str, latitude: str) -> str:
 
 
 def degrees(field: str, document: str = "document") -> str:
-    """A document field in degrees, to a tenth of a metre: Postgres refuses to multiply what is next to nothing."""
+    """A field in degrees, rounded to a tenth of a metre: Postgres raises an underflow error for tiny products."""
     return f"round(({document} ->> {literal(field)})::numeric, 6)"
 
 
 def searched_text(fields: Iterable[str], document: str = "document") -> str:
-    """Some fields of a document, which is a column, a variable or a constant, as one text."""
+    """Some fields of a document as one text; `document` is a column, a variable or a constant."""
     joined = " || ' ' || ".join(f"({document} ->> {literal(field)})" for field in fields)
     return f"({joined})"
 
@@ -178,7 +178,7 @@ def _document_column(projection: AnyProjection) -> TableColumn:
 
 
 def _indexed_field_columns(projection: AnyProjection) -> list[TableColumn]:
-    """The document fields that indexes hold, as columns: equal in all sessions and locales, and plain to read."""
+    """The document fields that indexes hold, as generated columns: the same in all sessions and locales."""
     found: dict[str, TableColumn] = {}
     for index in projection.indexes:
         if not isinstance(index, Index):
@@ -192,7 +192,7 @@ def _indexed_field_columns(projection: AnyProjection) -> list[TableColumn]:
 
 
 def field_columns(projection: AnyProjection) -> list[TableColumn]:
-    """The columns that are a field of the document as it is."""
+    """The generated columns that hold a field of the document unchanged."""
     return [
         column for column in _indexed_field_columns(projection) if column.name in projection.document.__struct_fields__
     ]
@@ -203,9 +203,10 @@ def _generated(name: str, expression: str, about: str) -> TableColumn:
 
 
 def _listing_indexes(projection: AnyProjection, bounds: str) -> Iterable[TableIndex]:
-    """The bounds of validity come last, so that the index decides what was valid, without looking at the rows.
+    """The bounds of validity come last, so that the index alone decides which rows were valid.
 
-    A label is as long as the longest table leaves room for: names that are cut off would be equal ones."""
+    A label is shortened to what the longest table name leaves room for: Postgres would cut two names to the same one.
+    """
     for index in projection.indexes:
         if isinstance(index, Index):
             order = ["id"]
@@ -219,9 +220,9 @@ def _listing_indexes(projection: AnyProjection, bounds: str) -> Iterable[TableIn
 
 
 CURRENT_VERSIONS = "select id, version, valid_from, document from versions where valid_to is null"
-"""What is in the table of the documents."""
+"""The rows of the table of the documents."""
 
 
 def _written_columns(table: Table) -> list[str]:
-    """Those that are written; the others follow from them."""
+    """The columns that are written; the others are generated from them."""
     return [column.quoted for column in table.columns if not column.is_generated]

@@ -1,8 +1,8 @@
-"""A projection's rules as SQL: the step that appends take inline, and the set-based fold of any prefix of the log.
+"""Compiles a projection's rules to the set-based fold of any prefix of the log.
 
-The fold is set-based, last write wins: for each field the `max` of the versions that write it, and what the event of
-that version says. No transition in SQL or PL/pgSQL, and no document made of each event: on a million events, and on ten
-thousand of one stream, this is the fastest form that Postgres has. `catalog schema` prints what comes out.
+Last write wins: for each field the query takes the `max` of the versions that write it, and the value from the event of
+that version. It has no transition function in SQL or PL/pgSQL and makes no document for each event. On a million
+events, and on ten thousand of one stream, this was the fastest form in Postgres. `catalog schema` prints the result.
 """
 
 from msgspec import Struct
@@ -125,7 +125,7 @@ ENVELOPE_OF_LAST_EVENT = {
     "version": "last_used",
     "recorded_at": "catalog.rfc3339(last_recorded_at)",
 }
-"""What the envelope of the last event that the rules use says."""
+"""The values of the envelope of the last event that the rules use."""
 
 
 def _envelope_field(name: str, envelope: str) -> _Field:
@@ -164,7 +164,7 @@ def _rewritten_field(name: str, initial: str, later: dict[type[Struct], RuleStep
 
 
 def _written_value(step: RuleStep, event: type[Struct], field: str) -> str:
-    """What one event writes to a field that does not grow."""
+    """The value that one event writes to a field that does not grow."""
     if isinstance(step, Merges):
         return f"({_value_expression(step.value, event)}) -> {literal(field)}"
     if isinstance(step.value, Envelope):
@@ -173,7 +173,7 @@ def _written_value(step: RuleStep, event: type[Struct], field: str) -> str:
 
 
 def _merged_column(projection: AnyProjection) -> list[str]:
-    """The column of what later events merge, to see which fields these are."""
+    """The column with the struct that a later event merges; its keys are the fields that the event writes."""
     merged = {
         event: " || ".join(
             f"({_value_expression(step.value, event)})" for step in rule.steps if isinstance(step, Merges)

@@ -1,7 +1,4 @@
-"""The SQL that installs a projection: its tables, and what writes into them and reads them as of an instant.
-
-`catalog schema` prints it all, with the folds of `app.engine.compiler.fold`.
-"""
+"""Compiles an inline projection: its tables, the functions by which appends write them, and reads as of an instant."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,7 +23,7 @@ from app.engine.projection.rules import Becomes, Envelope, GeoSearch, TextSearch
 
 
 def compile_inline(projection: AnyProjection) -> str:
-    """The tables of an inline projection and its functions, but for the fold."""
+    """The tables and functions of an inline projection, except its fold."""
     parts = [create_table(table) for table in projection_tables(projection)]
     parts += [step_function(projection), *folding_aggregate(projection)]
     parts += [write_function(projection), prepare_new_function(projection)]
@@ -35,7 +32,7 @@ def compile_inline(projection: AnyProjection) -> str:
 
 
 def project_functions(inline: Sequence[AnyProjection]) -> str:
-    """What appends call to write every inline document, and what folds one stream's anew."""
+    """The functions over all inline projections: those that appends call, and the refold of one stream."""
     return "\n".join([_project_inline(inline), _project_new_streams(inline), _refold_stream(inline)])
 
 

@@ -1,7 +1,7 @@
-"""What the event types declare personal, as SQL: the form in which the log holds an event, and what lies beside it.
+"""Compiles what the event types declare personal: the redacted event in the log, and the values stored beside it.
 
-Always `data = redacted_event(type, data) || personal_values(type, data)`. Both are single expressions, so that appends
-need no plan of their own for them.
+Always `data = redacted_event(type, data) || personal_values(type, data)`. Both functions are single expressions, so
+that appends need no separate plan for them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from app.engine.projection.check_names import READ_MODEL_NAME
 
 
 def personal_functions(events: Iterable[type[Struct]]) -> str:
-    """`redacted_event` and `personal_values`, of all event types there are."""
+    """`redacted_event` and `personal_values`, for all event types."""
     personal = {event: paths for event in events if (paths := personal_paths(event))}
     forms = {event: _redacted_value(paths) for event, paths in personal.items()}
     parts = {event: _personal_values(event, paths) for event, paths in personal.items()}
@@ -50,7 +50,7 @@ def _redacted_value(paths: Sequence[FieldPath]) -> str:
 
 
 def _personal_values(event: type[Struct], paths: Sequence[FieldPath]) -> str:
-    """Whatever of an event is under a name where something personal may be, if it has anything personal at all."""
+    """All values of an event under names that may hold personal data; null if it holds none."""
     found = ",\n        ".join(_value_at(path, as_text=True) for path in paths)
     others = impersonal_names(event)
     whole = f"data - {_text_array(others)}" if others else "data"
@@ -67,7 +67,7 @@ def _text_array(names: Sequence[str]) -> str:
 
 
 def _array_element(name: str) -> str:
-    """A text in an array constant."""
+    """A text as an element of an array constant."""
     if READ_MODEL_NAME.fullmatch(name) and name != "null":
         return name
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,6 +1,6 @@
-"""The steps of a rebuild as statements, compiled from a read model's rules and kept in catalog.rebuild_steps.
+"""Compiles the steps of a rebuild to statements, which are stored in catalog.rebuild_steps.
 
-Whoever rebuilds may carry out catalog.rebuild_step and nothing else; that says what $1 to $5 are.
+The role that rebuilds may only call catalog.rebuild_step, which executes them and documents $1 to $5.
 """
 
 import hashlib
@@ -24,26 +24,23 @@ from app.engine.projection.rollup import AnyReadModel
 
 class RebuildStep(StrEnum):
     BEGIN = "begin"
-    """Empty tables; what a killed rebuild left behind is dropped."""
+    """Create empty tables, after dropping those that a killed rebuild left."""
     FILL = "fill"
-    """All that the streams from $1 to $2 have, as of $4."""
+    """Insert all rows of the streams from $1 to $2, as of position $4."""
     SET_HINT_BITS = "set_hint_bits"
-    """Each table that is filled, from page $1 on. Whoever reads rows first notes on their page that they are committed.
-    If there has been a checkpoint since they were written, that costs the whole page in the write-ahead log, so it is
-    done at once."""
+    """Read each filled table from page $1 on. The first reader of new rows marks them as committed on their page. After
+    a checkpoint that writes the whole page to the write-ahead log, so it is done at once."""
     INDEX = "index"
-    """Statements that need not wait for each other. Those that take long come first, so that nobody is left with one of
-    them at the end."""
+    """Statements that can run at the same time. The slow ones come first, so that none of them begins last."""
     KEY = "key"
     ANALYZE = "analyze"
     REFOLD = "refold"
-    """All that the streams $3 have again, as of a later position."""
+    """Replace the rows of the streams $3, as of a later position."""
     CANCEL_AUTOVACUUM = "cancel_autovacuum"
-    """Have the server call off its own vacuuming of what is to be dropped: it does so for whoever waits a second. The
-    lock waited for keeps out neither readers nor writers."""
+    """Make the server cancel its vacuum of tables that will be dropped: it does so for a lock that waits a second. This
+    lock blocks neither readers nor writers."""
     AGGREGATE = "aggregate"
-    """What is made from the folded documents; again, as far as that has changed. Rows that stay as they are are seen by
-    older snapshots, too."""
+    """Aggregate the folded members, or only update what has changed. Unchanged rows stay visible to older snapshots."""
     SWAP = "swap"
     DROP = "drop"
 
@@ -90,7 +87,7 @@ def statements_by_step(read_model: AnyReadModel) -> dict[RebuildStep, list[str]]
 
 
 def rebuild_steps(read_models: Sequence[AnyReadModel]) -> str:
-    """The SQL that puts all steps into their table."""
+    """The SQL that replaces the contents of catalog.rebuild_steps."""
     rows = [
         f"({literal(read_model.name)}, {literal(step)}, {place}, {dollar_quoted(statement, 'step')})"
         for read_model in read_models
@@ -130,7 +127,7 @@ def _aggregate_members(compiled: ReadModelSql, table: Table) -> str:
 
 
 def fingerprint(read_model: AnyReadModel) -> str:
-    """SHA-256 of what the documents of a read model and their tables depend on: fold, columns, indexes, version."""
+    """SHA-256 of all that a read model's documents and tables depend on: fold, columns, indexes, version."""
     created = "".join(map(create_table, read_model_tables(read_model)))
     installed = [line for line in created.splitlines() if not line.startswith("comment on")]
     compiled = sql_of(read_model)

@@ -1,12 +1,11 @@
-"""A rollup's rules as SQL: its tables, the fold over all documents, and the catch-up that keeps it so.
+"""Compiles a rollup's rules to SQL: its tables, the aggregation of all documents, and the catch-up by batches.
 
-Beside the documents stands `<name>_members`: what each stream counts as, and for which key. A batch of events steps the
-members of the streams it touched, by the rules that write the inline documents; what they counted as before leaves the
-documents, what they count as now enters them. So a batch costs the same for a stream of ten thousand events as for a
-new one, and for a key of a hundred thousand members as for a key of ten. Only members are counted, never events: what
-is taken away is what is stored as having been added, in the transaction that stores the other; what somebody has
-corrupted stays so until a rebuild. What a change cannot tell (a new key, one without members, a latest that has gone)
-is added up anew.
+The table `<name>_members` holds for each stream its key, and the fields by which it counts. For a batch of events the
+catch-up recomputes the members of the streams in the batch, by the rules of the projection, and applies the difference
+to the documents. So a batch costs the same for a stream of ten thousand events as for a new one, and for a key of a
+hundred thousand members as for a key of ten. The old contribution is read from the stored members, in the transaction
+that stores the new ones; a corrupted row stays until a rebuild. A key is aggregated from its members again only where a
+difference is not enough: for a new key, a key without members, or when the current minimum or maximum was removed.
 """
 
 from collections.abc import Callable
@@ -109,11 +108,11 @@ def aggregate_query(rollup: AnyRollup, members: str, where: str = "") -> str:
 
 
 def _document_pairs(rollup: AnyRollup, value: Callable[[Aggregate], str]) -> str:
-    return ",\n".join(f"        {literal(name_of(tally.field))}, {value(tally)}" for tally in rollup.rules)
+    return ",\n".join(f"        {literal(name_of(aggregate.field))}, {value(aggregate)}" for aggregate in rollup.rules)
 
 
 def _aggregate_value(aggregate: Aggregate) -> str:
-    """What a field of the document is, over the members of one key."""
+    """The value of a field of the document, over the members of one key."""
     if aggregate.verb == "keyed":
         return "key"
     if aggregate.of is None:
@@ -132,18 +131,18 @@ def _member_field(field: MemberDescriptorType) -> str:
 
 
 def change_columns(rollup: AnyRollup) -> str:
-    """Of what has moved, by key: whatever `_value_after` and `_known` need of it."""
+    """The aggregates over the changed members of a key that `_value_after` and `_min_max_is_known` need."""
     columns = ["key", "bool_or(members > 0) as has_entered", "sum(members) as members"]
-    if any(_counts_by_value(tally) for tally in rollup.rules):
+    if any(_counts_by_value(aggregate) for aggregate in rollup.rules):
         columns.append("array_agg(members) as each_members")
-    for tally in rollup.rules:
-        name = name_of(tally.field)
-        if tally.of is None:
+    for aggregate in rollup.rules:
+        name = name_of(aggregate.field)
+        if aggregate.of is None:
             continue
-        if _counts_by_value(tally):
-            columns.append(f"array_agg({_member_field(tally.of)}) as {quoted_identifier(f'{name}__each')}")
+        if _counts_by_value(aggregate):
+            columns.append(f"array_agg({_member_field(aggregate.of)}) as {quoted_identifier(f'{name}__each')}")
             continue
-        outermost = f'{MIN_MAX[tally.verb].aggregate}(({_member_field(tally.of)}) collate "C")'
+        outermost = f'{MIN_MAX[aggregate.verb].aggregate}(({_member_field(aggregate.of)}) collate "C")'
         columns += [
             f"{outermost} filter (where members < 0) as {quoted_identifier(f'{name}__left')}",
             f"{outermost} filter (where members > 0) as {quoted_identifier(f'{name}__entered')}",
@@ -156,12 +155,12 @@ def _counts_by_value(aggregate: Aggregate) -> bool:
 
 
 class MinMax(Struct, frozen=True):
-    """How SQL says earliest or latest."""
+    """The SQL of earliest or latest."""
 
     aggregate: str
     outermost: str
     comparison: str
-    """The operator of what is further out than something else."""
+    """The operator by which one value lies further out than another."""
 
 
 MIN_MAX = {"earliest": MinMax("min", "least", "<"), "latest": MinMax("max", "greatest", ">")}
@@ -172,7 +171,7 @@ def _stored_value(aggregate: Aggregate) -> str:
 
 
 def _value_after(aggregate: Aggregate) -> str:
-    """What a field of the stored document is after a change."""
+    """The value of a field of the stored document after a change."""
     name = name_of(aggregate.field)
     if aggregate.verb == "keyed":
         return "stored.key"
@@ -188,28 +187,28 @@ def _value_after(aggregate: Aggregate) -> str:
 
 
 def _min_max_is_known(rollup: AnyRollup) -> str:
-    """A condition for each extreme: it has not left, or what entered is as far out."""
+    """A condition for each minimum and maximum: its member has not left, or an entering one lies as far out."""
     lines = []
-    for tally in rollup.rules:
-        if extreme := MIN_MAX.get(tally.verb):
-            left, entered = (quoted_identifier(f"{name_of(tally.field)}__{moved}") for moved in ("left", "entered"))
-            stored, beyond = f'({_stored_value(tally)}) collate "C"', extreme.comparison
+    for aggregate in rollup.rules:
+        if extreme := MIN_MAX.get(aggregate.verb):
+            left, entered = (quoted_identifier(f"{name_of(aggregate.field)}__{moved}") for moved in ("left", "entered"))
+            stored, beyond = f'({_stored_value(aggregate)}) collate "C"', extreme.comparison
             kept = f"change.{left} is null or {stored} {beyond} change.{left}"
             lines.append(f"\n            and ({kept} or change.{entered} {beyond}= {stored})")
     return "".join(lines)
 
 
 def member_columns(rollup: AnyRollup) -> str:
-    """`key, part` of a member, over the document it is folded to."""
+    """`key, part` of a member, from its document."""
     return f"document ->> {literal(name_of(rollup.by))}, {_member_part(rollup)}"
 
 
 def stored_member_columns(rollup: AnyRollup) -> str:
-    """The same over a stored document: the key is the column that an index holds, if there is one."""
+    """`key, part` of a member, from a stored document: the key is an indexed column if there is one."""
     found = [column.quoted for column in field_columns(rollup.of) if column.name == name_of(rollup.by)]
     return f"{found[0]}, {_member_part(rollup)}" if found else member_columns(rollup)
 
 
 def _member_part(rollup: AnyRollup) -> str:
-    names = sorted({name_of(tally.of) for tally in rollup.rules if tally.of is not None})
+    names = sorted({name_of(aggregate.of) for aggregate in rollup.rules if aggregate.of is not None})
     return f"jsonb_build_object({', '.join(f'{literal(name)}, document -> {literal(name)}' for name in names)})"

@@ -1,4 +1,4 @@
-"""All the SQL that `catalog migrate` installs: the event store, then what the read models are compiled to."""
+"""Compiles all read models to the SQL that `catalog migrate` installs after the event store's."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,10 @@ from app.engine.projection.rules import RuleError
 
 
 def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
-    """What of the read models' rules becomes SQL: their folds, tables, functions, views for analysts, of which those
-    without a name of their own are about the first projection, and the steps of a rebuild. At last who may do what."""
+    """The tables, folds, functions, analyst views and rebuild steps of the read models; at the end the privileges.
+
+    The audit trail and `changes_between` are about the first temporal projection.
+    """
     names = [each.name for each in read_models]
     assert len(set(names)) == len(names), f"two projections of one name: {names}"
     projections, rollups = projections_among(read_models), rollups_among(read_models)
@@ -29,7 +31,7 @@ def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
 
 
 def _check_relation_names(read_models: Sequence[AnyReadModel]) -> None:
-    """Raises RuleError if a table and an index would have one name: whichever comes later would not be made."""
+    """Raises RuleError if a table and an index would have one name: Postgres would not create the second of them."""
     tables = [table for each in read_models for table in read_model_tables(each)]
     named = [table.name for table in tables]
     named += [table.name + index.label for table in tables for index in table.indexes]

@@ -1,14 +1,14 @@
-"""Text of SQL: literals, comments and indentation."""
+"""Writes SQL text: literals, comments and indentation."""
 
 
 def literal(text: str) -> str:
-    """A string constant, the same whatever a session takes backslashes for."""
+    """A string constant that means the same whether or not a session treats backslashes as escapes."""
     quoted = "'" + text.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
 
 def indent(query: str) -> str:
-    """A query as a part of another."""
+    """Indent a query that stands in another."""
     return "\n".join(f"    {line}" for line in query.splitlines())
 
 

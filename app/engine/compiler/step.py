@@ -1,4 +1,4 @@
-"""A projection's rules as the SQL function that applies one event to a document."""
+"""Compiles a projection's rules to the SQL function that applies one event to a document."""
 
 from collections.abc import Iterable, Mapping
 from types import MemberDescriptorType
@@ -15,7 +15,7 @@ from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Rule
 
 
 def step_function(projection: AnyProjection) -> str:
-    """`evolve_<name>`: the document after one more event; what rules with `evolve` do in Python."""
+    """`evolve_<name>`: the document after one more event, as `Projection.evolve` makes it in Python."""
     name = projection.name
     cases = "\n".join(
         f"    when {literal(type_tag(event))} then {_step(rule, projection)}"
@@ -51,7 +51,7 @@ def _step(rule: Rule, projection: AnyProjection) -> str:
 
 
 def patch_with_envelope(projection: AnyProjection) -> dict[str, str]:
-    """By tag, all fields that an event sets, those from its envelope too; of a projection that counts nothing."""
+    """The fields that an event sets, by tag, with those from its envelope; for projections without counters."""
     return {
         type_tag(event): " || ".join(_patch_parts(rule, projection, [])) or EMPTY_OBJECT
         for event, rule in projection.by_event.items()
@@ -60,7 +60,7 @@ def patch_with_envelope(projection: AnyProjection) -> dict[str, str]:
 
 
 def _patch_parts(rule: Rule, projection: AnyProjection, counters: list[str]) -> list[str]:
-    """What an event sets, from its data and from its envelope, and `further` pairs of fields and values."""
+    """The fields that an event sets, from its data and its envelope; `counters` are more pairs of fields and values."""
     pairs = []
     for step in rule.steps:
         if isinstance(step, Becomes) and isinstance(step.value, Envelope):
@@ -76,7 +76,7 @@ EMPTY_OBJECT = "'{}'::jsonb"
 
 
 def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
-    """The fields that an event sets, as a JSONB expression over its `data`; without those taken from its envelope."""
+    """The fields that an event sets from its `data`, as a JSONB expression; without those from its envelope."""
     (event,) = rule.events
     parts: list[str] = []
     defaults = _defaults(rule, projection) if rule.verb == "starts" else {}
@@ -110,7 +110,7 @@ def _patch(rule: Rule, projection: AnyProjection, counters: bool = True) -> str:
 
 
 def _defaults(rule: Rule, projection: AnyProjection) -> dict[str, Any]:
-    """What a new document's fields are that its start does not set."""
+    """The defaults of the fields that the start of a document does not set."""
     written = {step.field.__name__ for step in rule.steps if isinstance(step, Becomes)}
     return {
         field.name: field.default if field.default_factory is NODEFAULT else field.default_factory()
@@ -126,7 +126,7 @@ def _value_expression(value: object, event: type[Struct]) -> str:
 
 
 def _read_field(stored: str, struct: type[Struct], name: str, upcaster: Upcaster) -> str:
-    """A field of a stored struct, in whichever shape that was stored."""
+    """A field of a stored struct, in any of its shapes."""
     found = [f"{stored} -> {literal(each)}" for each in (name, *upcaster.older_names(name))]
     default = upcaster.defaults.get(name, _default_of(struct, name))
     if default is not NODEFAULT:
@@ -136,7 +136,7 @@ def _read_field(stored: str, struct: type[Struct], name: str, upcaster: Upcaster
 
 
 def _upcast_struct(stored: str, struct: type[Struct]) -> str:
-    """A whole struct in its present shape, made as `Upcaster` makes it: each part goes before those on its left."""
+    """A whole struct in its current shape, as `Upcaster` makes it: each part overrides those on its left."""
     upcaster = Upcaster(struct)
     parts = [_json_literal(upcaster.defaults)] if upcaster.defaults else []
     for old, to in reversed(upcaster.renamed.items()):
@@ -149,7 +149,7 @@ def _upcast_struct(stored: str, struct: type[Struct]) -> str:
 
 
 def _default_of(struct: type[Struct], name: str) -> Any:
-    """What a struct stored before it had this field is read as; NODEFAULT if it always had it, or an upcast says it."""
+    """The value of a field that a stored struct lacks; NODEFAULT if it never lacks it, or an upcast gives the value."""
     (found,) = (each for each in msgspec.structs.fields(struct) if each.name == name)
     return found.default if found.default_factory is NODEFAULT else found.default_factory()
 
@@ -168,11 +168,11 @@ ENVELOPE_EXPRESSIONS = {
     "version": "version",
     "recorded_at": "catalog.rfc3339(recorded_at)",
 }
-"""What an event's envelope says, as documents hold it."""
+"""The values of an event's envelope, as documents hold them."""
 
 
 def _by_type(values: Mapping[type[Struct], str], always: bool = True) -> str:
-    """What goes by the type of an event: always one of these, or null."""
+    """A value for each event type. `always`: the event is of one of these types; otherwise the value is null."""
     if always and len({*values.values()}) == 1:
         return next(iter(values.values()))
     cases = " ".join(f"when {literal(type_tag(event))} then {value}" for event, value in values.items())
@@ -180,7 +180,7 @@ def _by_type(values: Mapping[type[Struct], str], always: bool = True) -> str:
 
 
 def _type_is_one_of(events: Iterable[type[Struct]]) -> str:
-    """Comparisons: for a handful of types Postgres has them sooner than `in`."""
+    """A chain of comparisons, which Postgres evaluates faster than `in` for a handful of types."""
     return f"({' or '.join(f'type = {literal(type_tag(event))}' for event in events)})"
 
 

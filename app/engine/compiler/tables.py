@@ -1,7 +1,7 @@
-"""The tables of a read model: each with its key, its indexes, and one partition, which holds all rows.
+"""Compiles a table of a read model: its key, its indexes, and its only partition, which holds all rows.
 
-A rebuild fills another partition beside it and puts that in its place. What others have made over the table itself
-stays: views, privileges, prepared statements.
+A rebuild fills a second partition and swaps it in. The table itself stays, with the views, privileges and prepared
+statements that depend on it.
 """
 
 from msgspec import Struct
@@ -18,9 +18,9 @@ class TableColumn(Struct, frozen=True):
     type: str
     about: str
     rest: str = "not null"
-    """What its definition says after the type."""
+    """The rest of its definition, after the type."""
     is_generated: bool = False
-    """Whether it follows from the others."""
+    """Whether Postgres computes it from the other columns."""
 
     @property
     def quoted(self) -> str:
@@ -29,31 +29,31 @@ class TableColumn(Struct, frozen=True):
 
 class TableIndex(Struct, frozen=True):
     label: str
-    """Its name is the table's with this."""
+    """The index's name is the table's name followed by this."""
     keys: str
     serves: str
-    """The query it is for: its COMMENT."""
+    """The query that the index is for; its COMMENT."""
 
 
 class Table(Struct, frozen=True, kw_only=True):
-    """A table of documents, or of something found by them."""
+    """A table of documents, or one derived from them."""
 
     name: str
     about: str
     columns: tuple[TableColumn, ...]
     key: tuple[str, ...]
-    """Its primary key; by the first of these the rows belong to their only partition."""
+    """Its primary key; the first of these columns is the partition key."""
     indexes: tuple[TableIndex, ...] = ()
     fillfactor: int = 100
 
     @property
     def quoted(self) -> str:
-        """Its name where it stands for its rows."""
+        """Its name as a reference to its rows."""
         return quoted_identifier(self.name)
 
     @property
     def live(self) -> str:
-        """The partition that serves."""
+        """The partition that queries read."""
         return self.name + LIVE_SUFFIX
 
     @property
@@ -63,7 +63,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
 
 def create_table(table: Table) -> str:
-    """The table, its only partition, its indexes, and what they are for. Again changes nothing."""
+    """Create the table, its only partition, its indexes and their comments; a second run changes nothing."""
     columns = [f"    {column.quoted} {column.type} {column.rest}," for column in table.columns]
     lines = [
         f"create table if not exists catalog.{table.name} (",
@@ -86,9 +86,9 @@ def create_table(table: Table) -> str:
 
 
 def create_next_partition(table: Table) -> str:
-    """An empty partition, beside the one that serves, without key or indexes.
+    """Create an empty partition beside the live one, without key or indexes.
 
-    The server vacuums it once it serves: before, that would keep its indexes and the swap waiting.
+    Autovacuum is off until the swap, because a vacuum would delay its indexes and the swap.
     """
     return (
         f"create table catalog.{table.next}\n"
@@ -99,7 +99,7 @@ def create_next_partition(table: Table) -> str:
 
 
 def index_next_partition(table: Table) -> list[str]:
-    """A statement for each index, that of the key first, so that several can be made at once: a key is made alone."""
+    """A statement for each index, that of the key first: indexes can be built at once, primary keys cannot."""
     key = f"create unique index {table.next}_pkey on catalog.{table.next} ({', '.join(table.key)})"
     return [key] + [
         f"create index {quoted_identifier(table.next + index.label)} on catalog.{table.next} {index.keys}"
@@ -108,12 +108,12 @@ def index_next_partition(table: Table) -> list[str]:
 
 
 def key_next_partition(table: Table) -> str:
-    """The key, of the index that `index_next_partition` has made for it."""
+    """Make the primary key of the index that `index_next_partition` has built for it."""
     return f"alter table catalog.{table.next} add primary key using index {table.next}_pkey"
 
 
 def vacuum_next_partition(table: Table) -> str:
-    """Leaves vacuuming it to the server again."""
+    """Turn autovacuum on again."""
     return f"alter table catalog.{table.next} reset (autovacuum_enabled)"
 
 

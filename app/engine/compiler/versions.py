@@ -1,8 +1,8 @@
-"""A projection's fold at every version: SQL for each document that a stream ever had, with both bounds of its validity.
+"""Compiles a projection's fold at every version: each document that a stream ever had, with the bounds of its validity.
 
-Where no field is counted, the document after an event is the patches so far, put on each other by Postgres's own
-`jsonb_concat` as a running aggregate: every start writes all fields, so what came before it does not shine through.
-A counter needs the step itself as the aggregate's transition, at half the speed.
+Without counters, a running aggregate over Postgres' own `jsonb_concat` merges the patches of all events so far. A start
+writes all fields, so nothing remains of what came before it. A counter needs the step itself as the aggregate's
+transition function, which is half as fast.
 """
 
 from app.engine.compiler.sql_text import comment, literal
@@ -14,10 +14,10 @@ from app.engine.projection.rules import GrowsBy
 
 
 def versions_query(projection: AnyProjection, where: str) -> str:
-    """Rows of (id, version, valid_from, valid_to, document) from the events that `where` selects, whole prefixes of
-    streams; `valid_to` is null for the current document, `version` the last at which the document was so.
+    """Rows of (id, version, valid_from, valid_to, document) from the events that `where` selects: whole prefixes of
+    streams. `valid_to` is null for the current document; `version` is the last one that had this document.
 
-    All windows have one order, so that Postgres sorts once.
+    All windows have the same order, so that Postgres sorts once.
     """
     rules = projection.by_event
     starts = type_literals(event for event, rule in rules.items() if rule.verb == "starts")
@@ -51,7 +51,7 @@ def _counter_columns(projection: AnyProjection) -> bool:
 
 
 def folding_aggregate(projection: AnyProjection) -> list[str]:
-    """`aggregate_<name>`: the step as a running aggregate; needed where a field is counted."""
+    """`aggregate_<name>`: the step as a running aggregate, for projections with a counter."""
     if not _counter_columns(projection):
         return []
     name = f"catalog.aggregate_{projection.name}"

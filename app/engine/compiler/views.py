@@ -1,4 +1,4 @@
-"""How what analysts find is made: typed columns over documents, views and functions with a COMMENT on everything."""
+"""Writes views and functions for analysts: typed columns over documents, with a COMMENT on everything."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ class ViewColumn(Struct, frozen=True):
 
     name: str
     type: str
-    """As `format_type` writes it."""
+    """The type, as `format_type` writes it."""
     value: str
     about: str
 
@@ -33,12 +33,12 @@ class ViewColumn(Struct, frozen=True):
 
 
 def singular_name(projection: AnyProjection) -> str:
-    """One of its documents, as names in the database have it."""
+    """The name of one document, as it begins the names of views and functions."""
     return projection.document.__name__.lower()
 
 
 def field_columns_of_view(projection: AnyProjection) -> list[ViewColumn]:
-    """A column for each field of the documents. Those that the table has as columns are found by its indexes."""
+    """A column for each field of the documents; a field that is a column of the table is read from that column."""
     columns = {column.name: column.quoted for column in field_columns(projection)}
     fields = []
     for name, hint in get_type_hints(projection.document).items():
@@ -57,14 +57,14 @@ def field_columns_of_view(projection: AnyProjection) -> list[ViewColumn]:
 
 
 def view_column_name(projection: AnyProjection, name: str) -> str:
-    """What a column of a view is called that is no field of the document: `name`, or `stored_…` if a field is."""
+    """The name of a view's column that is not a field: `name`, or `stored_…` if a field has that name."""
     while name in projection.document.__struct_fields__:
         name = f"stored_{name}"
     return name
 
 
 def sql_type(hint: Any) -> str:
-    """The type of a column that holds a field of this type: null where it is optional, JSON where nothing fits."""
+    """The SQL type of a column for a field of this type; jsonb if no other fits."""
     if get_origin(hint) in (Union, UnionType):
         kinds = [kind for kind in get_args(hint) if kind is not NoneType]
         return sql_type(kinds[0]) if len(kinds) == 1 else "jsonb"
@@ -77,7 +77,7 @@ def sql_type(hint: Any) -> str:
 
 
 def cast_field(json: str, name: str, kind: str) -> str:
-    """A field of some JSON as a value of a type. Texts all compare alike, those that an index has too."""
+    """A field of some JSON as a value of an SQL type. All texts have the collation that the indexes have."""
     field = literal(name)
     match kind:
         case "jsonb":
@@ -92,7 +92,7 @@ def cast_field(json: str, name: str, kind: str) -> str:
 
 
 def _always_holds(projection: AnyProjection, name: str, value: object) -> bool:
-    """Whether this of the envelope is all that is ever written to a field."""
+    """Whether the rules write only this value of the envelope to a field."""
     written = written_to(projection, name)
     return bool(written) and all(each is value for each in written)
 
@@ -132,8 +132,8 @@ language sql stable parallel safe as {dollar_quoted(body)};
 
 
 def _drop_if_incompatible(name: str, columns: Iterable[ViewColumn], as_results: bool = False) -> str:
-    """`as_results` of a function Postgres shows the columns in quotes where they need some, each release by its own
-    keywords: so the server itself says it."""
+    """`as_results`: Postgres shows a function's result columns quoted where needed, and each release has its own
+    keywords. So the server itself quotes them."""
     texts = ", ".join(
         f"quote_ident({literal(column.name)}) || {literal(f' {column.type}')}"
         if as_results and column.quoted != column.name

@@ -1,1 +1,1 @@
-"""What is stored: an event's envelope, its type, its older shapes and its personal data."""
+"""What the log stores: an event's envelope, its type, its older shapes and its personal data."""

@@ -1,12 +1,12 @@
-"""What of an event is personal, said once, beside its field: it lies beside the log, so that it can be forgotten.
+"""Declares which fields of an event hold personal data; they are stored beside the log, so that they can be erased.
 
-    name: Personal[str]                 a text: once forgotten it reads "(forgotten)"
-    image_urls: Personal[tuple[…]]      a list: is then empty
-    location_lat: Personal[float]       a number: is then rounded to a whole one
+    name: Personal[str]                 a text: its redacted form reads "(forgotten)"
+    image_urls: Personal[tuple[…]]      a list: its redacted form is empty
+    location_lat: Personal[float]       a number: its redacted form is rounded to a whole number
 
-What is null or unset has nothing to forget, so `Personal[str] | None` is personal too; of a struct its own fields say
-so. The log itself holds events in their forgotten form from the beginning, so it need not be touched to forget.
-`app.engine.projection.check_personal_data` refuses what has no such form.
+`Personal[str] | None` is personal too: a value that is null or unset has nothing to erase. A nested struct declares its
+own fields. The log holds events in their redacted form from the beginning, so an erasure does not
+touch it. `app.engine.projection.check_personal_data` refuses a field that has no redacted form.
 """
 
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -20,26 +20,26 @@ T = TypeVar("T")
 
 PERSONAL = Meta(extra={"personal": True})
 Personal = Annotated[T, PERSONAL]
-"""A field that holds something about a person."""
+"""The type of a field that holds something about a person."""
 
 REDACTED = "(forgotten)"
-"""What a text reads once it is forgotten; `catalog.redact` in schema.sql has it too."""
+"""What an erased text reads; `catalog.redact` in schema.sql writes the same."""
 
 FieldPath = tuple[str, ...]
-"""Where in the JSON of an event something is: the names that lead there."""
+"""The names that lead to a value in the JSON of an event."""
 
 
 def is_personal(annotation: Any) -> bool:
-    """Whether any of what a field may hold is personal."""
+    """Whether any member of a field's type is personal."""
     if get_origin(annotation) is Annotated:
         return PERSONAL in annotation.__metadata__ or is_personal(get_args(annotation)[0])
     return any(is_personal(each) for each in get_args(annotation))
 
 
 def personal_paths(struct: type[Struct]) -> tuple[FieldPath, ...]:
-    """All places in a stored struct, in any shape it was ever stored in, where something personal may be.
+    """All paths in a stored struct, in any of its shapes, where personal data may be.
 
-    What is no field any more is taken for personal: nobody can tell, and nobody reads it.
+    A dropped field counts as personal: nothing says what it held, and nobody reads it.
     """
     upcaster = Upcaster(struct)
     paths: list[FieldPath] = []
@@ -54,7 +54,7 @@ def personal_paths(struct: type[Struct]) -> tuple[FieldPath, ...]:
 
 
 def impersonal_names(struct: type[Struct]) -> tuple[str, ...]:
-    """The names at the top of a stored struct, in any shape, under which nothing personal is."""
+    """The top-level names of a stored struct, in any of its shapes, without personal data."""
     upcaster = Upcaster(struct)
     tops = {path[0] for path in personal_paths(struct)}
     names = [each for field in struct.__struct_fields__ for each in (field, *upcaster.older_names(field))]

@@ -1,4 +1,4 @@
-"""An index over what is not there, or in an order that it cannot have, is refused while the class is made."""
+"""Refuses indexes on unknown or unsortable fields, when Python makes the class of a projection."""
 
 from types import MemberDescriptorType
 from typing import cast, get_type_hints
@@ -9,14 +9,14 @@ from app.engine.projection.read_model import AnyRuleSet
 from app.engine.projection.rule_analysis import is_always_recorded_at
 from app.engine.projection.rules import GeoSearch, Index, RuleError, TextSearch
 
-COLUMNS_OF_A_DOCUMENT = {
+COLUMNS_OF_EVERY_TABLE = {
     *("id", "version", "valid_from", "valid_to", "document"),
-    *("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"),  # Postgres' own
+    *("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"),  # Postgres' system columns
 }
 
 
 def check_indexes(projection: AnyRuleSet) -> None:
-    """Raises RuleError for an index over what is not there or has no such order."""
+    """Raises RuleError for an index on an unknown field, or on one that cannot be searched or sorted so."""
     try:
         _check_indexes(projection)
     except RuleError as error:
@@ -26,7 +26,7 @@ def check_indexes(projection: AnyRuleSet) -> None:
 def _check_indexes(projection: AnyRuleSet) -> None:
     document = projection.document
     if projection.temporal and not projection.by_event:
-        raise RuleError("only a projection of rules is temporal")
+        raise RuleError("only a projection with rules can be temporal")
     for kind in (TextSearch, GeoSearch):
         if sum(isinstance(index, kind) for index in projection.indexes) > 1:
             raise RuleError(f"it has more than one {kind.__name__}")
@@ -46,10 +46,10 @@ def _check_indexed_field(field: object, document: type[Struct], index: Index | T
         raise RuleError(f"{field!r} cannot be indexed, it is not a field of {document.__name__}")
     kind = get_type_hints(document)[name]
     if isinstance(index, TextSearch) and kind is not str:
-        raise RuleError(f"{document.__name__}.{name} has no words, it is not always a text")
+        raise RuleError(f"{document.__name__}.{name} has no words, because it is not a str")
     if isinstance(index, GeoSearch) and kind is not float:
-        raise RuleError(f"{document.__name__}.{name} is no place in degrees, it is not always a float")
-    if isinstance(index, Index) and name in COLUMNS_OF_A_DOCUMENT:
+        raise RuleError(f"{document.__name__}.{name} cannot hold degrees, because it is not a float")
+    if isinstance(index, Index) and name in COLUMNS_OF_EVERY_TABLE:
         raise RuleError(f"{document.__name__}.{name} cannot be indexed: every table has a column of that name")
 
 
@@ -61,16 +61,18 @@ def _check_order(index: Index, projection: AnyRuleSet) -> None:
         _check_indexed_field(index.newest_first, document, index)
         if not is_always_recorded_at(cast(MemberDescriptorType, index.newest_first), projection):
             name = cast(MemberDescriptorType, index.newest_first).__name__
-            raise RuleError(f"{document.__name__}.{name} has no newest, it is not always a RECORDED_AT")
+            raise RuleError(f"{document.__name__}.{name} has no newest, because it is not always RECORDED_AT")
     if index.alphabetical is not None:
         _check_indexed_field(index.alphabetical, document, index)
         name = cast(MemberDescriptorType, index.alphabetical).__name__
         if get_type_hints(document)[name] is not str:
-            raise RuleError(f"{document.__name__}.{name} has no alphabetical order, it is not always a text")
+            raise RuleError(f"{document.__name__}.{name} has no alphabetical order, because it is not a str")
         if sort_key(name) in document.__struct_fields__:
-            raise RuleError(f"{document.__name__}.{sort_key(name)} is in the way of the column for the order by {name}")
+            raise RuleError(
+                f"{document.__name__}.{sort_key(name)} has the name of the column for the order by {name}: rename it"
+            )
 
 
 def sort_key(field: str) -> str:
-    """The column that an alphabetical order by a field compares."""
+    """The name of the column that an alphabetical order by a field compares."""
     return f"{field}_sorted"

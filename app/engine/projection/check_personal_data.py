@@ -1,4 +1,4 @@
-"""A personal field that could not be forgotten is refused while a projection over its event is made."""
+"""Refuses personal fields of a type that has no redacted form, when Python makes a projection over their event."""
 
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -13,7 +13,7 @@ from app.engine.projection.rules import RuleError
 
 
 def check_personal(union: Any) -> None:
-    """Everything that the events declare personal has a forgotten form, and is found. Raises RuleError."""
+    """Check that all personal fields of the events have a redacted form and can be found. Raises RuleError."""
     for event in get_args(union) or (union,):
         _check_personal_struct(event)
 
@@ -25,34 +25,29 @@ def _check_personal_struct(struct: type[Struct]) -> None:
             _check_personal_struct(field.type)
             if field.encode_name != field.name and personal_paths(field.type):
                 raise RuleError(
-                    f"{where} holds something personal under another name: nobody would find it to forget it"
+                    f"{where} has personal fields and is stored under another name: an erasure would not find them"
                 )
         elif is_personal(field.type):
             if field.encode_name != field.name:
-                raise RuleError(
-                    f"{where} is personal, but stored under another name: nobody would find it to forget it"
-                )
+                raise RuleError(f"{where} is personal and stored under another name: an erasure would not find it")
             _check_personal_field(field.type, where)
         elif hidden := [each for each in structs_in(field.type) if personal_paths(each)]:
-            raise RuleError(f"{hidden[0].__name__} has personal fields, but {where} is not simply one")
+            raise RuleError(f"{hidden[0].__name__} has personal fields, but {where} is not simply of that type")
 
 
 def _check_personal_field(annotation: Any, where: str) -> None:
     for member in _union_members(annotation):
         if get_origin(member) is not Annotated:
             if member not in (type(None), UnsetType):
-                raise RuleError(f"{where} is personal only in part: write Personal[…] around all that it may be")
+                raise RuleError(f"{where} is personal only in part: put the whole type into Personal[…]")
             continue
         held, *limits = get_args(member)
         if limits != [PERSONAL]:
-            raise RuleError(f"{where} is personal, so it cannot have limits: what is forgotten would not keep to them")
+            raise RuleError(f"{where} is personal, so it cannot have limits: its redacted form may break them")
         for each in _union_members(held):
             if not _has_redacted_form(each):
                 name = getattr(each, "__name__", str(each))
-                raise RuleError(
-                    f"{where} is personal, but nothing says what {name} is once it is forgotten:"
-                    " a text, a float and a list can be"
-                )
+                raise RuleError(f"{where} is personal, but {name} has no redacted form: str, float and list have one")
 
 
 def _union_members(annotation: Any) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""A rule set that cannot be right is refused while its class is made, with one sentence that names what is wrong."""
+"""Refuses rules that cannot be right, when Python makes the class; the error names what is wrong in one sentence."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 
 from app.engine.projection.check_names import check_field_names, check_name, check_view_name
 from app.engine.projection.read_model import AnyRuleSet
-from app.engine.projection.rule_analysis import _field_of, _fields_merged_by
+from app.engine.projection.rule_analysis import field_of, fields_merged_by
 from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, RuleStep
 
 FORBIDDEN_IN_CONSTANTS = (b"$fold$", b"\\u0000")
@@ -20,12 +20,12 @@ ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 
 
 def check_projection(projection: AnyRuleSet) -> dict[type[Struct], Rule]:
-    """The rule of each used event type, with the steps of `always`. Raises RuleError."""
+    """Check a projection, and return the rule of each used event type with the steps of `always`. Raises RuleError."""
     name = projection.__name__
     check_name(projection.name)
     overridden = "evolve" in projection.__dict__
     if overridden and projection.rules:
-        raise RuleError(f"{name} has both rules and an evolve of its own; one fold is enough")
+        raise RuleError(f"{name} has both rules and an evolve of its own: keep one of them")
     if overridden and projection.lifecycle == "inline":
         raise RuleError(f'{name} overrides evolve, which Postgres cannot run: give it lifecycle = "live"')
     if overridden:
@@ -70,7 +70,7 @@ def _check_rules(projection: AnyRuleSet) -> dict[type[Struct], Rule]:
 
 
 def _check_rule(rule: Rule, document: type[Struct]) -> None:
-    """Every step's fields belong where they should, no field is written twice, and a start leaves none open."""
+    """Check that all fields exist, that no field is written twice, and that a start sets every required field."""
     (event,) = rule.events
     written: list[str] = []
     started: list[str] = []
@@ -86,16 +86,16 @@ def _check_rule(rule: Rule, document: type[Struct]) -> None:
             if needed.required and needed.name not in started:
                 raise RuleError(f"{document.__name__}.{needed.name} is required and {event.__name__} does not start it")
         if any(isinstance(step, GrowsBy) for step in rule.steps):
-            raise RuleError(f"{event.__name__} starts a document, so nothing is there yet that grows")
+            raise RuleError(f"{event.__name__} starts a document, so no field can grow yet")
 
 
 def _check_step(step: RuleStep, event: type[Struct], document: type[Struct]) -> list[str]:
-    """The document's fields that `step` writes."""
+    """Check a step, and return the document's fields that it writes."""
     if isinstance(step, Merges):
         source = _type_of(step.value, event, "event")
         if not (isinstance(source, type) and issubclass(source, Struct)):
             raise RuleError(f"{event.__name__}.{step.value.__name__} cannot be merged, it is not a struct")
-        if _field_of(event, step.value.__name__).default is not NODEFAULT:
+        if field_of(event, step.value.__name__).default is not NODEFAULT:
             raise RuleError(f"{event.__name__}.{step.value.__name__} is merged, so it cannot have a default")
         check_struct(source, None)
         for field in msgspec.structs.fields(source):
@@ -105,7 +105,7 @@ def _check_step(step: RuleStep, event: type[Struct], document: type[Struct]) -> 
             if field.default is not UNSET or not _is_assignable(field.type, target, unset=True):
                 raise RuleError(f"{source.__name__}.{field.name} does not fit {document.__name__}.{field.name}")
         return list(source.__struct_fields__)
-    copied = step.field is step.value  # `copies` names the event's field; the document's has the same name
+    copied = step.field is step.value  # `copies` names the field of the event; the document's field has the same name
     own = getattr(document, step.field.__name__, step.field) if copied else step.field
     target = _type_of(own, document, "document")
     where = f"{document.__name__}.{step.field.__name__}"
@@ -118,12 +118,12 @@ def _check_step(step: RuleStep, event: type[Struct], document: type[Struct]) -> 
         if not _is_assignable(ENVELOPE_TYPES[step.value.name], target):
             raise RuleError(f"{step.value.name.upper()} does not fit {where}")
     else:
-        _check_constant(step.value, target, where)
+        check_constant(step.value, target, where)
     return [step.field.__name__]
 
 
-def _check_constant(value: object, target: Any, where: str) -> None:
-    """It must be of the field's type, come back from JSON as it was, and be what Postgres can hold."""
+def check_constant(value: object, target: Any, where: str) -> None:
+    """Check that a constant is of the field's type, survives JSON unchanged, and can be stored in Postgres."""
     try:
         encoded = msgspec.json.encode(value)
         same = msgspec.json.encode(msgspec.json.decode(encoded, type=target)) == encoded
@@ -134,11 +134,11 @@ def _check_constant(value: object, target: Any, where: str) -> None:
 
 
 def _check_counters(by_event: dict[type[Struct], Rule]) -> None:
-    """A field that grows is otherwise only started, and not merged: its value is a start and a sum, in any language."""
+    """Check that nothing but a start sets a field that grows: its value is then a start plus a sum, also in SQL."""
     grown = {step.field.__name__ for rule in by_event.values() for step in rule.steps if isinstance(step, GrowsBy)}
     for rule in by_event.values():
         for step in rule.steps:
-            if isinstance(step, Merges) and grown & set(_fields_merged_by(step, rule.events[0])):
+            if isinstance(step, Merges) and grown & set(fields_merged_by(step, rule.events[0])):
                 raise RuleError(f"{', '.join(sorted(grown))} grows, so {rule.events[0].__name__} cannot merge it")
             if not isinstance(step, Becomes) or step.field.__name__ not in grown:
                 continue
@@ -149,7 +149,7 @@ def _check_counters(by_event: dict[type[Struct], Rule]) -> None:
 
 
 def _check_envelopes(by_event: dict[type[Struct], Rule]) -> None:
-    """A field that takes its value from the envelope always takes the same thing from it."""
+    """Check that a field does not take different values from the envelope."""
     taken: dict[str, str] = {}
     for rule in by_event.values():
         for step in rule.steps:
@@ -167,7 +167,7 @@ def _type_of(field: MemberDescriptorType, owner: type[Struct], role: str) -> Any
 
 
 def _is_assignable(source: Any, target: Any, unset: bool = False) -> bool:
-    """Whether every value of the type `source` is one of the type `target`; 5 is not 5.0, in JSON they differ."""
+    """Whether every value of type `source` is also one of type `target`. An int is no float: in JSON 5 is not 5.0."""
     accepted = set(_types_of_union(target))
     return all(
         member in accepted
@@ -178,7 +178,7 @@ def _is_assignable(source: Any, target: Any, unset: bool = False) -> bool:
 
 
 def _types_of_union(annotation: Any) -> Iterator[Any]:
-    """The types of a union, single literals, without `Annotated`."""
+    """The member types of a union, without `Annotated`; each value of a Literal is a type of its own."""
     origin = get_origin(annotation)
     if origin is Annotated:
         yield from _types_of_union(get_args(annotation)[0])
@@ -193,20 +193,23 @@ def _types_of_union(annotation: Any) -> Iterator[Any]:
 
 
 def check_struct(struct: type[Struct], tag_field: str | None) -> None:
-    """Its JSON must be an object of its fields by their names, since that is what SQL looks into."""
+    """Check that the JSON of a struct is an object with the fields' own names, because SQL reads it by them."""
     config = struct.__struct_config__
     renamed = [field.name for field in msgspec.structs.fields(struct) if field.encode_name != field.name]
     if renamed:
         raise RuleError(f"{struct.__name__}.{renamed[0]} is stored under another name")
     if config.array_like or (config.tag_field or tag_field) != tag_field:
-        raise RuleError(f"{struct.__name__} is not stored as an object of its fields alone")
+        raise RuleError(f"{struct.__name__} is not stored as an object of its fields")
     for field in msgspec.structs.fields(struct):
         if field.default_factory is not NODEFAULT and field.default_factory not in (list, dict, set, tuple):
-            raise RuleError(f"{struct.__name__}.{field.name} has a default that may differ from one time to the next")
+            raise RuleError(f"{struct.__name__}.{field.name} has a default that may differ from call to call")
 
 
 def check_document(document: type[Struct]) -> None:
-    """A document's fields can be columns, have no limits that a fold would not see to, and defaults that JSON has."""
+    """Check that a document's fields can be columns, have no limits, and have defaults that JSON can express.
+
+    No fold would enforce a limit.
+    """
     check_struct(document, None)
     if not document.__struct_fields__:
         raise RuleError(f"{document.__name__} has no fields")
@@ -215,8 +218,8 @@ def check_document(document: type[Struct]) -> None:
     for field in msgspec.structs.fields(document):
         where = f"{document.__name__}.{field.name}"
         if get_origin(hints[field.name]) is Annotated:
-            raise RuleError(f"{where} cannot have limits of its own: put them on the command")
+            raise RuleError(f"{where} cannot have limits: put them on the command")
         if field.default is UNSET:
-            raise RuleError(f"{where} cannot be unset: give it a value that JSON has")
+            raise RuleError(f"{where} cannot be UNSET: give it a default that JSON can express")
         if field.default is not NODEFAULT:
-            _check_constant(field.default, field.type, where)
+            check_constant(field.default, field.type, where)

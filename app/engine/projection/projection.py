@@ -1,9 +1,7 @@
-"""A projection is written once, as rules, and folded here in Python.
+"""Projections: each is written once, as rules, and folded here in Python; `app.engine.compiler` makes SQL of the rules.
 
-`app.engine.compiler.fold` compiles the same rules to SQL.
-
-A document is one stream's. What rules cannot say, `evolve` says when overridden; such a projection has no SQL fold and
-is folded in Python when asked (`lifecycle = "live"`).
+A projection folds each stream to one document. A projection that needs more than rules overrides `evolve`. It then has
+no SQL fold and is folded in Python when it is read (`lifecycle = "live"`).
 """
 
 from collections.abc import Iterable
@@ -65,15 +63,17 @@ D = TypeVar("D", bound=Struct)
 
 
 class Projection(RuleSet[D], Generic[D, E]):
-    """One read model: `class Items(Projection[Item, Event])` with either `rules` or `evolve`.
+    """A read model of one document per stream: `class Items(Projection[Item, Event])` with either `rules` or `evolve`.
 
-    Raises RuleError while the class is made if the rules cannot be right.
+    Raises RuleError if the rules cannot be right, when Python makes the class.
     """
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__dict__.get("name", cls.__name__.lower())
         if "__orig_bases__" not in cls.__dict__:
-            raise RuleError(f"{cls.__name__} derives from another projection: write its rules out")
+            raise RuleError(
+                f"{cls.__name__} derives from another projection: derive it from Projection and repeat the rules"
+            )
         (origin,) = cls.__dict__["__orig_bases__"]
         cls.document, union = get_args(origin)
         check_union(union)
@@ -84,11 +84,11 @@ class Projection(RuleSet[D], Generic[D, E]):
 
     @classmethod
     def compiles(cls) -> bool:
-        """Whether the projection is rules alone, so that Postgres can fold it."""
+        """Whether the projection consists of rules, so that Postgres can fold it."""
         return bool(cls.rules)
 
     def evolve(self, document: D | None, recorded: Recorded[E]) -> D | None:
-        """The document after `recorded`; None while there is none. Never changes `document`."""
+        """The document after one more event; None if there is no document. Never changes `document`."""
         rule = self.by_event.get(type(recorded.event))
         if rule is None:
             return document
@@ -100,7 +100,7 @@ class Projection(RuleSet[D], Generic[D, E]):
         return cast(D, self.document(**values))
 
     def fold(self, history: Iterable[Recorded[E]], document: D | None = None) -> D | None:
-        """The document after all of `history`, which begins where `document` ends."""
+        """The document after all events of `history`, which follow those that `document` is folded from."""
         for recorded in history:
             document = self.evolve(document, recorded)
         return document
@@ -110,7 +110,7 @@ class Projection(RuleSet[D], Generic[D, E]):
 
 
 def _apply_step(step: RuleStep, values: dict[str, Any], recorded: Recorded[Any]) -> None:
-    """Carry out one step of a rule on a document that is still a dictionary."""
+    """Apply one step of a rule to the fields of a document, which is a dictionary here."""
     match step:
         case Becomes(field=field, value=value):
             values[field.__name__] = _resolve_value(value, recorded)

@@ -1,4 +1,4 @@
-"""What projections and rollups have in common, and what the checks ask of a projection's class."""
+"""The class attributes that projections and rollups share, and those that the checks read."""
 
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 

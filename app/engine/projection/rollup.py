@@ -1,16 +1,17 @@
-"""A read model across streams: one document per value of a field of another projection's documents.
+"""Rollups: read models with one document for each value of a field of another projection's documents.
 
-A status change does not say the item's category, so no rule over single events could keep counts per category. A
-rollup folds *documents*: whatever an item is now, it counts once, for the key it has now. The words are
+An event that changes an item's status does not hold the item's category, so rules over single events could not count
+items per category. A rollup folds documents instead: each document counts once, for the key that it has now. The rules
+are
 
-    keyed(field)               the document's own name of the key
-    counts(field)              an integer: how many there are
-    counts(field, by=other)    a dict: how many there are for each value of the other document's field
-    earliest(field, other)     the smallest of an instant field
+    keyed(field)               holds the key
+    counts(field)              an integer: the number of documents
+    counts(field, by=other)    a dict: the number of documents for each value of their field `other`
+    earliest(field, other)     the smallest value of their instant field `other`
     latest(field, other)       the largest
 
-Rules are data, checked at import, folded here in Python and compiled to SQL by `app.engine.compiler.rollups`. Always
-async.
+Rules are data: checked at import, folded here in Python, and compiled to SQL by `app.engine.compiler.rollups`. A rollup
+is always async.
 """
 
 from collections.abc import Iterable
@@ -25,14 +26,14 @@ from app.engine.projection.check_rules import check_document
 from app.engine.projection.projection import AnyProjection, Projection, RuleError
 from app.engine.projection.read_model import ReadModel
 from app.engine.projection.rule_analysis import is_always_recorded_at, personal_fields
-from app.engine.projection.rules import descriptor
+from app.engine.projection.rules import descriptor, name_of
 
 D = TypeVar("D", bound=Struct)
 S = TypeVar("S", bound=Struct)
 
 
 class Aggregate(Struct, frozen=True):
-    """What one field of the document adds up."""
+    """How one field of the document is aggregated."""
 
     verb: Literal["keyed", "counts", "earliest", "latest"]
     field: MemberDescriptorType
@@ -56,9 +57,9 @@ def latest(field: object, other: object) -> Aggregate:
 
 
 class Rollup(ReadModel[D], Generic[D, S]):
-    """`class Owners(Rollup[Owner, Item])`: `of` a projection, `by` a text field of its documents.
+    """`class Owners(Rollup[Owner, Item])`: `of` is a projection, `by` a text field of its documents.
 
-    Raises RuleError while the class is made if the rules cannot be right.
+    Raises RuleError if the rules cannot be right, when Python makes the class.
     """
 
     of: ClassVar[type[Projection[Any, Any]]]
@@ -77,13 +78,13 @@ class Rollup(ReadModel[D], Generic[D, S]):
             raise RuleError(f"{cls.__name__}: {error}") from None
 
     def fold(self, documents: Iterable[S]) -> dict[str, D]:
-        """The documents by key, of all documents of the other projection."""
+        """The rollup's documents by key, from all documents of the other projection."""
         totals: Totals = {}
         self.accumulate(totals, documents)
         return self.documents(totals)
 
     def accumulate(self, totals: "Totals", documents: Iterable[S]) -> None:
-        """Take more documents of the other projection into `totals`, which begin as {}."""
+        """Add more documents of the other projection to `totals`, which begin as {}."""
         by = cast(MemberDescriptorType, type(self).by).__name__
         for document in documents:
             key = getattr(document, by)
@@ -98,11 +99,11 @@ class Rollup(ReadModel[D], Generic[D, S]):
 
 
 Totals = dict[str, dict[str, Any]]
-"""Of each key the fields so far."""
+"""The fields of each key's document, as far as they are aggregated."""
 
 
 def _accumulate_field(aggregate: Aggregate, key: str, document: Any, current: Any) -> Any:
-    """A field after one more document."""
+    """The value of a field after one more document."""
     value = None if aggregate.of is None else getattr(document, aggregate.of.__name__)
     match aggregate.verb:
         case "keyed":
@@ -124,37 +125,48 @@ def _check_rollup(rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
     if rollup.of.document is not source or rollup.of.lifecycle != "inline" or not rollup.of.compiles():
         raise RuleError(f"{rollup.of.__name__} is not an inline projection of {source.__name__} made of rules")
     check_document(rollup.document)
-    hints = get_type_hints(rollup.document, include_extras=True)
-    written = [tally.field.__name__ for tally in rollup.rules]
+    written = [aggregate.field.__name__ for aggregate in rollup.rules]
     for name in rollup.document.__struct_fields__:
         if written.count(name) != 1:
-            raise RuleError(f"{rollup.document.__name__}.{name} is added up {written.count(name)} times, not once")
-    for read in [descriptor(rollup.by), *(descriptor(tally.of) for tally in rollup.rules if tally.of)]:
-        if getattr(source, read.__name__, None) is not read:
-            raise RuleError(f"{read.__objclass__.__name__}.{read.__name__} is not a field of {source.__name__}")
-        _check_not_personal(read, rollup, source)
-    texts = [(descriptor(rollup.by), "be a key")]
-    texts += [(tally.of, "be counted by") for tally in rollup.rules if tally.of and tally.verb == "counts"]
-    for read, purpose in texts:
-        if not _is_text(get_type_hints(source)[read.__name__]):
-            raise RuleError(f"{source.__name__}.{read.__name__} cannot {purpose}, it is not a text")
-    for tally in rollup.rules:
-        if tally.of and tally.verb != "counts" and not is_always_recorded_at(tally.of, rollup.of):
-            name = f"{source.__name__}.{tally.of.__name__}"
-            raise RuleError(f"{name} cannot be looked for the {tally.verb} of, it is not always a RECORDED_AT")
-    for tally in rollup.rules:
-        name = tally.field.__name__
-        if getattr(rollup.document, name, None) is not tally.field:
-            raise RuleError(f"{tally.field.__objclass__.__name__}.{name} is not a field of {rollup.document.__name__}")
-        expected = int if tally.verb == "counts" and tally.of is None else DOCUMENT_TYPES[tally.verb]
-        if hints[name] != expected:
-            raise RuleError(f"{rollup.document.__name__}.{name} cannot hold what {tally.verb} gives")
+            raise RuleError(f"{rollup.document.__name__}.{name} has {written.count(name)} rules, not one")
+    for read in [rollup.by, *(aggregate.of for aggregate in rollup.rules if aggregate.of)]:
+        _check_source_field(descriptor(read), rollup, source)
+    _check_is_text(descriptor(rollup.by), source, "be a key")
+    for aggregate in rollup.rules:
+        if aggregate.of and aggregate.verb == "counts":
+            _check_is_text(aggregate.of, source, "be counted by")
+    for aggregate in rollup.rules:
+        _check_instant(aggregate, rollup, source)
+    for aggregate in rollup.rules:
+        _check_target_field(aggregate, rollup.document)
 
 
-def _check_not_personal(read: MemberDescriptorType, rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
+def _check_source_field(read: MemberDescriptorType, rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
+    if getattr(source, read.__name__, None) is not read:
+        raise RuleError(f"{read.__objclass__.__name__}.{read.__name__} is not a field of {source.__name__}")
     if read.__name__ in personal_fields(rollup.of):
         name = f"{source.__name__}.{read.__name__}"
-        raise RuleError(f"{name} is personal: what is added up in the background would not be forgotten")
+        raise RuleError(f"{name} is personal: an erasure would not remove it from a rollup")
+
+
+def _check_is_text(read: MemberDescriptorType, source: type[Struct], purpose: str) -> None:
+    if not _is_text(get_type_hints(source)[read.__name__]):
+        raise RuleError(f"{source.__name__}.{read.__name__} cannot {purpose}, because it is not a str")
+
+
+def _check_instant(aggregate: Aggregate, rollup: type[Rollup[Any, Any]], source: type[Struct]) -> None:
+    if aggregate.of and aggregate.verb != "counts" and not is_always_recorded_at(aggregate.of, rollup.of):
+        name = f"{source.__name__}.{name_of(aggregate.of)}"
+        raise RuleError(f"{name} has no {aggregate.verb}, because it is not always RECORDED_AT")
+
+
+def _check_target_field(aggregate: Aggregate, document: type[Struct]) -> None:
+    name = aggregate.field.__name__
+    if getattr(document, name, None) is not aggregate.field:
+        raise RuleError(f"{aggregate.field.__objclass__.__name__}.{name} is not a field of {document.__name__}")
+    expected = int if aggregate.verb == "counts" and aggregate.of is None else DOCUMENT_TYPES[aggregate.verb]
+    if get_type_hints(document, include_extras=True)[name] != expected:
+        raise RuleError(f"{document.__name__}.{name} is not of the type that {aggregate.verb} gives")
 
 
 def _is_text(kind: Any) -> bool:

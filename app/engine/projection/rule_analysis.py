@@ -1,4 +1,4 @@
-"""What a projection's rules read and write: facts that the checks and the compiler share."""
+"""Finds out what a projection's rules read and write, for the checks and the compiler."""
 
 from datetime import datetime
 from types import MemberDescriptorType
@@ -14,7 +14,7 @@ from app.engine.projection.rules import RECORDED_AT, Becomes, Merges, RuleStep
 
 
 def personal_fields(projection: AnyRuleSet) -> set[str]:
-    """The fields of a projection's documents into which something personal may come."""
+    """The fields of a projection's documents that may hold personal data."""
     found: set[str] = set()
     for event, rule in projection.by_event.items():
         personal = personal_paths(event)
@@ -29,15 +29,15 @@ def personal_fields(projection: AnyRuleSet) -> set[str]:
 
 
 def is_always_recorded_at(field: MemberDescriptorType, projection: AnyRuleSet) -> bool:
-    """Whether nothing but `RECORDED_AT` is written to the field: its text order, SQL's, is then the order of time,
-    and no document that is valid at an instant has a later one."""
+    """Whether only `RECORDED_AT` is written to the field. The order of its texts in SQL is then the order of time, and
+    no document that is valid at an instant has a later value."""
     name = field.__name__
     written = written_to(projection, name)
     return get_type_hints(projection.document)[name] is datetime and all(value is RECORDED_AT for value in written)
 
 
 def written_to(projection: AnyRuleSet, name: str) -> list[object]:
-    """What each step of the rules writes to a field of the document: a value, or a step that is more than one."""
+    """What each step writes to a field of the document: its value, or the step itself if it is not a `Becomes`."""
     return [
         step.value if isinstance(step, Becomes) else step
         for event, rule in projection.by_event.items()
@@ -46,24 +46,24 @@ def written_to(projection: AnyRuleSet, name: str) -> list[object]:
     ]
 
 
-def _field_of(struct: type[Struct], name: str) -> Any:
+def field_of(struct: type[Struct], name: str) -> Any:
     return next(field for field in msgspec.structs.fields(struct) if field.name == name)
 
 
 def writes(step: RuleStep, event: type[Struct], field: str) -> bool:
-    """Whether a step of this event's rule can write to a field of the document."""
+    """Whether a step of this event's rule can write to the field of the document."""
     if isinstance(step, Merges):
-        return field in _fields_merged_by(step, event)
+        return field in fields_merged_by(step, event)
     return bool(step.field.__name__ == field)
 
 
-def _fields_merged_by(step: Merges, event: type[Struct]) -> tuple[str, ...]:
-    fields: tuple[str, ...] = _field_of(event, step.value.__name__).type.__struct_fields__
+def fields_merged_by(step: Merges, event: type[Struct]) -> tuple[str, ...]:
+    fields: tuple[str, ...] = field_of(event, step.value.__name__).type.__struct_fields__
     return fields
 
 
 def structs_in(annotation: Any) -> set[type[Struct]]:
-    """The structs that values of a type are made of, at any depth."""
+    """The structs that a type contains, at any depth."""
     found: set[type[Struct]] = set()
     left = [annotation]
     while left:

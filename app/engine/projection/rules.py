@@ -1,16 +1,14 @@
-"""The words a projection's rules are written in. Each makes data.
-
-`app.engine.projection.projection` tells what they mean.
+"""The rule language of projections: each function makes data, which the Python fold and the compiler read.
 
     starts(Event, *steps)       the event begins a document
     on(Event, *steps)           the event changes the document, if there is one
-    ends(Event)                 the event takes the document away
-    ignores(Event, …)           said aloud, so that nothing is forgotten
+    ends(Event)                 the event removes the document
+    ignores(Event, …)           the events do not matter; every event needs a rule, so that none is overlooked
     always(*steps)              steps of every `starts` and `on`, after their own
-    the(field).becomes(value)   value: a constant, a field of the event, RECORDED_AT, VERSION or STREAM_ID
+    the(field).becomes(value)   sets the field to a constant, a field of the event, RECORDED_AT, VERSION or STREAM_ID
     the(field).grows_by(value)  adds an integer, or an integer field of the event
-    copies(Event.field, …)      the document's fields of the same names become these
-    merges(Event.field)         a struct of optional fields: those that are set are copied
+    copies(Event.field, …)      sets the document's fields of the same names
+    merges(Event.field)         copies those fields of a struct of optional fields that are set
 
 `the(field: T).becomes(value: T)` type-checks because a field of a msgspec Struct, taken from the class, is a real
 descriptor at run time and a `T` to the checker.
@@ -26,11 +24,11 @@ T = TypeVar("T")
 
 
 class RuleError(TypeError):
-    """A projection's rules cannot be right; raised while its class is being made, so at import."""
+    """The rules of a read model cannot be right; raised when Python makes its class, so at import."""
 
 
 class Envelope(Struct, frozen=True):
-    """Stands in a rule for what the envelope of the event will say."""
+    """Stands in a rule for a value of the event's envelope."""
 
     name: Literal["recorded_at", "version", "stream_id"]
 
@@ -44,24 +42,33 @@ STREAM_ID = cast(int, Envelope("stream_id"))
 
 
 class Becomes(Struct, frozen=True):
+    """Sets a field of the document."""
+
     field: MemberDescriptorType
     value: object
+    """A constant, a field of the event, or an Envelope."""
 
 
 class GrowsBy(Struct, frozen=True):
+    """Adds to an integer field of the document."""
+
     field: MemberDescriptorType
     value: object
+    """An integer, or an integer field of the event."""
 
 
 class Merges(Struct, frozen=True):
+    """Copies the fields of a struct that are set."""
+
     value: MemberDescriptorType
+    """The field of the event that holds the struct."""
 
 
 RuleStep = Becomes | GrowsBy | Merges
 
 
 class DocumentField(Struct, Generic[T], frozen=True):
-    """A field of the document, about to be given a value. See `the`."""
+    """A field of the document, of which a step is made. See `the`."""
 
     field: T
 
@@ -73,7 +80,7 @@ class DocumentField(Struct, Generic[T], frozen=True):
 
 
 def the(field: T) -> DocumentField[T]:
-    """`the(Document.field)`: to a type checker a value of the field's type, at run time the field itself."""
+    """`the(Document.field)`: a value of the field's type to the type checker, the field's descriptor at run time."""
     return DocumentField(field)
 
 
@@ -112,28 +119,28 @@ def always(*steps: tuple[RuleStep, ...]) -> Rule:
 
 
 class Index(Struct, frozen=True):
-    """An index over document fields, in this order; a field's text is what is compared.
+    """An index over document fields, in this order; their texts are compared.
 
-    The last part is the order of a listing, if it has one: a text field from a to z, or an instant, newest first.
+    It ends with the order of a listing, if it has one: a text field from a to z, or an instant, newest first.
     """
 
     fields: tuple[object, ...]
     newest_first: object | None = None
-    """An instant field that only RECORDED_AT is written to, descending, then the id, descending."""
+    """An instant field that only RECORDED_AT is written to; descending, then by id, descending."""
     alphabetical: object | None = None
-    """A text field, ASCII letters in lower case, then the id."""
+    """A text field, compared with its ASCII letters in lower case; then by id."""
     serves: str = ""
-    """The query this index is for; its COMMENT in the database."""
+    """The query that this index is for; its COMMENT in the database."""
 
     @property
     def label(self) -> str:
-        """What its name in the database ends in, if there is room for all of it."""
+        """The end of its name in the database, before it is shortened to what Postgres has room for."""
         fields = (*self.fields, self.newest_first, self.alphabetical)
         return "_by_" + "_".join(name_of(field) for field in fields if field is not None)
 
 
 class TextSearch(Struct, frozen=True):
-    """Full text search over these text fields: whatever stands in a word, and the words' English stems."""
+    """Full text search over these text fields: by any part of a word, and by the words' English stems."""
 
     fields: tuple[object, ...]
     serves: str = ""
@@ -152,7 +159,7 @@ class GeoSearch(Struct, frozen=True):
 
 
 def name_of(field: object) -> str:
-    """The name of a field of a document or an event."""
+    """The name of a field of a document or of an event."""
     return descriptor(field).__name__
 
 

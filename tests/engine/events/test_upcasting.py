@@ -1,4 +1,4 @@
-"""Older shapes are read as the present one, and upcasts that cannot be right do not import."""
+"""Events of older shapes are read as the current one, and wrong upcasts are refused at import."""
 
 import re
 from typing import Annotated, Any
@@ -58,13 +58,13 @@ READ: list[tuple[dict[str, Any], Made]] = [
 
 
 @pytest.mark.parametrize(("stored", "event"), READ, ids=[str(stored) for stored, _ in READ])
-def test_an_older_shape_is_read_as_the_present_one(stored: dict[str, Any], event: Made) -> None:
-    """A field's own name goes before its older names, these in the order listed, and those before its default."""
+def test_an_older_shape_is_read_as_the_current_one(stored: dict[str, Any], event: Made) -> None:
+    """A field's current name comes before its older names, in listing order, and those before its default."""
     assert TAGS.decode("made", msgspec.json.encode(stored)) == event
 
 
 @pytest.mark.parametrize("stored", [stored for stored, _ in READ], ids=str)
-def test_the_present_shape_is_read_as_it_is(stored: dict[str, Any]) -> None:
+def test_the_current_shape_is_read_as_it_is(stored: dict[str, Any]) -> None:
     once = TAGS.upcast_json("made", msgspec.json.encode(stored))
     assert msgspec.json.decode(TAGS.upcast_json("made", once)) == msgspec.json.decode(once)
     assert not {"title", "label", "urls", "weight", "color", "smell"} & set(re.findall(r'"(\w+)":', once.decode()))
@@ -77,14 +77,14 @@ def test_values_pass_through_as_they_are_stored() -> None:
     )
 
 
-def test_what_has_no_older_shapes_is_not_even_looked_at() -> None:
+def test_data_of_a_type_without_older_shapes_is_not_even_parsed() -> None:
     stored = b'{ "whatever": 1 }'
     assert TAGS.upcast_json("lost", stored) is stored
     assert TAGS.upcast_json("nobody_knows", stored) is stored
 
 
 @pytest.mark.parametrize("stored", [b"[]", b"7", b'{"trim": 7}', b"{}", b'{"name": "x", "smell": 1}'])
-def test_what_was_never_a_shape_is_still_refused(stored: bytes) -> None:
+def test_data_that_never_had_the_shape_is_refused(stored: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):
         TAGS.decode("made", stored)
 
@@ -102,7 +102,7 @@ class Plain(Struct, frozen=True):
 
 
 def event(fields: list[Any], *upcasts: Any, called: str = "upcasts") -> type[Struct]:
-    """An event type, to be found wrong."""
+    """An event type with wrong upcasts."""
     return msgspec.defstruct("Happened", fields, namespace={called: upcasts}, kw_only=True, tag="happened")
 
 
@@ -112,8 +112,8 @@ Wrong = msgspec.defstruct("Wrong", [], namespace={"upcasts": (default("x", 1),)}
 REFUSED: list[tuple[str, type[Struct]]] = [
     ("Happened has no field 'title'", event([NAME], renamed("label", to="title"))),
     ("Happened has no field 'title'", event([NAME], default("title", ""))),
-    ("Happened.name is a field, so it is no older name", event([NAME], renamed("name", to="name"))),
-    ("Happened.name is a field, so it is no older name", event([NAME], dropped("name"))),
+    ("Happened.name is still a field, so it cannot be an older name", event([NAME], renamed("name", to="name"))),
+    ("Happened.name is still a field, so it cannot be an older name", event([NAME], dropped("name"))),
     ("7 does not fit Happened.name", event([NAME], default("name", 7))),
     ("0 does not fit Happened.size", event([("size", Annotated[int, Meta(ge=1)])], default("size", 0))),
     ("1 does not fit Happened.share", event([("share", float)], default("share", 1))),
@@ -123,13 +123,16 @@ REFUSED: list[tuple[str, type[Struct]]] = [
     ("Happened.name has a default of its own", event([("name", str | UnsetType, UNSET)], default("name", "y"))),
     ("Happened has two upcasts for the older name 'x'", event([NAME], renamed("x", to="name"), dropped("x"))),
     ("Happened has two upcasts for the default of 'name'", event([NAME], default("name", "x"), default("name", "y"))),
-    ("Happened.upcast: a tuple of upcasts is called upcasts", event([NAME], dropped("x"), called="upcast")),
-    ("Happened.upcasts: a tuple of upcasts is called upcasts", event([NAME], "x")),
-    ("Happened.upcasts: a tuple of upcasts is called upcasts", event([("upcasts", str)], called="_")),
-    ("Trim has upcasts, but Happened.trim is not simply one", event([("trim", Trim | None)])),
-    ("Trim has upcasts, but Happened.trims is not simply one", event([("trims", dict[str, tuple[Trim, ...]])])),
-    ("Trim has upcasts, but Others.trims is not simply one", event([("others", Others)])),
-    ("Trim has upcasts, but Happened.others is not simply one", event([("others", Others | None)])),
+    ("Happened.upcast: `upcasts` is a tuple of upcasts", event([NAME], dropped("x"), called="upcast")),
+    ("Happened.upcasts: `upcasts` is a tuple of upcasts", event([NAME], "x")),
+    ("Happened.upcasts: `upcasts` is a tuple of upcasts", event([("upcasts", str)], called="_")),
+    ("Trim has upcasts, but Happened.trim is not simply of that", event([("trim", Trim | None)])),
+    (
+        "Trim has upcasts, but Happened.trims is not simply of that",
+        event([("trims", dict[str, tuple[Trim, ...]])]),
+    ),
+    ("Trim has upcasts, but Others.trims is not simply of that", event([("others", Others)])),
+    ("Trim has upcasts, but Happened.others is not simply of that", event([("others", Others | None)])),
     ("Wrong has no field 'x'", event([("wrong", Wrong)])),
 ]
 
@@ -144,7 +147,7 @@ def test_upcasts_that_cannot_be_right_are_refused(sentence: str, wrong: type[Str
 def test_upcasts_are_looked_at_when_a_projection_is_made() -> None:
     wrong = event([NAME], dropped("name"))
     given = {"rules": (starts(wrong, copies(wrong.name)),), "__orig_bases__": (Projection[Plain, wrong],)}  # type: ignore[valid-type, attr-defined]
-    with pytest.raises(RuleError, match="is a field, so it is no older name"):
+    with pytest.raises(RuleError, match="is still a field, so it cannot be an older name"):
         type("Things", (Projection,), given)
 
 

@@ -28,7 +28,7 @@ class Made(Struct, frozen=True, tag="made"):
 
 
 def a_document(*names: str, **renamed: str) -> Any:
-    """A document of texts, some of which have another name in JSON."""
+    """A document of text fields; some have another name in JSON."""
     fields = [(name, str, "") for name in names]
     fields += [(name, str, msgspec.field(default="", name=other)) for name, other in renamed.items()]
     return msgspec.defstruct("Thing", fields, frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def test_two_indexes_of_one_name_are_refused() -> None:
 
 def test_a_field_in_the_way_of_the_column_of_an_order_is_refused() -> None:
     document = a_document("name", "name_sorted")
-    with pytest.raises(RuleError, match=r"Thing.name_sorted is in the way of the column for the order by name"):
+    with pytest.raises(RuleError, match=r"Thing.name_sorted has the name of the column for the order by name"):
         a_projection(document, indexes=(Index((), alphabetical=document.name),))
 
 
@@ -124,7 +124,7 @@ def test_two_read_models_with_views_of_one_name_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["things_by_name", "things_history_replaced", "things_words_found"])
 def test_a_read_model_is_not_called_as_an_index_of_another(name: str) -> None:
-    """The index would be taken for made: it is only made where nothing of its name is there."""
+    """Postgres would not create the index: `if not exists` skips it where a relation has its name."""
     document, other = a_document("name"), msgspec.defstruct("Other", [("name", str, "")])
     things = a_projection(document, temporal=True, indexes=(Index((document.name,)), TextSearch((document.name,))))
     for read_models in ([things, a_projection(other, name=name)], [a_projection(other, name=name), things]):
@@ -133,7 +133,7 @@ def test_a_read_model_is_not_called_as_an_index_of_another(name: str) -> None:
 
 
 def test_a_field_of_an_event_is_stored_under_its_own_name_and_not_too_long() -> None:
-    """… of an event too that no rule uses: the audit trail has a column for it."""
+    """… also of an event that no rule uses, because the audit trail has a column for it."""
     for sentence, fields in (
         ("Told.name is stored under another name", [("name", str, msgspec.field(name="50%"))]),
         (f"Told.{'n' * 64} cannot name a column: it has 64 bytes, and there is room for 63", [("n" * 64, str)]),
@@ -158,14 +158,14 @@ def test_what_postgres_cannot_hold_is_no_tag_and_no_older_name(text: str) -> Non
 
 
 def test_what_is_personal_is_not_hidden_under_another_name() -> None:
-    """Nobody would find it, so it would never be forgotten."""
+    """An erasure would not find it."""
     inner = msgspec.defstruct("Inner", [("name", Personal[str], msgspec.field(name="n"))])
     plain = msgspec.defstruct("Plain", [("name", Personal[str])])
     for event in (
         msgspec.defstruct("Told", [("inner", inner)], tag="told"),
         msgspec.defstruct("Told", [("inner", plain, msgspec.field(name="i"))], tag="told"),
     ):
-        with pytest.raises(RuleError, match="under another name: nobody would find it"):
+        with pytest.raises(RuleError, match="stored under another name: an erasure would not find"):
             check_personal(event)
 
 

@@ -1,4 +1,4 @@
-"""What is personal is said beside the fields; what could not be forgotten does not import."""
+"""Personal fields are declared on the events, and refused at import if they have no redacted form."""
 
 import re
 from types import UnionType
@@ -18,7 +18,7 @@ from projections.items import Item, Items
 from tests.support.toy_aggregate import ToyMended
 
 
-def test_of_items_all_text_and_place_is_personal_and_no_id_is() -> None:
+def test_all_texts_and_places_of_items_are_personal_and_no_ids_are() -> None:
     found = {path for event in Items.registry.types.values() for path in personal_paths(event)}
     fields = {"name", "description", "image_urls", "location_lat", "location_lon"}
     changed = {(side, field) for side in ("changes", "previous_values") for field in fields}
@@ -28,7 +28,7 @@ def test_of_items_all_text_and_place_is_personal_and_no_id_is() -> None:
 
 
 def texts_of(struct: type[Struct]) -> set[str]:
-    """The fields that are any text, but are not declared personal."""
+    """The text fields of a struct that are not declared personal."""
     found = set()
     for field in msgspec.structs.fields(struct):
         if is_struct(field.type):
@@ -39,11 +39,11 @@ def texts_of(struct: type[Struct]) -> set[str]:
 
 
 def test_every_free_text_of_an_event_is_personal() -> None:
-    """A new event with a text is asked about here: is it the category, an id, or personal?"""
+    """A new text field fails here until it is decided: is it the category, an id, or personal?"""
     assert {name for event in Items.registry.types.values() for name in texts_of(event)} == {"category", "owner_id"}
 
 
-def test_older_names_and_what_is_gone_are_personal_too() -> None:
+def test_older_names_and_dropped_fields_are_personal_too() -> None:
     paths = {"/".join(path) for path in personal_paths(ToyMended)}
     within = {f"{top}/{name}" for top in ("trim", "look") for name in ("colour", "color", "hue", "smell")}
     assert paths == {"place", "street", "50 % \\ 'road'", "by", *within}
@@ -84,22 +84,22 @@ class Whole(Struct, tag="whole"):
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        (Aged, "Aged.age is personal, but nothing says what int is once it is forgotten: a text, a float and a list"),
-        (Half, "Half.name is personal only in part: write Personal[…] around all that it may be"),
+        (Aged, "Aged.age is personal, but int has no redacted form: str, float and list have one"),
+        (Half, "Half.name is personal only in part: put the whole type into Personal[…]"),
         (Limited, "Limited.name is personal, so it cannot have limits"),
-        (Trimmed, "Trim has personal fields, but Trimmed.trims is not simply one"),
-        (Maybe, "Trim has personal fields, but Maybe.trim is not simply one"),
-        (Pair, "Pair.pair is personal, but nothing says what tuple is once it is forgotten"),
-        (Whole, "Whole.trim is personal, but nothing says what Trim is once it is forgotten"),
+        (Trimmed, "Trim has personal fields, but Trimmed.trims is not simply of that"),
+        (Maybe, "Trim has personal fields, but Maybe.trim is not simply of that"),
+        (Pair, "Pair.pair is personal, but tuple has no redacted form"),
+        (Whole, "Whole.trim is personal, but Trim has no redacted form"),
     ],
     ids=lambda given: given.__name__ if isinstance(given, type) else "",
 )
-def test_what_has_no_forgotten_form_does_not_import(event: Any, reason: str) -> None:
+def test_a_personal_field_without_a_redacted_form_is_refused(event: Any, reason: str) -> None:
     with pytest.raises(RuleError, match=re.escape(reason)):
         check_personal(event)
 
 
-def test_a_projection_over_it_does_not_either() -> None:
+def test_a_projection_over_such_an_event_is_refused() -> None:
     class Person(Struct):
         age: int
 
@@ -135,17 +135,17 @@ class Friends(Projection[Friend, Met | Moved]):
     )
 
 
-def test_a_documents_field_is_personal_if_anything_personal_may_come_into_it() -> None:
+def test_a_field_of_a_document_is_personal_if_it_may_hold_personal_data() -> None:
     assert personal_fields(Friends) == {"called", "colour"}
     assert personal_paths(Met) == (("name",), ("who",), ("note",), ("where",))
 
 
-def test_what_is_added_up_in_the_background_is_not_personal() -> None:
+def test_a_rollup_over_a_personal_field_is_refused() -> None:
     class ByName(Struct):
         name: str
         items: int
 
-    with pytest.raises(RuleError, match=r"ByNames: Item\.name is personal: what is added up in the background"):
+    with pytest.raises(RuleError, match=r"ByNames: Item\.name is personal: an erasure would not remove it"):
 
         class ByNames(Rollup[ByName, Item]):
             of = Items
@@ -153,6 +153,6 @@ def test_what_is_added_up_in_the_background_is_not_personal() -> None:
             rules = (keyed(ByName.name), counts(ByName.items))
 
 
-def test_a_personal_field_is_decoded_as_if_nothing_had_been_said() -> None:
+def test_personal_does_not_show_in_the_json_schema() -> None:
     for event in Items.registry.types.values():
         assert "personal" not in msgspec.json.encode(msgspec.json.schema(event)).decode()

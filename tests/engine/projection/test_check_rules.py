@@ -1,4 +1,4 @@
-"""A rule set that cannot be right does not import: the sentence names what is wrong."""
+"""Rules that cannot be right are refused at import, in a sentence that names what is wrong."""
 
 import math
 import re
@@ -134,7 +134,7 @@ WRONG: list[tuple[str, Callable[[], tuple[Any, ...]]]] = [
     ("weight grows, so it cannot start as VERSION", lambda: (
         starts(Made, copies(Made.name), the(Thing.weight).becomes(VERSION)),
         on(Lost, the(Thing.weight).grows_by(1)), ignores(Painted))),
-    ("Made starts a document, so nothing is there yet that grows", lambda: (
+    ("Made starts a document, so no field can grow yet", lambda: (
         starts(Made, copies(Made.name), the(Thing.weight).grows_by(1)), *REST)),
     ("no event starts a document", lambda: (ignores(Made, Painted, Lost),)),
     ("weight grows, so Painted cannot merge it", lambda: (
@@ -203,12 +203,12 @@ class Empty(Struct, frozen=True):
 
 DOCUMENTS = [
     (Renamed, "Renamed.name is stored under another name"),
-    (Listed, "Listed is not stored as an object of its fields alone"),
-    (Tagged, "Tagged is not stored as an object of its fields alone"),
+    (Listed, "Listed is not stored as an object of its fields"),
+    (Tagged, "Tagged is not stored as an object of its fields"),
     (Doubled, "Doubled.na__me cannot name a column"),
-    (Bounded, "Bounded.name cannot have limits of its own"),
-    (Unset, "Unset.other cannot be unset"),
-    (Random, "Random.key has a default that may differ from one time to the next"),
+    (Bounded, "Bounded.name cannot have limits: put them on the command"),
+    (Unset, "Unset.other cannot be UNSET"),
+    (Random, "Random.key has a default that may differ from call to call"),
     (Halved, "1 does not fit Halved.share"),
     (Empty, "Empty has no fields"),
 ]
@@ -245,7 +245,7 @@ def test_a_projection_does_not_derive_from_another() -> None:
         (Index((Made.name,)), "cannot be indexed, it is not a field of Thing"),
         (Index(("name",)), "cannot be indexed, it is not a field of Thing"),
         (Index((Thing.name,), newest_first=Made.name), "cannot be indexed, it is not a field of Thing"),
-        (TextSearch((Thing.since,)), "Thing.since has no words, it is not always a text"),
+        (TextSearch((Thing.since,)), "Thing.since has no words, because it is not a str"),
     ],
 )
 def test_an_index_is_over_fields_of_the_document(index: Index | TextSearch, sentence: str) -> None:
@@ -258,7 +258,7 @@ def test_two_events_of_one_tag_are_refused() -> None:
     class MadeAgain(Struct, frozen=True, tag="made"):
         name: str
 
-    with pytest.raises(AssertionError, match="two events of one tag"):
+    with pytest.raises(AssertionError, match="two event types have one tag"):
         EventRegistry(Made | MadeAgain)
 
 

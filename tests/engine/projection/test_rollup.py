@@ -1,4 +1,4 @@
-"""Rollups that cannot be right do not import, and say why; those that can fold whatever documents there are."""
+"""Rollups that cannot be right are refused at import, with the reason; the others fold any documents."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -96,31 +96,31 @@ RIGHT = (FIELD, FLOWERS, BY_COLOUR, FIRST, LAST)
 WRONG: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("LiveFlowers is not an inline projection of Flower made of rules", lambda: {"of": LiveFlowers}),
     ("Flowers is not an inline projection of Weed made of rules", lambda: {"source": Weed}),
-    ("Meadow.last_at is added up 0 times, not once", lambda: {"rules": RIGHT[:-1]}),
-    ("Meadow.field is added up 2 times, not once", lambda: {"rules": (FIELD, *RIGHT)}),
+    ("Meadow.last_at has 0 rules, not one", lambda: {"rules": RIGHT[:-1]}),
+    ("Meadow.field has 2 rules, not one", lambda: {"rules": (FIELD, *RIGHT)}),
     ("Weed.field is not a field of Flower", lambda: {"by": Weed.field}),
     ("Meadow.first_at is not a field of Flower", lambda: {
         "rules": (FIELD, FLOWERS, BY_COLOUR, earliest(Meadow.first_at, Meadow.first_at), LAST)}),
     ("Weed.nested is not a field of Meadow", lambda: {"rules": (*RIGHT, counts(Weed.nested))}),
-    ("Meadow.flowers cannot hold what keyed gives", lambda: {
+    ("Meadow.flowers is not of the type that keyed gives", lambda: {
         "rules": (keyed(Meadow.flowers), counts(Meadow.field), BY_COLOUR, FIRST, LAST)}),
-    ("Meadow.field cannot hold what counts gives", lambda: {
+    ("Meadow.field is not of the type that counts gives", lambda: {
         "rules": (counts(Meadow.field), FLOWERS, BY_COLOUR, FIRST, LAST)}),
-    ("Meadow.by_colour cannot hold what counts gives", lambda: {
+    ("Meadow.by_colour is not of the type that counts gives", lambda: {
         "rules": (FIELD, FLOWERS, counts(Meadow.by_colour), FIRST, LAST)}),
-    ("Meadow.flowers cannot hold what counts gives", lambda: {
+    ("Meadow.flowers is not of the type that counts gives", lambda: {
         "rules": (FIELD, counts(Meadow.flowers, by=Flower.colour), BY_COLOUR, FIRST, LAST)}),
-    ("Meadow.flowers cannot hold what earliest gives", lambda: {
+    ("Meadow.flowers is not of the type that earliest gives", lambda: {
         "rules": (FIELD, earliest(Meadow.flowers, Flower.grown_at), BY_COLOUR, FIRST, LAST)}),
-    ("Flower.height cannot be looked for the latest of, it is not always a RECORDED_AT", lambda: {
+    ("Flower.height has no latest, because it is not always RECORDED_AT", lambda: {
         "rules": (FIELD, latest(Meadow.flowers, Flower.height), BY_COLOUR, FIRST, LAST)}),
-    ("Flower.sown_at cannot be looked for the earliest of, it is not always a RECORDED_AT", lambda: {
+    ("Flower.sown_at has no earliest, because it is not always RECORDED_AT", lambda: {
         "rules": (FIELD, FLOWERS, BY_COLOUR, earliest(Meadow.first_at, Flower.sown_at), LAST)}),
-    ("Flower.seen_at cannot be looked for the earliest of, it is not always a RECORDED_AT", lambda: {
+    ("Flower.seen_at has no earliest, because it is not always RECORDED_AT", lambda: {
         "rules": (FIELD, FLOWERS, BY_COLOUR, earliest(Meadow.first_at, Flower.seen_at), LAST)}),
-    ("Flower.height cannot be counted by, it is not a text", lambda: {
+    ("Flower.height cannot be counted by, because it is not a str", lambda: {
         "rules": (FIELD, FLOWERS, counts(Meadow.by_colour, by=Flower.height), FIRST, LAST)}),
-    ("Flower.height cannot be a key, it is not a text", lambda: {"by": Flower.height}),
+    ("Flower.height cannot be a key, because it is not a str", lambda: {"by": Flower.height}),
     ("'field' is not a field of a document or an event", lambda: {"rules": (keyed("field"), *RIGHT[1:])}),
 ]  # fmt: skip
 
@@ -171,7 +171,7 @@ def test_a_document_has_one_canonical_form() -> None:
 
 @pytest.mark.parametrize("name", ["settled", "My", "flowers_next", "flowers_live", "flowers_members", "a_history"])
 def test_a_name_that_no_table_can_have_is_refused(name: str) -> None:
-    """Such a rollup would be taken for a generation, or for the members, of another."""
+    """Such a name would collide with the tables of another read model."""
     given = {"name": name, "of": Flowers, "by": Flower.colour, "rules": (), "__orig_bases__": (Rollup[Flower, Flower],)}
     with pytest.raises(RuleError, match="cannot name a table"):
         type("Colours", (Rollup,), given)
