@@ -148,7 +148,7 @@ def _logged_event(row: Sequence[Any]) -> LoggedEvent:
 
 
 def follow_events(connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int) -> Iterator[LoggedEvent]:
-    """Every settled event behind `after`, and then each one as it is settled, for ever."""
+    """Every settled event after `after`, and then each one when it is settled, without end."""
     while True:
         upto, _ = mark_and_head(connection)
         yield from settled_events(connection, event_filter, after, upto)
