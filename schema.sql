@@ -1,33 +1,35 @@
 -- The event store of the Catalog: what `catalog migrate` installs, for PostgreSQL 15 and later, without extensions.
--- It knows no item. The tables and functions of each projection are compiled from its rules and installed after this
--- file; `catalog schema` prints everything. Running it again changes nothing.
+-- It knows no product. The tables and functions of each projection are compiled from its rules and installed after this
+-- file; `catalog schema` prints both. Running it again changes nothing.
 
 create schema if not exists catalog;
 comment on schema catalog is 'The event log, the documents folded from it, and the functions over both.';
 
 do $$
 begin
-    -- Roles belong to the server: another database of it may have made them, or be about to.
+    -- Roles belong to the server: another of its databases may have made them, or be making them now.
     if to_regrole('catalog_service') is null then
         create role catalog_service nologin;
-        comment on role catalog_service is 'What the Catalog runs as: reads, and changes by the functions of catalog alone.';
+        comment on role catalog_service is
+            'The role of the service: reads tables, and changes data only by functions of the schema catalog.';
     end if;
     if to_regrole('catalog_reader') is null then
         create role catalog_reader nologin;
-        comment on role catalog_reader is 'For analysts: sees the views in the schema public, and nothing else of the Catalog.';
+        comment on role catalog_reader is 'The role for analysts: sees only the views in the schema public.';
     end if;
 exception
     when duplicate_object or unique_violation then
         null;
     when insufficient_privilege then
         raise exception 'the roles catalog_service and catalog_reader are missing, and % may not create roles', current_user
-            using errcode = '42501', hint = 'Have somebody create them who may: create role catalog_service nologin; …';
+            using errcode = '42501',
+            hint = 'As a role that may create roles: create role catalog_service nologin; … catalog_reader nologin;';
 end
 $$;
 
 do $$
 begin
-    -- A role of this schema's own name would find the tables here before the views in public, by "$user".
+    -- "$user" in its search_path would show a role named catalog the tables here instead of the views in public.
     if current_user = 'catalog'
         and not exists (select from pg_roles where rolname = current_user and rolconfig::text like '%search_path=%')
     then
@@ -41,8 +43,8 @@ create table if not exists catalog.installed (
     checksum text not null,
     installed_at timestamptz not null default clock_timestamp()
 );
-comment on table catalog.installed is 'What `catalog migrate` has installed, the newest last.';
-comment on column catalog.installed.installation is 'Counts the installations.';
+comment on table catalog.installed is 'The schemas that `catalog migrate` has installed, the newest last.';
+comment on column catalog.installed.installation is 'The number of the installation.';
 comment on column catalog.installed.checksum is 'SHA-256 of the installed SQL, in hexadecimal.';
 comment on column catalog.installed.installed_at is 'When it was installed.';
 
@@ -51,20 +53,22 @@ create table if not exists catalog.migrations (
     name text not null,
     migrated_at timestamptz not null default clock_timestamp()
 );
-comment on table catalog.migrations is 'The numbered migrations that this database has seen, or was made after.';
-comment on column catalog.migrations.number is 'From 1 on, without gaps.';
-comment on column catalog.migrations.name is 'What it was for.';
-comment on column catalog.migrations.migrated_at is 'When it was done; for a new database, when that was made.';
+comment on table catalog.migrations is 'The numbered migrations that this database has had, or was created after.';
+comment on column catalog.migrations.number is 'The number: 1, 2, 3, … without gaps.';
+comment on column catalog.migrations.name is 'The name of the migration.';
+comment on column catalog.migrations.migrated_at is
+    'When the migration ran; in a newer database, when the database was created.';
 
 create table if not exists catalog.streams (
     stream_id integer generated always as identity primary key,
     version integer not null check (version > 0),
     recorded_at timestamptz not null
 ) with (fillfactor = 70);
-comment on table catalog.streams is 'One row per stream. Its row lock is what appends to one stream wait for.';
-comment on column catalog.streams.stream_id is 'Positive, 32 bits: clients hold it as a number.';
-comment on column catalog.streams.version is 'The version of the newest event: how many there are.';
-comment on column catalog.streams.recorded_at is 'When the newest event was recorded; the next one is later.';
+comment on table catalog.streams is 'One row per stream. Appends to one stream wait for its row lock.';
+comment on column catalog.streams.stream_id is
+    'The identifier: positive, 32 bits, so that clients can hold it as a number.';
+comment on column catalog.streams.version is 'The version of the newest event, which is the number of events.';
+comment on column catalog.streams.recorded_at is 'When the newest event was recorded; the next event is later.';
 
 create table if not exists catalog.log (
     position bigint generated always as identity (sequence name catalog.log_position_seq)
@@ -79,20 +83,20 @@ create table if not exists catalog.log (
     constraint log_by_stream unique (stream_id, version)
 );
 comment on table catalog.log is
-$$The log: every fact, for ever, without what is personal of it. Written by append_to_stream and append_new_streams,
-changed by nobody. The whole events are in the view catalog.events.$$;
-comment on column catalog.log.position is 'Place in the whole log; grows, may have gaps.';
-comment on column catalog.log.event_id is 'UUIDv7 of recorded_at.';
-comment on column catalog.log.stream_id is 'The stream the event belongs to.';
-comment on column catalog.log.version is 'Place in its stream: 1, 2, 3, … without gaps.';
+$$The log: every event, with its personal values redacted. append_to_stream and append_new_streams write it;
+nothing changes it. The view catalog.events shows the complete events.$$;
+comment on column catalog.log.position is 'The place in the log: grows, may have gaps.';
+comment on column catalog.log.event_id is 'The UUIDv7 of recorded_at.';
+comment on column catalog.log.stream_id is 'The stream of the event.';
+comment on column catalog.log.version is 'The place in the stream: 1, 2, 3, … without gaps.';
 comment on column catalog.log.type is 'The tag of the event type, such as item_created.';
-comment on column catalog.log.data is 'The fields of the event, as if everything personal had been forgotten.';
-comment on column catalog.log.metadata is 'Who and why: user_id, correlation_id, causation_id and the like.';
-comment on column catalog.log.recorded_at is 'The clock while appending; strictly grows within a stream.';
+comment on column catalog.log.data is 'The fields of the event, with personal values redacted.';
+comment on column catalog.log.metadata is 'Who and why: user_id, correlation_id, causation_id and others.';
+comment on column catalog.log.recorded_at is 'The clock while the event was appended; strictly grows within a stream.';
 comment on constraint log_by_stream on catalog.log is
-    'Versions have no twins; its index serves reading one stream in order.';
+    'Each version of a stream is unique. The index serves reading one stream in order.';
 create index if not exists log_by_recorded_at on catalog.log (recorded_at);
-comment on index catalog.log_by_recorded_at is 'What happened between two instants; GET /changes.';
+comment on index catalog.log_by_recorded_at is 'Serves events between two instants: GET /changes.';
 
 create table if not exists catalog.personal (
     stream_id integer not null,
@@ -101,13 +105,13 @@ create table if not exists catalog.personal (
     primary key (stream_id, version)
 );
 comment on table catalog.personal is
-    'What of the events is personal, beside the log: forget_stream deletes it. Events without anything personal have none.';
+    'The personal values of events, beside the log; forget_stream deletes them. Events without any have no row.';
 comment on column catalog.personal.stream_id is 'The stream of the event.';
-comment on column catalog.personal.version is 'Its place there.';
-comment on column catalog.personal.data is 'The values that the log has only in their forgotten form.';
+comment on column catalog.personal.version is 'The version of the event.';
+comment on column catalog.personal.data is 'The values that the log holds only in redacted form.';
 
--- Looked up by a subquery rather than joined: who does not read data pays nothing, and no plan depends on how many of
--- a stream's events have something personal.
+-- A subquery instead of a join: a query that does not read data pays nothing, and no plan depends on how many of a
+-- stream's events have personal values.
 create or replace view catalog.events as
 select position, event_id, stream_id, version, type,
     coalesce(
@@ -121,15 +125,16 @@ select position, event_id, stream_id, version, type,
     ) as data,
     metadata, recorded_at
 from catalog.log;
-comment on view catalog.events is 'The events as they were recorded; what has been forgotten of them is in its forgotten form.';
-comment on column catalog.events.position is 'Place in the whole log; grows, may have gaps.';
-comment on column catalog.events.event_id is 'UUIDv7 of recorded_at.';
-comment on column catalog.events.stream_id is 'The stream the event belongs to.';
-comment on column catalog.events.version is 'Place in its stream: 1, 2, 3, … without gaps.';
+comment on view catalog.events is 'The events as they were recorded; erased personal values appear in redacted form.';
+comment on column catalog.events.position is 'The place in the log: grows, may have gaps.';
+comment on column catalog.events.event_id is 'The UUIDv7 of recorded_at.';
+comment on column catalog.events.stream_id is 'The stream of the event.';
+comment on column catalog.events.version is 'The place in the stream: 1, 2, 3, … without gaps.';
 comment on column catalog.events.type is 'The tag of the event type, such as item_created.';
 comment on column catalog.events.data is 'The fields of the event.';
-comment on column catalog.events.metadata is 'Who and why: user_id, correlation_id, causation_id and the like.';
-comment on column catalog.events.recorded_at is 'The clock while appending; strictly grows within a stream.';
+comment on column catalog.events.metadata is 'Who and why: user_id, correlation_id, causation_id and others.';
+comment on column catalog.events.recorded_at is
+    'The clock while the event was appended; strictly grows within a stream.';
 
 create table if not exists catalog.forgotten (
     id integer generated always as identity primary key,
@@ -140,14 +145,15 @@ create table if not exists catalog.forgotten (
     items integer not null default 0,
     events integer not null default 0
 );
-comment on table catalog.forgotten is 'Who was forgotten, when and by whom: `catalog forget`.';
-comment on column catalog.forgotten.id is 'Counts them.';
-comment on column catalog.forgotten.owner_id is 'The owner who asked for it.';
-comment on column catalog.forgotten.forgotten_by is 'The operator.';
-comment on column catalog.forgotten.begun_at is 'When it began.';
-comment on column catalog.forgotten.forgotten_at is 'When it was done; null if it was not finished, or not by this operator.';
-comment on column catalog.forgotten.items is 'How many streams were gone through so far.';
-comment on column catalog.forgotten.events is 'Of how many events something was forgotten.';
+comment on table catalog.forgotten is 'The erasures: which owner was erased, when and by whom; see `catalog forget`.';
+comment on column catalog.forgotten.id is 'The number of the erasure.';
+comment on column catalog.forgotten.owner_id is 'The owner whose personal values were erased.';
+comment on column catalog.forgotten.forgotten_by is 'The operator who ran the erasure.';
+comment on column catalog.forgotten.begun_at is 'When the erasure began.';
+comment on column catalog.forgotten.forgotten_at is
+    'When the erasure ended; null if it did not finish, or if another operator finished it.';
+comment on column catalog.forgotten.items is 'How many streams have been processed so far.';
+comment on column catalog.forgotten.events is 'How many events lost personal values.';
 
 create table if not exists catalog.settled (
     only_row boolean primary key default true check (only_row),
@@ -156,9 +162,10 @@ create table if not exists catalog.settled (
     instant timestamptz not null default '-infinity'
 );
 insert into catalog.settled default values on conflict do nothing;
-comment on table catalog.settled is 'The high-water mark, one row: up to here nothing can be added to the log any more.';
+comment on table catalog.settled is 'The high-water mark, one row: up to it no event can be added to the log any more.';
 comment on column catalog.settled.only_row is 'Keeps the table at one row.';
-comment on column catalog.settled.noted_instant is 'Appends that begin from now on record later than this; next to be settled.';
+comment on column catalog.settled.noted_instant is
+    'The pending instant: appends that begin from now on are recorded later. The mark moves to it next.';
 comment on column catalog.settled.position is 'Every position up to this one is committed or will never be.';
 comment on column catalog.settled.instant is 'No event will be recorded at or before this instant any more.';
 
@@ -170,14 +177,15 @@ create table if not exists catalog.idempotency_keys (
     stored_at timestamptz not null default clock_timestamp(),
     primary key (user_id, key)
 );
-comment on table catalog.idempotency_keys is 'What commands led to that carried a key, for at least 72 hours.';
-comment on column catalog.idempotency_keys.user_id is 'Who sent it: keys are each user''s own.';
+comment on table catalog.idempotency_keys is
+    'The outcomes of commands that carried an Idempotency-Key, for at least 72 hours.';
+comment on column catalog.idempotency_keys.user_id is 'The user who sent the command; each user has keys of their own.';
 comment on column catalog.idempotency_keys.key is 'The Idempotency-Key of the request.';
-comment on column catalog.idempotency_keys.request is 'SHA-256 of the whole request, in hexadecimal.';
-comment on column catalog.idempotency_keys.answer is 'Where its events came to lie.';
-comment on column catalog.idempotency_keys.stored_at is 'When it was carried out.';
+comment on column catalog.idempotency_keys.request is 'The SHA-256 of the whole request, in hexadecimal.';
+comment on column catalog.idempotency_keys.answer is 'The outcome: stream, version and position of the events.';
+comment on column catalog.idempotency_keys.stored_at is 'When the command was carried out.';
 create index if not exists idempotency_keys_by_stored_at on catalog.idempotency_keys (stored_at);
-comment on index catalog.idempotency_keys_by_stored_at is 'What may be forgotten.';
+comment on index catalog.idempotency_keys_by_stored_at is 'Serves expire_idempotency_keys.';
 
 create table if not exists catalog.projections (
     name text primary key,
@@ -193,26 +201,31 @@ create table if not exists catalog.projections (
     changed_at timestamptz not null default clock_timestamp(),
     last_rebuild jsonb
 );
-comment on table catalog.projections is 'What is known of each projection: what was installed, how far it got, what stopped it.';
-comment on column catalog.projections.name is 'The name of the projection, of its table and in its functions.';
-comment on column catalog.projections.version is 'The version in the code that the documents were folded by.';
-comment on column catalog.projections.fingerprint is 'SHA-256 of the compiled rules that the documents were folded by.';
-comment on column catalog.projections.background is 'Whether it is caught up in the background, or written inline.';
-comment on column catalog.projections.position is 'The checkpoint of a background projection: applied up to here, exactly once.';
-comment on column catalog.projections.state is 'running; stopped by an event that it raised on; outdated: installed with other rules, yet to be rebuilt.';
-comment on column catalog.projections.error is 'What it raised.';
-comment on column catalog.projections.error_position is 'The event it raised on.';
-comment on column catalog.projections.skipped is 'Events skipped by an operator: [{position, by, at, error}].';
-comment on column catalog.projections.rebuild is 'A rebuild under way: {phase, events, done, seconds}; null when there is none.';
+comment on table catalog.projections is
+    'The state of each projection: its rules, its checkpoint, its errors and its rebuilds.';
+comment on column catalog.projections.name is 'The name of the projection, also of its table and in its functions.';
+comment on column catalog.projections.version is 'The version of the rules that folded the documents.';
+comment on column catalog.projections.fingerprint is 'The SHA-256 of the compiled rules that folded the documents.';
+comment on column catalog.projections.background is
+    'Whether a background process applies the events; otherwise documents are written inline.';
+comment on column catalog.projections.position is
+    'The checkpoint of a background projection: events up to it are applied exactly once.';
+comment on column catalog.projections.state is
+    'running; stopped by an event that raised an error; outdated: its rules changed, and its rebuild is due.';
+comment on column catalog.projections.error is 'The error that stopped the projection.';
+comment on column catalog.projections.error_position is 'The position of the event that raised the error.';
+comment on column catalog.projections.skipped is 'The events that an operator skipped: [{position, by, at, error}].';
+comment on column catalog.projections.rebuild is
+    'The running rebuild: {phase, events, done, seconds}; null if there is none.';
 comment on column catalog.projections.last_rebuild is
-    'How the last rebuild has ended: {ended_at, events, seconds, swap_milliseconds}, or {ended_at, error}.';
+    'The result of the last rebuild: {ended_at, events, seconds, swap_milliseconds}, or {ended_at, error}.';
 comment on column catalog.projections.changed_at is 'When this row last changed.';
 
 create or replace function catalog.append_gate() returns bigint
 language sql immutable parallel safe
 return 7023051975126217511;
 comment on function catalog.append_gate is
-    'The key of the advisory lock that appends hold in shared mode, so that others can tell when those under way are done.';
+    'The key of the advisory lock that appends hold in shared mode, so that other sessions can see when they end.';
 
 create or replace function catalog.redact(value jsonb) returns jsonb
 language sql immutable parallel safe
@@ -224,21 +237,24 @@ return case jsonb_typeof(value)
     else coalesce(value, 'null')
 end;
 comment on function catalog.redact is
-$$What stands for a value once it is forgotten, by what it is: so whatever there is, no text stays. A number stays roughly
-what it was: a place in degrees is then known to some hundred kilometres.$$;
+$$The redacted form of a value, by its JSON type; no text remains. A number is rounded to an integer: a place in degrees
+is then known to about a hundred kilometres.$$;
 
 create or replace function catalog.rfc3339(instant timestamptz) returns text
 language sql stable parallel safe
 return to_char(instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-comment on function catalog.rfc3339 is 'An instant as documents hold it: UTC, six digits, so that text order is time order.';
+comment on function catalog.rfc3339 is
+    'An instant as documents hold it: UTC with six digits, so that text order is time order.';
 
 create or replace aggregate catalog.jsonb_merge_agg(jsonb) (sfunc = jsonb_concat, stype = jsonb, parallel = safe);
-comment on aggregate catalog.jsonb_merge_agg(jsonb) is 'JSON objects as one, by ||: of each key, the last value in their order.';
+comment on aggregate catalog.jsonb_merge_agg(jsonb) is
+    'Merges JSON objects by ||: each key gets the last value in the order of aggregation.';
 
 create or replace function catalog.strip_punctuation(content text) returns text
 language sql immutable parallel safe
 return regexp_replace(content, '[!-/:-@[-`{-~\s]+', ' ', 'g');
-comment on function catalog.strip_punctuation is 'A text with its ASCII punctuation and white space as single spaces.';
+comment on function catalog.strip_punctuation is
+    'A text with each run of ASCII punctuation and white space replaced by one space.';
 
 create or replace function catalog.tokens_of(content text) returns text[]
 language plpgsql immutable parallel safe as $$
@@ -263,9 +279,9 @@ begin
 end
 $$;
 comment on function catalog.tokens_of is
-$$The words of a text, each once, in the order of their bytes; {*} for any word, if they are more than an index should
-hold. In PL/pgSQL, which plans it once per session rather than with each command. A tsvector sorts fastest, but takes no
-word above 2 kB.$$;
+$$The distinct words of a text in byte order; {*}, which means any word, if they are more than an index should hold.
+PL/pgSQL plans the body once per session; an SQL function is planned with each command. A tsvector sorts fastest, but
+takes no word above 2 kB.$$;
 
 create or replace function catalog.search_vector(words text[]) returns tsvector
 language plpgsql immutable parallel safe as $$
@@ -277,8 +293,8 @@ begin
 end
 $$;
 comment on function catalog.search_vector is
-$$What a search index holds of words: every end of each (spade: spade, pade, ade, de, e), of which 24 characters, so that
-whatever stands in a word begins one of them; and their English stems.$$;
+$$The search index's entry for words: every suffix of each word (spade: spade, pade, ade, de, e), cut to 24 characters,
+and the English stems. Every substring of a word is a prefix of a suffix.$$;
 
 create or replace function catalog.candidate_query(search text) returns tsquery
 language sql immutable parallel safe
@@ -289,8 +305,8 @@ return (
     from unnest(catalog.tokens_of(search)) as word
 );
 comment on function catalog.candidate_query is
-$$Which texts may match a search, for a search index: each word of it stands in a word of theirs, or all its stems are
-among theirs, or they have more words than the index holds.$$;
+$$The index query for texts that may match a search: each word of the search is within a word of the text, or the text
+has all stems of the search, or it has more words than the index holds.$$;
 
 create or replace function catalog.suffix_query(search text) returns tsquery
 language sql immutable parallel safe
@@ -299,8 +315,8 @@ return (
     from unnest(catalog.tokens_of(search)) as word
 );
 comment on function catalog.suffix_query is
-$$Which texts have words that end in each of these, for a search index, or more words than it holds. In C++ the c ends a
-word, whatever comes before it, since punctuation follows.$$;
+$$The index query for texts that have, for each word of the search, a word ending in it, or more words than the index
+holds. The c of C++ ends a word, because punctuation follows it.$$;
 
 create or replace function catalog.text_has_stems(content text, search text) returns boolean
 language sql immutable parallel safe
@@ -308,7 +324,7 @@ return numnode(plainto_tsquery('english', catalog.strip_punctuation(search))) > 
     and to_tsvector('english', catalog.strip_punctuation(content))
         @@ plainto_tsquery('english', catalog.strip_punctuation(search));
 comment on function catalog.text_has_stems is
-    'Whether a search has English stems, and all of them are among those of a text. Takes longest of all that is asked of one.';
+    'Whether a search has English stems and a text has all of them. This is the slowest condition on a text.';
 
 create or replace function catalog.matches_search(content text, search text) returns boolean
 language sql immutable parallel safe
@@ -319,8 +335,8 @@ return (
     from unnest(string_to_array(search, ' ')) as term
 );
 comment on function catalog.matches_search is
-$$Whether a text matches a search, which is terms with single spaces between them: each term stands in the text, in any
-case; or the search's stems are all among the text's, and its terms with punctuation stand there as they are.$$;
+$$Whether a text matches a search, which is terms separated by single spaces. Either the text contains every term,
+ignoring case; or it has all stems of the search and contains the terms with punctuation literally, ignoring case.$$;
 
 create or replace function catalog.distance_km(
     latitude double precision,
@@ -333,7 +349,7 @@ return 2 * 6371.0088 * asin(least(1, sqrt(
     sin(radians(other_latitude - latitude) / 2) ^ 2
         + cos(radians(latitude)) * cos(radians(other_latitude)) * sin(radians(other_longitude - longitude) / 2) ^ 2)));
 comment on function catalog.distance_km is
-    'The great-circle distance of two places given in degrees, in kilometres, on a sphere of the Earth''s mean radius.';
+    'The great-circle distance in kilometres of two places given in degrees, on a sphere of the Earth''s mean radius.';
 
 create or replace function catalog.uuid_v7(instant timestamptz) returns uuid
 language sql volatile parallel safe
@@ -348,16 +364,16 @@ return encode(
         53, 1),
     'hex')::uuid;
 comment on function catalog.uuid_v7 is
-    'RFC 9562: 48 bits of milliseconds, the version, 74 random bits. Postgres has its own from 18 on; production is 15.';
+    'A UUIDv7 (RFC 9562): 48 bits of milliseconds, the version, 74 random bits. Only PostgreSQL 18 has its own.';
 
 create or replace function catalog.refuse_change() returns trigger
 language plpgsql volatile as $$
 begin
-    raise exception 'events are for ever: % on % refused', lower(tg_op), tg_relid::regclass
+    raise exception 'events never change: % on % refused', lower(tg_op), tg_relid::regclass
         using errcode = 'SW003';
 end
 $$;
-comment on function catalog.refuse_change is 'Raises SW003: the trigger that keeps the log append-only.';
+comment on function catalog.refuse_change is 'The trigger function that keeps the log append-only: raises SW003.';
 
 do $$
 begin
@@ -369,7 +385,8 @@ begin
     end if;
 end
 $$;
-comment on trigger log_is_append_only on catalog.log is 'Refuses update, delete and truncate, whoever asks, replication included.';
+comment on trigger log_is_append_only on catalog.log is
+    'Refuses update, delete and truncate for every role, also during replication.';
 
 create or replace function catalog.raise_conflict(stream_id integer, expected_version integer) returns void
 language plpgsql volatile as $$
@@ -389,7 +406,43 @@ begin
 end
 $$;
 comment on function catalog.raise_conflict is
-    'Says why nothing could be appended: SW001 another version, SW002 no such stream; the facts as JSON in the detail.';
+    'Raises why an append failed, with the facts as JSON in the detail: SW001 another version, SW002 no such stream.';
+
+create or replace function catalog.insert_event(
+    p_event_id uuid,
+    p_stream_id integer,
+    p_version integer,
+    p_type text,
+    p_data jsonb,
+    p_metadata jsonb,
+    p_recorded_at timestamptz
+) returns bigint
+language plpgsql volatile as $$
+declare
+    v_personal constant jsonb := catalog.personal_values(p_type, p_data);
+    v_position bigint;
+begin
+    insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
+    values (
+        p_event_id,
+        p_stream_id,
+        p_version,
+        p_type,
+        case when v_personal is null then p_data else catalog.redacted_event(p_type, p_data) end,
+        p_metadata,
+        p_recorded_at
+    )
+    returning log.position into v_position;
+    if v_personal is not null then
+        insert into catalog.personal (stream_id, version, data)
+        values (p_stream_id, p_version, v_personal);
+    end if;
+    return v_position;
+end
+$$;
+comment on function catalog.insert_event is
+$$Writes one event to the log and its personal values beside it; returns its position. It checks nothing and writes no
+document: append_to_stream does that. Only the owner may write to these tables.$$;
 
 create or replace function catalog.append_to_stream(
     p_stream_id integer,
@@ -411,7 +464,6 @@ declare
     v_event jsonb;
     v_type text;
     v_data jsonb;
-    v_personal jsonb;
 begin
     if jsonb_typeof(p_events) is distinct from 'array' or jsonb_array_length(p_events) = 0 then
         raise exception 'events must be a JSON array of at least one event' using errcode = 'SW004';
@@ -422,7 +474,7 @@ begin
     v_count := jsonb_array_length(p_events);
     v_gate := pg_advisory_xact_lock_shared(catalog.append_gate());
 
-    -- The first event's instant is the clock's once the stream is ours, but later than any that is about to be settled.
+    -- The first event's instant is the clock once the stream's row is locked, but later than any about to be settled.
     if p_stream_id is null then
         insert into catalog.streams (version, recorded_at)
         values (
@@ -457,22 +509,15 @@ begin
         end if;
         v_data := v_event - 'type';
         append_to_stream.version := append_to_stream.version + 1;
-        v_personal := catalog.personal_values(v_type, v_data);
-        insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
-        values (
+        append_to_stream.position := catalog.insert_event(
             catalog.uuid_v7(append_to_stream.recorded_at),
             append_to_stream.stream_id,
             append_to_stream.version,
             v_type,
-            case when v_personal is null then v_data else catalog.redacted_event(v_type, v_data) end,
+            v_data,
             p_metadata,
             append_to_stream.recorded_at
-        )
-        returning log.position into append_to_stream.position;
-        if v_personal is not null then
-            insert into catalog.personal (stream_id, version, data)
-            values (append_to_stream.stream_id, append_to_stream.version, v_personal);
-        end if;
+        );
         append_to_stream.documents := catalog.project_inline(
             append_to_stream.stream_id,
             append_to_stream.version,
@@ -487,10 +532,10 @@ end
 $$;
 comment on function catalog.append_to_stream is
 $$Appends events, a JSON array of {"type": …, fields}, to a stream, or to a new one if p_stream_id is null, and writes
-the inline documents, all in the caller's transaction. Without p_expected_version any version will do.
-Answers with the newest event's version, position and instant, and with the inline documents by projection.
-Raises SW001 if the stream is at another version, SW002 if there is none, SW004 if the events are no events, SW005 in
-a transaction that is not read committed.$$;
+the inline documents, all in the caller's transaction. If p_expected_version is null, the version is not checked.
+Returns the newest event's version, position and instant, and the inline documents by projection.
+Raises SW001 if the stream is at another version, SW002 if there is no such stream, SW004 if p_events is malformed,
+SW005 in a transaction that is not read committed.$$;
 
 create or replace function catalog.store_idempotent_outcome(p_idempotency_key jsonb, p_outcome jsonb) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -504,7 +549,8 @@ begin
 end
 $$;
 comment on function catalog.store_idempotent_outcome is
-'Keeps what a command with a key led to; waits for another one with the same key, and raises SW007 if that is committed.';
+$$Stores the outcome of a command with a key. Waits for another command with the same key, and raises SW007 if that one
+commits.$$;
 
 create or replace function catalog.append_idempotent(
     p_idempotency_key jsonb,
@@ -531,7 +577,7 @@ begin
 end
 $$;
 comment on function catalog.append_idempotent is
-'append_to_stream for a command with a key, {"user_id", "key", "request"}; raises SW007 as store_idempotent_outcome does.';
+    'append_to_stream for a command with a key, {"user_id", "key", "request"}; also raises SW007.';
 
 create or replace function catalog.begin_import() returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -541,8 +587,8 @@ begin
 end
 $$;
 comment on function catalog.begin_import is
-$$Makes the temporary table arriving (event jsonb), which the caller's transaction fills for append_new_streams. It is
-not the caller's own: what reads it may do more than he may, and must not meet a view or a trigger of his.$$;
+$$Creates the temporary table arriving (event jsonb), which the caller's transaction fills for append_new_streams. The
+function's owner owns it: append_new_streams has more rights than the caller and must not run the caller's triggers.$$;
 
 create or replace function catalog.append_new_streams(
     p_metadata jsonb,
@@ -577,6 +623,7 @@ begin
     overriding system value
     select new_streams.stream_id, 1, append_new_streams.recorded_at
     from pg_temp.new_streams;
+    -- As insert_event does, in one statement: a call for each row would make an import a sixth slower.
     with appended as (
         insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
         select catalog.uuid_v7(append_new_streams.recorded_at), new_streams.stream_id, 1, new_streams.type,
@@ -596,10 +643,11 @@ begin
 end
 $$;
 comment on function catalog.append_new_streams is
-$$Appends a new stream of one event for each row of the temporary table arriving (event jsonb), which begin_import has
-made and the caller's transaction has filled with {"type": …, fields}: in their order, all at one instant, with the inline documents.
-What takes longest, the words to search by, comes before the append gate, which is held until the transaction ends.
-Once in a transaction. Raises SW005 in one that is not read committed, SW008 without begin_import.$$;
+$$Appends a new stream of one event for each row of the temporary table arriving (event jsonb). begin_import creates the
+table, and the caller's transaction fills it with {"type": …, fields}. Streams follow the rows' order, all at one
+instant, and the inline documents are written. The slowest part, the search words, comes before the append gate, which is
+held until the transaction ends. Call it once in a transaction. Raises SW005 in a transaction that is not read committed,
+SW008 without begin_import.$$;
 
 create or replace function catalog.lock_stream(p_stream_id integer) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -611,7 +659,8 @@ begin atomic
     for update;
 end;
 comment on function catalog.lock_stream is
-    'Keeps others from appending to a stream until the transaction ends. Gate first, row second, as append_to_stream does.';
+$$Keeps other sessions from appending to a stream until the transaction ends. Locks the gate first, then the row, as
+append_to_stream does.$$;
 
 create or replace function catalog.rebuild_document(
     p_projection text,
@@ -630,8 +679,8 @@ begin
 end
 $$;
 comment on function catalog.rebuild_document is
-$$Folds one stream anew and puts right what is stored of it, its past too, while the stream is locked; tells whether
-anything differed.$$;
+$$Folds one stream again and corrects its stored document and past documents, while the stream is locked. Returns
+whether anything differed.$$;
 
 create or replace function catalog.forget_stream(p_stream_id integer, p_kept jsonb default null) returns integer
 language plpgsql volatile as $$
@@ -648,8 +697,9 @@ begin
 end
 $$;
 comment on function catalog.forget_stream is
-$$Deletes what is personal of a stream, but what equals p_kept, and folds its documents and their past anew; answers of
-how many events. The caller must keep rebuilds away meanwhile: one under way has read the text, and would bring it back.$$;
+$$Deletes a stream's personal values, except rows equal to p_kept, and folds its documents and their past again. Returns
+how many events lost values. The caller must prevent rebuilds: a running one has read the values and would bring them
+back.$$;
 
 create or replace function catalog.begin_mark(out "position" bigint, out instant timestamptz)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -663,8 +713,8 @@ begin
 end
 $$;
 comment on function catalog.begin_mark is
-$$The first of three steps to settle the log, a transaction of its own: notes the newest position handed out, and an
-instant that appends from now on stay above. Next list gate_holders(); when exactly those are gone, publish_mark().$$;
+$$Step one of three to move the high-water mark, in a transaction of its own. Notes the newest position handed out, and
+an instant that later appends exceed. Then list gate_holders(); when exactly those have ended, call publish_mark().$$;
 
 create or replace function catalog.gate_holders() returns setof text
 language sql volatile
@@ -677,7 +727,7 @@ begin atomic
         and database = (select oid from pg_database where datname = current_database())
         and (classid::bigint << 32) + objid::bigint = catalog.append_gate();
 end;
-comment on function catalog.gate_holders is 'The transactions that are appending just now.';
+comment on function catalog.gate_holders is 'The transactions that are appending now.';
 
 create or replace function catalog.publish_mark(p_position bigint, p_instant timestamptz) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -690,7 +740,8 @@ begin atomic
         and p_position <= (select last_value from catalog.log_position_seq);
 end;
 comment on function catalog.publish_mark is
-    'Declares settled what begin_mark noted, once the holders of the gate listed after it are gone. Never goes back, nor past what was noted.';
+$$Moves the high-water mark to what begin_mark returned, after the gate_holders listed since then have ended. Never goes
+back, nor past noted_instant.$$;
 
 create or replace function catalog.advance_checkpoint(p_name text, p_from bigint, p_limit integer) returns bigint
 language plpgsql volatile as $$
@@ -698,7 +749,7 @@ declare
     v_settled constant bigint := (select settled.position from catalog.settled);
     v_to bigint;
 begin
-    -- The p_limit-th settled event, or the mark itself, behind which only gaps may be.
+    -- The p_limit-th settled event, or else the mark itself: after the last event only gaps come before it.
     select coalesce((
         select events.position
         from catalog.events
@@ -721,8 +772,8 @@ begin
 end
 $$;
 comment on function catalog.advance_checkpoint is
-$$Moves a projection's checkpoint past at most p_limit settled events, within the transaction that applies them, so
-that no batch is applied twice. Raises SW006 if it is no longer where the caller expects: somebody else was there.$$;
+$$Moves a projection's checkpoint past at most p_limit settled events, in the transaction that applies them, so that no
+batch is applied twice. Raises SW006 if the checkpoint is not at p_from: another process has moved it.$$;
 
 create or replace function catalog.skipped_events(p_name text) returns bigint[]
 language sql stable parallel safe
@@ -733,7 +784,7 @@ return coalesce((
     where projections.name = p_name
         and skip ->> 'position' is not null
 ), '{}');
-comment on function catalog.skipped_events is 'The positions that an operator has told a projection to leave out.';
+comment on function catalog.skipped_events is 'The positions of the events that an operator made a projection skip.';
 
 create or replace function catalog.stop_projection(p_name text, p_after bigint, p_error text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -746,7 +797,8 @@ begin atomic
     where projections.name = p_name
         and projections.position = p_after;
 end;
-comment on function catalog.stop_projection is 'Stops a projection at the event behind its checkpoint, which is the one that raised.';
+comment on function catalog.stop_projection is
+    'Stops a projection at the event after its checkpoint, which raised the error.';
 
 create or replace function catalog.resume_projection(p_name text, p_skip_as text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -763,7 +815,7 @@ begin atomic
         and state = 'stopped';
 end;
 comment on function catalog.resume_projection is
-    'Lets a stopped projection go on; past the event that stopped it, if p_skip_as says who takes that upon himself.';
+    'Resumes a stopped projection. If p_skip_as names an operator, the event that stopped it is skipped.';
 
 create or replace function catalog.expire_idempotency_keys(p_limit integer) returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -781,7 +833,8 @@ begin atomic
     )
     select count(*) from swept;
 end;
-comment on function catalog.expire_idempotency_keys is 'Forgets what was kept for long enough of commands with a key; how many they were.';
+comment on function catalog.expire_idempotency_keys is
+    'Deletes at most p_limit outcomes older than 72 hours; returns how many.';
 
 create table if not exists catalog.rebuild_steps (
     read_model text not null,
@@ -791,11 +844,13 @@ create table if not exists catalog.rebuild_steps (
     primary key (read_model, step, place)
 );
 comment on table catalog.rebuild_steps is
-    'How each read model is rebuilt: statements compiled from its rules, which rebuild_step carries out.';
+    'The statements that rebuild each read model, compiled from its rules; rebuild_step runs them.';
 comment on column catalog.rebuild_steps.read_model is 'The name of the projection or rollup.';
-comment on column catalog.rebuild_steps.step is 'begin, fill, set_hint_bits, index, key, analyze, refold, cancel_autovacuum, aggregate, swap or drop.';
-comment on column catalog.rebuild_steps.place is 'Their order; those of index, set_hint_bits and analyze may be carried out each alone.';
-comment on column catalog.rebuild_steps.statement is 'SQL with the parameters that rebuild_step says.';
+comment on column catalog.rebuild_steps.step is
+    'The step: begin, fill, set_hint_bits, index, key, analyze, refold, cancel_autovacuum, aggregate, swap or drop.';
+comment on column catalog.rebuild_steps.place is
+    'The order within the step; the statements of index, set_hint_bits and analyze may be run separately.';
+comment on column catalog.rebuild_steps.statement is 'The SQL, with the parameters that rebuild_step documents.';
 
 create or replace function catalog.rebuild_step(
     p_read_model text,
@@ -824,9 +879,9 @@ begin
 end
 $$;
 comment on function catalog.rebuild_step is
-$$Carries out a step of a rebuild, or of it the statement at p_place: as the owner, so that whoever rebuilds need not be
-allowed to make tables. In the statements $1 and $2 are the first and the last stream (of step set_hint_bits, $1 is a page), $3 some
-streams, $4 the position up to which events count, $5 the positions left out.$$;
+$$Runs a step of a rebuild, or only its statement at p_place. It runs as the owner, so that the caller needs no right to
+create tables. In the statements $1 and $2 are the first and the last stream (in step set_hint_bits $1 is a page), $3 is
+a list of streams, $4 the position up to which events count, $5 the positions of skipped events.$$;
 
 create or replace function catalog.lock_checkpoint(p_name text) returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -836,7 +891,8 @@ begin atomic
     where projections.name = p_name
     for update;
 end;
-comment on function catalog.lock_checkpoint is 'Keeps a background projection where it is until the transaction ends; where that is.';
+comment on function catalog.lock_checkpoint is
+    'Locks the checkpoint of a background projection until the transaction ends; returns its position.';
 
 create or replace function catalog.record_rebuild_progress(p_name text, p_progress jsonb) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -845,7 +901,8 @@ begin atomic
     set rebuild = p_progress
     where projections.name = p_name;
 end;
-comment on function catalog.record_rebuild_progress is 'Keeps how far a rebuild is: {phase, events, done, seconds}.';
+comment on function catalog.record_rebuild_progress is
+    'Stores the progress of a rebuild: {phase, events, done, seconds}.';
 
 create or replace function catalog.record_rebuild_failure(p_name text, p_error text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -856,7 +913,8 @@ begin atomic
     where projections.name = p_name
         and rebuild is not null;
 end;
-comment on function catalog.record_rebuild_failure is 'Keeps why a rebuild has failed, unless it has ended otherwise.';
+comment on function catalog.record_rebuild_failure is
+    'Stores why a rebuild failed, unless the rebuild has ended already.';
 
 create or replace function catalog.record_rebuild(
     p_name text,
@@ -883,7 +941,8 @@ begin atomic
     where projections.name = p_name;
 end;
 comment on function catalog.record_rebuild is
-    'Keeps that a projection was rebuilt, by which rules and as of which position; p_done is {events, seconds, swap_milliseconds}.';
+$$Stores that a projection was rebuilt, by which rules and up to which position; p_done is {events, seconds,
+swap_milliseconds}.$$;
 
 create or replace function catalog.table_holders(p_tables text[]) returns setof text
 language sql volatile
@@ -896,7 +955,7 @@ begin atomic
         and database = (select oid from pg_database where datname = current_database())
         and relation in (select to_regclass('catalog.' || quote_ident(name)) from unnest(p_tables) as name);
 end;
-comment on function catalog.table_holders is 'The transactions that use tables just now, be it to read or to write.';
+comment on function catalog.table_holders is 'The transactions that read or write some tables now.';
 
 create or replace function catalog.snapshot_holders() returns setof text
 language sql volatile
@@ -919,9 +978,8 @@ begin atomic
         and backend_xmin is not null;
 end;
 comment on function catalog.snapshot_holders is
-$$The snapshots that are in use in this database just now: rows that are committed from now on are not there for them.
-A vacuum looks at all rows, whatever its snapshot; an append that waits for the gate takes new ones when it is
-through.$$;
+$$The snapshots in use in this database now: they do not see rows committed from now on. Two kinds do not count: a
+vacuum looks at all rows, whatever its snapshot; an append that waits for the gate takes a new snapshot afterwards.$$;
 
 create or replace function catalog.swap_in(p_table text, p_live text, p_next text) returns void
 language plpgsql volatile as $$
@@ -948,11 +1006,11 @@ begin
 end
 $$;
 comment on function catalog.swap_in is
-$$Makes the table p_next the partition of p_table that holds its rows, in the place of p_live, which is dropped, and
-gives it that name. Whoever uses p_table waits until the transaction ends; views and privileges stay as they are.$$;
+$$Replaces the partition p_live of p_table by the table p_next: drops p_live, attaches p_next and names it p_live.
+Users of p_table wait until the transaction ends. Views and privileges stay as they are.$$;
 
--- Looked at every few seconds: so `lag_events` counts no further than 100,001, which means more than 100,000, and
--- `lag_seconds` looks at one event.
+-- This view is read every few seconds. So `lag_events` stops counting at 100,001, which means more than 100,000, and
+-- `lag_seconds` reads one event.
 create or replace view catalog.projection_lag as
 select projections.name,
     projections.position,
@@ -978,30 +1036,35 @@ left join lateral (
 ) as oldest on true
 where projections.background;
 comment on view catalog.projection_lag is
-    'How far each background projection is behind the log, settled or not: measured against the clock, never a mark.';
-comment on column catalog.projection_lag.name is 'The projection.';
-comment on column catalog.projection_lag.position is 'Its checkpoint.';
-comment on column catalog.projection_lag.lag_events is 'How many events it has still to apply, at most 100,001: more than 100,000.';
-comment on column catalog.projection_lag.lag_seconds is 'The age of the first of them; 0 when there is none.';
+    'How far each background projection is behind the log, unsettled events included; by the clock, not by the mark.';
+comment on column catalog.projection_lag.name is 'The name of the projection.';
+comment on column catalog.projection_lag.position is 'The checkpoint of the projection.';
+comment on column catalog.projection_lag.lag_events is
+    'How many events wait to be applied; 100,001 means more than 100,000.';
+comment on column catalog.projection_lag.lag_seconds is
+    'The age in seconds of the first waiting event; 0 if there is none.';
 
 create or replace view public.settled as
 select position, instant
 from catalog.settled;
-comment on view public.settled is 'The high-water mark: up to here nothing can be added to the log any more.';
+comment on view public.settled is 'The high-water mark: up to it no event can be added to the log any more.';
 grant select on public.settled to catalog_reader;
 comment on column public.settled.position is 'Every position up to this one is committed or will never be.';
-comment on column public.settled.instant is 'No event will be recorded at or before this instant any more: the past until then stays.';
+comment on column public.settled.instant is
+    'No event will be recorded at or before this instant any more, so the past up to it stays as it is.';
 
 create or replace view public.projection_lag as
 select name, position, lag_events, lag_seconds
 from catalog.projection_lag;
 comment on view public.projection_lag is
-    'How far each background read model is behind the log: now, whatever catalog.as_of is set to.';
+    'How far each background read model is behind the log now; catalog.as_of has no effect on it.';
 grant select on public.projection_lag to catalog_reader;
-comment on column public.projection_lag.name is 'The projection.';
-comment on column public.projection_lag.position is 'Its checkpoint.';
-comment on column public.projection_lag.lag_events is 'How many events it has still to apply.';
-comment on column public.projection_lag.lag_seconds is 'The age of the oldest of them; 0 when there is none.';
+comment on column public.projection_lag.name is 'The name of the projection.';
+comment on column public.projection_lag.position is 'The checkpoint of the projection.';
+comment on column public.projection_lag.lag_events is
+    'How many events wait to be applied; 100,001 means more than 100,000.';
+comment on column public.projection_lag.lag_seconds is
+    'The age in seconds of the first waiting event; 0 if there is none.';
 
 create or replace function catalog.as_of() returns timestamptz
 language plpgsql stable parallel safe as $$
@@ -1015,7 +1078,7 @@ begin
         raise exception 'catalog.as_of is no instant: %', v_set
             using errcode = '22007', hint = 'As in: set catalog.as_of = ''2026-01-15 10:30+01''. Empty is the present.';
     elsif v_set::timestamptz > clock_timestamp() + v_ahead then
-        -- What is settled is no future, though the clock may have stepped back behind it.
+        -- A settled instant is not in the future, even if the clock has stepped back behind it.
         if v_set::timestamptz > (select settled.instant from public.settled) + v_ahead then
             raise exception 'catalog.as_of is in the future: %', v_set
                 using errcode = '22007', hint = 'Only the past can be read. For the present: reset catalog.as_of.';
@@ -1025,8 +1088,8 @@ begin
 end
 $$;
 comment on function catalog.as_of is
-$$The instant that the views in the schema public show: what the session has set catalog.as_of to, in its time zone
-unless it says one; infinity, the present, if it is unset or empty. Not inlined: a subquery asks it once per query.$$;
+$$The instant that the views in the schema public show: the session's setting catalog.as_of, in the session's time zone
+unless it names one; infinity, the present, if it is unset or empty. The views call it in a subquery, once per query.$$;
 
 create or replace function catalog.require_present(p_name text) returns boolean
 language plpgsql stable parallel safe as $$
@@ -1038,7 +1101,8 @@ begin
     return true;
 end
 $$;
-comment on function catalog.require_present is 'True in the present; a view without a past raises rather than shows another.';
+comment on function catalog.require_present is
+    'True in the present. A view without history calls it, and so raises instead of showing the wrong instant.';
 
 create or replace function catalog.drop_if_incompatible(p_name text, p_columns text[]) returns void
 language plpgsql volatile as $$
@@ -1066,8 +1130,8 @@ begin
 end
 $$;
 comment on function catalog.drop_if_incompatible is
-$$Drops a view or a function of an older release that cannot be replaced by one with these columns, {"name type"}.
-Refused while anything of somebody's own is made of it; whoever was granted it must be granted it again.$$;
+$$Drops a view or a function of an older release that `create or replace` cannot give these columns, {"name type"}.
+The drop fails while other objects depend on it. Its own grants are lost and must be granted again.$$;
 
 create or replace function catalog.grant_privileges() returns void
 language plpgsql volatile as $$
@@ -1083,7 +1147,7 @@ begin
     grant select on all sequences in schema catalog to catalog_service;
     grant execute on all routines in schema catalog to catalog_service;
     grant usage on schema public to catalog_service, catalog_reader;
-    -- The views of the schema public call these as whoever reads them.
+    -- The views of the schema public call these with the rights of the role that reads the view.
     for v_function in
         select pg_proc.oid::regprocedure as name
         from pg_proc
@@ -1104,9 +1168,9 @@ begin
 end
 $$;
 comment on function catalog.grant_privileges is
-$$The walls: the role catalog_service may read, and change by those functions that run as the owner; catalog_reader sees
-the views that are granted to it in the schema public. Whoever logs in is made a member of one of them. To see whose
-snapshots a swap must outlast, the service moreover reads all sessions' statistics.$$;
+$$Grants each role its rights. catalog_service may read every table, and change data only by functions that run as the
+owner. catalog_reader sees the views granted to it in the schema public. A login role is made a member of one of them.
+The service also reads all sessions' statistics, to see which snapshots a swap must wait for.$$;
 
 create or replace function catalog.count_values(p_values text[]) returns jsonb
 language sql immutable parallel safe
@@ -1118,7 +1182,7 @@ return coalesce((
         group by value
     ) as counted
 ), '{}');
-comment on function catalog.count_values is 'How often each text stands in an array: {text: count}.';
+comment on function catalog.count_values is 'Counts each text of an array: {text: count}.';
 
 create or replace function catalog.apply_count_deltas(p_counts jsonb, p_values text[], p_members integer[]) returns jsonb
 language sql immutable parallel safe
@@ -1138,4 +1202,4 @@ return coalesce((
     where members <> 0
 ), '{}');
 comment on function catalog.apply_count_deltas is
-    'What count_values has counted, after so many more or fewer of each text: {text: count} without zeros.';
+    'Adds differences to the counts of count_values: {text: count}, without zeros.';

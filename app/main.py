@@ -5,14 +5,14 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import psycopg
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 from msgspec import Struct
 from psycopg import AsyncCursor
@@ -24,10 +24,9 @@ from app.domain.item import Command, ItemState, decide
 from app.engine.background.checkpoints import register
 from app.engine.background.projection_admin import ProjectionAdmin
 from app.engine.background.projector import Projector
-from app.engine.compiler.schema import schema_of
 from app.engine.events.event import type_tag
 from app.engine.postgres.connections import PooledCursor
-from app.engine.postgres.migrations import checksum, migrate
+from app.engine.postgres.migrations import checksum
 from app.engine.postgres.pool import Database, single_connection_database
 from app.engine.postgres.replica import Replica
 from app.engine.queries.documents import Documents, RollupDocuments
@@ -38,23 +37,26 @@ from app.engine.store.mark_watcher import MarkWatcher
 from app.errors import SetupError
 from app.http.auth.tokens import Authenticator
 from app.http.controllers.changes import ChangesController
-from app.http.controllers.event_density import EventCounter, EventDensityController
+from app.http.controllers.event_density import EventDensityController
 from app.http.controllers.events import EventLog
 from app.http.controllers.health import HealthChecks, metrics_page
 from app.http.controllers.item_commands import ItemCommands
 from app.http.controllers.item_diff import ItemDiff
 from app.http.controllers.item_history import ItemHistory
 from app.http.controllers.item_import import ItemImport
+from app.http.controllers.item_rebuild import ItemRebuild
 from app.http.controllers.items import ItemQueries, StatsQueries
 from app.http.controllers.openapi import openapi_config, serve_swagger_asset
 from app.http.controllers.owners import OwnerDocument, OwnerQueries
 from app.http.controllers.page import serve_page, serve_page_asset
 from app.http.controllers.projections import ProjectionsController
+from app.http.event_counter import EventCounter
 from app.http.middleware.early_refusals import with_early_refusals
 from app.http.middleware.http_semantics import with_head_support, with_options_support
 from app.http.middleware.read_routing import with_read_routing
 from app.http.middleware.request_checks import check_request
 from app.http.middleware.request_log import with_request_id
+from app.http.services import Services
 from app.http.wire.openapi_schemas import StructSchemas
 from app.http.wire.problem_details import EXCEPTION_HANDLERS
 from app.http.wire.responses import ItemDocument
@@ -63,11 +65,15 @@ from app.http.wire.upload_slots import UploadSlots
 from app.observability.lag_history import LagHistory
 from app.observability.metrics import Metrics
 from app.observability.tracing import start_tracing
+from app.schema import migrate, schema_of
 from app.settings import Settings
 from projections.categories import Categories
 from projections.items import Item as StoredItem
 from projections.items import Items
 from projections.owners import Owner, Owners
+
+if TYPE_CHECKING:
+    from app.observability.spans import Tracing
 
 PROJECTIONS = (Items, Owners, Categories)
 
@@ -89,25 +95,68 @@ def create_app(
 ) -> ASGIApp:
     """The service over the database at `conninfo`, which must hold `schema_sql()`.
 
-    `sessions` leads to it past a pooler that keeps none.
-
-    Whoever sets `stopping` ends the open event streams; a server that waits for its connections must, before it does.
+    `sessions` leads to the same database past a pooler that keeps no sessions. Setting `stopping` ends the open event
+    streams. A server must set it before it waits for its connections to close.
     """
     tracing = start_tracing()
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each attempt to connect again
     cursor = tracing.cursor_class if tracing else PooledCursor
+    services = build_services(conninfo, settings, stopping or asyncio.Event(), sessions or conninfo, cursor)
+    app = Litestar(
+        route_handlers=[
+            _api(settings.import_limit_mib * MIB),
+            *(serve_page, serve_page_asset, HealthChecks, metrics_page, serve_swagger_asset),
+        ],
+        dependencies={"services": Provide(lambda: services, use_cache=True, sync_to_thread=False)},
+        state=State({"authenticator": services.authenticator}),
+        exception_handlers=EXCEPTION_HANDLERS,
+        plugins=[StructSchemas({ItemDocument: StoredItem, OwnerDocument: Owner})],
+        openapi_config=openapi_config(version("swappo-catalog"), settings.public_url),
+        lifespan=[lambda _: _running(services, tracing)],
+        logging_config=None,
+        request_max_body_size=LARGEST_ITEM_BYTES,
+    )
+    return _with_middlewares(app, services, tracing)
+
+
+def _api(largest_import_bytes: int) -> Router:
+    imports = Router(path="", route_handlers=[ItemImport], request_max_body_size=largest_import_bytes)
+    return Router(
+        path="/api/v2",
+        route_handlers=[
+            *(ItemCommands, ItemQueries, ItemHistory, ItemRebuild, ItemDiff, StatsQueries, OwnerQueries),
+            *(ChangesController, EventLog, EventDensityController, ProjectionsController, imports),
+        ],
+        before_request=check_request,
+    )
+
+
+def _with_middlewares(app: Litestar, services: Services, tracing: "Tracing | None") -> ASGIApp:
+    """Each middleware surrounds those of the lines above it."""
+    asgi = with_options_support(app)
+    asgi = with_read_routing(asgi, services.read_router)
+    asgi = with_early_refusals(asgi)
+    asgi = services.metrics.with_metrics(asgi)
+    asgi = with_request_id(asgi)
+    if tracing:
+        asgi = tracing.with_tracing(asgi)
+    return with_head_support(asgi)
+
+
+def build_services(
+    conninfo: str, settings: Settings, stopping: asyncio.Event, sessions: str, cursor: type[AsyncCursor[Any]]
+) -> Services:
+    """Connect the parts of the service; nothing runs yet. Raises SetupError for settings that cannot work."""
     database = Database(conninfo, settings.pool, cursor)
-    sessions = sessions or conninfo
-    for_imports = database if sessions == conninfo else single_connection_database(sessions, settings.pool, cursor)
-    feed = MarkWatcher(database, stopping or asyncio.Event())
+    has_pooler = sessions != conninfo
+    import_database = single_connection_database(sessions, settings.pool, cursor) if has_pooler else database
+    mark_watcher = MarkWatcher(database, stopping)
     replica = _replica_of(settings, database, cursor)
-    metrics = Metrics(get_args(Event), PROJECTIONS, followers=lambda: feed.followers, replica=replica)
-    reads = ReadRouter(database, replica, metrics.count_read)
-    past = AsOfResolver(reads, database)
+    metrics = Metrics(get_args(Event), PROJECTIONS, followers=lambda: mark_watcher.followers, replica=replica)
+    read_router = ReadRouter(database, replica, metrics.count_read)
+    as_of_resolver = AsOfResolver(read_router, database)
     release = checksum(schema_sql())
     projector = Projector(sessions, PROJECTIONS, release)
-    machinery = ProjectionAdmin(sessions, database, PROJECTIONS, metrics.observe_replay, projector.wake, release)
-    lag = LagHistory(database)
 
     def after_append(events: tuple[Struct, ...]) -> None:
         after_import(Counter(type_tag(type(event)) for event in events))
@@ -116,71 +165,55 @@ def create_app(
         projector.wake()
         metrics.count_events(counts)
 
-    authenticator = Authenticator(settings) if settings.auth == "jwt" else None
-    handler = CommandHandler(database, item_decider, after_append)
-    importer = BulkImporter(for_imports, item_decider, after_import)
+    return Services(
+        settings=settings,
+        metrics=metrics,
+        authenticator=Authenticator(settings) if settings.auth == "jwt" else None,
+        database=database,
+        import_database=import_database,
+        replica=replica,
+        read_router=read_router,
+        as_of_resolver=as_of_resolver,
+        command_handler=CommandHandler(database, item_decider, after_append),
+        bulk_importer=BulkImporter(import_database, item_decider, after_import),
+        upload_slots=UploadSlots(settings.import_limit_mib * MIB),
+        documents=Documents(
+            read_router,
+            Items,
+            on_rebuilt=partial(metrics.observe_replay, "item"),
+            on_time_travel=partial(metrics.observe_replay, "time_travel"),
+        ),
+        owners=RollupDocuments(read_router, Owners),
+        event_counter=EventCounter(read_router, as_of_resolver),
+        mark_watcher=mark_watcher,
+        projector=projector,
+        projection_admin=ProjectionAdmin(
+            sessions, database, PROJECTIONS, metrics.observe_replay, projector.wake, release
+        ),
+        lag_history=LagHistory(database),
+    )
 
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            if tracing:
-                await stack.enter_async_context(tracing)
-            await stack.enter_async_context(database)
-            if for_imports is not database:
-                await stack.enter_async_context(for_imports)
-            if replica:
-                await stack.enter_async_context(replica)
-                await stack.enter_async_context(run_in_background(replica.run()))
-            await stack.enter_async_context(run_in_background(feed.run()))
-            await stack.enter_async_context(run_in_background(lag.run()))
-            if authenticator and authenticator.public_keys:
-                await stack.enter_async_context(run_in_background(authenticator.public_keys.run()))
-            if settings.projector == "embedded":
-                await stack.enter_async_context(run_in_background(projector.run()))
-            await stack.enter_async_context(machinery)
-            yield
 
-    api = Router(
-        path="/api/v2",
-        route_handlers=[
-            *(ItemCommands, ItemQueries, ItemHistory, ItemDiff, StatsQueries, OwnerQueries),
-            *(ChangesController, EventLog, EventDensityController, ProjectionsController),
-            Router(path="", route_handlers=[ItemImport], request_max_body_size=settings.import_limit_mib * MIB),
-        ],
-        before_request=check_request,
-    )
-    app = Litestar(
-        route_handlers=[api, serve_page, serve_page_asset, HealthChecks, metrics_page, serve_swagger_asset],
-        dependencies={
-            "command_handler": _constant_dependency(handler),
-            "bulk_importer": _constant_dependency(importer),
-            "upload_slots": _constant_dependency(UploadSlots(settings.import_limit_mib * MIB)),
-            "documents": _constant_dependency(Documents(reads, Items, metrics.observe_replay)),
-            "owners": _constant_dependency(RollupDocuments(reads, Owners)),
-            "as_of_resolver": _constant_dependency(past),
-            "event_counter": _constant_dependency(EventCounter(reads, past)),
-            "read_router": _constant_dependency(reads),
-            "replica": _constant_dependency(replica),
-            "database": _constant_dependency(database),
-            "mark_watcher": _constant_dependency(feed),
-            "lag_history": _constant_dependency(lag),
-            "projection_admin": _constant_dependency(machinery),
-            "metrics": _constant_dependency(metrics),
-            "settings": _constant_dependency(settings),
-        },
-        state=State({"authenticator": authenticator}),
-        exception_handlers=EXCEPTION_HANDLERS,
-        plugins=[StructSchemas({ItemDocument: StoredItem, OwnerDocument: Owner})],
-        openapi_config=openapi_config(version("swappo-catalog"), settings.public_url),
-        lifespan=[lifespan],
-        logging_config=None,
-        request_max_body_size=LARGEST_ITEM_BYTES,
-    )
-    _resolve_dependencies_in_sequence(app)
-    known = with_request_id(
-        metrics.with_metrics(with_early_refusals(with_read_routing(with_options_support(app), reads)))
-    )
-    return with_head_support(tracing.with_tracing(known) if tracing else known)
+@asynccontextmanager
+async def _running(services: Services, tracing: "Tracing | None") -> AsyncIterator[None]:
+    """Keep connections open and background work going while the application runs."""
+    async with AsyncExitStack() as stack:
+        if tracing:
+            await stack.enter_async_context(tracing)
+        await stack.enter_async_context(services.database)
+        if services.import_database is not services.database:
+            await stack.enter_async_context(services.import_database)
+        if services.replica:
+            await stack.enter_async_context(services.replica)
+            await stack.enter_async_context(run_in_background(services.replica.run()))
+        await stack.enter_async_context(run_in_background(services.mark_watcher.run()))
+        await stack.enter_async_context(run_in_background(services.lag_history.run()))
+        if services.authenticator and services.authenticator.public_keys:
+            await stack.enter_async_context(run_in_background(services.authenticator.public_keys.run()))
+        if services.settings.projector == "embedded":
+            await stack.enter_async_context(run_in_background(services.projector.run()))
+        await stack.enter_async_context(services.projection_admin)
+        yield
 
 
 def _replica_of(settings: Settings, primary: Database, cursor: type[AsyncCursor[Any]]) -> Replica | None:
@@ -201,16 +234,3 @@ async def run_in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[No
         yield
     finally:
         await cancel_and_wait(task)
-
-
-def _constant_dependency(value: Any) -> Provide:
-    return Provide(lambda: value, use_cache=True, sync_to_thread=False)
-
-
-def _resolve_dependencies_in_sequence(app: Litestar) -> None:
-    """What is always the same is there at once: without this, Litestar starts a task for each dependency of a request,
-    which took as long as the query of an item."""
-    for route in app.routes:
-        if isinstance(route, HTTPRoute):
-            for _, model in route.route_handler_map.values():
-                model.dependency_batches = [{each} for batch in model.dependency_batches for each in batch]

@@ -24,7 +24,7 @@ from psycopg.types.json import Jsonb
 
 from app.domain.item import Command, CreateItem, UpdateItem
 from app.engine.events.event import Metadata
-from app.engine.postgres.embedded_server import embedded_binaries
+from app.engine.postgres.embedded_programs import embedded_binaries
 from app.engine.postgres.pool import Database, PoolSettings
 from app.engine.store.command_handler import CommandHandler
 from app.main import item_decider

@@ -14,10 +14,9 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from app.domain.events import Event
-from app.engine.compiler.schema import schema_of
-from app.engine.postgres.migrations import migrate
 from app.engine.postgres.pool import Database, PoolSettings
 from app.engine.projection.projection import Projection
+from app.schema import migrate, schema_of
 from bench.data import fill
 from bench.measure import a_database, another_database, console, in_turns, scaled
 from bench.rows import Report, reporting

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.engine.postgres.migrations import migrate
 from app.main import schema_sql
+from app.schema import migrate
 
 SCALES = ("tiny", "small", "full", "large")
 SCALE = os.environ.get("SCALE", "full")

@@ -19,7 +19,7 @@ import httpx
 import psycopg
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.http.controllers.event_density import COUNT_CACHE_SECONDS
+from app.http.event_counter import COUNT_CACHE_SECONDS
 from bench.data import ITEMS
 from bench.http import API, serving
 from bench.lag import fill, wait_for_the_background

@@ -21,8 +21,7 @@ from msgspec import Struct
 
 from app.engine.background.checkpoints import register
 from app.engine.background.verify import verify
-from app.engine.compiler.schema import schema_of
-from app.engine.postgres.migrations import migrate
+from app.schema import migrate, schema_of
 from bench import peer
 from bench.data import fill
 from bench.measure import a_database, another_database, console, progress, sampled, scaled

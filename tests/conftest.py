@@ -16,10 +16,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.engine.compiler.schema import schema_of
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.engine.postgres.migrations import migrate
 from app.main import install
+from app.schema import migrate, schema_of
 from projections.items import Items
 from tests.support.databases import binaries_under_test, database_like
 from tests.support.service_process import running_service

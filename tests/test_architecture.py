@@ -1,6 +1,7 @@
 """Rules of structure that import-linter cannot check."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -58,9 +59,36 @@ def test_nothing_prints_past_the_module_that_makes_foreign_text_visible(module: 
     assert not called & {f"click.{name}" for name in ("echo", "secho", "confirm", "prompt", "style")}
 
 
-@pytest.mark.parametrize("path", [*(ROOT / "app" / "engine").rglob("*.py"), ROOT / "schema.sql"])
+ENGINE = sorted((ROOT / "app" / "engine").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", [*ENGINE, ROOT / "schema.sql"])
 def test_the_engine_knows_no_item(path: Path) -> None:
     assert "catalog.items" not in path.read_text(encoding="utf-8")
+
+
+def string_literals(path: Path) -> list[str]:
+    """The texts of a file, without docstrings and the strings under fields, which may give examples."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    explaining = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in explaining]
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_text_of_the_engine_speaks_of_items(path: Path) -> None:
+    assert [text for text in string_literals(path) if re.search(r"\bitems?\b", text, re.IGNORECASE)] == []
+
+
+READS_ITS_ENVIRONMENT = {"backup.py", "embedded_programs.py"}
+"""They start programs, which inherit the environment."""
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_engine_reads_and_names_no_environment_variable(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"\b(CATALOG|DATABASE)_[A-Z]+", text)
+    assert path.name in READS_ITS_ENVIRONMENT or not re.search(r"\b(environ|getenv)\b", text)
 
 
 @pytest.mark.parametrize("module", modules("tests"))

@@ -28,7 +28,7 @@ from app.demo.seed_year import fill
 from app.demo.walkthrough import run_demo
 from app.engine.compiler.schema import compile_read_models
 from app.engine.postgres.connections import as_service_role
-from app.engine.postgres.embedded_server import embedded_binaries
+from app.engine.postgres.embedded_programs import embedded_binaries
 from app.engine.postgres.migrations import check_durable, check_schema, may_change_events
 from app.errors import SetupError
 from app.http.auth.tokens import check_authentication

@@ -23,8 +23,9 @@ from app.cli import log_queries as facts
 from app.cli.pooler_checks import check_sessions, url_of_sessions
 from app.constraints import UserId
 from app.engine.events.event import Metadata
-from app.engine.postgres.embedded_folder import MARKER
-from app.engine.postgres.embedded_server import EmbeddedPostgres, holds_cluster
+from app.engine.postgres.embedded_folder import MARKER, CannotRunHere, holds_cluster
+from app.engine.postgres.embedded_programs import BinariesMissing
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.postgres.migrations import check_schema
 from app.engine.postgres.unavailability import is_unavailable
 from app.errors import CatalogError, SetupError, first_line
@@ -117,12 +118,25 @@ def database_in_use(settings: Settings, may_create: bool = False, supervised: bo
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]  # set for another server, but libpq would use them here too
     folder = settings.data_dir
-    embedded = EmbeddedPostgres(folder, binaries=settings.postgres_bin, tcp_port=settings.postgres_port)
+    with naming_other_servers():
+        embedded = EmbeddedPostgres(folder, binaries=settings.postgres_bin, tcp_port=settings.postgres_port)
     if not may_create and not holds_cluster(folder):
         raise SetupError(_no_catalog_message(folder))
     notify_user(f"Database: the embedded Postgres in {folder.absolute()}.")
-    with embedded, embedded.supervised() if supervised else nullcontext():
+    with naming_other_servers(), embedded, embedded.supervised() if supervised else nullcontext():
         yield make_conninfo(embedded.conninfo, client_encoding=UTF8)
+
+
+@contextmanager
+def naming_other_servers() -> Iterator[None]:
+    """Add the variables that name another server to an error that says why the embedded one cannot run."""
+    try:
+        yield
+    except BinariesMissing as error:
+        other = "set CATALOG_POSTGRES_BIN to a folder of server binaries or DATABASE_URL to a server"
+        raise SetupError(f"{error.detail}, or {other}") from error
+    except CannotRunHere as error:
+        raise SetupError(f"{error.detail}, or set DATABASE_URL to a PostgreSQL server") from error
 
 
 def conninfo_of(name: str, url: str) -> str:

@@ -5,22 +5,30 @@ They run on connections of `operator_connection`: in autocommit, with JSON as it
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 from uuid import UUID
 
-import msgspec
 import psycopg
 from msgspec import Raw, Struct
-from psycopg import AsyncConnection, IsolationLevel, sql
+from psycopg import AsyncConnection, sql
 
+from app.engine.background.independent_fold import DECODE_ERRORS, canonical_or_stored
 from app.engine.background.projection_status import MARK_AND_HEAD, LogStatus, read_log_status
+from app.engine.background.verify import begin_snapshot
+from app.engine.events.timestamps import rfc3339
 from app.engine.postgres.connections import read_json_as_bytes
 from app.engine.postgres.session_settings import connect, connect_async
 from app.engine.projection.projection import AnyProjection
-from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup
-from app.engine.store.event_store import decode_recorded, read_stream
+from app.engine.projection.rollup import AnyReadModel, AnyRollup, projections_among, rollups_among
+from app.engine.store.event_store import StoredEvent, decode_recorded, read_stream
 from app.engine.store.live_fold import JSON_NULL, fold_stream
-from app.engine.store.log_reader import NEWEST_POSITION
+from app.engine.store.log_reader import (
+    ALL_EVENTS,
+    NEWEST_POSITION,
+    EventFilter,
+    LogPage,
+    settled_page,
+    settled_query,
+)
 from app.errors import NotFound
 
 OPERATOR = "catalog operator"
@@ -40,13 +48,6 @@ class LoggedEvent(Struct, frozen=True):
     """RFC 3339, UTC, six digits."""
     metadata: Raw
     data: Raw
-
-
-class LoggedEventFilter(Struct, frozen=True, kw_only=True):
-    """Which events to read. None allows all."""
-
-    type: str | None = None
-    item: int | None = None
 
 
 class StopReason(Struct, frozen=True):
@@ -94,60 +95,54 @@ def operator_connection(conninfo: str) -> psycopg.Connection:
     return connection
 
 
-LOGGED_EVENTS = """
-select position, event_id, stream_id, version, type, catalog.rfc3339(recorded_at), metadata, data
-from catalog.events
-where {}
-order by position
-limit %(limit)s
-"""
-
-
 def settled_events(
-    connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int, upto: int
+    connection: psycopg.Connection, event_filter: EventFilter, after: int, upto: int
 ) -> Iterator[LoggedEvent]:
-    """The events after `after` and up to `upto`, in order. Read in batches: a slow reader keeps no snapshot open."""
-    query = sql.SQL(LOGGED_EVENTS).format(_conditions(event_filter))
-    given = {"upto": upto, "limit": PAGE_EVENTS, **msgspec.structs.asdict(event_filter)}
-    while rows := connection.execute(query, {**given, "after": after}).fetchall():
-        for row in rows:
-            yield _logged_event(row)
-        after = rows[-1][0]
+    """The events after `after` and up to `upto`, in order. Read in pages: a slow reader keeps no snapshot open."""
+    more = True
+    while more and after < upto:
+        page = _settled_page(connection, event_filter, after, min(PAGE_EVENTS, upto - after))
+        yield from (_logged_event(event, event.stream_id) for event in page.events if event.position <= upto)
+        after, more = page.upto, page.more
 
 
 def position_before_last(
-    connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int, upto: int, count: int
+    connection: psycopg.Connection, event_filter: EventFilter, after: int, upto: int, count: int
 ) -> int:
     """The position after which exactly the last `count` events up to `upto` follow; at least `after`."""
-    query = sql.SQL(POSITION_OF_NTH_LAST).format(_conditions(event_filter))
-    given = {"after": after, "upto": upto, "skipped": count - 1, **msgspec.structs.asdict(event_filter)}
-    row = connection.execute(query, given).fetchone()
-    return row[0] - 1 if row else after
+    before = upto + 1
+    while True:
+        page = _settled_page(connection, event_filter, after, min(PAGE_EVENTS, count), before)
+        if len(page.events) >= count:
+            return page.events[count - 1].position - 1
+        if not page.more:
+            return after
+        count, before = count - len(page.events), page.upto
 
 
-POSITION_OF_NTH_LAST = """
-select position
-from catalog.events
-where {}
-order by position desc
-offset %(skipped)s
-limit 1
-"""
+def _settled_page(
+    connection: psycopg.Connection, event_filter: EventFilter, after: int, limit: int, before: int | None = None
+) -> LogPage:
+    """As `read_settled`, without asyncio."""
+    query, given = settled_query(after, limit, event_filter, before)
+    rows = connection.execute(query, given).fetchall()
+    return settled_page(rows, after, limit, event_filter, before)
 
 
-def _conditions(event_filter: LoggedEventFilter) -> sql.Composed:
-    conditions = ["position > %(after)s", "position <= %(upto)s"]
-    conditions += ["type = %(type)s"] if event_filter.type is not None else []
-    conditions += ["stream_id = %(item)s"] if event_filter.item is not None else []
-    return sql.SQL(" and ").join(map(sql.SQL, conditions))
+def _logged_event(event: StoredEvent, stream_id: int) -> LoggedEvent:
+    return LoggedEvent(
+        event.position,
+        event.event_id,
+        stream_id,
+        event.version,
+        event.type,
+        rfc3339(event.recorded_at),
+        Raw(event.metadata),
+        Raw(event.data),
+    )
 
 
-def _logged_event(row: Sequence[Any]) -> LoggedEvent:
-    position, event_id, stream_id, version, type_, recorded_at, metadata, data = row
-    return LoggedEvent(position, event_id, stream_id, version, type_, recorded_at, Raw(metadata), Raw(data))
-
-
-def follow_events(connection: psycopg.Connection, event_filter: LoggedEventFilter, after: int) -> Iterator[LoggedEvent]:
+def follow_events(connection: psycopg.Connection, event_filter: EventFilter, after: int) -> Iterator[LoggedEvent]:
     """Every settled event after `after`, and then each one when it is settled, without end."""
     while True:
         upto, _ = mark_and_head(connection)
@@ -183,7 +178,7 @@ def stop_reason(connection: psycopg.Connection, name: str) -> StopReason | None:
     if row is None:
         return None
     error, position = row
-    found = [] if position is None else settled_events(connection, LoggedEventFilter(), position - 1, position)
+    found = [] if position is None else settled_events(connection, ALL_EVENTS, position - 1, position)
     return StopReason(error, next(iter(found), None))
 
 
@@ -191,22 +186,15 @@ async def inspect_item(conninfo: str, read_models: Sequence[AnyReadModel], item:
     """Raises NotFound if the item never had an event."""
     async with await connect_async(conninfo, autocommit=False, application_name=OPERATOR) as connection:
         read_json_as_bytes(connection)
-        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-        await connection.set_read_only(True)
-        # Lock before the snapshot is taken: it would see an empty table if a rebuild swapped one in later.
-        served = sql.SQL(", ").join(sql.Identifier("catalog", each.name) for each in read_models)
-        await connection.execute(sql.SQL("lock table {} in access share mode").format(served))
-        query = sql.SQL(LOGGED_EVENTS).format(sql.SQL("stream_id = %(item)s"))
-        events = await (await connection.execute(query, {"item": item, "limit": None})).fetchall()
+        await begin_snapshot(connection, read_models)
+        events = await read_stream(connection, item)
         if not events:
             raise NotFound(f"There is no item {item}.")
         return ItemInspection(
             id=item,
-            documents=[
-                await _compare_document(connection, each, item) for each in read_models if not issubclass(each, Rollup)
-            ],
-            events=[_logged_event(row) for row in events],
-            rollups=[await _membership(connection, each, item) for each in read_models if issubclass(each, Rollup)],
+            documents=[await _compare_document(connection, each, item) for each in projections_among(read_models)],
+            events=[_logged_event(event, item) for event in events],
+            rollups=[await _membership(connection, each, item) for each in rollups_among(read_models)],
         )
 
 
@@ -216,7 +204,7 @@ async def _compare_document(connection: AsyncConnection, projection: AnyProjecti
     folded, refused = await _fold_in_postgres(connection, projection, item)
     python, error = await _fold_in_python(connection, projection, item)
     error = error or refused
-    stored = _canonical_json(projection, row[0] if row else JSON_NULL)
+    stored = canonical_or_stored(projection(), row[0] if row else JSON_NULL)
     return DocumentComparison(
         projection=projection.name,
         stored=Raw(stored),
@@ -236,7 +224,7 @@ async def _fold_in_postgres(
             folded = await fold_stream(connection, projection, item)
     except psycopg.DataError as error:
         return JSON_NULL, f"Postgres: {error.diag.message_primary}"
-    return _canonical_json(projection, folded.json if folded else JSON_NULL), None
+    return canonical_or_stored(projection(), folded.json if folded else JSON_NULL), None
 
 
 async def _fold_in_python(
@@ -249,16 +237,8 @@ async def _fold_in_python(
         return instance.canonical_json(
             instance.fold(decode_recorded(item, projection.registry, event) for event in known)
         ), None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         return JSON_NULL, str(error)
-
-
-def _canonical_json(projection: AnyProjection, document: bytes) -> bytes:
-    """The same bytes for documents that mean the same. A document of another shape stays as it is."""
-    try:
-        return projection().canonical_json(document)
-    except (msgspec.DecodeError, RecursionError):
-        return document
 
 
 async def _membership(connection: AsyncConnection, rollup: AnyRollup, item: int) -> Membership:

@@ -31,8 +31,8 @@ from app.engine.background.verify import verify
 from app.engine.events.event import EventRegistry
 from app.engine.postgres.migrations import checksum
 from app.engine.postgres.session_settings import connect_async
-from app.engine.projection.rollup import AnyReadModel, Rollup
-from app.engine.store.log_reader import AheadOfLog
+from app.engine.projection.rollup import AnyReadModel
+from app.engine.store.log_reader import AheadOfLog, EventFilter
 from app.errors import CatalogError, Conflict, NotFound
 from app.main import PROJECTIONS, schema_sql
 from app.terminal import confirm, print_json, print_line, print_note
@@ -99,7 +99,7 @@ def rebuild_command(name: str | None, every_one: bool, as_json: bool) -> None:
         for read_model in read_models:
             outcomes.append(rebuilt := _rebuild(conninfo, read_model))
             if rebuilt and not as_json:
-                who_waited = "its catch-up" if issubclass(read_model, Rollup) else "writers"
+                who_waited = "its catch-up" if read_model.is_async() else "writers"
                 print_line(rendering.rebuilt_text(rebuilt, who_waited))
     if as_json:
         print_json([rebuilt for rebuilt in outcomes if rebuilt])
@@ -184,7 +184,7 @@ def events_command(
 ) -> None:
     """Print the settled events in order, one per line; with --json, one JSON object per line."""
     exit_on_stop_signal()
-    wanted = log_queries.LoggedEventFilter(type=type_, item=item)
+    wanted = EventFilter(type=type_, stream_id=item)
     with current_connection() as connection:
         if after > (newest := log_queries.newest_position(connection)):
             raise AheadOfLog(after, newest)

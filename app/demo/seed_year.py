@@ -221,20 +221,8 @@ select (select recorded_at from catalog.log order by position limit 1)
     < (select min(installed_at) from catalog.installed)
 """
 """Whether the first event is older than the catalog: only the demo writes such an event."""
-INSERT_EVENTS = """
-with event (event_id, stream_id, version, type, data, metadata, recorded_at) as (
-    values (%s::uuid, %s::integer, %s::integer, %s::text, %s::jsonb, %s::jsonb, %s::timestamptz)
-), beside as (
-    insert into catalog.personal (stream_id, version, data)
-    select stream_id, version, catalog.personal_values(type, data)
-    from event
-    where catalog.personal_values(type, data) is not null
-)
-insert into catalog.log (event_id, stream_id, version, type, data, metadata, recorded_at)
-select event_id, stream_id, version, type,
-    case when catalog.personal_values(type, data) is null then data else catalog.redacted_event(type, data) end,
-    metadata, recorded_at
-from event
+INSERT_EVENT = """
+select catalog.insert_event(%s::uuid, %s::integer, %s::integer, %s::text, %s::jsonb, %s::jsonb, %s::timestamptz)
 """
 """As append_to_stream does, with an instant of the past."""
 INSERT_STREAMS = """
@@ -278,7 +266,7 @@ def fill(conninfo: str, seed: int = SEED) -> int:
         (now,) = connection.execute("select clock_timestamp()").fetchone() or (datetime.now(UTC),)
         happened = Town(seed, now.astimezone(UTC) - timedelta(minutes=1)).live()
         with connection.cursor() as cursor:
-            cursor.executemany(INSERT_EVENTS, map(_event_row, happened))
+            cursor.executemany(INSERT_EVENT, map(_event_row, happened))
         for statement in (INSERT_STREAMS, NEXT_STREAM, DOCUMENTS):
             connection.execute(statement)
     with connect(conninfo, autocommit=True) as connection:

@@ -102,8 +102,8 @@ BAD = [
     (HEADER.replace(",status", ",name") + ROW, "Line 1: The field name is named twice."),
     (HEADER.replace("name,", ""), "Line 1: It does not name name."),
     (json.dumps([an_item()]), "It is a JSON array: write each item on a line of its own"),
-    (HEADER, "There is no item in it."),
-    ("", "There is no item in it."),
+    (HEADER, "The import holds no rows; nothing was stored."),
+    ("", "The import holds no rows; nothing was stored."),
     (HEADER + ROW.replace("Spade", "Sp\udcffade"), "Line 2: It is not UTF-8."),
     (HEADER + ROW.replace("Spade", "Sp\x00ade"), "Line 2: name: Control characters"),
 ]

@@ -241,7 +241,7 @@ def test_what_is_no_file_is_one_sentence(conninfo: str, tmp_path: Path) -> None:
         (str(tmp_path / "missing"), f"There is no file '{tmp_path / 'missing'}'."),
         (str(tmp_path), f"'{tmp_path}' is a directory. Name one of its files."),
         (str(tmp_path / ("x" * 300)), "cannot be read: file name too long."),
-        (str(empty), "There is no item in it."),
+        (str(empty), "The import holds no rows; nothing was stored."),
     ):
         complaint = printed_text(conninfo, "import", name, status=1)
         assert complaint.startswith("catalog: ")

@@ -1,4 +1,4 @@
-"""A backup, restored into a fresh server, is the same catalog: the same past, the same documents, and it goes on."""
+"""A backup restored into a new server is the same catalog: same past, same documents, and it takes new commands."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.support.service_process import running_service
 
 
 def test_a_restored_backup_is_verified_and_goes_on(tmp_path: Path) -> None:
-    """Made while people write: what was acknowledged before is in it."""
+    """The backup is made under load and holds every command acknowledged before it began."""
     dump = tmp_path / "catalog.dump"
     with (
         EmbeddedPostgres(tmp_path / "data", binaries=binaries_under_test()) as server,
@@ -52,12 +52,12 @@ def test_a_restored_backup_is_verified_and_goes_on(tmp_path: Path) -> None:
 
 
 def told(clients: Clients) -> dict[int, list[str]]:
-    """The names of each item's acknowledged versions, so far; a client may still wait for its first answer."""
+    """The names of each item's acknowledged versions so far; a client may still wait for its first response."""
     return {story.item_id: list(story.names) for story in clients.stories if story.names}
 
 
 def test_a_backup_that_fails_leaves_the_one_before_and_nothing_else(conninfo: str, tmp_path: Path) -> None:
-    """What pg_dump may not read it does not leave out."""
+    """pg_dump fails if it may not read a table; it leaves nothing out."""
     dump = tmp_path / "catalog.dump"
     assert catalog("backup", str(dump), DATABASE_URL=conninfo).returncode == 0
     before = dump.read_bytes()

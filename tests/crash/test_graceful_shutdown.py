@@ -1,4 +1,4 @@
-"""SIGTERM under load, with open event streams: what was carried out is answered, streams end, and the exit is 0."""
+"""SIGTERM under load, with open event streams: each committed command is answered, streams end, and the exit is 0."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ WRITERS, FOLLOWERS, ENOUGH = 6, 3, 30
 
 
 def write(url: str, lined_up: Barrier) -> int:
-    """How many commands were answered, until nobody is there."""
+    """Send commands until the service is gone; returns how many were answered."""
     answered = 0
     with httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client:
         while True:
@@ -31,7 +31,7 @@ def write(url: str, lined_up: Barrier) -> int:
 
 
 def follow(url: str, lined_up: Barrier) -> int:
-    """How many events came before the stream ended."""
+    """Follow the stream to its end; returns the number of events."""
     seen = 0
     with following(url, "0") as follower:
         for _ in follower.seen():

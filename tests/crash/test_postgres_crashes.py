@@ -1,4 +1,4 @@
-"""Postgres is killed, restarted or without a disk: nothing that was acknowledged is lost, nothing is done twice."""
+"""Postgres is killed, restarted, or its disk is full: no acknowledged command is lost, none is carried out twice."""
 
 import subprocess
 import time
@@ -18,7 +18,7 @@ from tests.support.workload import until
 
 
 def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_acknowledged(tmp_path: Path) -> None:
-    """kill -9 of all its processes at once, three times; the service starts it again."""
+    """All its processes are killed by kill -9 at once, three times; the service starts it again."""
     environment = {"CATALOG_DATA_DIR": str(tmp_path / "data")}
     if binaries := binaries_under_test():
         environment["CATALOG_POSTGRES_BIN"] = str(binaries)
@@ -31,7 +31,7 @@ def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_ac
 def test_postgres_restarted_under_load_costs_errors_for_seconds_and_no_wedged_service(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A server of its own, stopped and started as an operator does it, in the hands of nobody's supervision."""
+    """A separate, unsupervised server is stopped and started as an operator does it."""
     with EmbeddedPostgres(tmp_path / "data", binaries=binaries_under_test()) as server:
         install(server.conninfo)
         with running_service({"DATABASE_URL": server.conninfo}) as (url, _), writing(url) as clients:
@@ -63,7 +63,7 @@ def test_a_full_disk_refuses_commands_until_there_is_space_again(small_disk: Pat
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, in memory; only root may make one."""
+    """A small file system in memory; only root may mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(

@@ -1,4 +1,5 @@
-"""Two servers: without the first nothing acknowledged is lost, and without the second nothing is acknowledged."""
+"""A primary and a synchronous replica: losing the primary loses no acknowledged command; without the replica no command
+is acknowledged."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 
 def test_a_primary_that_is_lost_takes_no_acknowledged_event_along(pair: Pair) -> None:
-    """kill -9 of all its processes under load; the replica is promoted, and the running service finds it by itself."""
+    """All its processes are killed by kill -9 under load. The replica is promoted, and the running service finds it."""
     with running_service({"DATABASE_URL": pair.either} | FAILS_OVER_BY_ITSELF) as (url, _), writing(url) as clients:
         kill_server(pair.primary.data_dir)
         assert query_value(pair.replica, "select pg_promote()") is True
@@ -35,7 +36,7 @@ def test_a_primary_that_is_lost_takes_no_acknowledged_event_along(pair: Pair) ->
 
 
 def test_without_its_synchronous_replica_nothing_is_acknowledged_and_nothing_hangs(pair: Pair) -> None:
-    """A commit that waits for it in vain is there; whether it stays is unknown, and that is what the answer says."""
+    """A commit that waits for the replica in vain is on the primary; the response says that its outcome is unknown."""
     with (
         running_service({"DATABASE_URL": pair.primary.conninfo} | IMPATIENT) as (url, _),
         httpx.Client(base_url=f"{url}/api/v2", timeout=10) as client,
@@ -56,8 +57,7 @@ def test_without_its_synchronous_replica_nothing_is_acknowledged_and_nothing_han
 
 
 def test_without_its_synchronous_replica_reads_go_on(pair: Pair) -> None:
-    """One that gives up a commit in doubt, as it asks what is settled, leaves no doubt to whoever has its connection
-    next."""
+    """A read that gives up a commit, of the high-water mark, leaves no doubt to the connection's next user."""
     settings = {"DATABASE_URL": pair.primary.conninfo, "CATALOG_POOL_SIZE": "1"}
     with running_service(settings) as (url, _), httpx.Client(base_url=f"{url}/api/v2", timeout=20) as client:
         item = client.post("/items", json=an_item()).json()

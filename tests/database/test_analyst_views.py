@@ -17,11 +17,10 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from app.engine.background.rebuild import rebuild
-from app.engine.compiler.schema import schema_of
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.engine.postgres.migrations import migrate
 from app.engine.projection.projection import Projection, ends, ignores, on, starts, the
 from app.main import schema_sql
+from app.schema import migrate, schema_of
 from projections.items import Items
 from projections.owners import Owners
 from tests.support.appending import append

@@ -14,6 +14,7 @@ from app.engine.background.verify import verify
 from app.engine.postgres.migrations import known_migrations
 from app.errors import SetupError
 from app.main import PROJECTIONS, install
+from app.schema import MIGRATIONS
 from tests.support.appending import error_of
 from tests.support.erasure_checks import tables_with
 from tests.support.schema_dumps import dumped_schema, without_kept_routines
@@ -71,7 +72,7 @@ def test_the_log_holds_nothing_personal_any_more_and_is_for_ever_again(released:
 def test_what_would_not_read_as_before_is_not_migrated(released: str) -> None:
     """The control of the second migration's own check: here the names would be lost."""
     right, lossy = "then data - '{category,owner_id,status}'", "then data - '{category,owner_id,status,name}'"
-    migration = known_migrations()[1].sql
+    migration = known_migrations(MIGRATIONS)[1].sql
     assert migration.count(right) == 1
     with psycopg.connect(released) as connection:
         with pytest.raises(psycopg.errors.RaiseException, match="an event would not read as before"):
@@ -83,7 +84,7 @@ def test_what_would_not_read_as_before_is_not_migrated(released: str) -> None:
 def test_a_new_database_has_seen_every_migration(conninfo: str) -> None:
     with psycopg.connect(conninfo) as connection:
         seen = connection.execute("select number, name from catalog.migrations order by number").fetchall()
-    assert seen == [(migration.number, migration.name) for migration in known_migrations()] != []
+    assert seen == [(migration.number, migration.name) for migration in known_migrations(MIGRATIONS)] != []
 
 
 def test_a_database_of_a_later_release_is_left_alone(conninfo: str) -> None:

@@ -22,6 +22,7 @@ CHANGES = {
     " values (gen_random_uuid(), 1, 9, 'item_deleted', '{}', '{}', now())",
     "forge a position": "insert into catalog.log (position, event_id, stream_id, version, type, data, metadata,"
     " recorded_at) overriding system value values (1000, gen_random_uuid(), 1, 9, 'item_deleted', '{}', '{}', now())",
+    "insert by the function": "select catalog.insert_event(gen_random_uuid(), 1, 9, 'item_deleted', '{}', '{}', now())",
     "copy": "copy catalog.log from stdin",
     "set the sequence": "select setval('catalog.log_position_seq', 1)",
     "take from the sequence": "select nextval('catalog.log_position_seq')",

@@ -11,9 +11,11 @@ from msgspec import structs
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.engine.queries.candidate_queries import candidate_queries
 from app.engine.queries.changes import FROM_ALL_STREAMS
 from app.engine.queries.documents import rollup_as_of
-from app.engine.queries.listing import Listing, Near, Query, candidate_queries, listing_query
+from app.engine.queries.listing import Listing, Near
+from app.engine.queries.listing_query import Query, listing_query
 from app.engine.store.event_store import LAST_INSTANT, LAST_VERSION, READ_ADJACENT_VERSIONS, READ_STREAM
 from app.engine.store.log_reader import EventFilter, settled_query
 from projections.items import Items

@@ -10,9 +10,10 @@ from psycopg.conninfo import make_conninfo
 
 from app.engine.compiler.schema import compile_read_models
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.engine.postgres.migrations import check_schema, migrate
+from app.engine.postgres.migrations import check_schema
 from app.errors import SetupError
 from app.main import PROJECTIONS, schema_sql
+from app.schema import migrate
 from tests.support.databases import database_like
 from tests.support.operator_commands import eventually
 from tests.support.paths import COMPILED_SQL

@@ -8,9 +8,10 @@ import pytest
 from app.engine.compiler.rebuild_steps import fingerprint
 from app.engine.postgres.migrations import known_migrations
 from app.main import PROJECTIONS, install
+from app.schema import MIGRATIONS
 from tests.support.schema_dumps import KEPT_ROUTINES, dumped_schema, without_kept_routines
 
-MIGRATION = known_migrations()[2].sql
+MIGRATION = known_migrations(MIGRATIONS)[2].sql
 PAIRS = re.findall(r"\('(\w+)', '(\w+)'\)", MIGRATION)
 PREFIXES = [(before, after) for before, after in PAIRS if before.endswith("_")]
 DROPPED = {"store_idempotent_outcome": "keep_answer", "append_idempotent": "append_once"}

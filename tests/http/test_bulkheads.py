@@ -101,7 +101,7 @@ def waiting(connection: psycopg.Connection) -> int:
         ("/items?search=spade", "items_words", "searches"),
         ("/items?near=52.5,13.4&sort=nearest", "items_places", "listings by distance"),
         ("/stats?as_of=2026-01-01", "items_history", "statistics of the past"),
-        ("/items/1/history", "personal", "histories of items"),
+        ("/items/1/history", "personal", "histories"),
         ("/events?user_id=nobody", "personal", "filtered pages of the log"),
         ("/changes?from=2026-01-01&owner_id=nobody", "items_history", "lists of changes"),
     ],

@@ -148,7 +148,7 @@ def test_every_command_is_held_to_the_version_that_its_caller_saw(
         ):
             problem = assert_problem(response, late)
             assert (problem["expected_version"], problem["current_version"]) == (version, 2)
-            assert problem["detail"] == f"Version {version} was expected, but the item is at version 2."
+            assert problem["detail"] == f"Version {version} was expected, but the current version is 2."
     assert present(api, item_id)["version"] == 2
     assert api.request(method, url, json=body, headers={"If-Match": '"2"'}).status_code == success
 

@@ -12,7 +12,7 @@ import pytest
 from app.demo.seed_year import fill
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.store.log_reader import COUNT_EVENTS_BY_BUCKET
-from app.http.controllers.event_density import COUNT_CACHE_SIZE
+from app.http.event_counter import COUNT_CACHE_SIZE
 from tests.support.databases import database_like
 from tests.support.response_shapes import assert_fields_refused, assert_problem
 from tests.support.sample_items import created

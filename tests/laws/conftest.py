@@ -1,4 +1,4 @@
-"""The laws hold for any aggregate: a database that holds the items and the toys."""
+"""A database with two aggregates, items and toys: the laws hold for any aggregate."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.support.databases import database_like
 
 @pytest.fixture(scope="module")
 def log(server: EmbeddedPostgres, template_with_toys: str) -> Iterator[psycopg.Connection]:
-    """A connection, shared by a module's examples, to a database of items and toys; each example has its own stream."""
+    """A connection to a database of items and toys. A module's examples share it; each example has its own stream."""
     with database_like(server, template_with_toys) as conninfo, psycopg.connect(conninfo, autocommit=True) as opened:
         json_as_bytes(opened)
         yield opened

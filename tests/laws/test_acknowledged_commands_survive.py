@@ -15,7 +15,7 @@ ENOUGH = 150
 
 
 def test_every_acknowledged_command_is_there_after_the_service_was_killed(tmp_path: Path) -> None:
-    """With the embedded server's own settings, fsync on; the server is taken over by the next service."""
+    """The embedded server has its own settings, with fsync on; the next service takes the server over."""
     environment = {"CATALOG_DATA_DIR": str(tmp_path / "data")}
     acknowledged: list[tuple[int, int]] = []
     enough = Event()
@@ -23,7 +23,7 @@ def test_every_acknowledged_command_is_there_after_the_service_was_killed(tmp_pa
     with running_service(environment) as (url, process):
 
         def write(writer: int) -> None:
-            """Creates an item and renames it over and over, noting each acknowledged version, until the end."""
+            """Create an item and rename it repeatedly until the end; note each acknowledged version."""
             with httpx.Client(base_url=f"{url}/api/v2", timeout=10) as client:
                 try:
                     created = client.post("/items", json=an_item(owner_id=f"writer-{writer}")).json()

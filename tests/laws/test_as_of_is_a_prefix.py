@@ -19,7 +19,7 @@ MICROSECOND = timedelta(microseconds=1)
 def test_an_item_as_of_an_instant_is_folded_from_its_events_until_then(
     log: psycopg.Connection, events: list[Struct], together: bool, elsewhere: timedelta
 ) -> None:
-    """On, just before and just after every event, and anywhere; events appended together are told apart too."""
+    """The instants are at, just before and just after every event, and anywhere; also between events of one append."""
     stream_id, *_ = append(log, None, events if together else events[:1])
     for event in events[1:] if not together else []:
         append(log, stream_id, [event])

@@ -1,4 +1,4 @@
-"""Law 3, the other half: an answer as of a settled instant never changes, whoever writes, whatever the clock does."""
+"""Law 3, second half: an answer as of a settled instant never changes, despite any writers and any clock."""
 
 import asyncio
 import time
@@ -40,7 +40,7 @@ Answers = tuple[Any, ...]
 
 
 class Reader:
-    """Asks everything there is to ask about an instant."""
+    """Makes every kind of read as of an instant."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -66,7 +66,7 @@ async def a_reader(conninfo: str) -> Any:
 
 
 async def read_again_and_again(conninfo: str, until: float) -> dict[datetime, Answers]:
-    """The first answers as of each instant; each is asked for again and again, and must be the same."""
+    """Repeat the reads as of each instant; every answer must equal the first one, which is returned."""
     first: dict[datetime, Answers] = {}
     async with a_reader(conninfo) as reader:
         while time.monotonic() < until:
@@ -85,7 +85,7 @@ async def read_all(conninfo: str, instants: list[datetime]) -> dict[datetime, An
 def test_answers_as_of_settled_instants_stay_the_same_among_writers_who_hold_on_and_roll_back(
     connection: psycopg.Connection,
 ) -> None:
-    """A rebuild swaps all tables meanwhile, and at the end a few of the answers are recomputed from the log."""
+    """Rebuilds swap all tables meanwhile. At the end some of the answers are recomputed from the log."""
     conninfo, start, ended = connection.info.dsn, Barrier(WRITERS + 1), Event()
     with ThreadPoolExecutor(WRITERS + 2) as pool:
         writers = [pool.submit(write_directly, conninfo, n, start, lambda _: ended.is_set()) for n in range(WRITERS)]
@@ -116,7 +116,7 @@ def assert_as_recomputed(world: ReferenceModel, answers: Answers) -> None:
 
 
 def test_the_past_does_not_change_when_the_clock_steps_back(connection: psycopg.Connection) -> None:
-    """By an hour, after something was settled; and forth again."""
+    """The clock steps back an hour after an instant was settled, and later forward again."""
     conninfo = connection.info.dsn
     with settable_clock(connection) as set_clock:
         streams = [append(connection, None, [SPADE, SWAPPED])[0] for _ in range(5)]
@@ -144,7 +144,7 @@ async def settle_and_read(conninfo: str) -> dict[datetime, Answers]:
 
 
 def test_without_the_mark_the_past_would_change_when_the_clock_steps_back(connection: psycopg.Connection) -> None:
-    """The control: if forgetting what was noted did no harm, the test above would prove nothing."""
+    """The control: if the past stayed the same without the mark, the test above would prove nothing."""
     with settable_clock(connection) as set_clock:
         append(connection, None, [SPADE])
         first = asyncio.run(settle_and_read(connection.info.dsn))

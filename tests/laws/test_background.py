@@ -1,4 +1,4 @@
-"""Laws 2 and 4: a rebuild changes nothing; the background skips nothing and applies nothing twice."""
+"""Laws 2 and 4: a rebuild changes nothing, and the background applies every event exactly once."""
 
 import asyncio
 import random
@@ -14,10 +14,9 @@ from app.domain.events import ItemChanges, ItemUpdated
 from app.engine.background.checkpoints import register
 from app.engine.background.rebuild import rebuild
 from app.engine.background.verify import verify
-from app.engine.compiler.schema import schema_of
-from app.engine.postgres.migrations import migrate
 from app.engine.projection.rollup import AnyReadModel, Rollup, counts, earliest, keyed, latest
 from app.main import PROJECTIONS
+from app.schema import migrate, schema_of
 from projections.items import Item, Items
 from tests.support.appending import append
 from tests.support.random_histories import item_histories
@@ -54,7 +53,7 @@ def test_rollups_equal_the_fold_of_all_documents_whatever_the_batches(
 @settings(few, max_examples=8)
 @given(histories=st.lists(item_histories, min_size=5, max_size=12))
 def test_a_rebuild_changes_nothing(connection: psycopg.Connection, histories: list[Any]) -> None:
-    """Each rebuild is also of the histories of the examples before, so many together tell what many one by one do."""
+    """Each rebuild includes the histories of earlier examples, so a few large rebuilds test as much as many."""
     for history in histories:
         append(connection, None, history)
     asyncio.run(catch_up_all(connection.info.dsn))
@@ -72,7 +71,7 @@ class Shelf(Struct, frozen=True, kw_only=True):
 
 
 class Shelves(Rollup[Shelf, Item]):
-    """The items come and go, the first and the last of a shelf too; nothing says how many there are."""
+    """Items are created and deleted, including the first and the last of an owner; no field counts them."""
 
     of = Items
     by = Item.status
@@ -111,7 +110,7 @@ def test_a_key_whose_last_member_leaves_has_no_document_any_more(connection: psy
 
 
 def test_nothing_can_be_rebuilt(connection: psycopg.Connection) -> None:
-    """A log without events: every rebuild, every catch-up and every verification ends."""
+    """In a log without events every rebuild, catch-up and verification ends."""
     asyncio.run(catch_up_all(connection.info.dsn))
     for read_model in PROJECTIONS:
         assert asyncio.run(rebuild(connection.info.dsn, read_model)).events == 0

@@ -1,4 +1,4 @@
-"""An import is many appends at once: it writes what they would have written, all of it or nothing, whatever goes on."""
+"""An import writes what as many appends would write, all of it or nothing, despite other writers and rebuilds."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ REFOLD = "select catalog.refold_items(%(id)s) + catalog.refold_toys(%(id)s)"
 
 
 def imported(connection: psycopg.Connection, events: Sequence[Any]) -> list[Any]:
-    """What the log then has of them."""
+    """Import the events; return what the log then holds of them."""
     with connection.transaction():
         connection.execute(ARRIVING)
         with connection.cursor() as cursor:
@@ -66,7 +66,7 @@ def imported(connection: psycopg.Connection, events: Sequence[Any]) -> list[Any]
 
 @given(st.lists(item_created | item_events | toy_events, min_size=1, max_size=5))
 def test_an_import_stores_what_as_many_appends_would_have_stored(log: psycopg.Connection, events: list[Any]) -> None:
-    """Whatever events: also such as no stream begins with."""
+    """This holds for any events, including those that no stream begins with."""
     alone = [append(log, None, [event])[0] for event in events]
     together = imported(log, events)
     logged = "select type, data, metadata, version from catalog.events where stream_id = any (%s) order by position"
@@ -85,7 +85,7 @@ SPADES = [{"type": "item_created", **an_item(name=f"Spade {n}")} for n in range(
 
 
 def test_ids_and_positions_follow_the_order_of_the_input(connection: psycopg.Connection) -> None:
-    """Also where there is more than fits into a few pages."""
+    """The import is larger than a few pages of Postgres."""
     rows = imported_objects(connection, SPADES)
     assert [json.loads(json.dumps(row[3]))["name"] for row in rows] == [spade["name"] for spade in SPADES]
     assert [row[0] for row in rows] == sorted(row[0] for row in rows)
@@ -154,7 +154,7 @@ def test_a_bad_last_line_of_ten_thousand_stores_nothing(api: httpx.Client, conne
 def test_a_service_that_is_killed_while_it_imports_stores_nothing(
     connection: psycopg.Connection, conninfo: str
 ) -> None:
-    """The import waits at the append gate, behind most of its work, when the service is killed."""
+    """The service is killed while the import waits at the append gate, after most of its work."""
     waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
     with psycopg.connect(conninfo) as closing, running_service({"DATABASE_URL": conninfo}) as (url, process):
         closing.execute("select pg_advisory_xact_lock(catalog.append_gate())")
@@ -179,7 +179,7 @@ def test_a_service_that_is_killed_while_it_imports_stores_nothing(
 def test_imports_appends_and_rebuilds_at_once_leave_what_the_log_says(
     api: httpx.Client, connection: psycopg.Connection, conninfo: str
 ) -> None:
-    """Each read model is rebuilt while items are imported: a swap waits for an import, and the other way round."""
+    """Each read model is rebuilt while items are imported: swaps wait for imports, and imports for swaps."""
     begun, rebuilt = threading.Event(), threading.Event()
 
     def rebuild_all() -> None:

@@ -1,4 +1,4 @@
-"""Law 3 for collections: listings, shelves, rollups and statistics as of T are made of only the events until T."""
+"""Law 3 for collections: listings, an owner's items, rollups and statistics as of T use only events up to T."""
 
 import asyncio
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ BEFORE_EVERYTHING = datetime(1, 1, 1, tzinfo=UTC)
 AFTER_EVERYTHING = datetime(2200, 1, 1, tzinfo=UTC)
 
 instants = st.lists(st.tuples(st.integers(0, 50), st.sampled_from((-1, 0, 1))), min_size=1, max_size=2)
-"""Which event, and how many microseconds after it."""
+"""The number of an event, and how many microseconds after it."""
 
 
 class Reader:
-    """Synchronous questions to the documents, on one event loop and one pool."""
+    """Reads documents synchronously, on one event loop and one pool."""
 
     def __init__(self, runner: asyncio.Runner, database: Database) -> None:
         self.run = runner.run
@@ -46,7 +46,7 @@ class Reader:
         self.categories = RollupDocuments(database, Categories)
 
     def pages(self, asked: Listing, limits: list[int]) -> Iterator[ListingPage]:
-        """Every page, by the key that the one before ended with."""
+        """Every page; each begins after the last key of the page before."""
         for limit in islice(cycle(limits), 100):
             page = self.run(self.items.list_page(structs.replace(asked, limit=limit)))
             yield page
@@ -79,7 +79,7 @@ def moments(log: list[Recorded[Any]], chosen: list[tuple[int, int]]) -> list[dat
 
 
 def items_of(page: ListingPage, asked: Listing) -> list[Item]:
-    """The items of a page, apart from their distances, which must be right and there if asked for."""
+    """The items of a page without their distances, which are checked: present if asked for, and correct."""
     found = msgspec.json.decode(page.json, type=list[dict[str, Any]])
     distances = [item.pop("distance_km", None) for item in found]
     items = msgspec.convert(found, list[Item])
@@ -108,8 +108,11 @@ def test_a_listing_as_of_an_instant_has_each_item_of_then_once_and_in_order_on_p
     few: int,
     bounds: dict[str, int],
 ) -> None:
-    """Whether what was replaced since is looked up or walked to; whether candidates are known, documents are walked
-    through, or the walk ends too early and all candidates are looked at."""
+    """The answer is the same for every plan.
+
+    Documents that were replaced since are looked up or walked to. Candidates are known, or documents are walked in
+    order, or the walk ends too early and all candidates are compared.
+    """
     empty_catalog(writer)
     append_steps(writer, steps)
     log = whole_log(writer, Items.registry)
@@ -149,7 +152,7 @@ def assert_listed(
 def test_a_listing_of_the_present_is_made_of_all_events_though_the_clock_has_stepped_back(
     reader: Reader, writer: psycopg.Connection, steps: list[Any], asked: list[Listing], limits: list[int]
 ) -> None:
-    """The log's instants are all in the clock's future here."""
+    """All instants of the log are in the future of the clock here."""
     empty_catalog(writer)
     append_steps(writer, steps)
     world = ReferenceModel(whole_log(writer, Items.registry))
@@ -161,7 +164,7 @@ def test_a_listing_of_the_present_is_made_of_all_events_though_the_clock_has_ste
 def test_from_every_place_and_within_every_radius_the_same_is_near_then_and_now(
     reader: Reader, writer: psycopg.Connection
 ) -> None:
-    """Over the poles and the 180th meridian too. Every item was in Berlin before it moved, which is found no more."""
+    """Also across the poles and the 180th meridian. Every item was in Berlin before it moved; Berlin finds none now."""
     empty_catalog(writer)
     for place in PLACES:
         moved = ItemChanges(location_lat=place[0], location_lon=place[1])

@@ -1,4 +1,4 @@
-"""What is personal of a stream can be forgotten: the log stays byte for byte, and all that is folded from it agrees."""
+"""Erasing the personal data of a stream leaves the log byte for byte the same, and all folds of it still agree."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ SECRET, NEIGHBOURS = "geheimnis", "nachbarin"
 
 
 def marked(events: Sequence[Any], mark: str, projection: AnyProjection) -> list[dict[str, Any]]:
-    """The events as they are appended, `mark` in every text of theirs that is personal."""
+    """The events as they are appended, with `mark` in every personal text."""
     found = [msgspec.to_builtins(event) for event in events]
     for event in found:
         for path in personal_paths(projection.registry.types[event["type"]]):
@@ -49,7 +49,7 @@ def _mark(within: Any, path: FieldPath, mark: str) -> None:
 
 
 def appended(log: psycopg.Connection, events: Sequence[Any], together: Sequence[int]) -> int:
-    """A new stream of these events, in groups of the sizes `together`."""
+    """Append the events to a new stream, in groups of the sizes `together`; return its id."""
     stream_id, left, sizes = None, list(events), list(together)
     while left:
         size = sizes.pop() if sizes else 1
@@ -125,7 +125,7 @@ def test_of_any_event_the_log_has_every_name_and_with_what_is_beside_it_all_of_i
 
 
 def names(found: Any, only_within: Any = None) -> Any:
-    """The names in some JSON, at any depth; where `only_within` has none left, nor has this."""
+    """The field names in some JSON, at any depth, except below places where `only_within` has no names."""
     if not isinstance(found, Mapping) or (only_within is not None and not only_within):
         return {} if isinstance(found, Mapping) else None
     return {name: names(each, only_within and only_within[name]) for name, each in found.items()}
@@ -185,7 +185,7 @@ def test_what_an_import_brings_lies_beside_the_log_too(log: psycopg.Connection) 
 
 
 def test_text_under_older_names_and_in_fields_that_are_gone_is_forgotten(log: psycopg.Connection) -> None:
-    """Written out, since the laws above mark what the declaration finds, whatever that is."""
+    """An explicit example: the laws above only mark fields that the declaration itself finds."""
     empty_catalog(log)
     by, hue = {"colour": SECRET}, {"hue": SECRET, "smell": SECRET}
     events = [

@@ -24,7 +24,7 @@ def test_events_cannot_be_changed_or_removed(log: psycopg.Connection, statement:
     before = log.execute("select * from catalog.events order by position").fetchall()
     sqlstate, message = error_of(log, statement)
     assert sqlstate == "SW003"
-    assert "events are for ever" in message
+    assert "events never change" in message
     assert log.execute("select * from catalog.events order by position").fetchall() == before
 
 

@@ -1,6 +1,6 @@
-"""Law 6, seen from the other side: what fails once a command may be committed is never told as if nothing had happened.
+"""Law 6, the other side: a failure after a possible commit is never reported as if nothing had been stored.
 
-The database itself makes the failure: a function of it answers what no release of ours would understand.
+The database causes the failure: one of its functions returns a value that no release of the service understands.
 """
 
 import json
@@ -38,7 +38,7 @@ APPEND_ONCE = ("append_idempotent", "jsonb, integer, integer, jsonb, jsonb")
 
 @contextmanager
 def garbled(connection: psycopg.Connection, function: tuple[str, str], column: str, value: str) -> Iterator[None]:
-    """Appends are done as ever, and answered so."""
+    """Wrap an SQL function: it does its work as before, but returns `value` in one column."""
     name, parameters = function
     connection.execute("create schema sound")
     connection.execute(f"alter function catalog.{name}({parameters}) set schema sound".encode())
@@ -101,7 +101,7 @@ def test_a_replayed_answer_that_cannot_be_made_is_told_so_as_well(
 
 
 def test_what_the_database_refuses_is_not_told_as_unknown(api: httpx.Client, connection: psycopg.Connection) -> None:
-    """Our mistake, made before anything was committed: sent again it would fail again."""
+    """The error comes before anything is committed, and repeating the command would fail again."""
     connection.execute("revoke execute on function catalog.append_to_stream from catalog_service, public")
     problem = assert_problem(api.post("/items", json=an_item()), 500)
     assert "unknown" not in problem["detail"]

@@ -1,4 +1,4 @@
-"""What is settled stays so: a reader that stops at the mark misses nothing, whoever commits late or rolls back."""
+"""The high-water mark is safe: a reader that stops at it misses no event, despite late commits and rollbacks."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ EVENTS = 20_000
 
 
 def write(conninfo: str, seed: int, count: int, start: Barrier) -> int:
-    """Append about `count` events, some in transactions held open, some rolled back; the number committed."""
+    """Append about `count` events, some in transactions held open, some rolled back; return the number committed."""
     chance = random.Random(seed)
     committed = 0
     with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -40,7 +40,7 @@ def write(conninfo: str, seed: int, count: int, start: Barrier) -> int:
 
 
 async def follow(conninfo: str, done: Event, to_the_mark: bool) -> list[int]:
-    """The positions that a reader sees who asks for those after the last one it saw."""
+    """The positions that a reader sees if it always asks for those after its last one."""
     seen: list[int] = []
     async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
         last_round = False
@@ -115,7 +115,7 @@ async def settle_for_a_moment(conninfo: str) -> None:
 def test_whatever_begins_after_an_instant_was_noted_is_recorded_later_even_if_the_clock_steps_back(
     log: psycopg.Connection,
 ) -> None:
-    """An hour's step is played by noting an instant an hour ahead."""
+    """Noting an instant an hour ahead simulates a clock that steps back an hour."""
     (noted,) = log.execute(
         "update catalog.settled set noted_instant = clock_timestamp() + interval '1 hour' returning noted_instant"
     ).fetchone() or (None,)

@@ -1,4 +1,4 @@
-"""What was replaced is kept, once and with both bounds, and a rebuild writes the same, whatever has happened."""
+"""Every replaced document is stored once, with both bounds of its validity, and a rebuild writes the same rows."""
 
 import asyncio
 from typing import Any
@@ -31,7 +31,7 @@ def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, li
 
 
 def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProjection) -> None:
-    """Neither of all documents nor of one."""
+    """Check a rebuild of all documents, and of each single document."""
     before = all_rows(log, projection)
     asyncio.run(rebuild(log.info.dsn, projection))
     assert all_rows(log, projection) == before
@@ -69,7 +69,7 @@ def test_of_toys_that_end_and_begin_again_all_that_was_replaced_is_kept_and_a_re
 
 
 def test_of_a_toy_that_broke_the_bounds_are_the_events_and_what_is_ignored_only_counts(log: psycopg.Connection) -> None:
-    """The same as an example to read."""
+    """The law above as one example to read."""
     empty_catalog(log)
     duck = ToyBuilt(name="duck", weight=3, box="red")
     stream, *_ = append(log, None, [ToyPlayed(minutes=1), duck, ToySeen(by="ann"), ToyPlayed(minutes=5)])
@@ -105,7 +105,7 @@ CORRUPTIONS = [
 
 
 def differing(log: psycopg.Connection, projection: AnyProjection) -> list[Any]:
-    """The streams that verify finds something wrong with."""
+    """The streams in which `verify` finds a mismatch."""
     return sorted({each.id for each in asyncio.run(verify(log.info.dsn, projection)).differing})
 
 

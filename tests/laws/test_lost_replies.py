@@ -1,4 +1,4 @@
-"""Law 6, and what idempotency keys are for: a lost reply is asked for again, and nothing is done twice."""
+"""Law 6 with idempotency keys: a client that lost a reply repeats its command, and nothing is done twice."""
 
 import time
 
@@ -12,7 +12,7 @@ from tests.support.service_process import running_service
 from tests.support.stalling_proxy import stalling_proxy
 
 RECALL, APPEND = 1, 2
-"""What is sent to the database with the key in it, in this order."""
+"""The numbers of the statements that contain the key, in the order in which they are sent to the database."""
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_read_whose_reply_was_lost_has_changed_nothing(conninfo: str) -> None:
 
 
 def answered(client: httpx.Client) -> httpx.Response:
-    """As a client does it: again, until the database is back."""
+    """Send the command as a client does: again, until the database is back."""
     deadline = time.monotonic() + 20
     while (response := client.post("/items", json=an_item())).status_code == 503:
         assert time.monotonic() < deadline, "the database did not come back"

@@ -1,7 +1,7 @@
 """A hypothesis state machine over commands, reads, as-of reads, restarts and rebuilds, against a plain Python model.
 
-Every example has items of its own in one database: its mark is in their owners, categories and descriptions. A client
-comes alone here, so each answer is foretold; what happens between clients is what the other laws are about.
+All examples share one database. Each example marks the owners, categories and descriptions of its own items. There is
+only one client here, so the model predicts each answer; the other laws test concurrent clients.
 """
 
 import itertools
@@ -31,7 +31,7 @@ PROJECTIONS = ("items", "owners", "categories")
 marks = itertools.count(1)
 
 few = st.integers(0, 1)
-"""Which item: two of them have a long life, the others are there to be found."""
+"""The number of an item. Commands go to two items; the others exist only to be listed."""
 statuses = st.sampled_from(("active", "archived", "swapped"))
 categories = st.sampled_from(("tools", "toys"))
 owners = st.sampled_from(("ann", "bob"))
@@ -53,14 +53,14 @@ some_fields = st.fixed_dictionaries(
 )
 reasons = st.none() | st.just("why not")
 versions = st.integers(0, 5)
-"""Of those that an item has, backwards from the last; and sometimes the one after that, which it has not."""
+"""A version of an item, counted backwards from its last one; sometimes the next one, which does not exist."""
 instants = st.tuples(st.integers(0, 40), st.sampled_from((0, -1, 1)))
-"""Of the events so far, backwards from the last, or a microsecond beside it."""
+"""The instant of an event, counted backwards from the last one, or a microsecond before or after it."""
 whens = st.none() | instants
 
 
 class Sending(Struct, frozen=True):
-    """How a command is sent: by whom, on condition of which version, counted from the present one, and with a key?"""
+    """How a command is sent: the user, the expected version relative to the current one, and whether it has a key."""
 
     user: str
     condition: tuple[str, int] | None
@@ -84,7 +84,7 @@ class Catalog(RuleBasedStateMachine):
         self.mark = f"example{next(marks):06}"
         self.keys = itertools.count(1)
         self.answered: list[tuple[dict[str, Any], httpx.Response]] = []
-        """The commands that had a key and were carried out, with their answers."""
+        """The successful commands that had a key, with their answers."""
         self.position = 0
         self.restarts = 0
 
@@ -97,7 +97,7 @@ class Catalog(RuleBasedStateMachine):
         return self.api.get(path, params=given)
 
     def marked(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The same words as this example's own."""
+        """The same fields, with the mark of this example in their texts."""
         marked = [name for name in ("owner_id", "category", "description") if given.get(name) is not None]
         return given | {name: f"{given[name]} {self.mark}" for name in marked}
 
@@ -116,7 +116,7 @@ class Catalog(RuleBasedStateMachine):
 
     @initialize(item=new_items)
     def begin(self, item: dict[str, Any]) -> None:
-        """Others are there already, of earlier examples."""
+        """The database already holds items of earlier examples."""
         self.others = self.get("/stats").json()
         self.create(item, Sending("ann", None, False))
         stale = Sending("ann", ("If-Match", 1), False)
@@ -157,7 +157,7 @@ class Catalog(RuleBasedStateMachine):
 
     @rule(which=few)
     def rename(self, which: int) -> None:
-        """So that items have many versions, no two of them alike."""
+        """Rename an item, so that items have many different versions."""
         self.update(which, {"name": f"name {len(self.model.items[self.picked(which)])}"}, Sending("ann", None, False))
 
     @rule(which=few, status=statuses, reason=reasons, in_body=st.booleans(), sending=sendings)
@@ -205,7 +205,7 @@ class Catalog(RuleBasedStateMachine):
         body: Any = None,
         params: dict[str, str] | None = None,
     ) -> None:
-        """Send it, and compare with what is foretold: the refusal, or the events and the item after them."""
+        """Send a command and compare with the prediction: the refusal, or the events and the resulting item."""
         facts, status = self.foretell(item_id, sending, foretold)
         response = self.send(method, f"/items/{item_id}{path}", sending, body, params, item_id)
         if status:
@@ -250,7 +250,7 @@ class Catalog(RuleBasedStateMachine):
         return response
 
     def recorded(self, response: httpx.Response | None, item_id: int, facts: list[Fact], user: str) -> None:
-        """Just these events were recorded, and the item is what they make of it."""
+        """Check that exactly these events were recorded, and that the item is folded from them."""
         entries = self.get(f"/items/{item_id}/history").json()["history"]
         known = len(self.model.items.get(item_id, ()))
         self.model.happened(item_id, facts, [entry["timestamp"] for entry in entries[known:]], user)
@@ -277,7 +277,7 @@ class Catalog(RuleBasedStateMachine):
     @precondition(lambda self: self.answered)
     @rule(which=st.integers(0, 20), is_another=st.booleans())
     def send_again(self, which: int, is_another: bool) -> None:
-        """A key is answered as it was; another request with it is refused. Nothing is recorded."""
+        """A repeated key gets the first answer, and another request with it is refused; neither records an event."""
         request, first = self.answered[which % len(self.answered)]
         if is_another:
             who, key = ({name: request[where][name]} for where, name in (("params", "user_id"), ("headers", KEY)))
@@ -339,7 +339,7 @@ class Catalog(RuleBasedStateMachine):
         sort: str,
         limit: int,
     ) -> None:
-        """All pages, one after the other."""
+        """Read all pages of a listing."""
         at = self.instant(when)
         given = self.marked({"category": category, "owner_id": owner})
         asked = f"{search} {self.mark}".strip()
@@ -362,7 +362,7 @@ class Catalog(RuleBasedStateMachine):
         self.read_the_stats(at)
 
     def read_an_owner(self, name: str, at: datetime | None) -> None:
-        """In the background, so not before the last command."""
+        """The rollup may be behind, so the read names the position of the last command."""
         answer: Callable[[], httpx.Response] = partial(
             self.get, f"/owners/{name}", as_of=at, min_position=self.position
         )
@@ -392,7 +392,7 @@ class Catalog(RuleBasedStateMachine):
 
     @rule(which=few, first=versions | instants, second=versions | whens)
     def read_a_difference(self, which: int, first: int | tuple[int, int], second: int | tuple[int, int] | None) -> None:
-        """Between two moments; and the versions that are named."""
+        """Compare the difference between two moments, and the versions that the answer names."""
         item_id = self.picked(which)
         moments = [
             self.some_version(item_id, each) if isinstance(each, int) else self.instant(each)
@@ -409,7 +409,7 @@ class Catalog(RuleBasedStateMachine):
                 self.check_version(item_id, version)
 
     def at(self, item_id: int, moment: int | datetime | None) -> Document | None:
-        """The item then; None before it was created, and for a version that it has not."""
+        """The item at a moment; None before its creation, and for a version that does not exist."""
         try:
             if isinstance(moment, int):
                 return self.model.version(item_id, moment)
@@ -443,7 +443,7 @@ class Catalog(RuleBasedStateMachine):
         assert answer["item"] == self.model.now(item_id)
 
     def teardown(self) -> None:
-        """Whatever happened since, every version there ever was is as it was."""
+        """At the end, every version of every item can still be read as it was."""
         for item_id, versions in self.model.items.items():
             for version in range(1, len(versions) + 2):
                 self.check_version(item_id, version)

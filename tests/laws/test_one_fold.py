@@ -26,7 +26,7 @@ EXAMPLES = 1000
 def test_an_item_folds_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
-    """… and the state that decisions are made on is the part of it that `evolve` would give."""
+    """Also the state for decisions is the same part of the document that `evolve` computes."""
     stream_id = assert_one_fold(log, Items(), events, together)
     state: ItemState | None = None
     for recorded in history(log, stream_id, Items.registry):
@@ -48,7 +48,7 @@ def test_histories_that_no_command_leads_to_fold_to_the_same_document_everywhere
 def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
 ) -> None:
-    """Counters, defaults, two ways to start, an end and another start, ignored events."""
+    """The rules have counters, defaults, two initial events, an end and a second start, and ignored events."""
     assert_one_fold(log, Toys(), events, together)
 
 
@@ -57,7 +57,7 @@ def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document
 def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Any], together: list[int]
 ) -> None:
-    """Renamed, defaulted and dropped fields, also in structs within structs, beside events of the present shape."""
+    """Fields are renamed, defaulted and dropped, also in nested structs, beside events of the current shape."""
     assert_one_fold(log, Toys(), events, together)
 
 
@@ -66,7 +66,7 @@ def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
 def test_events_left_out_of_a_stream_leave_the_others_fold_as_it_is(
     log: psycopg.Connection, events: list[Struct], data: st.DataObject
 ) -> None:
-    """A skipped event is not there for the fold, wherever in its stream it stands: no prefix is needed."""
+    """The fold ignores a skipped event anywhere in its stream; the rest need not be a prefix."""
     left_out = data.draw(st.sets(st.integers(1, len(events)), max_size=3))
     stream_id, *_ = append(log, None, events)
     kept = [recorded for recorded in history(log, stream_id, Toys.registry) if recorded.version not in left_out]

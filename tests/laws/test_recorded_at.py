@@ -1,4 +1,4 @@
-"""`recorded_at` is the database's clock while appending; it grows within a stream, and what is settled stays so."""
+"""`recorded_at` is the database's clock at the append; it grows within a stream, and never falls below the mark."""
 
 import psycopg
 

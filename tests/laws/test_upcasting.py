@@ -1,7 +1,7 @@
-"""Events stay readable in every shape they were ever stored in; tests/golden holds one of each, for ever.
+"""Events stay readable in every shape that was ever stored; tests/golden holds one event of each shape permanently.
 
-`<event_type>.<n>.json` is the data of an event as the n-th shape of its type stored it, every field named. Who changes
-a shape adds the next file, and the upcasts by which the files before it are read.
+`<event_type>.<n>.json` is the data of an event in the n-th shape of its type, with every field. If you change a shape,
+add the next file, and the upcasts that make the earlier files readable.
 """
 
 import re
@@ -44,7 +44,7 @@ def assert_all_fields(data: dict[str, Any], struct: type[Struct]) -> None:
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_the_newest_golden_file_is_what_is_stored_today(tag: str) -> None:
-    """A changed shape fails here: add its golden file, and upcasts for the one that was the newest."""
+    """If you changed a shape, this fails: add its golden file, and upcasts for the previous shape."""
     newest = shapes(tag)[-1].read_bytes()
     event = Items.registry.decode(tag, newest)
     (appended,) = msgspec.json.decode(Items.registry.encode([event]))

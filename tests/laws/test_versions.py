@@ -1,4 +1,4 @@
-"""Law 5: versions have no holes and no twins, under any race; exactly one of two conditional writers wins."""
+"""Law 5: versions have no gaps and no duplicates under any race; exactly one of several conditional writers wins."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ def conninfo_of_log(log: psycopg.Connection) -> str:
 
 
 def race(conninfo: str, write: Callable[[psycopg.Connection, Barrier], str]) -> list[str]:
-    """What each of the writers answers, all of them at once on connections of their own."""
+    """Run all writers at once, each on its own connection; return what each of them returns."""
     start = Barrier(WRITERS)
 
     def run(_: int) -> str:
@@ -59,7 +59,7 @@ def test_unconditional_writers_of_one_stream_number_their_events_without_holes(
 def test_of_conditional_writers_that_read_the_same_version_exactly_one_wins(
     log: psycopg.Connection, conninfo_of_log: str
 ) -> None:
-    """They line up before the read as well as before the write, so that a version read too late would show."""
+    """A barrier stands before the read and before the write, so that reading a version too late would be noticed."""
     stream_id, *_ = append(log, None, [DUCK])
 
     def write(connection: psycopg.Connection, start: Barrier) -> str:
@@ -138,7 +138,7 @@ def test_the_append_gate_is_held_from_the_append_until_its_transaction_ends(
 
 
 def test_who_holds_the_gate_can_be_listed(log: psycopg.Connection) -> None:
-    """A reader that waits for exactly these holders knows when everything before is decided."""
+    """A reader that waits for exactly these holders knows when all earlier appends have ended."""
     holders = """
         select array_agg(pid) from pg_locks
         where locktype = 'advisory' and mode = 'ShareLock' and granted

@@ -1,4 +1,4 @@
-"""Law 4 at length: every committed event is applied exactly once, whoever commits late, rolls back or is killed."""
+"""Law 4 for minutes: every committed event is applied exactly once, despite late commits, rollbacks and kills."""
 
 import itertools
 import random
@@ -45,7 +45,7 @@ def audited(conninfo: str, server: EmbeddedPostgres) -> Iterator[str]:
 
 
 def test_every_event_of_many_writers_is_applied_once(audited: str) -> None:
-    """Two services, either of which may lead, and two kinds of writers."""
+    """There are two services, either of which may lead, and two kinds of writers."""
     start = Barrier(DIRECT_WRITERS + HTTP_WRITERS)
     per_direct, per_http = (EVENTS - OVER_HTTP) // DIRECT_WRITERS, OVER_HTTP // HTTP_WRITERS
     environment = {"DATABASE_URL": audited}
@@ -80,7 +80,7 @@ CHECKPOINT = "select min(position) from catalog.projections where background"
 
 
 def leader_at_work(conninfo: str, alive: Container[str]) -> str:
-    """The application name of the projector that leads, once it has applied something since it was first seen to."""
+    """Wait until the leading projector has applied an event since it was first seen; return its application name."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         seen: list[tuple[str, int]] = []
 
@@ -96,7 +96,7 @@ def leader_at_work(conninfo: str, alive: Container[str]) -> str:
 
 
 def test_a_projector_killed_again_and_again_loses_and_repeats_nothing(audited: str) -> None:
-    """Two at a time; always the one that leads and works is killed, at any moment of its work."""
+    """Two projectors run at a time. The leading one is killed at any moment of its work."""
     chance, start, done = random.Random(7), Barrier(4), Event()
     with ThreadPoolExecutor(4) as pool, ExitStack() as stack:
         writers = [pool.submit(write_directly, audited, n, start, lambda _: done.is_set()) for n in range(4)]

@@ -1,4 +1,4 @@
-"""Law 2 at length: rebuilds under a steady load of reads and writes, which notice nothing."""
+"""Law 2 for minutes: readers and writers under a steady load notice nothing of rebuilds."""
 
 import asyncio
 import random
@@ -24,17 +24,17 @@ WRITERS = 3
 DIRECT_WRITERS = 2
 ROUNDS = 5
 LISTED = 50
-"""Of an owner's newest items; a listing has 100, and some may be newer than those we know of."""
+"""How many of an owner's newest items to check. A listing has 100, some of them newer than those we know of."""
 
 pytestmark = pytest.mark.soak
 
 
 Versions = dict[int, tuple[str, int]]
-"""Of each item its owner and the last version that somebody has been answered."""
+"""For each item its owner, and the last version that an answer contained."""
 
 
 class Seen(Struct):
-    """What one client has to say."""
+    """What one client observed."""
 
     requests: int = 0
     failed: list[str] = []
@@ -52,7 +52,7 @@ class Seen(Struct):
 
 
 def write(url: str, seed: int, versions: Versions, start: Barrier, is_done: Callable[[], bool]) -> Seen:
-    """Create and change items of one's own; each answer must be one version further."""
+    """Create and change own items; each answer must have the next version."""
     seen, chance = Seen(), random.Random(seed)
     own: list[int] = []
     with httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client:
@@ -72,7 +72,7 @@ def write(url: str, seed: int, versions: Versions, start: Barrier, is_done: Call
 
 
 def read(url: str, seed: int, versions: Versions, start: Barrier, is_done: Callable[[], bool]) -> Seen:
-    """Read items, and whole shelves: nothing that was answered before may be missing, or be older."""
+    """Read items, and all items of an owner: none that was answered before may be missing or older."""
     seen, chance = Seen(), random.Random(seed)
     with httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client:
         start.wait()

@@ -23,7 +23,7 @@ import threading
 import types
 from pathlib import Path
 
-from app.engine.postgres.embedded_server import embedded_binaries
+from app.engine.postgres.embedded_programs import embedded_binaries
 from tests.support.cli_process import clean_environment
 from tests.support.doc_pages import Block, Page
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from app.engine.postgres.embedded_folder import MARKER, claim, open_private, run_as_owner, run_tool
+from app.engine.postgres.embedded_folder import MARKER, claim, open_private
+from app.engine.postgres.embedded_programs import run_as_owner, run_tool
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.databases import binaries_under_test
 from tests.support.workload import until

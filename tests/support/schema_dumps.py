@@ -4,11 +4,14 @@ import re
 import subprocess
 from pathlib import Path
 
-from app.engine.postgres.embedded_server import embedded_binaries
+from app.engine.postgres.embedded_programs import embedded_binaries
 from app.engine.postgres.migrations import known_migrations
+from app.schema import MIGRATIONS
 from tests.support.databases import binaries_under_test
 
-KEPT_ROUTINES = re.findall(r"create or replace (?:function|aggregate|view) catalog\.(\w+)", known_migrations()[2].sql)
+KEPT_ROUTINES = re.findall(
+    r"create or replace (?:function|aggregate|view) catalog\.(\w+)", known_migrations(MIGRATIONS)[2].sql
+)
 """What processes of the last release call while this one is rolled out; only databases that were migrated have it."""
 
 

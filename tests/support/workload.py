@@ -21,7 +21,7 @@ from app.domain.events import ItemChanges, ItemCreated, ItemDeleted, ItemStatusC
 from app.engine.background.checkpoints import catch_up
 from app.engine.background.projector import Projector
 from app.engine.background.verify import verify
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 from app.engine.store.high_water_mark import advance_mark
 from app.main import PROJECTIONS
 from tests.support.appending import METADATA, append
@@ -72,7 +72,7 @@ async def catch_up_all(
     async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
         await advance_mark(connection)
         for rollup in read_models:
-            if issubclass(rollup, Rollup):
+            if rollup.is_async():
                 await catch_up(connection, rollup.name, batch_events)
 
 

@@ -1,4 +1,4 @@
-"""The checkpoints of asynchronous projections, and the batches that move them."""
+"""Moves the checkpoints of async projections, a batch of events at a time."""
 
 import logging
 from collections.abc import Sequence
@@ -9,22 +9,23 @@ from psycopg import AsyncConnection, errors, sql
 
 from app.engine.compiler.rebuild_steps import fingerprint
 from app.engine.postgres.in_doubt import committing
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 from app.errors import NotFound
 
 logger = logging.getLogger("catalog")
 CATCH_UP_BATCH_EVENTS = 1_000
 CHECKPOINT_MOVED = "SW006"
+"""The SQLSTATE of a batch that another process has applied meanwhile."""
 
 
 class Checkpoint(Struct, frozen=True):
-    """Where a background projection is."""
+    """How far an async projection is."""
 
     position: int
     state: str
-    """running; stopped by an event that it raised on; or outdated, until it is rebuilt by the rules installed."""
+    """running; stopped by an event that it cannot apply; or outdated, until it is rebuilt by the installed rules."""
     settled: int
-    """Where it can get to just now."""
+    """The position up to which the log is settled: a projection applies nothing beyond."""
 
 
 HAS_WORK = """
@@ -37,9 +38,10 @@ from catalog.settled
 
 
 async def catch_up(connection: AsyncConnection, name: str, batch_events: int = CATCH_UP_BATCH_EVENTS) -> int:
-    """Apply everything that is settled to one background projection; its checkpoint then.
+    """Apply all settled events to one async projection; return its checkpoint.
 
-    An event that it raises on stops this projection alone, and is kept with what it raised; it does not raise here.
+    A batch that fails or takes too long is tried again with fewer events. If one event fails alone, this projection
+    stops, and the database stores the error; nothing is raised then.
     """
     events = batch_events
     while True:
@@ -66,7 +68,7 @@ async def catch_up(connection: AsyncConnection, name: str, batch_events: int = C
 
 
 async def read_checkpoint(connection: AsyncConnection, name: str) -> Checkpoint:
-    """Raises NotFound for a projection that the database does not know."""
+    """Raises NotFound if the database does not know the projection."""
     row = await (await connection.execute(READ_CHECKPOINT, (name,))).fetchone()
     if row is None:
         raise NotFound(f"There is no projection {name}.")
@@ -82,7 +84,7 @@ where name = %s
 
 
 async def _apply_batch(connection: AsyncConnection, name: str, position: int, events: int) -> int:
-    """One batch; the checkpoint then."""
+    """Apply one batch after `position`; return the new checkpoint."""
     function = sql.Identifier("catalog", f"catch_up_{name}")
     query = sql.SQL("select {}(%s, %s)").format(function)
     row = await (await connection.execute(query, (position, events))).fetchone()
@@ -91,15 +93,15 @@ async def _apply_batch(connection: AsyncConnection, name: str, position: int, ev
 
 
 async def _stop_projection(connection: AsyncConnection, name: str, after: int, error: psycopg.Error) -> None:
-    """Stop at the event behind the checkpoint, which is the one that raised. No row that the error quotes is logged."""
+    """Stop the projection at the event after its checkpoint, which failed. The log line quotes no row of the error."""
     logger.error("the projection %s stopped behind position %s: %s", name, after, error.diag.message_primary)
     await connection.execute("select catalog.stop_projection(%s, %s, %s)", (name, after, str(error)))
 
 
 async def resume_projection(connection: AsyncConnection, name: str, skip_as: str | None = None) -> None:
-    """Let a stopped projection go on, past the event that stopped it if `skip_as` says who takes that upon himself.
+    """Resume a stopped projection; skip the event that stopped it if `skip_as` names who is responsible.
 
-    The skipped event is kept in catalog.projections.skipped. Raises NotFound for an unknown projection.
+    catalog.projections.skipped lists the skipped events. Raises NotFound if the database does not know the projection.
     """
     await read_checkpoint(connection, name)
     with committing(connection):
@@ -119,17 +121,17 @@ where known.background
 
 
 def register(connection: psycopg.Connection, read_models: Sequence[AnyReadModel]) -> None:
-    """Make the read models known to the database, in the transaction that installs their functions.
+    """Register the read models in the transaction that installs their functions.
 
-    One that comes to a log with events in it is yet to be built. A rollup that has changed is not caught up until it is
-    rebuilt: the installed functions would add up what others have left. One that was changed back before anybody
-    rebuilt it goes on.
+    A new read model over a log with events must first be rebuilt. A changed rollup becomes outdated and is not caught
+    up until it is rebuilt: the installed functions would mix with rows that other rules wrote. If its rules are changed
+    back before a rebuild, it runs again.
     """
     for read_model in read_models:
         given = {
             "name": read_model.name,
             "version": read_model.version,
             "fingerprint": fingerprint(read_model),
-            "background": issubclass(read_model, Rollup),
+            "background": read_model.is_async(),
         }
         connection.execute(REGISTER_READ_MODEL, given)

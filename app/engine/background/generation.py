@@ -1,9 +1,9 @@
-"""A new generation of a read model, built beside the one that serves and put in its place.
+"""A new generation of a read model, built beside the serving one and put in its place (a blue/green rebuild).
 
-Both kinds of read model build alike: whole streams are folded in slices, as of a settled position; then whatever has
-changed since is folded again; then, in one short transaction, the last of it, and the swap. What readers see is never
-missing and never older. An inline projection is swapped behind the closed append gate; a rollup while its checkpoint
-is locked.
+Both kinds of read model are built alike. Whole streams are folded in slices, as of a settled position. Streams that
+changed meanwhile are folded again. One short transaction folds the last changes and swaps. A reader never misses a
+document and never sees an older one. An inline projection is swapped behind the closed append gate; a rollup is
+swapped while its checkpoint is locked.
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,23 @@ from psycopg import AsyncConnection
 from app.engine.background.rebuild_status import ENDED_EARLY
 from app.engine.compiler.rebuild_steps import RebuildStep, filled_tables, read_model_tables, statements_by_step
 from app.engine.postgres.advisory_locks import rebuild_lock_key, try_lock
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 
 
 class Generation:
-    """The next generation of one inline projection's documents, and of what stands beside them."""
+    """The next generation of all tables of one inline projection."""
 
     lock_waits_milliseconds = 250
-    """How long `close_append_gate` and `lock` may wait, and all writers behind them."""
+    """How long `close_append_gate` and `lock_for_swap` may wait; writers wait behind them."""
 
     def __init__(self, read_model: AnyReadModel) -> None:
         self.name = read_model.name
         self.steps = statements_by_step(read_model)
         self.filled = [table.next for table in filled_tables(read_model)]
         self.served = [name for table in read_model_tables(read_model) for name in (table.name, table.live)]
-        """The tables and partitions that serve meanwhile."""
+        """The serving tables and partitions."""
         self.skipped: list[int] = []
-        """The positions that an operator wants left out; only background projections have any."""
+        """The positions of the events that an operator has skipped; only async projections have any."""
 
     async def run_step(
         self,
@@ -41,27 +41,32 @@ class Generation:
         streams: list[int] | None = None,
         position: int | None = None,
     ) -> None:
-        """Carry out a step, or one of its statements, for the streams `between` two or for some."""
+        """Run a step, or one of its statements, for the streams `between` two ids or for the given `streams`."""
         given = (self.name, step, statement, *between, streams, position, self.skipped)
         await connection.execute(REBUILD_STEP, given)
 
+    async def read_skipped(self, connection: AsyncConnection) -> None:
+        row = await (await connection.execute("select catalog.skipped_events(%s)", (self.name,))).fetchone()
+        assert row is not None, "a function answers with one row"
+        (self.skipped,) = row
+
     async def fill(self, connection: AsyncConnection, first: int, last: int, position: int) -> None:
-        """All that the streams from `first` to `last` have, as of `position`."""
+        """Fold the streams from `first` to `last` into the new tables, as of `position`."""
         ends = await (await connection.execute(PAGE_COUNTS, (self.filled,))).fetchall()
         await self.run_step(connection, RebuildStep.FILL, between=(first, last), position=position)
         for place, (end,) in enumerate(ends):
             await self.run_step(connection, RebuildStep.SET_HINT_BITS, place, between=(end, None))
 
     async def cancel_autovacuum(self, connection: AsyncConnection) -> None:
-        """Raises LockNotAvailable if the lock waited for is somebody else's than a vacuum's."""
+        """Cancel an autovacuum of the serving tables. Raises LockNotAvailable if another transaction holds the lock."""
         async with connection.transaction():
             await connection.execute("set local lock_timeout = '3s'")
             await self.run_step(connection, RebuildStep.CANCEL_AUTOVACUUM)
 
     async def close_append_gate(self, connection: AsyncConnection) -> bool:
-        """Nothing is appended from now on, until `resume`; False for what cannot be kept quiet but in a transaction.
+        """Block appends until `open_append_gate`. False for a rollup, which can only be locked in a transaction.
 
-        A rebuild that falls silent meanwhile is thrown out by the server.
+        The server ends the session of a rebuild that is silent for ten seconds, which opens the gate.
         """
         waits = f"{self.lock_waits_milliseconds}ms"
         await connection.execute(SET_GATE_TIMEOUTS, (waits, "10s"))
@@ -73,19 +78,17 @@ class Generation:
         await connection.execute(SET_GATE_TIMEOUTS, ("0", "0"))
 
     async def lock_for_swap(self, connection: AsyncConnection) -> int:
-        """Nothing changes from now until the transaction ends; the position that the swapped-in generation is of."""
+        """Block changes until the transaction ends; return the position that the new generation must be as of."""
         await connection.execute("select pg_advisory_xact_lock(catalog.append_gate())")
-        row = await (await connection.execute("select coalesce(max(position), 0) from catalog.events")).fetchone()
-        assert row is not None
-        return int(row[0])
+        return await newest_event(connection)
 
     async def blocking_transactions(self, connection: AsyncConnection) -> set[str]:
-        """The transactions that a swap would have to wait for just now."""
+        """The transactions that a swap would now have to wait for."""
         return await _fetch_texts(connection, TABLE_AND_GATE_HOLDERS, self.served)
 
 
 class RollupGeneration(Generation):
-    """The next generation of a rollup: its members first, its documents added up from them at the end."""
+    """The next generation of a rollup: first its members, and from them its documents."""
 
     lock_waits_milliseconds = 10_000
 
@@ -94,15 +97,22 @@ class RollupGeneration(Generation):
 
     async def lock_for_swap(self, connection: AsyncConnection) -> int:
         row = await (await connection.execute("select catalog.lock_checkpoint(%s)", (self.name,))).fetchone()
-        assert row not in (None, (None,)), "a projection that is rebuilt is registered"
+        assert row not in (None, (None,)), "a rollup is registered before it is rebuilt"
         return int(row[0])
 
     async def blocking_transactions(self, connection: AsyncConnection) -> set[str]:
         return await _fetch_texts(connection, TABLE_HOLDERS, self.served)
 
 
+async def newest_event(connection: AsyncConnection) -> int:
+    """The position of the newest committed event; 0 for a log without events."""
+    row = await (await connection.execute("select coalesce(max(position), 0) from catalog.events")).fetchone()
+    assert row is not None, "an aggregate answers with one row"
+    return int(row[0])
+
+
 def generation_of(read_model: AnyReadModel) -> Generation:
-    return (RollupGeneration if issubclass(read_model, Rollup) else Generation)(read_model)
+    return (RollupGeneration if read_model.is_async() else Generation)(read_model)
 
 
 REBUILD_STEP = "select catalog.rebuild_step(%s, %s, %s, %s, %s, %s, %s, %s)"
@@ -112,7 +122,7 @@ select pg_relation_size(format('catalog.%%I', name)::regclass) / current_setting
 from unnest(%s::text[]) with ordinality as filled (name, place)
 order by place
 """
-"""How many pages each table has."""
+"""The number of pages of each table."""
 
 SET_GATE_TIMEOUTS = "select set_config('lock_timeout', %s, false), set_config('idle_session_timeout', %s, false)"
 TABLE_HOLDERS = "select catalog.table_holders(%s)"
@@ -124,7 +134,7 @@ async def _fetch_texts(connection: AsyncConnection, query: str, tables: list[str
 
 
 async def clean_up_killed_rebuilds(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> None:
-    """Take away what rebuilds that were killed left behind: their tables and their progress."""
+    """Drop the tables and the progress that killed rebuilds have left."""
     for read_model in read_models:
         if await _has_leftovers(connection, read_model) and await try_lock(
             connection, rebuild_lock_key(read_model.name)
@@ -133,7 +143,7 @@ async def clean_up_killed_rebuilds(connection: AsyncConnection, read_models: Seq
 
 
 async def _has_leftovers(connection: AsyncConnection, read_model: AnyReadModel) -> bool:
-    """Whether there is anything of a rebuild, be it under way or killed."""
+    """Whether there are tables or progress of a rebuild, running or killed."""
     names = [f"catalog.{table.next}" for table in read_model_tables(read_model)]
     cursor = await connection.execute(HAS_LEFTOVERS, (names, read_model.name))
     return await cursor.fetchone() == (True,)
@@ -146,7 +156,7 @@ select exists (select from unnest(%s::text[]) as name where to_regclass(name) is
 
 
 async def abandon_rebuild(connection: AsyncConnection, read_model: AnyReadModel, why: str) -> None:
-    """Undo an unfinished rebuild of which this connection holds the lock, keep why it failed, and give the lock up."""
+    """Drop an unfinished rebuild, store why it failed, and release its lock, which this connection holds."""
     await generation_of(read_model).run_step(connection, RebuildStep.DROP)
     await connection.execute("select catalog.record_rebuild_failure(%s, %s)", (read_model.name, why))
     await connection.execute("select pg_advisory_unlock(%s)", (rebuild_lock_key(read_model.name),))

@@ -1,7 +1,7 @@
-"""The read models' machinery as a service runs it: rebuilds in the background, verifications in a thread, their states.
+"""Administers the projections of a running service: status, resume, rebuilds in tasks, verifications in threads.
 
-What a rebuild does to the documents is `app.engine.background.rebuild`'s, which also keeps its outcome in the database;
-here it gets a task and ends with the service.
+`app.engine.background.rebuild` does the work of a rebuild and stores its outcome. Here it gets a task that ends with
+the service.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import psycopg
 
 from app.concurrency import cancel_and_wait, run_in_own_loop
 from app.engine.background.checkpoints import resume_projection
+from app.engine.background.progress import OnProgress
 from app.engine.background.projection_status import (
     BackgroundLag,
     LogStatus,
@@ -22,7 +23,7 @@ from app.engine.background.projection_status import (
     read_log_status,
 )
 from app.engine.background.rebuild import rebuild
-from app.engine.background.verify import OnVerifyProgress, VerifyResult, verify
+from app.engine.background.verify import StreamsCompared, VerifyResult, verify
 from app.engine.postgres.bulkheads import Bulkhead
 from app.engine.postgres.pool import Database
 from app.engine.postgres.unavailability import is_unavailable
@@ -32,7 +33,7 @@ from app.errors import CatalogError, Conflict, NotFound, Unavailable
 logger = logging.getLogger("catalog")
 
 REBUILD_STARTS_WITHIN_SECONDS = 2.0
-"""A rebuild is refused before it begins; one that still waits for appends under way by then was not refused."""
+"""`start_rebuild` waits so long for a refusal. A rebuild that still waits for running appends then was accepted."""
 
 VERIFICATIONS_MAX = 2
 
@@ -40,7 +41,7 @@ OnReplayed = Callable[[Literal["rebuild", "verify"], float], None]
 
 
 class ProjectionAdmin:
-    """`async with` it: rebuilds under way end with it, and nothing that is served has changed by them then."""
+    """Use it with `async with`: on exit it cancels running rebuilds, which have changed nothing that is served."""
 
     def __init__(
         self,
@@ -51,14 +52,14 @@ class ProjectionAdmin:
         wake: Callable[[], None] = lambda: None,
         release: str | None = None,
     ) -> None:
-        """`replayed` hears how many seconds a rebuild or verification took, `wake` when a projection may go on.
+        """`on_replayed` receives the seconds of each rebuild and verification. `wake` is called after a resume.
 
         Rebuilds are refused unless `release` is the checksum of the installed schema.
         """
         self._conninfo = conninfo
         self._database = database
         self._read_models = {each.name: each for each in read_models}
-        self._replayed = on_replayed
+        self._on_replayed = on_replayed
         self._wake = wake
         self._release = release
         self._verifying = Bulkhead(VERIFICATIONS_MAX, REBUILD_STARTS_WITHIN_SECONDS)
@@ -71,7 +72,7 @@ class ProjectionAdmin:
         await cancel_and_wait(*self._rebuilds)
 
     def read_model(self, name: str) -> AnyReadModel:
-        """Raises NotFound."""
+        """Raises NotFound if there is no such projection."""
         if name not in self._read_models:
             raise NotFound(f"There is no projection {name}.")
         return self._read_models[name]
@@ -81,33 +82,33 @@ class ProjectionAdmin:
             return await read_log_status(connection, list(self._read_models.values()))
 
     async def background_lag(self, wait_seconds: float) -> BackgroundLag:
-        """How far it is behind; a connection is waited for only so long. Raises Unavailable."""
+        """How far the background is behind. Raises Unavailable if no connection is free within `wait_seconds`."""
         async with self._database.connection(wait_seconds) as connection:
             return await read_background_lag(connection, list(self._read_models.values()))
 
     async def projection_status(self, name: str) -> ProjectionStatus:
-        """Raises NotFound."""
+        """Raises NotFound if there is no such projection."""
         self.read_model(name)
         return next(each for each in (await self.log_status()).projections if each.name == name)
 
     async def resume(self, name: str, skip_as: str | None) -> ProjectionStatus:
-        """Let a stopped projection go on; past the event that stopped it, if somebody takes that upon himself.
+        """Resume a stopped projection; skip the event that stopped it if `skip_as` names who is responsible.
 
-        Raises NotFound, and Conflict if it is not stopped.
+        Raises NotFound if there is no such projection, and Conflict if it is not stopped.
         """
         if (await self.projection_status(name)).state != "stopped":
             raise Conflict(f"The projection {name} is not stopped.")
         async with self._database.connection() as connection:
             await resume_projection(connection, name, skip_as)
-        logger.warning("the projection %s goes on%s", name, f"; {skip_as} skipped an event" if skip_as else "")
+        logger.warning("the projection %s was resumed%s", name, f"; {skip_as} skipped an event" if skip_as else "")
         self._wake()
         return await self.projection_status(name)
 
-    async def verify(self, name: str, on_progress: OnVerifyProgress = lambda *_: None) -> VerifyResult:
-        """`tell` hears, in another thread, how far it is.
+    async def verify(self, name: str, on_progress: OnProgress[StreamsCompared] = lambda _: None) -> VerifyResult:
+        """Compare the documents of one projection with the log; `on_progress` is called in another thread.
 
-        Raises NotFound, and Unavailable if the database is away or too many verifications are under way: each has a
-        connection of its own and keeps a processor busy.
+        Raises NotFound if there is no such projection. Raises Unavailable if the database is away, or if too many
+        verifications run: each has a connection of its own and keeps a processor busy.
         """
         read_model = self.read_model(name)
         started = time.perf_counter()
@@ -117,12 +118,12 @@ class ProjectionAdmin:
         except psycopg.Error as error:
             if not is_unavailable(error):
                 raise
-            raise Unavailable("The database went away while verifying. Try again.") from error
-        self._replayed("verify", time.perf_counter() - started)
+            raise Unavailable("The connection to the database was lost during the verification. Try again.") from error
+        self._on_replayed("verify", time.perf_counter() - started)
         return verified
 
     async def start_rebuild(self, name: str) -> None:
-        """Begin a rebuild that goes on by itself. Raises NotFound, RebuildUnderWay, Unavailable."""
+        """Begin a rebuild that continues in the background. Raises NotFound, RebuildUnderWay or Unavailable."""
         begun = asyncio.Event()
         task = asyncio.create_task(self._rebuild(self.read_model(name), begun))
         self._rebuilds.add(task)
@@ -136,7 +137,7 @@ class ProjectionAdmin:
             raise error
 
     async def _rebuild(self, read_model: AnyReadModel, begun: asyncio.Event) -> CatalogError | None:
-        """Why it failed, if it did; then nothing that is served has changed."""
+        """Return why the rebuild failed; None if it succeeded."""
         name, error = read_model.name, None
         try:
             done = await rebuild(self._conninfo, read_model, lambda _: begun.set(), self._release)
@@ -145,7 +146,7 @@ class ProjectionAdmin:
         except psycopg.Error as failed:
             error = Unavailable(f"The rebuild of {name} failed: {str(failed).strip()}")
         if error is None:
-            self._replayed("rebuild", done.seconds)
+            self._on_replayed("rebuild", done.seconds)
             logger.info("a rebuild of %s ended after %.1f s", name, done.seconds)
         elif begun.is_set():
             logger.error("a rebuild of %s failed: %s", name, error.detail)

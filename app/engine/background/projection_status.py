@@ -1,6 +1,6 @@
-"""How the projections are: what `/projections`, `catalog lag` and the metrics show is asked here, so that all agree.
+"""Reads the status of the log and its projections, for `/projections`, `catalog lag` and the metrics alike.
 
-Connections read JSON as it is stored.
+The connections must read JSON as stored bytes.
 """
 
 from collections.abc import Sequence
@@ -17,57 +17,60 @@ from app.engine.projection.rollup import AnyReadModel
 
 
 class SkippedEvent(Struct, frozen=True, kw_only=True):
-    """An event that somebody told a projection to leave out."""
+    """An event that an operator had a projection skip."""
 
     position: int | None
     by: str
     at: str
     """RFC 3339, UTC, six digits."""
     error: str | None
-    """What it had raised, the first line of it."""
+    """The first line of the error that it caused."""
 
 
 class ProjectionStatus(Struct, frozen=True, kw_only=True):
-    """How one projection is."""
+    """The status of one projection."""
 
     name: str
     version: int
-    """The version in the code that its documents were folded by."""
+    """The version of the projection that its documents were folded by."""
     lifecycle: Literal["inline", "async"]
     position: int
-    """Applied up to here: its checkpoint, or for an inline one, which is never behind, the head."""
+    """The last position that it includes: its checkpoint. An inline projection is never behind, so it is the head."""
     lag_events: int
-    """How many events it has still to apply, settled or not."""
+    """The number of events that it has not yet applied, settled or not."""
     lag_seconds: float
-    """The age of the oldest of them, by the clock; 0 when there is none."""
+    """The age of the oldest of these events, by the database's clock; 0 if there is none."""
     state: Literal["running", "stopped", "outdated"]
-    """Stopped by an event that it raised on; outdated until it is rebuilt by the rules installed."""
+    """Stopped by an event that it cannot apply; outdated until it is rebuilt by the installed rules."""
     error: str | None
-    """What the event raised that stopped it, the first line of it; catalog.projections has all."""
+    """The first line of the error that stopped it; catalog.projections has the whole error."""
     error_position: int | None
-    """That event."""
+    """The position of the event that stopped it."""
     skipped: list[SkippedEvent]
     rebuild: Raw | None
-    """A rebuild under way, in whatever process: {phase, events, done, seconds}."""
+    """The running rebuild, in any process: {phase, events, done, seconds}."""
     last_rebuild: LastRebuild | None
-    """How the last rebuild has ended, whoever began it."""
+    """How the last rebuild ended, in any process."""
 
 
 BEHIND_AFTER_SECONDS = 10.0
-"""Settling and applying take milliseconds, another leader's taking over some seconds."""
+"""Settling and applying events takes milliseconds; a change of the leader takes some seconds."""
 
 
 class BackgroundLag(Struct, frozen=True, kw_only=True):
-    """How far the background is behind the log, by the database's clock and never by the mark alone: requests as of
-    an instant move the mark too, though nobody may lead."""
+    """How far the background is behind the log, by the database's clock.
+
+    The mark alone would not tell: requests as of an instant move it too, even if no projector leads.
+    """
 
     seconds: float
-    """The age of the oldest event that is not settled, or that a background projection has not applied; 0 for none."""
+    """The age of the oldest event that is not settled, or not applied by every async projection; 0 if there is none."""
     unsettled_seconds: float
-    """The age of the oldest event that is not settled, or that no running projection has applied: the leader, who
-    settles and applies, has not dealt with it, whoever else may have settled it; 0 for none."""
+    """The age of the oldest event that is not settled, or that no running projection has applied; 0 if there is none.
+
+    So it measures the leader, which settles and applies, even if another process has settled the event."""
     all_running: bool
-    """False if a projection is stopped by an event, or outdated until it is rebuilt by the rules installed."""
+    """False if a projection is stopped or outdated."""
 
     @property
     def state(self) -> Literal["ok", "behind"]:
@@ -75,26 +78,26 @@ class BackgroundLag(Struct, frozen=True, kw_only=True):
 
 
 class LogStatus(Struct, frozen=True, kw_only=True):
-    """Everything that could be behind."""
+    """The status of the log, the background and all projections."""
 
     head: int
     """The newest committed position; 0 for a log without events."""
     settled_position: int
-    """Every position up to this one is committed or will never be."""
+    """Every position up to this one is committed, or will never be used."""
     settled_instant: datetime | None
-    """No event will be recorded at or before it any more; null before the log was first settled."""
+    """No further event will be recorded at or before it; null before the log was first settled."""
     has_leader: bool
-    """Whether some projector leads; while none does, nothing is settled or caught up."""
+    """Whether a projector leads; while none does, no event is settled in the background or applied."""
     background: Literal["ok", "behind"]
-    """Behind: an event waits for longer than ten seconds to be settled or applied, or a projection does not run."""
+    """Behind: an event has waited over ten seconds to be settled or applied, or a projection does not run."""
     background_seconds: float
-    """The age of the oldest event that is not settled, or that a projection has not applied; 0 when there is none."""
+    """The age of the oldest event that is not settled, or not applied by every projection; 0 if there is none."""
     projections: list[ProjectionStatus]
-    """In the order in which the service lists them."""
+    """In the order in which the service declares them."""
 
 
 async def read_log_status(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> LogStatus:
-    """How the read models are; without those that the database does not know."""
+    """The status of the log and of these read models, without those that the database does not know."""
     row = await (await connection.execute(MARK_AND_HEAD)).fetchone()
     assert row is not None, "the mark is always there"
     position, instant, head = row
@@ -113,7 +116,7 @@ async def read_log_status(connection: AsyncConnection, read_models: Sequence[Any
 
 
 async def read_background_lag(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> BackgroundLag:
-    """Of the mark and of these read models; cheap, however far behind they are."""
+    """How far these read models are behind; cheap, however far it is."""
     row = await (await connection.execute(BACKGROUND_LAG, ([each.name for each in read_models],))).fetchone()
     assert row is not None, "the mark is always there"
     seconds, unsettled_seconds, all_running = row
@@ -121,12 +124,12 @@ async def read_background_lag(connection: AsyncConnection, read_models: Sequence
 
 
 async def has_leader(connection: AsyncConnection) -> bool:
-    """Whether some projector leads."""
+    """Whether a projector leads."""
     return LEADER_LOCK in await _held_locks(connection)
 
 
 async def _held_locks(connection: AsyncConnection) -> set[int]:
-    """The advisory locks: a rebuild's progress outlives one that was killed, its lock does not."""
+    """The held advisory locks. They tell a running rebuild from a killed one, whose progress stays in the database."""
     return {key for (key,) in await (await connection.execute(ADVISORY_LOCKS)).fetchall()}
 
 
@@ -155,7 +158,7 @@ def _skipped_event(skip: SkippedEvent) -> SkippedEvent:
 
 
 def _first_line(error: str | None) -> str | None:
-    """The sentence; then Postgres says where in the compiled SQL it was."""
+    """The error's sentence. The further lines say where in the compiled SQL it was raised."""
     return error and error.partition("\n")[0]
 
 
@@ -197,7 +200,7 @@ cross join (
     ) as lag
 ) as background
 """
-"""What catalog.projection_lag says as well, without counting events, for probes ask this every few seconds."""
+"""The seconds of catalog.projection_lag without its counts of events, because probes ask every few seconds."""
 
 ADVISORY_LOCKS = """
 select (classid::bigint << 32) + objid::bigint

@@ -1,7 +1,8 @@
-"""The background: one leader per database settles the log and keeps the rollups caught up, each event exactly once.
+"""The projector: one leader per database settles the log and applies each event to each rollup exactly once.
 
-Who leads holds a session lock; when its connection goes, another takes over within seconds. Two that both believe
-they lead do no harm: a batch and its checkpoint are one transaction, and only from the checkpoint it expects.
+The leader holds an advisory lock of its session. If its connection is lost, another projector leads within seconds. Two
+projectors that both think they lead apply nothing twice: a batch and its checkpoint are one transaction, which succeeds
+only from the expected checkpoint.
 """
 
 import asyncio
@@ -23,40 +24,40 @@ from app.engine.postgres.connections import WatchedConnection
 from app.engine.postgres.migrations import installed_release
 from app.engine.postgres.session_settings import LEADER
 from app.engine.postgres.unavailability import is_unavailable
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 from app.engine.store.high_water_mark import advance_mark
 from app.engine.store.idempotency import delete_expired
 from app.errors import CatalogError
 
 logger = logging.getLogger("catalog")
 IDLE_SECONDS = (0.02, 1.0)
-"""Polled after the first, when something happened lately, up to the last, when nothing does."""
+"""The pause before the next poll: the first after work, then twice as long each time, up to the second."""
 LEADER_RETRY_SECONDS = 1.0
 MAINTENANCE_SECONDS = 10.0
 FAILED_REBUILD_RETRY_SECONDS = 600.0
-"""What cannot be rebuilt is not tried again sooner."""
+"""A projection that cannot be rebuilt is tried again after this time."""
 BACK_OFF_SECONDS = (0.01, 0.05)
 
 
 class Projector:
-    """`await run()` for as long as the service lives; `wake()` after an append in this process."""
+    """Runs beside the service: `await run()` while it lives, and `wake()` after each append in this process."""
 
     def __init__(self, conninfo: str, read_models: Sequence[AnyReadModel], release: str | None = None) -> None:
-        """`release`, the checksum of our schema: only while it is the installed one are our rules anybody's."""
+        """`release` is the checksum of our schema. Projections are rebuilt only while it is the installed one."""
         self._conninfo = conninfo
         self._read_models = list(read_models)
         self._release = release
-        self._rollups = [each for each in read_models if issubclass(each, Rollup)]
+        self._rollups = [each for each in read_models if each.is_async()]
         self._woken = asyncio.Event()
         self._retry_after: dict[str, float] = {}
-        """Until when a read model is left alone that could not be rebuilt."""
+        """When to try again to rebuild a read model, by its name."""
         self.leads = False
 
     def wake(self) -> None:
         self._woken.set()
 
     async def run(self) -> None:
-        """Lead whenever nobody else does, and tend. What fails is logged and tried again: only cancelling ends it."""
+        """Lead while no other projector does, and maintain. Logs and retries failures; only cancelling ends it."""
         maintenance = asyncio.create_task(self._maintain_periodically())
         try:
             while True:
@@ -68,7 +69,7 @@ class Projector:
     async def _lead_until_lost(self) -> None:
         try:
             async with await WatchedConnection.open(self._conninfo, LEADER) as connection:
-                while not await try_lock(connection, LEADER_LOCK):  # noqa: ASYNC110, the lock tells nobody
+                while not await try_lock(connection, LEADER_LOCK):  # noqa: ASYNC110, an advisory lock sends no notification
                     await asyncio.sleep(LEADER_RETRY_SECONDS)
                 self.leads = True
                 await self._lead(connection)
@@ -96,7 +97,7 @@ class Projector:
             await self._wait(pause)
 
     async def _has_work(self, connection: AsyncConnection) -> bool:
-        """One cheap look: has a position been handed out behind the mark, or is a projection behind the mark?"""
+        """Whether a position was assigned after the mark, or a projection is behind the mark; cheap."""
         names = [rollup.name for rollup in self._rollups]
         row = await (await connection.execute(HAS_WORK, (names,))).fetchone()
         return row == (True,)
@@ -114,15 +115,15 @@ class Projector:
                 await self.maintain()
             except Exception as error:
                 if _is_connection_lost(error):
-                    logger.warning("the projections are looked after later: %s", error)
+                    logger.warning("the projections could not be maintained; the projector tries again: %s", error)
                 else:
-                    logger.exception("the projections are looked after later")
+                    logger.exception("the projections could not be maintained; the projector tries again")
             await asyncio.sleep(MAINTENANCE_SECONDS)
 
     async def maintain(self) -> None:
-        """Clean up after killed rebuilds, and rebuild what has other rules than ours; one process at a time.
+        """Clean up after killed rebuilds, and rebuild projections whose rules differ from ours; one process at a time.
 
-        Whoever is of the installed release may, leading or not: a leader of another release has other rules.
+        Any process of the installed release may do so, leading or not: the leader may have another release's rules.
         """
         async with await WatchedConnection.open(self._conninfo) as connection:
             if await self._is_installed(connection) and await try_lock(connection, MAINTENANCE_LOCK):
@@ -145,20 +146,22 @@ class Projector:
             await rebuild(self._conninfo, read_model, release=self._release)
         except RebuildFailed as error:
             self._retry_after[name] = time.monotonic() + FAILED_REBUILD_RETRY_SECONDS
-            logger.error("%s The old documents serve until that has changed.", error.detail)
+            logger.error("%s The old documents are served until a rebuild succeeds.", error.detail)
         except (CatalogError, psycopg.Error, OSError) as error:
             if not (isinstance(error, CatalogError) or _is_connection_lost(error)):
                 raise
-            logger.warning("%s is looked after later: %s", name, error)
+            logger.warning("%s could not be rebuilt; the projector tries again: %s", name, error)
 
 
 def _is_connection_lost(error: Exception) -> bool:
-    """Whether the database or the network was away; else it is a mistake of ours."""
+    """Whether the database or the network was away; any other error is a mistake in our code."""
     return isinstance(error, OSError) or is_unavailable(error)
 
 
 def _back_off(worked_seconds: float) -> float:
-    """As long as the work took, within bounds: a round costs much the same for a few events as for one, so that under
-    load, without rests, the background would take from the writers what they need."""
+    """The pause after a round: as long as the round took, within bounds.
+
+    A round costs much the same for one event as for a few. Without pauses, under load, it would slow down the writers.
+    """
     least, most = BACK_OFF_SECONDS
     return min(max(worked_seconds, least), most)

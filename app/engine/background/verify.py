@@ -1,21 +1,28 @@
-"""Every stored document against a fold of the log that shares nothing with what wrote it.
+"""Compares every stored document with a fold of the log that shares nothing with the code that wrote it.
 
-Documents are written by SQL, so the fold is Python's. Documents and events are read in one snapshot, so that it is
-right about documents that are being written: an inline one is of its newest event, a rollup's of its checkpoint.
-What stands beside the documents is compared as well: their place in time, those they have replaced, and what each
-stream counts as in a rollup. What searches find them by is compared with what Postgres itself makes of the log.
+SQL writes the documents, so the fold runs in Python. Documents and events are read in one snapshot, so concurrent
+appends cause no mismatch. An inline document is compared with all events, a rollup with those up to its checkpoint.
+What is stored beside the documents is compared too: version and instant, replaced documents, and what each stream
+contributes to a rollup. The search index is compared with what Postgres computes from the log.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from datetime import datetime
-from itertools import groupby, zip_longest
 from typing import Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct
 from psycopg import AsyncConnection, AsyncRawCursor, IsolationLevel, sql
 
+from app.engine.background.independent_fold import (
+    DECODE_ERRORS,
+    FoldedStream,
+    PastDocument,
+    UnreadableEvent,
+    canonical_or_stored,
+    fold_slice,
+)
+from app.engine.background.progress import OnProgress
 from app.engine.compiler.document_fills import mismatched_search_rows
 from app.engine.compiler.document_tables import history_table, projection_tables
 from app.engine.events.timestamps import rfc3339
@@ -24,106 +31,75 @@ from app.engine.postgres.session_settings import VERIFY, connect_async
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyReadModel, AnyRollup, Rollup, Totals
 from app.engine.projection.rules import name_of
-from app.engine.store.event_store import StoredEvent, decode_recorded
 from app.engine.store.live_fold import JSON_NULL
 from app.engine.store.log_reader import AFTER_LAST_POSITION
 
 VERIFY_SLICE_STREAMS = 500
 
-READ_EVENTS = """
-select stream_id, position, event_id, version, recorded_at, metadata, type, data
-from catalog.events
-where stream_id between %s and %s and position <= %s and position <> all (%s::bigint[])
-order by stream_id, version
-"""
-
 MismatchKind = Literal["document", "row", "past", "search", "member"]
-"""A document; the version and the instant beside an inline one; a document that it replaced; what searches find it by;
-what a stream counts as, and for which key."""
+"""document: a document; row: the version and the instant beside an inline document; past: a replaced document;
+search: the search index of a document; member: what a stream contributes to a rollup, and to which key."""
 
 
 class Mismatch(Struct, frozen=True, kw_only=True):
-    """A document, or what stands beside it, that is not what the log says; `null` where there is none."""
+    """A document, or what is stored beside it, that differs from the fold of the log; `null` if there is none."""
 
     id: int | str
-    """The stream, or the key of a rollup's document."""
+    """The id of the stream, or the key of a rollup's document."""
     of: MismatchKind
     stored: Raw
     folded: Raw
 
 
-class UnreadableEvent(Struct, frozen=True):
-    """What a stream is folded to if one of its events has another shape than its type; it is a difference."""
-
-    unreadable: str
-
-
 class VerifyResult(Struct, frozen=True, kw_only=True):
     projection: str
     checked: int
-    """How many documents were compared, missing ones included."""
+    """How many documents were compared, including missing ones."""
     differing: list[Mismatch]
 
 
-OnVerifyProgress = Callable[[int, int], None]
-"""Hears of how many streams have been compared, of how many."""
+class StreamsCompared(Struct, frozen=True):
+    """How far a verification is."""
+
+    streams: int
+    of: int
 
 
 async def verify(
-    conninfo: str, read_model: AnyReadModel, on_progress: OnVerifyProgress = lambda *_: None
+    conninfo: str, read_model: AnyReadModel, on_progress: OnProgress[StreamsCompared] = lambda _: None
 ) -> VerifyResult:
-    """Compare every document of a read model with an independent fold; readers and writers are not disturbed."""
+    """Compare every document of a read model with an independent fold. Readers and writers do not wait for it."""
     async with await connect_async(conninfo, VERIFY, autocommit=False) as connection:
         read_json_as_bytes(connection)
-        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-        await connection.set_read_only(True)
-        await _lock_out_rebuild(connection, read_model)
+        await begin_snapshot(connection, [read_model])
         compare = _compare_rollup if issubclass(read_model, Rollup) else _compare_documents
-        each_stream = "member" if issubclass(read_model, Rollup) else "document"
+        kind_per_stream = "member" if read_model.is_async() else "document"
         (all_streams,) = await (await connection.execute("select count(*) from catalog.streams")).fetchone() or (0,)
         checked, streams, differing = 0, 0, []
-        async for key, what, stored, folded in compare(connection, read_model):  # type: ignore[arg-type]
-            checked += what == "document"
-            if what == each_stream:
+        async for key, kind, stored, folded in compare(connection, read_model):  # type: ignore[arg-type]
+            checked += kind == "document"
+            if kind == kind_per_stream:
                 streams += 1
                 if streams % VERIFY_SLICE_STREAMS == 0:
-                    on_progress(min(streams, all_streams), all_streams)
+                    on_progress(StreamsCompared(min(streams, all_streams), all_streams))
             if stored != folded:
-                differing.append(Mismatch(id=key, of=what, stored=Raw(stored), folded=Raw(folded)))
+                differing.append(Mismatch(id=key, of=kind, stored=Raw(stored), folded=Raw(folded)))
         return VerifyResult(projection=read_model.name, checked=checked, differing=differing)
 
 
 ComparedRows = AsyncIterator[tuple[Any, MismatchKind, bytes, bytes]]
-"""Of all that is compared its key, what it is, as it is stored and as it is folded, both as canonical JSON."""
+"""Rows of key, kind, stored JSON and folded JSON, both canonical."""
 
 
-class PastDocument(Struct, frozen=True):
-    """A document that another has replaced, as canonical JSON."""
+async def begin_snapshot(connection: AsyncConnection, read_models: Sequence[AnyReadModel]) -> None:
+    """Begin a read-only transaction that sees one state of these read models, on a connection without autocommit.
 
-    version: int
-    """The last at which it was so."""
-    valid_from: str
-    valid_to: str
-    document: Raw
-
-
-class FoldedStream(Struct, frozen=True):
-    """What a stream is folded to."""
-
-    version: int
-    """That of its last event."""
-    valid_from: datetime
-    """When the last event that the rules use was recorded."""
-    document: Any
-    """Or Unreadable."""
-    past: list[PastDocument]
-    """The documents before it; none if the projection keeps none, or if it is Unreadable."""
-
-
-async def _lock_out_rebuild(connection: AsyncConnection, read_model: AnyReadModel) -> None:
-    """Keep a rebuild from swapping the table, before the snapshot is taken: in a newer table it would see nothing."""
-    table = sql.Identifier("catalog", read_model.name)
-    await connection.execute(sql.SQL("lock table {} in access share mode").format(table))
+    The lock comes first: a rebuild could otherwise swap in a newer table, which an older snapshot sees as empty.
+    """
+    await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+    await connection.set_read_only(True)
+    served = sql.SQL(", ").join(sql.Identifier("catalog", each.name) for each in read_models)
+    await connection.execute(sql.SQL("lock table {} in access share mode").format(served))
 
 
 async def _compare_documents(connection: AsyncConnection, projection: AnyProjection) -> ComparedRows:
@@ -136,26 +112,26 @@ async def _compare_documents(connection: AsyncConnection, projection: AnyProject
     async for first, last in _slices(connection, [sql.Identifier("catalog", name) for name in names]):
         rows = await (await connection.execute(query, (first, last))).fetchall()
         stored: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in rows}
-        folds = await _fold_slice(connection, projection, first, last, AFTER_LAST_POSITION, [], projection.temporal)
+        folds = await fold_slice(connection, projection, first, last, AFTER_LAST_POSITION, [], projection.temporal)
         for stream in sorted(stored.keys() | folds.keys()):
             row, fold = stored.get(stream), folds.get(stream)
-            document = _canonical_or_stored(instance, fold.document) if fold else JSON_NULL
-            yield stream, "document", _canonical_or_stored(instance, row[0]) if row else JSON_NULL, document
+            document = canonical_or_stored(instance, fold.document) if fold else JSON_NULL
+            yield stream, "document", canonical_or_stored(instance, row[0]) if row else JSON_NULL, document
             if row and fold:
                 yield stream, "row", _validity_key(*row[1:]), _validity_key(fold.version, rfc3339(fold.valid_from))
         if projection.temporal:
             async for compared in _compare_past(connection, projection, first, last, folds):
                 yield compared
-        for differing in mismatched_search_rows(projection):
-            cursor = await AsyncRawCursor(connection).execute(differing.encode(), (first, last))
-            for stream, found, rightful in await cursor.fetchall():
-                yield stream, "search", found or JSON_NULL, rightful or JSON_NULL
+        for query_of_mismatches in mismatched_search_rows(projection):
+            cursor = await AsyncRawCursor(connection).execute(query_of_mismatches.encode(), (first, last))
+            for stream, found, expected in await cursor.fetchall():
+                yield stream, "search", found or JSON_NULL, expected or JSON_NULL
 
 
 async def _compare_past(
     connection: AsyncConnection, projection: AnyProjection, first: int, last: int, folds: dict[int, FoldedStream]
 ) -> ComparedRows:
-    """Each replaced document, stored and folded, by its stream and the bounds of its validity."""
+    """Compare the replaced documents of some streams, by stream and bounds of validity."""
     query = sql.SQL(
         "select id, version, catalog.rfc3339(valid_from), catalog.rfc3339(valid_to), document"
         " from {} where id between %s and %s"
@@ -163,7 +139,7 @@ async def _compare_past(
     instance = projection()
     stored = {
         (stream, valid_from, valid_to): msgspec.json.encode(
-            PastDocument(version, valid_from, valid_to, Raw(_canonical_or_stored(instance, document)))
+            PastDocument(version, valid_from, valid_to, Raw(canonical_or_stored(instance, document)))
         )
         for stream, version, valid_from, valid_to, document in await (
             await connection.execute(query, (first, last))
@@ -179,7 +155,7 @@ async def _compare_past(
 
 
 def _validity_key(version: int, valid_from: str) -> bytes:
-    """A document's place in time, of which its ETag is made and by which it is found as of an instant."""
+    """A document's version and instant: its ETag is made of them, and as of an instant it is found by them."""
     return msgspec.json.encode({"version": version, "valid_from": valid_from})
 
 
@@ -188,7 +164,7 @@ async def _compare_rollup(connection: AsyncConnection, rollup: AnyRollup) -> Com
     position, skipped = await (await connection.execute(query, (rollup.name,))).fetchone() or (0, [])
     instance, totals, members = rollup(), Totals({}), _Members(rollup)
     async for first, last in _slices(connection, [members.table]):
-        folds = await _fold_slice(connection, rollup.of, first, last, position, skipped)
+        folds = await fold_slice(connection, rollup.of, first, last, position, skipped)
         stored = await members.stored(connection, first, last)
         for stream in sorted(stored.keys() | folds.keys()):
             member = members.folded(folds[stream].document) if stream in folds else JSON_NULL
@@ -198,19 +174,19 @@ async def _compare_rollup(connection: AsyncConnection, rollup: AnyRollup) -> Com
     folded = {key: instance.canonical_json(document) for key, document in instance.documents(totals).items()}
     table = sql.SQL("select key, document from {}").format(sql.Identifier("catalog", rollup.name))
     documents = {
-        key: _canonical_or_stored(instance, document) async for key, document in await connection.execute(table)
+        key: canonical_or_stored(instance, document) async for key, document in await connection.execute(table)
     }
     for key in sorted(documents.keys() | folded.keys()):
         yield key, "document", documents.get(key, JSON_NULL), folded.get(key, JSON_NULL)
 
 
 class _Members:
-    """What each stream counts as in a rollup: its key, and the fields of its document that are added up."""
+    """What each stream contributes to a rollup: a key, and the fields of its document that are aggregated."""
 
     def __init__(self, rollup: AnyRollup) -> None:
         self.table = sql.Identifier("catalog", f"{rollup.name}_members")
         self._by = name_of(rollup.by)
-        self._fields = sorted({name_of(tally.of) for tally in rollup.rules if tally.of is not None})
+        self._fields = sorted({name_of(aggregate.of) for aggregate in rollup.rules if aggregate.of is not None})
         hints = get_type_hints(rollup.of.document, include_extras=True)
         self._part = msgspec.defstruct(
             "Part", [(name, hints[name]) for name in self._fields], forbid_unknown_fields=True, kw_only=True
@@ -228,24 +204,10 @@ class _Members:
         return self._canonical(getattr(document, self._by), msgspec.json.encode(part))
 
     def _canonical(self, key: str, part: bytes) -> bytes:
-        """A stored part of another shape means only itself."""
+        """A stored part of another shape stays as it is."""
         with suppress(*DECODE_ERRORS):
             part = msgspec.json.encode(msgspec.json.decode(part, type=self._part), order="sorted")
         return msgspec.json.encode({"key": key, "part": Raw(part)})
-
-
-DECODE_ERRORS = (msgspec.DecodeError, RecursionError)
-"""Of what Python does not read: another shape, but also numbers and depths that only Postgres holds."""
-
-
-def _canonical_or_stored(instance: Any, document: Any) -> bytes:
-    """One byte string per meaning; a stored document of another shape means only itself."""
-    if isinstance(document, UnreadableEvent):
-        return msgspec.json.encode(document)
-    try:
-        return bytes(instance.canonical_json(document))
-    except DECODE_ERRORS:
-        return bytes(document)
 
 
 NEXT_SLICE = """
@@ -260,7 +222,7 @@ NEXT_IDS = "(select distinct {} from {} where {} > %(after)s order by 1 limit %(
 
 
 async def _slices(connection: AsyncConnection, tables: list[sql.Identifier]) -> AsyncIterator[tuple[int, int]]:
-    """Ranges of ids that together hold every stream and every row of some tables, those without a stream too."""
+    """Ranges of ids that together cover every stream and every row of the tables, including rows without a stream."""
     id, stream = sql.Identifier("id"), sql.Identifier("stream_id")
     sources = [(stream, sql.Identifier("catalog", "streams")), *((id, table) for table in tables)]
     branches = [sql.SQL(NEXT_IDS).format(key, table, key) for key, table in sources]
@@ -272,45 +234,3 @@ async def _slices(connection: AsyncConnection, tables: list[sql.Identifier]) -> 
             return
         yield after + 1, last
         after = last
-
-
-async def _fold_slice(
-    connection: AsyncConnection,
-    projection: AnyProjection,
-    first: int,
-    last: int,
-    position: int,
-    skipped: list[int],
-    with_past: bool = False,
-) -> dict[int, FoldedStream]:
-    """Some streams, folded in Python; without those that have no document, nor had one."""
-    rows = await (await connection.execute(READ_EVENTS, (first, last, position, skipped))).fetchall()
-    folds = _folds(projection(), rows, with_past)
-    return {stream: folded for stream, folded in folds if folded.document is not None or folded.past}
-
-
-def _folds(instance: Any, rows: list[tuple[Any, ...]], with_past: bool) -> Iterator[tuple[int, FoldedStream]]:
-    for stream, its_rows in groupby(rows, key=lambda row: row[0]):
-        events = [StoredEvent(*row[1:]) for row in its_rows]
-        used = [event for event in events if instance.registry.types.get(event.type) in instance.by_event]
-        try:
-            document, past = _fold(instance, stream, used, with_past)
-        except DECODE_ERRORS as error:
-            document, past = UnreadableEvent(str(error)), []
-        yield stream, FoldedStream(events[-1].version, (used or events)[-1].recorded_at, document, past)
-
-
-def _fold(instance: Any, stream: int, used: list[StoredEvent], with_past: bool) -> tuple[Any, list[PastDocument]]:
-    """The document after all events, and those it has replaced on the way, if they are wanted."""
-    document, past = None, []
-    for event, following in zip_longest(used, used[1:]):
-        document = instance.evolve(document, decode_recorded(stream, instance.registry, event))
-        if with_past and document is not None and following is not None:
-            replaced = PastDocument(
-                following.version - 1,
-                rfc3339(event.recorded_at),
-                rfc3339(following.recorded_at),
-                Raw(instance.canonical_json(document)),
-            )
-            past.append(replaced)
-    return document, past

@@ -11,59 +11,49 @@ from app.engine.compiler.document_tables import (
 )
 from app.engine.compiler.sql_text import comment
 from app.engine.compiler.tables import Table
+from app.engine.compiler.templates import fill_function, fill_query
 from app.engine.compiler.versions import versions_query
-from app.engine.postgres.identifiers import dollar_quoted
 from app.engine.projection.projection import AnyProjection
 
 
 def refold_function(projection: AnyProjection) -> str:
-    """`refold_<name>`: all that is stored of one stream made what the fold says."""
-    steps, counted = [], []
+    """`refold_<name>`: makes all that is stored of one stream equal to what the fold says."""
+    name, writes, counted = projection.name, [], []
     for table, query in [(documents_table(projection), CURRENT_VERSIONS), *derived_tables(projection)]:
-        steps.append(_upsert_expected_rows(table, query))
+        writes.append(_upsert_expected_rows(table, query))
         counted += [f"select from {table.name}_deleted", f"select from {table.name}_upserted"]
-    name = projection.name
-    versions = versions_query(projection, "stream_id = p_stream_id")
-    counts = "\n    union all ".join(counted)
-    body = f"""
-with versions as materialized (
-{versions}
-), {", ".join(steps)}
-select count(*)
-from (
-    {counts}
-) as changed
-"""
-    return f"""\
-create or replace function catalog.refold_{name}(p_stream_id integer) returns bigint
-language sql volatile set extra_float_digits = 1 as {dollar_quoted(body)};
-{comment(f"function catalog.refold_{name}", f"Writes what the log has of a stream into {name}; counts the changes.")}
-"""
+    about = f"Writes what the log has of a stream into {name}; counts the changes."
+    return fill_function(
+        "refold",
+        name=name,
+        versions=versions_query(projection, "stream_id = p_stream_id"),
+        writes=", ".join(writes),
+        counts="\n    union all ".join(counted),
+        comment=comment(f"function catalog.refold_{name}", about),
+    )
 
 
 def _upsert_expected_rows(table: Table, query: str) -> str:
-    """Delete what should not be, write what is missing or other. Compared as texts: points have no `=`. How many digits
-    these have is said by the function."""
-    name = f"catalog.{table.name}"
+    """Delete the rows that should not be, write those that are missing or differ. Rows are compared as texts, because
+    points have no `=`; the function says how many digits these texts have."""
     columns = _written_columns(table)
     rest = [column for column in columns if column not in table.key]
-    same_key = " and ".join(f"{table.name}_expected.{column} = {table.quoted}.{column}" for column in table.key)
     stored, excluded = (", ".join(f"{row}.{column}" for column in rest) for row in ("stored", "excluded"))
-    return f"""{table.name}_expected as (
-    {query}
-), {table.name}_deleted as (
-    delete from {name}
-    where id = p_stream_id
-        and not exists (select from {table.name}_expected where {same_key})
-    returning 1
-), {table.name}_upserted as (
-    insert into {name} as stored ({", ".join(columns)})
-    select {", ".join(columns)} from {table.name}_expected
-    on conflict ({", ".join(table.key)}) do update
-    set {", ".join(f"{column} = excluded.{column}" for column in rest)}
-    where row({stored})::text is distinct from row({excluded})::text
-    returning 1
-)"""
+    return fill_query(
+        "upsert_expected_rows",
+        name=table.name,
+        query=query,
+        same_key=_same_key(table, f"{table.name}_expected", table.quoted),
+        columns=", ".join(columns),
+        key=", ".join(table.key),
+        updates=", ".join(f"{column} = excluded.{column}" for column in rest),
+        stored=stored,
+        excluded=excluded,
+    )
+
+
+def _same_key(table: Table, left: str, right: str) -> str:
+    return " and ".join(f"{left}.{column} = {right}.{column}" for column in table.key)
 
 
 def fill_next_partition(projection: AnyProjection, versions: str) -> str:
@@ -106,32 +96,21 @@ def _insert_into_next(
 
 
 def mismatched_search_rows(projection: AnyProjection) -> list[str]:
-    """A query for each search table of (id, the stored row, the rightful one) where these differ, of the streams from
+    """A query for each search table of (id, the stored row, the rightful row) where these differ, for the streams from
     $1 to $2."""
     versions = versions_query(projection, "stream_id between $1 and $2")
-    queries = []
-    for table, rightful in derived_tables(projection):
-        if table.name == history_table(projection).name:
-            continue
-        columns = ", ".join(_written_columns(table))
-        same = " and ".join(f"stored.{column} = rightful.{column}" for column in table.key)
-        queries.append(
-            f"""\
-with versions as materialized (
-{versions}
-), rightful as (
-    {rightful}
-), stored as (
-    select {columns}
-    from catalog.{table.name}
-    where id between $1 and $2
-)
-select coalesce(stored.id, rightful.id), to_jsonb(stored), to_jsonb(rightful)
-from stored
-full join rightful on {same}
-where to_jsonb(stored) is distinct from to_jsonb(rightful)"""
+    return [
+        fill_query(
+            "mismatched_search_rows",
+            versions=versions,
+            rightful=rightful,
+            columns=", ".join(_written_columns(table)),
+            table=table.name,
+            same_key=_same_key(table, "stored", "rightful"),
         )
-    return queries
+        for table, rightful in derived_tables(projection)
+        if table.name != history_table(projection).name
+    ]
 
 
 def _refold_stream(inline: Sequence[AnyProjection]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from app.engine.compiler.sql_text import literal
 from app.engine.compiler.tables import Table, TableColumn, TableIndex
+from app.engine.compiler.templates import fill_query
 from app.engine.postgres.identifiers import LONGEST_BYTES, quoted_identifier, shortened
 from app.engine.projection.check_indexes import sort_key
 from app.engine.projection.projection import AnyProjection
@@ -123,14 +124,7 @@ def _text_search_rows(words: TextSearch) -> str:
     names = field_names(words.fields)
     taken = ", ".join(f"document ->> {literal(name)} as {_extracted_column(name)}" for name in names)
     text = " || ' ' || ".join(f"string_agg(distinct {_extracted_column(name)}, ' ')" for name in names)
-    return f"""\
-select id, catalog.tokens_of({text}) as words
-    from (
-        select id, {taken}
-        from versions
-        offset 0
-    ) as version
-    group by id"""
+    return fill_query("text_search_rows", text=text, taken=taken)
 
 
 def _geo_search_rows(place: GeoSearch) -> str:
@@ -140,20 +134,8 @@ def _geo_search_rows(place: GeoSearch) -> str:
     columns = [_extracted_column(name) for name in names]
     moved = " or ".join(f"lag({column}) over in_order is distinct from {column}" for column in columns)
     longitude, latitude = (f"round({column}::numeric, 6)" for column in columns)
-    return f"""\
-select id, valid_from as since, {_point(longitude, latitude)} as place
-    from (
-        select id, valid_from, {", ".join(columns)},
-            {moved}
-                or lag(valid_to) over in_order is distinct from valid_from as is_new
-        from (
-            select id, valid_from, valid_to, {taken}
-            from versions
-            offset 0
-        ) as version
-        window in_order as (partition by id order by valid_from)
-    ) as version
-    where is_new"""
+    point = _point(longitude, latitude)
+    return fill_query("geo_search_rows", point=point, columns=", ".join(columns), moved=moved, taken=taken)
 
 
 COLUMNS_OF_VERSIONS = {"id", "valid_from", "valid_to", "is_new"}

@@ -5,8 +5,6 @@ that version says. No transition in SQL or PL/pgSQL, and no document made of eac
 thousand of one stream, this is the fastest form that Postgres has. `catalog schema` prints what comes out.
 """
 
-from typing import Any
-
 from msgspec import Struct
 
 from app.engine.compiler.sql_text import comment, literal
@@ -19,6 +17,7 @@ from app.engine.compiler.step import (
     _type_is_one_of,
     _value_expression,
 )
+from app.engine.compiler.templates import fill_query
 from app.engine.postgres.identifiers import dollar_quoted, quoted_identifier
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rule_analysis import personal_fields, writes
@@ -47,124 +46,121 @@ language sql stable parallel safe as {dollar_quoted(body, "fold")};
 
 
 def fold_query(projection: AnyProjection, where: str, grouped: bool = True) -> str:
-    """The set-based fold of the events that `where` selects; any of a stream's may be left out, as skipped ones are.
+    """The set-based fold of the events that `where` selects; any event may be left out, as skipped ones are.
 
-    One pass finds for each field the version that wrote it last; for that the log is enough, since what is forgotten
-    keeps its name. Then only these events are looked into, whole where a field may be personal. Not `grouped` is for a
-    single stream.
+    One pass finds for each field the version that wrote it last. The log is enough for that, because a redacted event
+    keeps its field names. Then only the events of these versions are read, with their personal data where a field may
+    be personal. `grouped=False` is for a single stream.
     """
     rules = projection.by_event
     used = _type_is_one_of(event for event, rule in rules.items() if rule.verb != "ends")
-    starting = {event: rule for event, rule in rules.items() if rule.verb == "starts"}
+    starting = [event for event, rule in rules.items() if rule.verb == "starts"]
     ending = [event for event, rule in rules.items() if rule.verb == "ends"]
     fields = [_field(field, projection) for field in projection.document.__struct_fields__]
     read = ["stream_id, version, recorded_at, type", f"{used} as used", *_merged_column(projection)]
-    read += [amount for field in fields for amount in field.read]
     found = [
         "stream_id" if grouped else "max(stream_id) as stream_id",
         "max(version) as last_version",
         "max(recorded_at) filter (where used) as last_recorded_at",
         f"max(version) filter (where {_type_is_one_of(starting)}) as started_at",
         *([f"max(version) filter (where {_type_is_one_of(ending)}) as ended_at"] if ending else []),
-        *(column for field in fields for column in field.found),
     ]
-    alive = " and (stream.ended_at is null or stream.ended_at < stream.started_at)" if ending else ""
-    start = "catalog.events" if personal_fields(projection) else "catalog.log"
-    return f"""\
-select stream.stream_id, stream.last_version, stream.last_recorded_at, to_jsonb(document.*)
-from (
-    select {_column_list(found)}
-    from (
-        select {_column_list(read, 3)}
-        from catalog.log
-        where {where}
-        offset 0
-    ) as event{
-        '''
-    group by stream_id'''
-        if grouped
-        else ""
-    }
-) as stream
-cross join lateral (
-    select version, recorded_at, type, data
-    from {start} as event
-    where event.stream_id = stream.stream_id
-        and event.version = stream.started_at
-    offset 0
-) as start
-cross join lateral (
-    select {_column_list(f"{field.value} as {quoted_identifier(field.name)}" for field in fields)}
-) as document
-where stream.started_at is not null{alive}"""
+    return fill_query(
+        "fold",
+        found=_column_list([*found, *(column for field in fields for column in field.found)]),
+        read=_column_list([*read, *(column for field in fields for column in field.read)], 3),
+        where=where,
+        group="\n    group by stream_id" if grouped else "",
+        start="catalog.events" if personal_fields(projection) else "catalog.log",
+        values=_column_list(f"{field.value} as {quoted_identifier(field.name)}" for field in fields),
+        alive=" and (stream.ended_at is null or stream.ended_at < stream.started_at)" if ending else "",
+    )
 
 
 class _Field(Struct, frozen=True, kw_only=True):
-    """What a field of the document needs of the fold."""
+    """What the fold needs for a field of the document."""
 
     name: str
     read: list[str] = []
     """Columns of each event."""
     found: list[str] = []
-    """Aggregates over these."""
+    """Aggregates over these columns."""
     value: str
+    """The field's value, as an expression."""
 
 
-def _field(field: str, projection: AnyProjection) -> _Field:
-    """What its last writer wrote: the document's start, unless a later version did."""
+Writers = dict[type[Struct], list[RuleStep]]
+"""The steps that write one field of the document, by event type; none for an event that leaves the field as it is."""
+
+
+def _field(name: str, projection: AnyProjection) -> _Field:
+    """A field is what its last writer wrote: the document's start, unless a later version did."""
     rules = {event: rule for event, rule in projection.by_event.items() if rule.verb != "ends"}
-    steps = {event: [step for step in rule.steps if writes(step, event, field)] for event, rule in rules.items()}
-    if any(isinstance(step, GrowsBy) for found in steps.values() for step in found):
-        return _counter_value(field, projection)
-    later = {event: step for event, found in steps.items() if rules[event].verb == "on" for step in found}
-    if (always := {_envelope_value(found) for found in steps.values()}) != {None} and len(always) == 1:
-        return _Field(
-            name=field,
-            found=["max(version) filter (where used) as last_used"] if always == {"version"} else [],
-            value={
-                "stream_id": "stream.stream_id",
-                "version": "last_used",
-                "recorded_at": "catalog.rfc3339(last_recorded_at)",
-            }[always.pop() or ""],
-        )
-    value = _by_type(
-        {
-            event: _initial_value(steps[event], field, event, _defaults(rule, projection))
-            for event, rule in rules.items()
-            if rule.verb == "starts"
-        }
-    )
+    writers = {event: [step for step in rule.steps if writes(step, event, name)] for event, rule in rules.items()}
+    if any(isinstance(step, GrowsBy) for steps in writers.values() for step in steps):
+        return _counter_field(name, projection)
+    if envelope := _envelope_value_of_all(writers):
+        return _envelope_field(name, envelope)
+    initial = _initial_value(name, writers, projection)
+    later = {event: step for event, steps in writers.items() if rules[event].verb == "on" for step in steps}
     if not later:
-        return _Field(name=field, value=value)
-    merging = any(isinstance(step, Merges) for step in later.values())
-    setting = [event for event, step in later.items() if not isinstance(step, Merges)]
-    written = " or ".join([_type_is_one_of(setting)] * bool(setting) + [f"merged ? {literal(field)}"] * merging)
-    whole = "catalog.events" if field in personal_fields(projection) else "catalog.log"
-    at = quoted_identifier(f"{field}__at")
-    looked_up = (
-        f"(select {_by_type({event: _written_value(step, event, field) for event, step in later.items()})}"
-        f" from {whole} as writer"
-        f" where writer.stream_id = stream.stream_id and writer.version = {at})"
-    )
-    return _Field(
-        name=field,
-        found=[f"max(version) filter (where {written}) as {at}"],
-        value=f"case when {at} > started_at then {looked_up} else {value} end",
-    )
+        return _Field(name=name, value=initial)
+    return _rewritten_field(name, initial, later, projection)
+
+
+def _envelope_value_of_all(writers: Writers) -> str | None:
+    """The envelope's value that every event writes to a field; None if an event writes anything else, or nothing."""
+    written = {_envelope_value(steps) for steps in writers.values()}
+    return written.pop() if len(written) == 1 else None
 
 
 def _envelope_value(steps: list[RuleStep]) -> str | None:
-    """What of the envelope the steps that write a field write to it."""
+    """The envelope's value that an event writes to a field, if it writes one."""
     values = [step.value for step in steps if isinstance(step, Becomes)]
     return next((value.name for value in values if isinstance(value, Envelope)), None)
 
 
-def _initial_value(steps: list[RuleStep], field: str, event: type[Struct], defaults: dict[str, Any]) -> str:
-    """What a start writes to a field that does not grow: a default where it says nothing."""
-    found = [_written_value(step, event, field) for step in steps]
-    if field in defaults:
-        found.append(_json_literal(defaults[field]))
-    return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+ENVELOPE_OF_LAST_EVENT = {
+    "stream_id": "stream.stream_id",
+    "version": "last_used",
+    "recorded_at": "catalog.rfc3339(last_recorded_at)",
+}
+"""What the envelope of the last event that the rules use says."""
+
+
+def _envelope_field(name: str, envelope: str) -> _Field:
+    last_used = ["max(version) filter (where used) as last_used"] if envelope == "version" else []
+    return _Field(name=name, found=last_used, value=ENVELOPE_OF_LAST_EVENT[envelope])
+
+
+def _initial_value(name: str, writers: Writers, projection: AnyProjection) -> str:
+    """What the start of a document writes to a field that does not grow: the default where its steps say nothing."""
+    values = {}
+    for event, rule in projection.by_event.items():
+        if rule.verb == "starts":
+            found = [_written_value(step, event, name) for step in writers[event]]
+            defaults = _defaults(rule, projection)
+            found += [_json_literal(defaults[name])] if name in defaults else []
+            values[event] = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    return _by_type(values)
+
+
+def _rewritten_field(name: str, initial: str, later: dict[type[Struct], RuleStep], projection: AnyProjection) -> _Field:
+    """A field that `later` events may write: what the last of them wrote, unless a document began after that."""
+    merging = any(isinstance(step, Merges) for step in later.values())
+    setting = [event for event, step in later.items() if not isinstance(step, Merges)]
+    written = " or ".join([_type_is_one_of(setting)] * bool(setting) + [f"merged ? {literal(name)}"] * merging)
+    log = "catalog.events" if name in personal_fields(projection) else "catalog.log"
+    at = quoted_identifier(f"{name}__at")
+    value = _by_type({event: _written_value(step, event, name) for event, step in later.items()})
+    looked_up = (
+        f"(select {value} from {log} as writer where writer.stream_id = stream.stream_id and writer.version = {at})"
+    )
+    return _Field(
+        name=name,
+        found=[f"max(version) filter (where {written}) as {at}"],
+        value=f"case when {at} > started_at then {looked_up} else {initial} end",
+    )
 
 
 def _written_value(step: RuleStep, event: type[Struct], field: str) -> str:
@@ -189,8 +185,8 @@ def _merged_column(projection: AnyProjection) -> list[str]:
     return [f"{_by_type(merging, always=False)} as merged"] if merging else []
 
 
-def _counter_value(field: str, projection: AnyProjection) -> _Field:
-    """A counter: what the last start set, and what it grew by since."""
+def _counter_field(field: str, projection: AnyProjection) -> _Field:
+    """A counter: what the last start set, plus all that was added since."""
     amounts = {}
     for event, rule in projection.by_event.items():
         found = [_value_expression(step.value, event) for step in rule.steps if writes(step, event, field)]

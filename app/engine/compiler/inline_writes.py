@@ -3,7 +3,7 @@
 `catalog schema` prints it all, with the folds of `app.engine.compiler.fold`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from app.engine.compiler.document_fills import _refold_stream, refold_function
 from app.engine.compiler.document_tables import (
@@ -19,8 +19,8 @@ from app.engine.compiler.document_tables import (
 from app.engine.compiler.sql_text import comment, literal
 from app.engine.compiler.step import step_function, type_literals
 from app.engine.compiler.tables import create_table
+from app.engine.compiler.templates import fill_function, fill_query
 from app.engine.compiler.versions import folding_aggregate
-from app.engine.postgres.identifiers import dollar_quoted
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rules import Becomes, Envelope, GeoSearch, TextSearch
 
@@ -40,100 +40,42 @@ def project_functions(inline: Sequence[AnyProjection]) -> str:
 
 
 def write_function(projection: AnyProjection) -> str:
-    """`project_<name>`: one more event into the stored document; called by appends.
+    """`project_<name>`: applies one more event to the stored document; called by appends.
 
-    It writes into the partitions themselves, which spares finding them each time; the append gate keeps swaps away.
+    It writes into the partitions themselves, which saves finding them each time; the append gate keeps swaps away.
     """
     name = projection.name
-    documents = documents_table(projection).live
-    further = ""
+    about = f"Takes one more event into the stored document of {projection.__name__}."
+    return fill_function(
+        "project",
+        name=name,
+        documents=documents_table(projection).live,
+        types=type_literals(projection.by_event),
+        writes="".join(_further_writes(projection)),
+        comment=comment(f"function catalog.project_{name}", about),
+    )
+
+
+def _further_writes(projection: AnyProjection) -> Iterator[str]:
+    """Statements that write the tables beside the documents' own."""
     if projection.temporal:
-        further = f"""
-    if v_before is not null then
-        insert into catalog.{history_table(projection).live} (id, version, valid_from, valid_to, document)
-        values (p_stream_id, v_version, v_valid_from, p_recorded_at, v_before);
-    end if;"""
+        yield fill_query("project_history", table=history_table(projection).live) + "\n"
     for index in projection.indexes:
         if isinstance(index, TextSearch):
-            further += _write_text_search(text_search_table(projection, index).live, index)
+            yield _write_text_search(text_search_table(projection, index).live, index)
         elif isinstance(index, GeoSearch):
-            further += _write_geo_search(geo_search_table(projection, index).live, index)
-    body = f"""
-declare
-    v_version integer;
-    v_valid_from timestamptz;
-    v_before jsonb;
-    v_after jsonb;
-begin
-    if p_version > 1 then
-        select version, valid_from, document
-        into v_version, v_valid_from, v_before
-        from catalog.{documents}
-        where id = p_stream_id;
-    end if;
-    if p_type not in ({type_literals(projection.by_event)}) then
-        update catalog.{documents} set version = p_version where id = p_stream_id;
-        return v_before;
-    end if;
-    v_after := catalog.evolve_{name}(v_before, p_stream_id, p_version, p_recorded_at, p_type, p_data);
-    if v_after is null then
-        delete from catalog.{documents} where id = p_stream_id;
-    elsif v_before is null then
-        insert into catalog.{documents} (id, version, valid_from, document)
-        values (p_stream_id, p_version, p_recorded_at, v_after);
-    else
-        update catalog.{documents}
-        set version = p_version, valid_from = p_recorded_at, document = v_after
-        where id = p_stream_id;
-    end if;{further}
-    return v_after;
-end
-"""
-    return f"""\
-create or replace function catalog.project_{name}(
-    p_stream_id integer, p_version integer, p_recorded_at timestamptz, p_type text, p_data jsonb
-) returns jsonb
-language plpgsql volatile as {dollar_quoted(body)};
-{
-        comment(
-            f"function catalog.project_{name}",
-            f"Takes one more event into the stored document of {projection.__name__}.",
-        )
-    }
-"""
+            yield _write_geo_search(geo_search_table(projection, index).live, index)
 
 
 def _write_text_search(table: str, words: TextSearch) -> str:
-    """An upsert would make what they are found by before it sees that nothing is new, and take longer than the rest."""
+    """An update first: an upsert would compute `found` even when no word is new, and that takes longest."""
     before, after = (searched_text(field_names(words.fields), document) for document in BEFORE_AND_AFTER)
-    return f"""
-    if p_version = 1 and {after} is not null then
-        insert into catalog.{table} (id, words)
-        values (p_stream_id, catalog.tokens_of({after}));
-    elsif v_after is not null and {after} is distinct from {before} then
-        declare
-            v_words constant text[] := catalog.tokens_of({after});
-        begin
-            update catalog.{table}
-            set words = catalog.tokens_of(array_to_string(words || v_words, ' '))
-            where id = p_stream_id
-                and not ('*' = any (words) or v_words <@ words);
-            if not found and v_before is null then
-                insert into catalog.{table} (id, words)
-                values (p_stream_id, v_words)
-                on conflict (id) do nothing;
-            end if;
-        end;
-    end if;"""
+    return fill_query("project_text_search", table=table, before=before, after=after) + "\n"
 
 
 def _write_geo_search(table: str, place: GeoSearch) -> str:
     (before, _), (after, point) = (compared_and_point(place, document) for document in BEFORE_AND_AFTER)
-    return f"""
-    if v_after is not null and {after} is distinct from {before} then
-        insert into catalog.{table} (id, since, place)
-        values (p_stream_id, p_recorded_at, {point});
-    end if;"""
+    return fill_query("project_geo_search", table=table, before=before, after=after, point=point) + "\n"
 
 
 BEFORE_AND_AFTER = ("v_before", "v_after")
@@ -141,76 +83,63 @@ BEFORE_AND_AFTER = ("v_before", "v_after")
 
 
 def prepare_new_function(projection: AnyProjection) -> str:
-    """`index_new_<name>`: the words of many new streams, which take long to find, before it is known when they are
-    recorded; called by bulk appends."""
+    """`index_new_<name>`: writes the words of many new streams, which is slow, before their instant is taken; called
+    by bulk appends."""
     name = projection.name
-    inserts = ""
-    for index in projection.indexes:
-        if isinstance(index, TextSearch):
-            text, none = (searched_text(field_names(index.fields), document) for document in DOCUMENT_AND_NONE)
-            _check_text_needs_no_envelope(projection, index)
-            inserts += f"""
-    insert into catalog.{name}_words (id, words)
-    select id, catalog.tokens_of({text})
-    from (
-        {_new_documents(projection)}
-        offset 0
-    ) as new
-    where {_has_searched_value(text, none)};"""
-    body = f"\nbegin{inserts}\nend\n"
-    return f"""\
-create or replace function catalog.index_new_{name}(p_recorded_at timestamptz default clock_timestamp()) returns void
-language plpgsql volatile as {dollar_quoted(body)};
-{comment(f"function catalog.index_new_{name}", f"Writes the words of {projection.__name__} in new_streams.")}
-"""
+    inserts = [
+        _index_new_text_search(projection, index) for index in projection.indexes if isinstance(index, TextSearch)
+    ]
+    return fill_function(
+        "index_new",
+        name=name,
+        inserts="".join(inserts),
+        comment=comment(
+            f"function catalog.index_new_{name}", f"Writes the words of {projection.__name__} in new_streams."
+        ),
+    )
+
+
+def _index_new_text_search(projection: AnyProjection, words: TextSearch) -> str:
+    text, none = (searched_text(field_names(words.fields), document) for document in DOCUMENT_AND_NONE)
+    _check_text_needs_no_envelope(projection, words)
+    table, has_text = text_search_table(projection, words).name, _has_searched_value(text, none)
+    documents = _new_documents(projection)
+    return fill_query("index_new_text_search", table=table, text=text, documents=documents, has_text=has_text) + "\n"
 
 
 def write_new_function(projection: AnyProjection) -> str:
-    """`project_new_<name>`: what is left of what `project_<name>` would write of the first events of many streams; each
-    document is made once."""
+    """`project_new_<name>`: writes what else `project_<name>` would write of the first events of many streams; makes
+    each document once."""
     name = projection.name
-    places = ""
-    for index in projection.indexes:
-        if isinstance(index, GeoSearch):
-            (compared, point), (none, _) = (compared_and_point(index, document) for document in DOCUMENT_AND_NONE)
-            places += f""", {name}_placed as (
-        insert into catalog.{name}_places (id, since, place)
-        select id, p_recorded_at, {point}
-        from new
-        where {_has_searched_value(compared, none)}
-    )"""
-    body = f"""
-begin
-    with new as materialized (
-        {_new_documents(projection)}
-    ){places}
-    insert into catalog.{name} (id, version, valid_from, document)
-    select id, 1, p_recorded_at, document
-    from new
-    where document is not null;
-end
-"""
-    return f"""\
-create or replace function catalog.project_new_{name}(p_recorded_at timestamptz) returns void
-language plpgsql volatile as {dollar_quoted(body)};
-{comment(f"function catalog.project_new_{name}", f"Writes the documents of {projection.__name__} of all new_streams.")}
-"""
+    places = [
+        _project_new_geo_search(projection, index) for index in projection.indexes if isinstance(index, GeoSearch)
+    ]
+    about = f"Writes the documents of {projection.__name__} of all new_streams."
+    return fill_function(
+        "project_new",
+        name=name,
+        documents=_new_documents(projection),
+        places="".join(places),
+        comment=comment(f"function catalog.project_new_{name}", about),
+    )
+
+
+def _project_new_geo_search(projection: AnyProjection, place: GeoSearch) -> str:
+    (compared, point), (none, _) = (compared_and_point(place, document) for document in DOCUMENT_AND_NONE)
+    has_place = _has_searched_value(compared, none)
+    return fill_query("project_new_geo_search", name=projection.name, point=point, has_place=has_place)
 
 
 def _new_documents(projection: AnyProjection) -> str:
     """The documents that new streams begin with."""
-    return f"""\
-select stream_id as id,
-            catalog.evolve_{projection.name}(null, stream_id, 1, p_recorded_at, type, data) as document
-        from pg_temp.new_streams
-        where type in ({type_literals(projection.by_event)})"""
+    return fill_query("new_documents", name=projection.name, types=type_literals(projection.by_event))
 
 
 DOCUMENT_AND_NONE = ("document", "null::jsonb")
 
 
 def _has_searched_value(searched: str, of_none: str) -> str:
-    """Where there is a document, and what it is searched by is other than of none."""
+    """A condition: there is a document, and what searches compare of it differs from that of no document."""
     return f"document is not null and {searched} is distinct from {of_none}"
 
 
@@ -226,23 +155,13 @@ def as_of_function(projection: AnyProjection) -> str:
     """`<name>_as_of(instant)`: the documents as of then; a single statement, so that filters reach the indexes."""
     name = projection.name
     columns = documents_table(projection).columns
-    names = ", ".join(column.quoted for column in columns)
-    types = ", ".join(f"{column.quoted} {column.type}" for column in columns)
-    return f"""\
-create or replace function catalog.{name}_as_of(p_until timestamptz)
-returns table ({types})
-language sql stable parallel safe as $$
-select {names}
-from catalog.{name}
-where valid_from <= p_until
-union all
-select {names}
-from catalog.{name}_history
-where valid_from <= p_until
-    and valid_to > p_until
-$$;
-{comment(f"function catalog.{name}_as_of", f"The documents of {projection.__name__} as of an instant.")}
-"""
+    return fill_function(
+        "as_of",
+        name=name,
+        names=", ".join(column.quoted for column in columns),
+        types=", ".join(f"{column.quoted} {column.type}" for column in columns),
+        comment=comment(f"function catalog.{name}_as_of", f"The documents of {projection.__name__} as of an instant."),
+    )
 
 
 def _project_inline(inline: Sequence[AnyProjection]) -> str:

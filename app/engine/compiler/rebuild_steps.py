@@ -7,10 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
 
-from app.engine.compiler.document_fills import fill_next_partition, refresh_next_partition
-from app.engine.compiler.document_tables import projection_tables
-from app.engine.compiler.fold import fold_query
-from app.engine.compiler.rollups import aggregate_query, member_columns, rollup_tables
+from app.engine.compiler.read_model_sql import ReadModelSql, sql_of
 from app.engine.compiler.sql_text import literal
 from app.engine.compiler.tables import (
     Table,
@@ -20,9 +17,9 @@ from app.engine.compiler.tables import (
     key_next_partition,
     vacuum_next_partition,
 )
-from app.engine.compiler.versions import versions_query
+from app.engine.compiler.templates import fill_query
 from app.engine.postgres.identifiers import dollar_quoted
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel
 
 
 class RebuildStep(StrEnum):
@@ -52,45 +49,44 @@ class RebuildStep(StrEnum):
 
 
 def read_model_tables(read_model: AnyReadModel) -> list[Table]:
-    """All that a rebuild puts in its place."""
-    return rollup_tables(read_model) if issubclass(read_model, Rollup) else projection_tables(read_model)
+    """All tables that a rebuild replaces."""
+    return sql_of(read_model).tables
 
 
 def filled_tables(read_model: AnyReadModel) -> list[Table]:
-    """Those with rows per stream: of a rollup its members, from which its documents are added up."""
-    return read_model_tables(read_model)[1:] if issubclass(read_model, Rollup) else read_model_tables(read_model)
+    """The tables with rows for each stream; a rollup's documents are aggregated from them."""
+    return sql_of(read_model).filled
 
 
 def statements_by_step(read_model: AnyReadModel) -> dict[RebuildStep, list[str]]:
-    tables, filled = read_model_tables(read_model), filled_tables(read_model)
-    steps = {
-        RebuildStep.BEGIN: [*map(_drop, tables), *map(create_next_partition, tables)],
-        RebuildStep.FILL: [fold_into_next(read_model, STREAM_SLICE)],
+    compiled = sql_of(read_model)
+    tables, filled, aggregated = compiled.tables, compiled.filled, compiled.aggregated
+    aggregate = [_aggregate_members(compiled, table) for table in aggregated]
+    return {
+        RebuildStep.BEGIN: [
+            *map(_drop, tables),
+            *map(create_next_partition, tables),
+            *(each for table in aggregated for each in (*index_next_partition(table), key_next_partition(table))),
+        ],
+        RebuildStep.FILL: [compiled.fill(STREAM_SLICE)],
         RebuildStep.SET_HINT_BITS: [
             f"select count(*) from catalog.{table.next} where ctid >= format('(%s,0)', $1)::tid" for table in filled
         ],
         RebuildStep.INDEX: [statement for table in reversed(filled) for statement in index_next_partition(table)],
         RebuildStep.KEY: [key_next_partition(table) for table in filled],
-        RebuildStep.ANALYZE: [f"analyze catalog.{table.next}" for table in reversed(filled)],
-        RebuildStep.REFOLD: _refold_statements(read_model),
+        RebuildStep.ANALYZE: [_analyze(table) for table in reversed(filled)],
+        RebuildStep.REFOLD: compiled.refill(CHANGED_STREAMS),
         RebuildStep.CANCEL_AUTOVACUUM: [
             f"lock table {', '.join(f'catalog.{table.live}' for table in tables)} in share update exclusive mode"
         ],
-        RebuildStep.AGGREGATE: [],
-        RebuildStep.SWAP: [statement for table in tables for statement in (vacuum_next_partition(table), _swap(table))],
+        RebuildStep.AGGREGATE: aggregate,
+        RebuildStep.SWAP: [
+            *aggregate,
+            *map(_analyze, aggregated),
+            *(statement for table in tables for statement in (vacuum_next_partition(table), _swap(table))),
+        ],
         RebuildStep.DROP: [*map(_drop, tables)],
     }
-    if issubclass(read_model, Rollup):
-        documents, members = tables
-        added = aggregate_query(read_model, f"catalog.{members.next}")
-        steps[RebuildStep.AGGREGATE] = [AGGREGATE_MEMBERS.format(table=f"catalog.{documents.next}", added=added)]
-        steps[RebuildStep.BEGIN] += [*index_next_partition(documents), key_next_partition(documents)]
-        steps[RebuildStep.SWAP] = [
-            *steps[RebuildStep.AGGREGATE],
-            f"analyze catalog.{documents.next}",
-            *steps[RebuildStep.SWAP],
-        ]
-    return steps
 
 
 def rebuild_steps(read_models: Sequence[AnyReadModel]) -> str:
@@ -115,57 +111,28 @@ STREAM_SLICE = f"stream_id between $1 and $2 and {UP_TO_POSITION}"
 CHANGED_STREAMS = f"stream_id = any ($3) and {UP_TO_POSITION}"
 
 
-def fold_into_next(read_model: AnyReadModel, where: str) -> str:
-    """The statement that folds the streams of `where` into the new tables.
-
-    `offset 0` has Postgres make each document once, not once for each field that is taken from it.
-    """
-    if issubclass(read_model, Rollup):
-        return (
-            f"insert into catalog.{filled_tables(read_model)[0].next} (id, key, part)\n"
-            f"select id, {member_columns(read_model)}\n"
-            f"from (\n{fold_query(read_model.of, where)}\noffset 0\n) as folded (id, version, valid_from, document)"
-        )
-    if len(read_model_tables(read_model)) == 1:
-        (table,) = read_model_tables(read_model)
-        return f"insert into catalog.{table.next} (id, version, valid_from, document)\n{fold_query(read_model, where)}"
-    return fill_next_partition(read_model, versions_query(read_model, where))
-
-
-def _refold_statements(read_model: AnyReadModel) -> list[str]:
-    filled = filled_tables(read_model)
-    if not issubclass(read_model, Rollup) and len(filled) > 1:
-        return [refresh_next_partition(read_model, versions_query(read_model, CHANGED_STREAMS))]
-    deleted = [f"delete from catalog.{table.next} where id = any ($3)" for table in filled]
-    return [*deleted, fold_into_next(read_model, CHANGED_STREAMS)]
-
-
 def _drop(table: Table) -> str:
     return f"drop table if exists catalog.{table.next}"
+
+
+def _analyze(table: Table) -> str:
+    return f"analyze catalog.{table.next}"
 
 
 def _swap(table: Table) -> str:
     return f"select catalog.swap_in({literal(table.name)}, {literal(table.live)}, {literal(table.next)})"
 
 
-AGGREGATE_MEMBERS = """\
-with added (key, document) as materialized (
-{added}
-), gone as (
-    delete from {table} as stored
-    where not exists (select from added where added.key = stored.key)
-)
-insert into {table} as stored (key, document)
-select key, document from added
-on conflict (key) do update
-set document = excluded.document
-where stored.document <> excluded.document"""
+def _aggregate_members(compiled: ReadModelSql, table: Table) -> str:
+    (members,) = compiled.filled
+    added = compiled.aggregate(f"catalog.{members.next}")
+    return fill_query("aggregate_members", table=f"catalog.{table.next}", added=added)
 
 
 def fingerprint(read_model: AnyReadModel) -> str:
     """SHA-256 of what the documents of a read model and their tables depend on: fold, columns, indexes, version."""
     created = "".join(map(create_table, read_model_tables(read_model)))
     installed = [line for line in created.splitlines() if not line.startswith("comment on")]
-    added = aggregate_query(read_model, "members") if issubclass(read_model, Rollup) else ""
-    parts = [fold_into_next(read_model, STREAM_SLICE), added, *installed, str(read_model.version)]
+    compiled = sql_of(read_model)
+    parts = [compiled.fill(STREAM_SLICE), compiled.aggregate("members"), *installed, str(read_model.version)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -17,6 +17,7 @@ from msgspec import Struct
 from app.engine.compiler.document_tables import field_columns
 from app.engine.compiler.sql_text import comment, indent, literal
 from app.engine.compiler.tables import Table, TableColumn, TableIndex, create_table
+from app.engine.compiler.templates import fill_function
 from app.engine.postgres.identifiers import quoted_identifier
 from app.engine.projection.rollup import Aggregate, AnyRollup
 from app.engine.projection.rules import name_of
@@ -53,131 +54,51 @@ def rollup_tables(rollup: AnyRollup) -> list[Table]:
 
 
 def rollup_step_function(rollup: AnyRollup) -> str:
-    """`evolve_<name>(key, part, events)`: what a stream counts as after more of its events, as a document to take from.
+    """`evolve_<name>(key, part, events)`: the document fields that a stream counts as, after more of its events.
 
     A step sets a field without regard to the others, so the fields that a member has are enough to begin with.
     """
     name = rollup.name
-    return f"""\
-create or replace function catalog.evolve_{name}(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
-language plpgsql stable parallel safe as $$
-declare
-    v_document jsonb := p_part || jsonb_build_object({literal(name_of(rollup.by))}, p_key);
-    v_event catalog.log;
-begin
-    foreach v_event in array p_events loop
-        v_document := catalog.evolve_{
-        rollup.of.name
-    }(v_document, v_event.stream_id, v_event.version, v_event.recorded_at,
-            v_event.type, v_event.data);
-    end loop;
-    return v_document;
-end
-$$;
-{
-        comment(
-            f"function catalog.evolve_{name}",
-            f"The fields that {name} takes from a document, after more events; null where there is none.",
-        )
-    }
-"""
+    about = f"The fields that {name} takes from a document, after more events; null where there is none."
+    return fill_function(
+        "evolve_rollup",
+        name=name,
+        projection=rollup.of.name,
+        by=literal(name_of(rollup.by)),
+        comment=comment(f"function catalog.evolve_{name}", about),
+    )
 
 
 def catch_up_function(rollup: AnyRollup) -> str:
     """`catch_up_<name>(from, limit)`: one batch of settled events, exactly once."""
     name = rollup.name
-    return f"""\
-create or replace function catalog.catch_up_{name}(p_from bigint, p_limit integer) returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_to constant bigint := catalog.advance_checkpoint({literal(name)}, p_from, p_limit);
-    v_skipped constant bigint[] := catalog.skipped_events({literal(name)});
-    v_streams constant integer[] := array(
-        select distinct stream_id
-        from catalog.log
-        where position > p_from
-            and position <= v_to
-    );
-    v_keys text[];
-begin
-    with arrived as (
-        select stream_id, array_agg(event order by version) as events
-        from catalog.log as event
-        where position > p_from
-            and position <= v_to
-            and position <> all (v_skipped)
-        group by stream_id
-    ), member_before (id, key, part) as materialized (
-        select id, key, part from catalog.{name}_members where id = any (v_streams)
-    ), stepped (id, document) as materialized (
-        select arrived.stream_id, catalog.evolve_{name}(key, part, events)
-        from arrived
-        left join member_before on member_before.id = arrived.stream_id
-    ), member (id, key, part) as materialized (
-        select id, {member_columns(rollup)} from stepped where document is not null
-    ), gone as (
-        delete from catalog.{name}_members
-        where id = any (array(select id from stepped where document is null))
-    ), entered as (
-        insert into catalog.{name}_members as stored (id, key, part)
-        select id, key, part from member
-        on conflict (id) do update
-        set key = excluded.key, part = excluded.part
-        where (stored.key, stored.part) is distinct from (excluded.key, excluded.part)
-    ), moved (id, key, part, members) as (
-        select *, -1 from (
-            select * from member_before where id in (select id from stepped)
-            except table member) as left_it
-        union all
-        select *, 1 from (table member except table member_before) as entered_it
-    ), change as (
-        select {change_columns(rollup)}
-        from moved
-        group by key
-    ), changed as (
-        update catalog.{name} as stored
-        set document = jsonb_build_object(
-{_document_pairs(rollup, _value_after)}
-        )
-        from change
-        where stored.key = change.key
-            and (change.has_entered or exists (
-                select from catalog.{name}_members as other
-                where other.key = change.key and other.id <> all (v_streams)))
-{_min_max_is_known(rollup)}        returning stored.key
+    about = f"Takes settled events into {name}; answers with the checkpoint."
+    return fill_function(
+        "catch_up",
+        name=name,
+        name_literal=literal(name),
+        member_columns=member_columns(rollup),
+        change_columns=change_columns(rollup),
+        values_after=_document_pairs(rollup, _value_after),
+        min_max_is_known=_min_max_is_known(rollup),
+        aggregated=indent(indent(aggregate_query(rollup, f"catalog.{name}_members", "where key = any (v_keys)"))),
+        comment=comment(f"function catalog.catch_up_{name}", about),
     )
-    select array_agg(key) into v_keys from change where key not in (select key from changed);
-    if v_keys is not null then
-        delete from catalog.{name} as stored
-        where key = any (v_keys)
-            and not exists (select from catalog.{name}_members as other where other.key = stored.key);
-        insert into catalog.{name} as stored (key, document)
-{indent(indent(aggregate_query(rollup, f"catalog.{name}_members", "where key = any (v_keys)")))}
-        on conflict (key) do update
-        set document = excluded.document
-        where stored.document <> excluded.document;
-    end if;
-    return v_to;
-end
-$$;
-{comment(f"function catalog.catch_up_{name}", f"Takes settled events into {name}; answers with the checkpoint.")}
-"""
 
 
 def rollup_as_of_function(rollup: AnyRollup) -> str:
-    """`<name>_as_of(instant)`: added up from the documents as of then; a filter by key reaches their indexes."""
+    """`<name>_as_of(instant)`: aggregated from the documents as of then; a filter by key reaches their indexes."""
     members = (
         f"(\n    select id, {stored_member_columns(rollup)}\n"
         f"    from catalog.{rollup.of.name}_as_of(p_until)\n) as member (id, key, part)"
     )
-    return f"""\
-create or replace function catalog.{rollup.name}_as_of(p_until timestamptz)
-returns table (key text, document jsonb)
-language sql stable parallel safe as $$
-{aggregate_query(rollup, members)}
-$$;
-{comment(f"function catalog.{rollup.name}_as_of", f"The documents of {rollup.__name__} as of an instant.")}
-"""
+    about = f"The documents of {rollup.__name__} as of an instant."
+    return fill_function(
+        "rollup_as_of",
+        name=rollup.name,
+        aggregated=aggregate_query(rollup, members),
+        comment=comment(f"function catalog.{rollup.name}_as_of", about),
+    )
 
 
 def aggregate_query(rollup: AnyRollup, members: str, where: str = "") -> str:
@@ -274,7 +195,7 @@ def _min_max_is_known(rollup: AnyRollup) -> str:
             left, entered = (quoted_identifier(f"{name_of(tally.field)}__{moved}") for moved in ("left", "entered"))
             stored, beyond = f'({_stored_value(tally)}) collate "C"', extreme.comparison
             kept = f"change.{left} is null or {stored} {beyond} change.{left}"
-            lines.append(f"            and ({kept} or change.{entered} {beyond}= {stored})\n")
+            lines.append(f"\n            and ({kept} or change.{entered} {beyond}= {stored})")
     return "".join(lines)
 
 

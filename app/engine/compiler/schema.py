@@ -1,7 +1,6 @@
 """All the SQL that `catalog migrate` installs: the event store, then what the read models are compiled to."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from app.engine.compiler.analyst_views import analyst_views
 from app.engine.compiler.fold import fold_function
@@ -9,20 +8,8 @@ from app.engine.compiler.inline_writes import compile_inline, project_functions
 from app.engine.compiler.personal_data import personal_functions
 from app.engine.compiler.rebuild_steps import read_model_tables, rebuild_steps
 from app.engine.compiler.rollups import compile_rollup
-from app.engine.projection.projection import Projection
-from app.engine.projection.rollup import AnyReadModel, Rollup
+from app.engine.projection.rollup import AnyReadModel, projections_among, rollups_among
 from app.engine.projection.rules import RuleError
-
-
-def schema_of(read_models: Sequence[AnyReadModel]) -> str:
-    return f"{schema_file()}\n{compile_read_models(read_models)}"
-
-
-def schema_file() -> str:
-    """The text of schema.sql: beside the package in a wheel, one folder up in a checkout."""
-    here = Path(__file__).parents[2]
-    packaged = here / "schema.sql"
-    return (packaged if packaged.exists() else here.parent / "schema.sql").read_text(encoding="utf-8")
 
 
 def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
@@ -30,11 +17,11 @@ def compile_read_models(read_models: Sequence[AnyReadModel]) -> str:
     without a name of their own are about the first projection, and the steps of a rebuild. At last who may do what."""
     names = [each.name for each in read_models]
     assert len(set(names)) == len(names), f"two projections of one name: {names}"
-    rollups = [each for each in read_models if issubclass(each, Rollup)]
-    compiled = [each for each in read_models if issubclass(each, Projection) and each.compiles()]
+    projections, rollups = projections_among(read_models), rollups_among(read_models)
+    compiled = [projection for projection in projections if projection.compiles()]
     inline = [projection for projection in compiled if projection.lifecycle == "inline"]
     _check_relation_names([*inline, *rollups])
-    events = [event for each in read_models if issubclass(each, Projection) for event in each.registry.types.values()]
+    events = [event for projection in projections for event in projection.registry.types.values()]
     parts = [personal_functions(dict.fromkeys(events)), *map(fold_function, compiled)]
     parts += [*map(compile_inline, inline), *map(compile_rollup, rollups), project_functions(inline)]
     parts += [analyst_views(inline, rollups), rebuild_steps([*inline, *rollups])]

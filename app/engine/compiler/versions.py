@@ -7,6 +7,7 @@ A counter needs the step itself as the aggregate's transition, at half the speed
 
 from app.engine.compiler.sql_text import comment, literal
 from app.engine.compiler.step import patch_with_envelope, type_literals
+from app.engine.compiler.templates import fill_query
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rule_analysis import personal_fields
 from app.engine.projection.rules import GrowsBy
@@ -25,29 +26,15 @@ def versions_query(projection: AnyProjection, where: str) -> str:
     if ends:
         bounds += f",\n        max(version) filter (where type in ({ends})) over so_far as ended_at"
     alive = "begun_at is not null" + (" and (ended_at is null or ended_at < begun_at)" if ends else "")
-    return f"""\
-select id, version, valid_from, valid_to, document
-from (
-    select stream_id as id,
-        coalesce(lead(version) over so_far - 1, last_version) as version,
-        recorded_at as valid_from,
-        lead(recorded_at) over so_far as valid_to,
-        {_running_document(projection)} over so_far as document,
-        {bounds}
-    from (
-        select stream_id, version, recorded_at, type, data,
-            max(version) over whole as last_version
-        from {"catalog.events" if personal_fields(projection) else "catalog.log"}
-        where {where}
-        window whole as (
-            partition by stream_id order by version rows between unbounded preceding and unbounded following
-        )
-        offset 0
-    ) as event
-    where type in ({type_literals(rules)})
-    window so_far as (partition by stream_id order by version rows unbounded preceding)
-) as version
-where {alive}"""
+    return fill_query(
+        "versions",
+        document=_running_document(projection),
+        bounds=bounds,
+        log="catalog.events" if personal_fields(projection) else "catalog.log",
+        where=where,
+        types=type_literals(rules),
+        alive=alive,
+    )
 
 
 def _running_document(projection: AnyProjection) -> str:

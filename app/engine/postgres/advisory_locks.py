@@ -1,4 +1,4 @@
-"""Every advisory lock of the product: its key, and how it is taken."""
+"""The keys of the advisory locks that Python takes. schema.sql has one more: append_gate()."""
 
 import hashlib
 
@@ -11,11 +11,11 @@ MAINTENANCE_LOCK = 7023051975126217514
 
 
 def rebuild_lock_key(name: str) -> int:
-    """The advisory lock that whoever rebuilds this projection holds."""
+    """The key of the advisory lock that a rebuild of this projection holds."""
     return int.from_bytes(hashlib.sha256(f"catalog rebuild {name}".encode()).digest()[:8], signed=True)
 
 
 async def try_lock(connection: AsyncConnection, key: int) -> bool:
-    """Take a lock for as long as the connection lasts, unless somebody has it."""
+    """Take a lock until the connection ends; False if another session holds it."""
     cursor = await connection.execute("select pg_try_advisory_lock(%s)", (key,))
     return await cursor.fetchone() == (True,)

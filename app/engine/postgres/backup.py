@@ -1,7 +1,7 @@
-"""A backup: a consistent dump of the whole catalog by pg_dump while it serves; and what it takes to restore one.
+"""Back up the whole catalog by pg_dump while it serves, and restore a backup.
 
-The programs are those of the server's version, or the next newer there is: an older pg_dump refuses a newer server.
-A password goes to them in the environment, where other users of the machine do not see it.
+The programs are of the server's version or the next newer one found: an older pg_dump refuses a newer server. They get
+a password in their environment, where other users of the machine do not see it.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from app.engine.postgres.embedded_server import embedded_binaries
+from app.engine.postgres.embedded_programs import embedded_binaries
 from app.engine.postgres.session_settings import connect
 from app.errors import Conflict, SetupError
 
@@ -28,7 +28,7 @@ select (select coalesce(sum(version), 0) from catalog.streams) = (select count(*
     and (select last_value from catalog.log_position_seq)
         >= (select coalesce(max(position), 1) from catalog.events)
 """
-"""Each stream has as many events as its version says, and the next position is a new one."""
+"""Each stream has as many events as its version says, and the sequence is not behind the log."""
 
 IS_NOT_EMPTY = """
 select format('the %s %I.%I', kind, nspname, name)
@@ -43,22 +43,22 @@ where nspname !~ '^pg_' and nspname <> 'information_schema'
 order by nspname = 'catalog' desc, kind = 'relation' desc, name
 limit 1
 """
-"""What extensions brought does not count: some hosts put them into each database."""
+"""Objects of extensions do not count, because some hosts install extensions in each database."""
 
 
 class CatalogContents(Struct, frozen=True, kw_only=True):
-    """What is in a backup, or in a restored catalog."""
+    """The contents of a backup or of a restored catalog."""
 
     events: int
     last_position: int
     bytes: int | None = None
-    """How long the file is."""
+    """The length of the file."""
 
 
 def back_up(conninfo: str, file: Path, binaries: Path | None = None) -> CatalogContents:
-    """Write a dump of the catalog to `file`, which appears when it is complete, in place of an older one.
+    """Write a dump of the catalog to `file`, which appears or replaces an older one when the dump is complete.
 
-    Raises SetupError if pg_dump is not there or fails, or the file cannot be written; then nothing is left behind.
+    Raises SetupError if pg_dump is missing or fails, or the file cannot be written; then no file is left behind.
     """
     with connect(conninfo) as connection:
         connection.execute("set transaction isolation level repeatable read read only")
@@ -72,7 +72,7 @@ def back_up(conninfo: str, file: Path, binaries: Path | None = None) -> CatalogC
 
 
 def check_empty(conninfo: str) -> None:
-    """Raises Conflict for a database that holds anything."""
+    """Raises Conflict if the database is not empty."""
     with connect(conninfo) as connection:
         found = connection.execute(IS_NOT_EMPTY).fetchone()
     if found:
@@ -80,9 +80,10 @@ def check_empty(conninfo: str) -> None:
 
 
 def restore(conninfo: str, file: Path, binaries: Path | None = None) -> None:
-    """Fill an empty database from `file`, in one transaction: all of it or nothing.
+    """Restore `file` into an empty database in one transaction.
 
-    Without owners and privileges: their roles need not be there. Raises Conflict unless the database is empty.
+    Owners and privileges are not restored, because their roles may not exist. Raises Conflict unless the database is
+    empty, and SetupError if pg_restore is missing or fails.
     """
     check_empty(conninfo)
     with connect(conninfo) as connection:
@@ -92,16 +93,17 @@ def restore(conninfo: str, file: Path, binaries: Path | None = None) -> None:
 
 
 def contents(conninfo: str) -> CatalogContents:
-    """What the catalog holds. Raises Conflict if something is missing in it."""
+    """Count the catalog's events. Raises Conflict if events are missing."""
     with connect(conninfo) as connection:
         if connection.execute(IS_COMPLETE).fetchone() != (True,):
-            raise Conflict("The log is not whole: there are streams with more or fewer events than versions.")
+            raise Conflict("The log is incomplete: some streams have more or fewer events than their version says.")
         events, last_position = connection.execute(COUNT_EVENTS).fetchone() or (0, 0)
     return CatalogContents(events=events, last_position=last_position)
 
 
 def find_program(name: str, major: int, binaries: Path | None = None) -> str:
-    """Where the program is, of the server's major version or the next newer there is. Raises SetupError."""
+    """The path of a program of the server's major version or the next newer one found. Raises SetupError if none is
+    found."""
     found: dict[int, str] = {}
     for folder in _folders(binaries):
         if path := shutil.which(name, path=str(folder)):
@@ -144,7 +146,7 @@ def _run(command: list[str], conninfo: str) -> None:
 
 @contextmanager
 def _written_atomically(file: Path) -> Iterator[Path]:
-    """The path of a file for us alone beside `file`, which it becomes. What a killed one left there is used again."""
+    """A private file beside `file`, which replaces `file` at the end. The rest of a killed backup is overwritten."""
     part = file.with_name(f".{file.name}.part")
     try:
         with open(os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb+") as opened:
@@ -167,4 +169,4 @@ def _claim_part_file(part: int, file: Path) -> None:
     try:
         fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise SetupError(f"another backup writes {file} just now") from None
+        raise SetupError(f"another backup is writing {file}") from None

@@ -1,14 +1,14 @@
-"""Bulkheads: one kind of work holds a part of the pool's connections at most, so that the others are still answered.
+"""Bulkheads: one kind of work may hold only a part of the pool's connections, so that other requests are still served.
 
-    CATALOG_POOL_SIZE = N
+    pool size = N
     ├── costly reads            N // 2
     ├── commands                N - 1
     └── both, and an import     N - 1    the last connection is left to reads by key, plain listings and probes
 
-Each is 1 at least: a pool of one connection is shared by all, one costly read or command at a time. With fewer than
-three connections an import is not counted, since it would keep commands waiting for minutes.
+Each limit is at least 1: a pool of one connection serves one costly read or command at a time. With fewer than three
+connections an import is not counted, since it would keep commands waiting for minutes.
 
-A costly read is one whose parameters make it so. Those wait in a queue with a bound, and are refused beyond it.
+A costly read is one whose parameters make it costly. Costly reads wait in a bounded queue; beyond it they are refused.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from msgspec import Struct
 from app.errors import Unavailable
 
 COSTLY_READ_SECONDS = 2.0
-"""A costly read is cancelled after so long. Its bounds keep it below a quarter of a second of the database's time, so
-that only a loaded machine, or a catalogue many times larger, makes it meet this. Others never do."""
+"""A costly read is cancelled after this time. The bounds on its parameters keep it below 0.25 s of the database's time,
+so only a loaded machine or a many times larger database makes it reach this limit."""
 
 
 class CostlyRead(Struct, frozen=True, kw_only=True):
     """A kind of read that its parameters make costly."""
 
     what: str
-    """In the plural, for people."""
+    """The name of such reads, in the plural, for messages."""
     parameter: str | None = None
-    """The query parameter that makes it so; None where nothing less can be asked for, and no time limit is set."""
+    """The query parameter that makes it costly; None if no smaller request is possible. Then it has no time limit."""
     instead: str = ""
-    """What would take less."""
+    """A sentence that says which request is cheaper."""
 
 
 SEARCHES = CostlyRead(
@@ -45,25 +45,23 @@ DEEP_PAGES = CostlyRead(
 )
 SHELVES = CostlyRead(what="shelves")
 STATISTICS = CostlyRead(what="statistics of the past")
-COUNTS = CostlyRead(what="counts of events")
 CHANGES = CostlyRead(what="lists of changes", parameter="from", instead="Give a later from, or an earlier to.")
-FILTERED_EVENTS = CostlyRead(what="filtered pages of the log")
-STREAMS = CostlyRead(what="histories of items")
-REBUILDS = CostlyRead(what="rebuilds of items")
+STREAMS = CostlyRead(what="histories")
+REBUILDS = CostlyRead(what="rebuilds of documents")
 
 
 class BulkheadFull(Exception):
-    """The cause of an Unavailable that says nothing of the database."""
+    """The cause of an Unavailable that does not mean that the database is away."""
 
 
 class Bulkhead:
-    """Lets so many in at a time; the others wait their turn, for a while."""
+    """Lets a limited number run at a time; the others wait for a limited time."""
 
     waiting_max: ClassVar[int] = 32
-    """Each takes a quarter of a second at most: the last of so many would wait for seconds."""
+    """Each takes 0.25 s at most, so the last of 32 waits for seconds."""
 
     def __init__(self, most: int, wait_seconds: float, within: "Bulkhead | None" = None) -> None:
-        """Whoever is let in counts as well in the one that this is `within`."""
+        """`within` is an outer bulkhead; a slot in this one needs a slot in the outer one as well."""
         self.limit = max(1, most)
         self.waiting = 0
         self._wait_seconds = wait_seconds
@@ -72,7 +70,8 @@ class Bulkhead:
 
     @asynccontextmanager
     async def enter(self, what: str, wait_seconds: float | None = None) -> AsyncIterator[None]:
-        """Raises Unavailable if too many wait already, or if it takes too long."""
+        """Hold a slot within the context. Raises Unavailable if too many wait already, or if the wait takes too
+        long."""
         if self.waiting >= self.waiting_max:
             raise self._too_many(what) from BulkheadFull()
         self.waiting += 1
@@ -109,7 +108,7 @@ class Bulkhead:
 
 
 class Bulkheads:
-    """Those of one pool."""
+    """The bulkheads of one pool."""
 
     def __init__(self, pool_size: int, wait_seconds: float) -> None:
         outer = Bulkhead(pool_size - 1, wait_seconds)
@@ -119,5 +118,5 @@ class Bulkheads:
 
 
 class CommandBulkhead(Bulkhead):
-    most_waiting = 1000
-    """They are bounded by how long they wait."""
+    waiting_max = 1000
+    """Commands are short; the time that they may wait bounds their queue."""

@@ -1,13 +1,14 @@
-"""The connections of a pool: no statement of a request waits for ever, and no unconfirmed commit is a success.
+"""Connections on which no statement waits without end, and no unconfirmed commit is reported as a success.
 
-With a synchronous replica a commit waits until that one has it, and while it is lost for ever: `statement_timeout` has
-ended by then. Cancelled, it is there all the same: the server warns and reports success, and a fail-over may lose it.
-So we cancel what takes too long, and raise Unconfirmed where the server warned: the outcome is unknown.
+With synchronous replication a COMMIT waits for the replica. If the replica is lost, the COMMIT waits without end, since
+`statement_timeout` no longer applies. Cancelling the wait does not undo the commit: the server reports success with a
+warning, and a fail-over may lose the commit. So a statement that takes too long is cancelled, and the warning becomes
+ReplicationUnconfirmed: the outcome is unknown.
 
-Behind a pooler in transaction mode there is no session: each statement may be another server connection's. There every
-transaction brings its settings with it, in the same round trip.
+Behind a pooler in transaction mode there is no session: each statement may run on another server connection. So every
+transaction brings its settings along, in the same round trip.
 
-Messages on the wire, where settings are brought: begin, set_config, the statement and commit in one pipeline, one Sync.
+Messages on the wire, with settings: begin, set_config, the statement and commit in one pipeline, one Sync.
 """
 
 import asyncio
@@ -36,34 +37,76 @@ logger = logging.getLogger("catalog")
 T = TypeVar("T")
 
 CANCELLED_WITHIN_SECONDS = 2.0
-"""A server that does not answer to that either is hung up on."""
+"""If the server does not answer the cancel request in this time, the connection is closed."""
 WAIT_INTERVAL_SECONDS = 0.1
-"""How often psycopg looks up while it waits, so that Ctrl-C is noticed; its own default."""
+"""How often psycopg interrupts a wait, so that Ctrl-C is noticed; psycopg's own default."""
 SYNC_REPLICATION_FUNCTION = "SyncRepWaitForLSN"
-"""Where in Postgres the warning is from: its text is in the server's language, its code that of any warning."""
+"""The Postgres function that raises the warning. The warning's text is in the server's language, and every warning has
+the same SQLSTATE."""
+
+
+ANSWER_SECONDS = 60.0
+"""How long a statement of the background may take; then its connection is closed."""
+SLOW_ANSWER_SECONDS = 3600.0
+"""The same for the statements of a rebuild that fold or index."""
 
 
 class ReplicationUnconfirmed(psycopg.OperationalError):
-    """A commit that is on the server, and perhaps not on the synchronous replica."""
+    """A commit is on the server, and perhaps not on the synchronous replica."""
 
 
-class PooledConnection(AsyncConnection):
-    answers_within_seconds = 3600.0
-    """After so long a statement is cancelled. To be longer than its `statement_timeout`, which is the better end."""
-
-    may_cancel = True
-    """Not through a pooler in transaction mode: PgBouncer up to 1.21 may end when it is asked to cancel, for all of its
-    clients. What would be cancelled is hung up on; the server notices as its client_connection_check_interval says."""
-
-    transaction_settings = b""
-    """The query that sets what the session does not: for each transaction, within it. Empty: the session has it all."""
+class TimeLimitedConnection(AsyncConnection):
+    """A connection that ends every statement that takes too long."""
 
     _unconfirmed = False
     _alarm: asyncio.TimerHandle | None = None
+
+    async def wait(
+        self,
+        gen: PQGen[T],
+        interval: float = WAIT_INTERVAL_SECONDS,
+        timeout: float | None = None,  # noqa: ASYNC109, psycopg's signature
+    ) -> T:
+        """Every statement waits here until the server is ready for the next one, so also for its commit."""
+        self._alarm = asyncio.get_running_loop().call_later(self._limit_seconds(), self._on_timeout)
+        try:
+            result = await super().wait(gen, interval, timeout)
+        except asyncio.CancelledError:
+            self._unconfirmed = False  # nobody waits for this commit any more; the next statement is another request's
+            raise
+        finally:
+            self._alarm.cancel()
+        if self._unconfirmed:
+            self._unconfirmed = False
+            raise ReplicationUnconfirmed("the commit is not confirmed by the synchronous replica")
+        return result
+
+    def _limit_seconds(self) -> float:
+        """After so many seconds without an answer `_on_timeout` is called."""
+        raise NotImplementedError
+
+    def _on_timeout(self) -> None:
+        raise NotImplementedError
+
+
+class PooledConnection(TimeLimitedConnection):
+    """A connection for requests: cancels a statement that takes too long, and detects an unconfirmed commit."""
+
+    answers_within_seconds = 3600.0
+    """After this time a statement is cancelled. It must be longer than the session's `statement_timeout`, which is the
+    better way to end a statement."""
+
+    may_cancel = True
+    """False behind a pooler in transaction mode: a cancel request may crash PgBouncer up to 1.21, for all its clients.
+    Then the connection is closed instead; the server notices that after its client_connection_check_interval."""
+
+    transaction_settings = b""
+    """The query that each transaction begins with, to set what the session does not; empty if the session sets all."""
+
     _cancelling: asyncio.Task[None] | None = None
 
     async def configure(self, answers_within_seconds: float) -> None:
-        """Once, as it comes into the pool. Asks the server nothing."""
+        """Prepare a new connection of the pool, without a round trip."""
         self.answers_within_seconds = answers_within_seconds
         self.add_notice_handler(self._on_notice)
         self.adapters.register_loader("timestamptz", UtcTimestampLoader)
@@ -73,35 +116,15 @@ class PooledConnection(AsyncConnection):
     async def transaction(
         self, savepoint_name: str | None = None, force_rollback: bool = False
     ) -> AsyncIterator[AsyncTransaction]:
-        """As psycopg's, with the settings that it is to bring."""
+        """Begin a transaction as psycopg does, with `transaction_settings`."""
         is_outermost = self.pgconn.transaction_status == TransactionStatus.IDLE
         async with super().transaction(savepoint_name, force_rollback) as transaction:
             if self.transaction_settings and is_outermost:
                 await AsyncCursor(self).execute(self.transaction_settings)
             yield transaction
 
-    async def wait(
-        self,
-        gen: PQGen[T],
-        interval: float = WAIT_INTERVAL_SECONDS,
-        timeout: float | None = None,  # noqa: ASYNC109, psycopg's signature
-    ) -> T:
-        """Every statement waits here, until the server is ready for the next: its commit is in it."""
-        self._alarm = asyncio.get_running_loop().call_later(self.answers_within_seconds, self._on_timeout)
-        try:
-            result = await super().wait(gen, interval, timeout)
-        except asyncio.CancelledError:
-            self._unconfirmed = False  # nobody waits for this commit any more; the next statement is somebody else's
-            raise
-        finally:
-            self._alarm.cancel()
-        if self._unconfirmed:
-            self._unconfirmed = False
-            raise ReplicationUnconfirmed("the commit is not confirmed by the synchronous replica")
-        return result
-
     async def cancel_safe(self, *, timeout: float = CANCELLED_WITHIN_SECONDS) -> None:  # noqa: ASYNC109, psycopg's
-        """Also what psycopg does when whoever waits is called off."""
+        """Cancel the running statement. psycopg calls this as well when the waiting task is cancelled."""
         if self.may_cancel:
             await super().cancel_safe(timeout=timeout)
         else:
@@ -110,8 +133,11 @@ class PooledConnection(AsyncConnection):
     def _on_notice(self, notice: Diagnostic) -> None:
         self._unconfirmed |= notice.source_function == SYNC_REPLICATION_FUNCTION
 
+    def _limit_seconds(self) -> float:
+        return self.answers_within_seconds
+
     def _on_timeout(self) -> None:
-        logger.warning("a statement has not ended for %s seconds: cancelling it", self.answers_within_seconds)
+        logger.warning("a statement has run for more than %s seconds: cancelling it", self.answers_within_seconds)
         self._alarm = asyncio.get_running_loop().call_later(CANCELLED_WITHIN_SECONDS, self._hang_up)
         self._cancelling = asyncio.create_task(self._try_to_cancel())
 
@@ -120,7 +146,7 @@ class PooledConnection(AsyncConnection):
             await self.cancel_safe(timeout=CANCELLED_WITHIN_SECONDS)
 
     def _hang_up(self) -> None:
-        logger.warning("the database does not answer: hanging up")
+        logger.warning("the database does not answer the cancel request: hanging up")
         hang_up(self)
 
 
@@ -128,22 +154,22 @@ BEGIN, COMMIT = b"begin isolation level read committed", b"commit"
 
 
 class PooledCursor(AsyncCursor[Any]):
-    """A cursor whose statements bring the settings of their connection along, where it has any to bring."""
+    """A cursor whose statements bring `transaction_settings` of their connection along, if there are any."""
 
     async def execute(
         self, query: Any, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
     ) -> "PooledCursor":
         connection = self.connection
-        assert isinstance(connection, PooledConnection), "a cursor of a pool"
+        assert isinstance(connection, PooledConnection), "the cursor belongs to a pooled connection"
         if not connection.transaction_settings or connection.pgconn.transaction_status != TransactionStatus.IDLE:
             return await super().execute(query, params, prepare=prepare, binary=binary)
-        beside = AsyncCursor(connection)
+        settings_cursor = AsyncCursor(connection)
         try:
             async with connection.pipeline():
-                await beside.execute(BEGIN, prepare=False)
-                await beside.execute(connection.transaction_settings, prepare=False)
+                await settings_cursor.execute(BEGIN, prepare=False)
+                await settings_cursor.execute(connection.transaction_settings, prepare=False)
                 await super().execute(query, params, prepare=prepare, binary=binary)
-                await beside.execute(COMMIT, prepare=False)
+                await settings_cursor.execute(COMMIT, prepare=False)
         finally:
             if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 await connection.rollback()
@@ -151,10 +177,10 @@ class PooledCursor(AsyncCursor[Any]):
 
 
 class UtcTimestampLoader(Loader):
-    """An instant, in UTC whatever the session's time zone was when psycopg looked; its text says its offset."""
+    """Load an instant in UTC. Its text holds its offset, so the session's time zone does not matter."""
 
     def load(self, data: Buffer) -> datetime:
-        """Raises DataError for what Python has no datetime for."""
+        """Raises DataError for an instant that Python's datetime cannot hold."""
         text = bytes(data).decode()
         try:
             return datetime.fromisoformat(text).astimezone(UTC)
@@ -163,69 +189,52 @@ class UtcTimestampLoader(Loader):
 
 
 def hang_up(connection: AsyncConnection) -> None:
-    """Whoever waits sees the connection end; the server is not asked."""
+    """Shut the connection's socket down, so that the waiting task fails at once; the server is not asked."""
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as connected:
         connected.shutdown(socket.SHUT_RDWR)
 
 
-ANSWER_SECONDS = 60.0
-"""The background gives a statement up that takes longer, and the connection with it."""
-SLOW_ANSWER_SECONDS = 3600.0
-"""The same for those statements of a rebuild that fold or index."""
+class WatchedConnection(TimeLimitedConnection):
+    """A connection for the background: closes itself if the database does not answer, which otherwise may go unnoticed.
 
-
-class WatchedConnection(AsyncConnection):
-    """For the background: hangs up on a database that does not answer, which otherwise may never be noticed.
-
-    Something between may acknowledge every packet and pass on none; then neither TCP nor the driver gives up.
+    A proxy or NAT may drop packets while still acknowledging them; then neither TCP nor the driver gives up.
     """
 
     _allows_slow_statements = False
 
     @classmethod
     async def open(cls, conninfo: str, settings: Mapping[str, str] | None = None) -> "WatchedConnection":
-        """A connection in autocommit, with `settings` over those that every session has."""
+        """Open a connection in autocommit, with `settings` over those that every session has."""
         return await connect_async(conninfo, settings, kind=cls, connect_timeout=ceil(ANSWER_SECONDS))
 
     @contextmanager
     def allow_slow_statements(self) -> Iterator[None]:
-        """Around statements that may take many minutes: to fold, to index."""
+        """Within the context statements may take many minutes, such as those that fold or index."""
         self._allows_slow_statements = True
         try:
             yield
         finally:
             self._allows_slow_statements = False
 
-    async def wait(
-        self,
-        gen: PQGen[T],
-        interval: float = WAIT_INTERVAL_SECONDS,
-        timeout: float | None = None,  # noqa: ASYNC109, psycopg's signature
-    ) -> T:
-        """Every statement waits here."""
-        seconds = SLOW_ANSWER_SECONDS if self._allows_slow_statements else ANSWER_SECONDS
-        alarm = asyncio.get_running_loop().call_later(seconds, self._hang_up, seconds)
-        try:
-            return await super().wait(gen, interval, timeout)
-        finally:
-            alarm.cancel()
+    def _limit_seconds(self) -> float:
+        return SLOW_ANSWER_SECONDS if self._allows_slow_statements else ANSWER_SECONDS
 
-    def _hang_up(self, seconds: float) -> None:
-        """Cancelling would wait for the server once more."""
-        logger.warning("the database has not answered for %s seconds: hanging up", seconds)
+    def _on_timeout(self) -> None:
+        """Close the connection: cancelling the statement would wait for the server once more."""
+        logger.warning("the database has not answered for %s seconds: hanging up", self._limit_seconds())
         hang_up(self)
 
 
 def read_json_as_bytes(connection: AsyncConnection | psycopg.Connection) -> None:
-    """Let the connection answer with JSON as it is stored."""
+    """Let the connection return JSON as bytes, as it is stored."""
     set_json_loads(_json_bytes, connection)
 
 
 def _json_bytes(stored: str | bytes) -> bytes:
-    """JSON leaves as it is stored, neither decoded nor encoded on the way."""
+    """The stored JSON, neither decoded nor encoded on the way."""
     return stored.encode() if isinstance(stored, str) else bytes(stored)
 
 
 def as_service_role(conninfo: str) -> str:
-    """The same database, with no more rights than a service needs: those of the role catalog_service."""
+    """The same database with only the rights that a service needs: those of the role catalog_service."""
     return make_conninfo(conninfo, options="-c role=catalog_service")

@@ -1,10 +1,10 @@
-"""Names as SQL has them: in quotes where they need some, and never longer than Postgres keeps them."""
+"""SQL identifiers: quoted where necessary, and never longer than Postgres keeps them."""
 
 import hashlib
 import re
 
 LONGEST_BYTES = 63
-"""What Postgres keeps of a name; it cuts off the rest without an error."""
+"""Postgres keeps this many bytes of a name and cuts the rest off without an error."""
 PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 KEYWORD_LIST = """
     all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast
@@ -21,18 +21,18 @@ KEYWORD_LIST = """
     xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
 """
 KEYWORDS = frozenset(KEYWORD_LIST.split())
-"""Words that PostgreSQL 15 to 18 do not take everywhere as a name: all that `pg_get_keywords` has but category U."""
+"""Words that PostgreSQL 15 to 18 do not accept everywhere as a name: `pg_get_keywords` without category U."""
 
 
 def quoted_identifier(name: str) -> str:
-    """A name as Postgres' own `quote_ident` writes it: as it is where it can be."""
+    """A name as Postgres's `quote_ident` writes it: quoted only if necessary."""
     if PLAIN_IDENTIFIER.fullmatch(name) and name not in KEYWORDS:
         return name
     return '"' + name.replace('"', '""') + '"'
 
 
 def shortened(name: str, room_bytes: int = LONGEST_BYTES) -> str:
-    """A name that has no more bytes than there is room for; of a longer one the beginning, and a digest of all."""
+    """A name of at most `room_bytes` bytes; a longer name becomes its beginning and a digest of the whole."""
     encoded = name.encode()
     if len(encoded) <= room_bytes:
         return name
@@ -41,7 +41,7 @@ def shortened(name: str, room_bytes: int = LONGEST_BYTES) -> str:
 
 
 def dollar_quoted(text: str, tag: str = "") -> str:
-    """A text between `$tag$` and `$tag$`, such as a function's body; the tag is a longer one if the text has that."""
+    """A text between `$tag$` and `$tag$`, such as a function's body; the tag is extended if the text contains it."""
     while f"${tag}$" in text:
         tag += "body"
     return f"${tag}${text}${tag}$"

@@ -1,7 +1,7 @@
-"""Whether what a request asked for may have been committed: from then on no failure of it may be told as if nothing had
-happened. Databases call such a transaction in doubt.
+"""Track whether a request's changes may have been committed: such a transaction is in doubt.
 
-Who commits says so here, around the statement; the edge of the service asks when a request has failed.
+A failed request whose transaction is in doubt must not be answered as if nothing had changed. The code that commits
+marks the statement here. The HTTP layer asks when a request has failed.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from app.engine.postgres.connections import ReplicationUnconfirmed
 
 
 class CommitDoubt:
-    """What one request has committed, or may have."""
+    """Whether one request has committed something, or may have."""
 
     __slots__ = ("may_be_committed",)
 
@@ -24,12 +24,15 @@ class CommitDoubt:
 
 
 COMMIT_DOUBT: ContextVar[CommitDoubt | None] = ContextVar("doubt", default=None)
-"""None outside of requests. One object for a request and the tasks it starts."""
+"""None outside of requests. A request and the tasks it starts share one object."""
 
 
 @contextmanager
 def committing(connection: AsyncConnection) -> Iterator[None]:
-    """Around the statement that commits. An error that the server answered, and went on serving, has undone it."""
+    """Mark the request in doubt within the context, which runs the statement that commits.
+
+    If the server answers with an error and the connection stays open, the statement is undone and the doubt ends.
+    """
     doubt = COMMIT_DOUBT.get() or CommitDoubt()
     before, doubt.may_be_committed = doubt.may_be_committed, True
     try:
@@ -41,23 +44,25 @@ def committing(connection: AsyncConnection) -> Iterator[None]:
 
 
 def _is_unknown(error: psycopg.Error) -> bool:
-    """A pooler that loses the server answers in its place, with a connection exception, and may go on serving."""
+    """Whether the error leaves the outcome unknown. A pooler that loses the server answers in its place with SQLSTATE
+    08…, and may keep the connection open."""
     return error.sqlstate is None or error.sqlstate.startswith("08") or isinstance(error, ReplicationUnconfirmed)
 
 
 def mark_maybe_committed() -> None:
-    """From here on: a transaction is about to end, or an earlier request with the same key has done it all."""
+    """Mark the request in doubt from here on: it commits next, or an earlier request with the same key has
+    committed."""
     if doubt := COMMIT_DOUBT.get():
         doubt.may_be_committed = True
 
 
 def nothing_is_committed() -> bool:
-    """Whether a request is under way of which nothing can have been committed so far."""
+    """Whether this is a request that cannot have committed anything so far."""
     doubt = COMMIT_DOUBT.get()
     return doubt is not None and not doubt.may_be_committed
 
 
 def commit_is_in_doubt() -> bool:
-    """Whether something may be committed for the request under way."""
+    """Whether this is a request that may have committed something."""
     doubt = COMMIT_DOUBT.get()
     return doubt is not None and doubt.may_be_committed

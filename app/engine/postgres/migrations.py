@@ -1,13 +1,13 @@
 """The schema in the database: brought forward by numbered migrations, then installed whole; forward only.
 
-A migration is for what `create … if not exists` and `create or replace` cannot do to a database that is there already.
-A new database gets schema.sql alone, which is always the newest.
+A migration makes changes that `create … if not exists` and `create or replace` cannot make to an existing database. A
+new database gets only schema.sql, which is always the newest.
 """
 
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -20,7 +20,8 @@ from app.errors import SetupError, first_line
 
 MIGRATION_WAIT_SECONDS = 60.0
 MIGRATION_PAUSE_SECONDS = 0.5
-"""Until it tries again what it could not lock: an import, say, holds on to its tables for as long as it takes."""
+"""The pause before a migration that could not lock a table is tried again; an import, for example, locks its tables to
+its end."""
 
 
 class Migration(Struct, frozen=True):
@@ -29,24 +30,27 @@ class Migration(Struct, frozen=True):
     sql: str
 
 
-def known_migrations() -> list[Migration]:
-    """The files of app/migrations, each NNNN_name.sql, in their order."""
-    files = sorted((Path(__file__).parents[2] / "migrations").glob("*.sql"))
+def known_migrations(folder: Path) -> list[Migration]:
+    """The files of a folder, each NNNN_name.sql, in their order."""
+    files = sorted(folder.glob("*.sql"))
     named = [(re.fullmatch(r"(\d{4})_(\w+)", file.stem), file) for file in files]
     assert all(match and int(match[1]) == place for place, (match, _) in enumerate(named, 1)), "numbered without gaps"
     return [Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")) for match, file in named if match]
 
 
-def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] = lambda _: None) -> bool:
-    """Bring the database forward and install `sql`, unless it has just that; True if it was installed.
+def migrate(
+    conninfo: str, sql: str, known: Sequence[Migration], then: Callable[[psycopg.Connection], None] = lambda _: None
+) -> bool:
+    """Run the pending migrations and install `sql`, unless `sql` is installed already; returns whether it was
+    installed.
 
-    All in one transaction, `then` too; two at once take turns. Raises SetupError if the database cannot be reached or
-    refuses, or has been migrated by a later release.
+    One transaction holds all of it, `then` included; two migrations at once take turns. Raises SetupError if the
+    database cannot be reached, refuses a statement, or has been migrated by a later release.
     """
     deadline = time.monotonic() + MIGRATION_WAIT_SECONDS
     while True:
         try:
-            return _migrate_once(conninfo, sql, then)
+            return _migrate_once(conninfo, sql, known, then)
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             if time.monotonic() > deadline:
                 raise SetupError(
@@ -57,14 +61,16 @@ def migrate(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None] 
             raise SetupError(f"the database cannot be migrated: {first_line(error)}") from error
 
 
-def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], None]) -> bool:
+def _migrate_once(
+    conninfo: str, sql: str, known: Sequence[Migration], then: Callable[[psycopg.Connection], None]
+) -> bool:
     with connect(conninfo, MIGRATION, client_encoding="utf8") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         _check_database_encoding(connection)
         installed = installed_checksum(connection)
         if installed == checksum(sql) and _has_grants(connection):
             return False
-        pending = _pending(connection)
+        pending = _pending(connection, known)
         for migration in pending if installed else []:
             connection.execute(migration.sql)
         connection.execute(sql)
@@ -75,7 +81,7 @@ def _migrate_once(conninfo: str, sql: str, then: Callable[[psycopg.Connection], 
 
 
 def _has_grants(connection: psycopg.Connection) -> bool:
-    """Whether the roles have their rights: a dump that was restored without privileges has none."""
+    """Whether the roles have their rights; after a restore without privileges they have none."""
     return connection.execute(HAS_GRANTS).fetchone() == (True,)
 
 
@@ -87,11 +93,11 @@ select exists (
 """
 
 
-def _pending(connection: psycopg.Connection) -> list[Migration]:
-    """Those that the database has not seen; a new one needs none of them and has all."""
+def _pending(connection: psycopg.Connection, known: Sequence[Migration]) -> list[Migration]:
+    """The migrations that the database has not had. A new database does not run them; they are only recorded."""
     (numbered,) = connection.execute("select to_regclass('catalog.migrations') is not null").fetchone() or (False,)
     rows = connection.execute("select number from catalog.migrations").fetchall() if numbered else []
-    known, seen = known_migrations(), {number for (number,) in rows}
+    seen = {number for (number,) in rows}
     if later := seen - {migration.number for migration in known}:
         raise SetupError(
             f"the database was migrated by a later release, to {max(later)}; this one knows {len(known)}: "
@@ -110,7 +116,7 @@ def _check_database_encoding(connection: psycopg.Connection) -> None:
 
 
 def check_schema(conninfo: str, sql: str) -> None:
-    """Raises SetupError unless the database holds just `sql`."""
+    """Raises SetupError unless exactly `sql` is installed in the database."""
     try:
         with connect(conninfo) as connection:
             found = installed_checksum(connection)
@@ -127,7 +133,7 @@ def check_schema(conninfo: str, sql: str) -> None:
 
 
 def check_durable(conninfo: str) -> None:
-    """Raises SetupError if what the server acknowledges may be lost when it crashes."""
+    """Raises SetupError if the server may lose acknowledged commits in a crash."""
     try:
         with connect(conninfo) as connection:
             off = connection.execute(NOT_DURABLE).fetchall()
@@ -149,7 +155,7 @@ order by name
 
 
 def may_change_events(conninfo: str) -> bool:
-    """Whether whoever connects so is held back by the trigger alone, which its owner may switch off."""
+    """Whether this role has rights to change the log, so that only the append-only trigger protects it."""
     with connect(conninfo) as connection:
         return connection.execute(MAY_CHANGE_EVENTS).fetchone() == (True,)
 
@@ -160,7 +166,7 @@ NEWEST_INSTALLATION = "select checksum from catalog.installed order by installat
 
 
 def installed_checksum(connection: psycopg.Connection) -> str | None:
-    """The checksum of what was installed last; None for a database without a catalog."""
+    """The checksum of the schema that was installed last; None if the database has no catalog."""
     (exists,) = connection.execute("select to_regclass('catalog.installed') is not null").fetchone() or (False,)
     if not exists:
         return None
@@ -169,7 +175,7 @@ def installed_checksum(connection: psycopg.Connection) -> str | None:
 
 
 async def installed_release(connection: AsyncConnection) -> str | None:
-    """The checksum of the schema that was installed last."""
+    """As `installed_checksum`, for asyncio; the database must have a catalog."""
     row = await (await connection.execute(NEWEST_INSTALLATION)).fetchone()
     return row[0] if row else None
 

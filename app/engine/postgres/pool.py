@@ -1,6 +1,6 @@
-"""Connections to Postgres, and the schema in it: pooled, bounded in time, JSON as bytes, the database's faults as ours.
+"""Pooled connections to Postgres: bounded in time, JSON as bytes, and the database's failures raised as Unavailable.
 
-Messages on the wire: taking a connection from the pool costs none while its socket is quiet.
+Messages on the wire: taking a connection from the pool sends none while its socket is quiet.
 """
 
 import asyncio
@@ -34,22 +34,22 @@ logger = logging.getLogger("catalog")
 T = TypeVar("T")
 
 SERVER_CANCELS_WITHIN_SECONDS = 1.0
-"""So much longer than the server's limit is ours, for a commit that it does not limit."""
+"""How much longer our limit is than the server's `statement_timeout`, which does not limit a commit."""
 RECONNECT_SECONDS = 1.0
-"""After so long without success the pool stops doubling its pauses; the next request makes it try at once."""
+"""After this time without success the pool stops doubling its pauses. The next request makes it try at once."""
 
 
 class PoolSettings(Struct, frozen=True, kw_only=True):
-    """How large a pool may be, and how long its users wait."""
+    """The size of a pool and the time limits of its users."""
 
     size: int = 4
-    """Connections at most."""
+    """The maximum number of connections."""
     timeout_seconds: float = 5.0
     """How long a request waits for a connection."""
     statement_timeout_seconds: float = 8.0
     lock_timeout_seconds: float = 4.0
     pooler: Literal["session", "transaction"] = "session"
-    """transaction: a pooler stands before the server, and no session outlasts a transaction."""
+    """transaction: a pooler stands before the server, and no session lasts longer than a transaction."""
 
 
 class Database:
@@ -63,9 +63,9 @@ class Database:
         answers_within_seconds: float | None = None,
         least_connections: int = 1,
     ) -> None:
-        """A statement is given up after `answers_within_seconds`, or else soon after the server should have.
+        """A statement is cancelled after `answers_within_seconds`; by default soon after the server's own time limit.
 
-        With `settings.pooler` transaction nothing rests on a session: no statement is prepared.
+        If `settings.pooler` is transaction, nothing relies on a session, so no statement is prepared.
         """
         self._settings = settings
         self._has_sessions = settings.pooler == "session"
@@ -105,10 +105,9 @@ class Database:
         answers_within_seconds: float | None = None,
         statement_timeout_seconds: float | None = None,
     ) -> AsyncIterator[AsyncConnection]:
-        """A connection in autocommit; with a limit of its own for each statement, if one is given.
+        """Take a connection in autocommit from the pool; `statement_timeout_seconds` limits each of its statements.
 
-        Raises Unavailable when the database is away, busy, or too slow. An error that is a mistake of ours stays what
-        it is.
+        Raises Unavailable if the database is away, busy or too slow. Other errors are our mistakes and pass unchanged.
         """
         try:
             connection = await self._live_connection(wait_seconds or self._settings.timeout_seconds)
@@ -134,7 +133,7 @@ class Database:
         return statement_timeout_seconds + SERVER_CANCELS_WITHIN_SECONDS
 
     def _transaction_settings(self, statement_timeout_seconds: float | None) -> bytes:
-        """What each transaction is to set: all of it where there are no sessions, else only a limit of its own."""
+        """The query that each transaction begins with: all settings without sessions, else only its own time limit."""
         if not self._has_sessions:
             return set_statement({**TRANSACTION, **self._limits(statement_timeout_seconds)}, is_local=True).encode()
         if statement_timeout_seconds is None:
@@ -152,8 +151,10 @@ class Database:
 
     @asynccontextmanager
     async def costly(self, read: CostlyRead, wait_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
-        """A connection for a costly read, of which only some are under way at a time. Raises Unavailable when too many
-        wait, and TooExpensive for one whose parameters make it take too long."""
+        """Take a connection for a costly read; only a limited number of them run at a time.
+
+        Raises Unavailable if too many wait, and TooExpensive if the read's parameters make it take too long.
+        """
         seconds = self._time_limit_of(read)
         try:
             async with (
@@ -169,12 +170,13 @@ class Database:
             raise
 
     def _time_limit_of(self, read: CostlyRead) -> float | None:
-        """Seconds; never more than an operator allows to any statement. None for what has no limit of its own."""
+        """Seconds, at most what the operator allows to any statement; None if the read has no limit of its own."""
         limits = (self._settings.statement_timeout_seconds, self._answers_within_seconds)
         return min(COSTLY_READ_SECONDS, *limits) if read.parameter else None
 
     async def _live_connection(self, wait_seconds: float) -> PooledConnection:
-        """A connection from the pool that is not dead; its own check waits 1, 2, 4 … seconds after each that is."""
+        """Take a live connection from the pool. The pool's own check would wait 1, 2, 4 … seconds after each dead
+        one."""
         deadline = time.monotonic() + wait_seconds
         while True:
             connection = await self.pool.getconn(max(0.0, deadline - time.monotonic()))
@@ -189,9 +191,10 @@ class Database:
                 return connection
 
     async def _return_to_pool(self, connection: PooledConnection) -> None:
-        """To its end, though we are called off: half-way the pool has neither the connection nor who waits for it.
+        """Return a connection, even if this task is cancelled meanwhile; otherwise the pool would lose the connection.
 
-        One that was called off within a pipeline may still be in it: the pool would not notice.
+        A connection that was cancelled within a pipeline may still be in pipeline mode, which the pool does not notice:
+        it is closed.
         """
         connection.transaction_settings = b""
         if connection.pgconn.pipeline_status != PipelineStatus.OFF:
@@ -213,7 +216,7 @@ class Database:
 def single_connection_database(
     conninfo: str, settings: PoolSettings, cursor_factory: type[AsyncCursor[Any]] = PooledCursor
 ) -> Database:
-    """A database that keeps sessions, with one connection, which is opened when it is asked for."""
+    """A database with sessions and one connection, which is opened on first use."""
     limited = structs.replace(settings, pooler="session", size=1)
     return Database(conninfo, limited, cursor_factory, least_connections=0)
 
@@ -223,11 +226,11 @@ def _milliseconds(seconds: float) -> str:
 
 
 UNCHANGED_ERRORS: tuple[tuple[type[Exception], str], ...] = (
-    (errors.LockNotAvailable, "Another command on the same item takes too long"),
+    (errors.LockNotAvailable, "Another command on the same stream takes too long"),
     (errors.ReadOnlySqlTransaction, "The database takes no changes just now"),
     (errors.QueryCanceled, "The database took too long"),
-    (errors.DeadlockDetected, "Another command was in the way"),
-    (errors.SerializationFailure, "Another command was in the way"),
+    (errors.DeadlockDetected, "The command collided with another one"),
+    (errors.SerializationFailure, "The command collided with another one"),
     (PoolClosed, "The service is stopping"),
     (PoolTimeout, "The database is away, or too many requests wait for it"),
     (TooManyRequests, "The database is away, or too many requests wait for it"),
@@ -245,7 +248,7 @@ def _unavailable(error: Exception) -> Unavailable:
 
 
 async def check_connection(connection: AsyncConnection) -> None:
-    """Tell whether an idle connection still lives: a quiet socket does, one with something to read is asked."""
+    """Raise if an idle connection is dead. A quiet socket is alive; one with something to read is tested by a query."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     if poll.poll(0):
@@ -253,10 +256,10 @@ async def check_connection(connection: AsyncConnection) -> None:
 
 
 class ConnectionSource(Protocol):
-    """A server, or where one is chosen."""
+    """A source of connections: a server, or a router that chooses one."""
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A connection in autocommit. Raises Unavailable."""
+        """Take a connection in autocommit. Raises Unavailable."""
 
     def costly(self, read: CostlyRead) -> AbstractAsyncContextManager[AsyncConnection]:
-        """The same for a costly read. Raises TooExpensive too."""
+        """Take a connection for a costly read. Raises Unavailable and TooExpensive."""

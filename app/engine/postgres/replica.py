@@ -1,8 +1,9 @@
-"""A streaming replica: whether it can be read from just now, and how far behind it may be.
+"""A streaming replica: whether it can be read from now, and how far it lags behind the primary.
 
-The lag is measured against our clock and the primary's log: what the primary had written at an instant is noted, and
-once the replica has replayed that it is as of then. So the lag does not grow while the primary has nothing to do, and
-does while the replica follows nobody. A server that is no replica any more was promoted, and may go its own way.
+The lag is measured with our clock and the primary's WAL. The primary's write position is noted with the time. When the
+replica has replayed that position, it is as fresh as that time. So the lag does not grow while the primary is idle, and
+grows while the replica follows no primary. A server that is no longer a replica was promoted; it is not read from,
+since its data may differ.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from app.errors import Unavailable
 logger = logging.getLogger("catalog")
 
 FREE_WITHIN_SECONDS = 0.25
-"""So long a request waits for a connection; the primary is there too."""
+"""How long a request waits for a replica's connection before it uses the primary."""
 REPLICA_ANSWERS_WITHIN_SECONDS = 2.0
 CONNECTS_WITHIN_SECONDS = 2
 REPLICA_CHECK_SECONDS = 1.0
@@ -35,11 +36,12 @@ WRITTEN_LSN = "select (pg_current_wal_lsn() - '0/0')::bigint"
 REPLAYED_LSN = "select pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint"
 
 STATEMENT_ERRORS = (errors.QueryCanceled, errors.SerializationFailure, BulkheadFull)
-"""What ends a statement and says nothing of the server; the second is a conflict with what is to be replayed."""
+"""Errors that end a statement and do not mean that the replica is away. SerializationFailure is a conflict with
+replayed changes."""
 
 
 class Replica:
-    """`async with` it, and `await run()` meanwhile. It need not be there: then it does not serve."""
+    """Use `async with` and run `run()` meanwhile. If the server cannot be reached, `serves` is False."""
 
     def __init__(
         self,
@@ -49,14 +51,14 @@ class Replica:
         primary: Database,
         cursor_factory: type[AsyncCursor[Any]] = PooledCursor,
     ) -> None:
-        """Raises psycopg.ProgrammingError for what is no conninfo."""
+        """Raises psycopg.ProgrammingError if `conninfo` is malformed."""
         given = {"connect_timeout": CONNECTS_WITHIN_SECONDS, **conninfo_to_dict(conninfo)}
         self.database = Database(make_conninfo("", **given), settings, cursor_factory, REPLICA_ANSWERS_WITHIN_SECONDS)
         self._primary = primary
         self._lag_limit = lag_limit_seconds
         self._pause = min(REPLICA_CHECK_SECONDS, self._lag_limit / 4)
         self._written: deque[tuple[float, int]] = deque(maxlen=WRITTEN_NOTES_MAX)
-        """By our clock, how far the primary's log had been written, as far as the replica has not replayed it."""
+        """The primary's write positions with the time by our clock, those that the replica has not replayed yet."""
         self._as_of = float("-inf")
         self._answers = False
         self._logged_state: str | None = None
@@ -70,7 +72,7 @@ class Replica:
 
     @property
     def lag_seconds(self) -> float:
-        """Everything that was committed so long ago can be read from it; infinite while nothing is known."""
+        """The replica shows every commit that is older than this; infinite while nothing is known."""
         return time.monotonic() - self._as_of
 
     @property
@@ -81,18 +83,18 @@ class Replica:
 
     @property
     def serves(self) -> bool:
-        """Whether it can be read from."""
+        """Whether the replica can be read from."""
         return self.state == "ok"
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """Raises Unavailable; whoever it fails is the last to try until it was looked at again."""
+        """Take a connection. Raises Unavailable; after a failure the replica is not used until the next check."""
         async with self._marking_failures(self.database.connection(FREE_WITHIN_SECONDS)) as connection:
             yield connection
 
     @asynccontextmanager
     async def costly(self, read: CostlyRead) -> AsyncIterator[AsyncConnection]:
-        """The same for a costly read."""
+        """Take a connection for a costly read."""
         async with self._marking_failures(self.database.costly(read, FREE_WITHIN_SECONDS)) as connection:
             yield connection
 
@@ -109,7 +111,7 @@ class Replica:
             raise
 
     async def run(self) -> None:
-        """Look again and again, whatever goes wrong: only cancelling ends it."""
+        """Check the replica until cancelled; no error ends the loop."""
         while True:
             try:
                 await self._check()
@@ -122,7 +124,8 @@ class Replica:
             await asyncio.sleep(self._pause)
 
     async def _check(self) -> None:
-        """One look at the primary, and some at the replica: it may be just about to replay that."""
+        """Read the primary's position once and the replica's several times, since the replica may be about to reach
+        it."""
         with suppress(Unavailable):
             await self._record_written_lsn()
         looks = int(self._pause / REPLAY_POLL_SECONDS)
@@ -135,20 +138,20 @@ class Replica:
         async with self._primary.connection(self._lag_limit / 4) as connection:
             at = time.monotonic()
             row = await (await connection.execute(WRITTEN_LSN)).fetchone()
-        assert row is not None, "a function has a value"
+        assert row is not None, "a function returns one row"
         self._written.append((at, row[0]))
 
     async def _record_replayed_lsn(self) -> bool:
-        """Whether it follows, with what it has replayed taken down."""
+        """Update how fresh the replica is; returns whether it follows a primary."""
         async with self.database.connection(self._pause) as connection:
             row = await (await connection.execute(REPLAYED_LSN)).fetchone()
-        assert row is not None, "functions have values"
+        assert row is not None, "functions return one row"
         follows, replayed = row
         if follows:
             while self._written and replayed is not None and self._written[0][1] <= replayed:
                 self._as_of, _ = self._written.popleft()
         elif self._answers:
-            await self.database.pool.drain()  # its address may lead to another replica by now
+            await self.database.pool.drain()  # its address may belong to another replica by now
         self._answers = bool(follows)
         return self._answers
 

@@ -1,11 +1,11 @@
-"""The settings that a session inherits and the code relies on: one list, set on every connection the product opens.
+"""The inherited session settings that the code relies on: one list, set on every connection that the product opens.
 
-A server, a database, a role and a URL may each set any of them. Whoever connects does so by `connect` or
-`connect_async`; a pool begins its connections with `connection_options`. A pooler in transaction mode keeps no session:
-there each transaction sets them for itself, by `statement`.
+A server, a database, a role and a URL may each change any of them. All code connects by `connect` or `connect_async`; a
+pool begins its connections with `connection_options`. A pooler in transaction mode keeps no session, so there each
+transaction sets them itself, by `set_statement`.
 
-Not in the list, because they are the operator's to choose: `default_transaction_read_only`, with which a database is
-closed to changes (commands are then answered 503); where and how tables are stored; the planner's switches and memory.
+The operator chooses some settings, which are not in the list: `default_transaction_read_only`, which closes a database
+to changes (commands then get 503); where and how tables are stored; the planner's switches and memory.
 """
 
 from collections.abc import Mapping
@@ -34,17 +34,17 @@ REQUIRED_SETTINGS: Mapping[str, str] = {
     "row_security": "on",
     "exit_on_error": "off",
     "default_text_search_config": "pg_catalog.english",
-    # What a statement finds: a limit drops rows at random, and views may be refused.
+    # What a statement finds: a limit would drop rows at random, and views could be refused.
     "gin_fuzzy_search_limit": "0",
     "restrict_nonsystem_relation_kind": "",
-    # What a transaction is. An append that is acknowledged is on the disk; where the operator asks for more, it stays.
+    # What a transaction is. An acknowledged append is on disk; an operator's stronger synchronous_commit stays.
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     "synchronous_commit": "on",
-    # A warning says that no synchronous replica has confirmed a commit.
+    # The server warns if no synchronous replica has confirmed a commit.
     "client_min_messages": "notice",
     "jit": "off",
-    # Limits are ours: those of requests and of the background are added to these.
+    # No inherited time limits: requests and the background set their own.
     "statement_timeout": "0",
     "lock_timeout": "0",
     "transaction_timeout": "0",
@@ -62,10 +62,12 @@ LEADER: Mapping[str, str] = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-"""A leader that was killed, or whose machine was, does not keep the lock for long; neither does one that is silent
-though it should look for something new every second. A batch that takes too long is tried again as a smaller one.
-Batches go by index, however many streams they touch, and though the tables were small when it was planned; to plan each
-anew would take longer than most of them take. Such plans cost so much on paper that jit would compile each of them.
+"""The settings of the projector's leader.
+
+A leader that was killed, or whose machine was, loses its lock soon. So does a leader that is silent, since it should
+poll every second. A batch that exceeds the statement timeout is retried as a smaller one. Batches use indexes however
+many streams they touch, even if the tables were small at planning time; planning each batch again would take longer
+than most batches. The estimated cost of such plans is so high that jit would compile each of them.
 """
 
 REBUILD: Mapping[str, str] = {
@@ -76,32 +78,32 @@ REBUILD: Mapping[str, str] = {
     "max_parallel_maintenance_workers": "0",
     "max_parallel_workers_per_gather": "0",
 }
-"""A rebuild that is killed must not hold its lock until its statement is done, nor one that is silent hold the gate;
-and each of its connections keeps to one core.
+"""The settings of a rebuild. A killed rebuild must not hold its lock until its statement ends, and a silent one must
+not hold the append gate. Each of its connections uses one core.
 """
 
 MIGRATION: Mapping[str, str] = {"lock_timeout": "250ms"}
-"""An open transaction must not make everybody else wait behind a migration that waits for it."""
+"""The settings of a migration: if it waited long for an open transaction, every other session would wait behind it."""
 
 VERIFY: Mapping[str, str] = {"client_connection_check_interval": "1s"}
-"""One that is killed does not go on reading."""
+"""The settings of a verification: a killed one must not continue to read."""
 
 TRANSACTION: Mapping[str, str] = {"client_connection_check_interval": "1s"}
-"""Behind a pooler a statement is not cancelled: its connection is closed, which the server is to notice."""
+"""The settings behind a pooler: there a statement is ended by closing its connection, which the server must notice."""
 
 SET = """
 select pg_catalog.set_config(name, case
     when name = 'synchronous_commit' and pg_catalog.current_setting(name) = 'remote_apply' then 'remote_apply'
     else value
 end, {is_local})
-from (values {settings}) as relied_on (name, value)
+from (values {settings}) as required (name, value)
 where pg_catalog.current_setting(name, true) is not null
 """
-"""Without those that the server's version does not know. `remote_apply` waits for more than `on` does."""
+"""Skips settings that the server's version does not know. Keeps `remote_apply`, which waits for more than `on` does."""
 
 
 def set_statement(settings: Mapping[str, str], is_local: bool) -> str:
-    """One query that sets all of REQUIRED_SETTINGS, and `settings` over it: for the session, or for the transaction."""
+    """One query that sets REQUIRED_SETTINGS and then `settings`, for the session or for the transaction."""
     rows = ", ".join(
         f"({_setting_text(name)}, {_setting_text(value)})" for name, value in {**REQUIRED_SETTINGS, **settings}.items()
     )
@@ -109,19 +111,20 @@ def set_statement(settings: Mapping[str, str], is_local: bool) -> str:
 
 
 def connection_options(settings: Mapping[str, str]) -> str:
-    """What a new session begins with. The inherited limit is lifted first: it holds for this query, too."""
+    """The query that a new session begins with. It first lifts the inherited statement_timeout, which would limit it
+    too."""
     return f"set statement_timeout = 0; {set_statement(settings, is_local=False)}"
 
 
 def _setting_text(value: str) -> str:
-    assert not {"'", "\\"} & set(value), "a setting of ours needs no quoting"
+    assert not {"'", "\\"} & set(value), "our settings need no quoting"
     return f"'{value}'"
 
 
 def connect(
     conninfo: str, settings: Mapping[str, str] | None = None, *, autocommit: bool = False, **parameters: Any
 ) -> psycopg.Connection:
-    """A connection that has set REQUIRED_SETTINGS, and `settings` over it; `parameters` are libpq's.
+    """Connect, and set REQUIRED_SETTINGS and then `settings`; `parameters` are libpq's.
 
     Raises psycopg.Error.
     """
@@ -143,7 +146,7 @@ async def connect_async(
     autocommit: bool = True,
     **parameters: Any,
 ) -> A:
-    """The same for asyncio, of a class of connections; in autocommit unless told otherwise."""
+    """As `connect`, for asyncio: a connection of class `kind`, in autocommit by default."""
     connection = await kind.connect(conninfo, autocommit=True, **parameters)
     try:
         await connection.execute(connection_options(settings or {}).encode())

@@ -1,7 +1,7 @@
-"""Whether an error means that the database is away or busy: told by its SQLSTATE and by the connection's state.
+"""Decide whether an error means that the database is away or busy, by its SQLSTATE and the connection's state.
 
-The driver's classes do not tell: OperationalError and InterfaceError are both raised for a connection that was lost and
-for one that we use wrongly. Whatever is not away is a mistake of ours, to be logged whole.
+The driver's error classes do not tell: psycopg raises OperationalError and InterfaceError for a lost connection and for
+wrong use of one. Any other error is our mistake and is logged with its traceback.
 """
 
 import psycopg
@@ -12,12 +12,15 @@ from app.engine.postgres.connections import ReplicationUnconfirmed
 UNAVAILABLE_CLASSES = ("08", "53", "57", "58")
 """Connection exceptions, insufficient resources, operator intervention (and a cancelled statement), system errors."""
 UNAVAILABLE_STATES = ("25006", "25P03", "25P04", "40001", "40P01", "55P03")
-"""Read only just now, idle or open in a transaction for too long, a serialization failure, a deadlock, a lock not to be
-had in time."""
+"""A read-only transaction, a transaction idle or open for too long, a serialization failure, a deadlock, a lock not
+available in time."""
 
 
 def is_unavailable(error: Exception, connection: psycopg.AsyncConnection | psycopg.Connection | None = None) -> bool:
-    """Without a `connection` it is about connecting. One that we closed ourselves is not `broken`."""
+    """Whether the database is away or busy. Without `connection` the error is one of connecting.
+
+    A connection that we closed ourselves is not `broken`.
+    """
     if isinstance(error, PoolTimeout | TooManyRequests | PoolClosed | ReplicationUnconfirmed):
         return True
     if not isinstance(error, psycopg.Error):

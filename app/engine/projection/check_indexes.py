@@ -1,10 +1,11 @@
 """An index over what is not there, or in an order that it cannot have, is refused while the class is made."""
 
 from types import MemberDescriptorType
-from typing import Any, cast, get_type_hints
+from typing import cast, get_type_hints
 
 from msgspec import Struct
 
+from app.engine.projection.read_model import AnyRuleSet
 from app.engine.projection.rule_analysis import is_always_recorded_at
 from app.engine.projection.rules import GeoSearch, Index, RuleError, TextSearch
 
@@ -14,7 +15,7 @@ COLUMNS_OF_A_DOCUMENT = {
 }
 
 
-def check_indexes(projection: Any) -> None:
+def check_indexes(projection: AnyRuleSet) -> None:
     """Raises RuleError for an index over what is not there or has no such order."""
     try:
         _check_indexes(projection)
@@ -22,7 +23,7 @@ def check_indexes(projection: Any) -> None:
         raise RuleError(f"{projection.__name__}: {error}") from None
 
 
-def _check_indexes(projection: Any) -> None:
+def _check_indexes(projection: AnyRuleSet) -> None:
     document = projection.document
     if projection.temporal and not projection.by_event:
         raise RuleError("only a projection of rules is temporal")
@@ -52,7 +53,7 @@ def _check_indexed_field(field: object, document: type[Struct], index: Index | T
         raise RuleError(f"{document.__name__}.{name} cannot be indexed: every table has a column of that name")
 
 
-def _check_order(index: Index, projection: Any) -> None:
+def _check_order(index: Index, projection: AnyRuleSet) -> None:
     document = projection.document
     if index.newest_first is not None and index.alphabetical is not None:
         raise RuleError("an index has one order: newest_first or alphabetical")

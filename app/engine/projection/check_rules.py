@@ -10,6 +10,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 
 from app.engine.projection.check_names import check_field_names, check_name, check_view_name
+from app.engine.projection.read_model import AnyRuleSet
 from app.engine.projection.rule_analysis import _field_of, _fields_merged_by
 from app.engine.projection.rules import Becomes, Envelope, GrowsBy, Merges, Rule, RuleError, RuleStep
 
@@ -18,7 +19,7 @@ NOT_STORABLE_AS_TEXT = re.compile("[\x00\ud800-\udfff]")
 ENVELOPE_TYPES = {"recorded_at": datetime, "version": int, "stream_id": int}
 
 
-def check_projection(projection: Any) -> dict[type[Struct], Rule]:
+def check_projection(projection: AnyRuleSet) -> dict[type[Struct], Rule]:
     """The rule of each used event type, with the steps of `always`. Raises RuleError."""
     name = projection.__name__
     check_name(projection.name)
@@ -39,7 +40,7 @@ def check_projection(projection: Any) -> dict[type[Struct], Rule]:
         raise RuleError(f"{name}: {error}") from None
 
 
-def _check_rules(projection: Any) -> dict[type[Struct], Rule]:
+def _check_rules(projection: AnyRuleSet) -> dict[type[Struct], Rule]:
     union = tuple(projection.registry.types.values())
     everywhere = sum((rule.steps for rule in projection.rules if rule.verb == "always"), ())
     by_event: dict[type[Struct], Rule] = {}

@@ -8,7 +8,7 @@ is folded in Python when asked (`lifecycle = "live"`).
 
 from collections.abc import Iterable
 from types import MemberDescriptorType
-from typing import Any, ClassVar, Generic, Literal, TypeVar, assert_never, cast, get_args
+from typing import Any, Generic, TypeVar, assert_never, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -18,6 +18,7 @@ from app.engine.projection.check_indexes import check_indexes
 from app.engine.projection.check_personal_data import check_personal
 from app.engine.projection.check_rules import check_projection
 from app.engine.projection.check_upcasts import check_union
+from app.engine.projection.read_model import RuleSet
 from app.engine.projection.rules import (
     RECORDED_AT,
     STREAM_ID,
@@ -28,7 +29,6 @@ from app.engine.projection.rules import (
     GrowsBy,
     Index,
     Merges,
-    Rule,
     RuleError,
     RuleStep,
     TextSearch,
@@ -63,29 +63,12 @@ __all__ = [
 
 D = TypeVar("D", bound=Struct)
 
-Lifecycle = Literal["inline", "live"]
-"""inline: written in the transaction of the append; live: folded when asked."""
 
-
-class Projection(Generic[D, E]):
+class Projection(RuleSet[D], Generic[D, E]):
     """One read model: `class Items(Projection[Item, Event])` with either `rules` or `evolve`.
 
     Raises RuleError while the class is made if the rules cannot be right.
     """
-
-    rules: ClassVar[tuple[Rule, ...]] = ()
-    version: ClassVar[int] = 1
-    """Raise it to have the documents rebuilt though the rules read the same."""
-    lifecycle: ClassVar[Lifecycle] = "inline"
-    temporal: ClassVar[bool] = False
-    """Whether replaced documents are kept, so that a collection can be read as of any past instant."""
-    indexes: ClassVar[tuple[Index | TextSearch | GeoSearch, ...]] = ()
-    name: ClassVar[str]
-    """The name of its table and functions in the database; by default the class's, in lower case."""
-    document: ClassVar[type[Struct]]
-    registry: ClassVar[EventRegistry[Any]]
-    by_event: ClassVar[dict[type[Struct], Rule]]
-    """The rule of each used event type, the steps of `always` included."""
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__dict__.get("name", cls.__name__.lower())
@@ -121,12 +104,6 @@ class Projection(Generic[D, E]):
         for recorded in history:
             document = self.evolve(document, recorded)
         return document
-
-    def canonical_json(self, document: bytes | D | None) -> bytes:
-        """One byte string per meaning: keys sorted, numbers and instants as msgspec writes them; `null` for none."""
-        if isinstance(document, bytes):
-            document = cast("D | None", msgspec.json.decode(document, type=self.document | None))
-        return msgspec.json.encode(document, order="sorted")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.lifecycle}, {len(self.by_event)} events used>"

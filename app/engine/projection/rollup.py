@@ -18,12 +18,12 @@ from datetime import datetime
 from types import MemberDescriptorType
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
-import msgspec
 from msgspec import Struct
 
 from app.engine.projection.check_names import check_name
 from app.engine.projection.check_rules import check_document
 from app.engine.projection.projection import AnyProjection, Projection, RuleError
+from app.engine.projection.read_model import ReadModel
 from app.engine.projection.rule_analysis import is_always_recorded_at, personal_fields
 from app.engine.projection.rules import descriptor
 
@@ -55,7 +55,7 @@ def latest(field: object, other: object) -> Aggregate:
     return Aggregate("latest", descriptor(field), descriptor(other))
 
 
-class Rollup(Generic[D, S]):
+class Rollup(ReadModel[D], Generic[D, S]):
     """`class Owners(Rollup[Owner, Item])`: `of` a projection, `by` a text field of its documents.
 
     Raises RuleError while the class is made if the rules cannot be right.
@@ -64,10 +64,7 @@ class Rollup(Generic[D, S]):
     of: ClassVar[type[Projection[Any, Any]]]
     by: ClassVar[object]
     rules: ClassVar[tuple[Aggregate, ...]]
-    name: ClassVar[str]
-    version: ClassVar[int] = 1
     lifecycle: ClassVar[Literal["async"]] = "async"
-    document: ClassVar[type[Struct]]
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__dict__.get("name", cls.__name__.lower())
@@ -98,12 +95,6 @@ class Rollup(Generic[D, S]):
 
     def documents(self, totals: "Totals") -> dict[str, D]:
         return {key: cast(D, self.document(**values)) for key, values in totals.items()}
-
-    def canonical_json(self, document: bytes | D) -> bytes:
-        """One byte string per meaning, as `Projection.canonical_json`."""
-        if isinstance(document, bytes):
-            document = cast(D, msgspec.json.decode(document, type=self.document))
-        return msgspec.json.encode(document, order="sorted")
 
 
 Totals = dict[str, dict[str, Any]]
@@ -173,3 +164,13 @@ def _is_text(kind: Any) -> bool:
 AnyRollup = type[Rollup[Any, Any]]
 
 AnyReadModel = AnyProjection | AnyRollup
+
+
+def projections_among(read_models: Iterable[AnyReadModel]) -> list[AnyProjection]:
+    """The projections, for callers that need what only projections have."""
+    return [each for each in read_models if issubclass(each, Projection)]
+
+
+def rollups_among(read_models: Iterable[AnyReadModel]) -> list[AnyRollup]:
+    """The rollups, for callers that need what only rollups have."""
+    return [each for each in read_models if issubclass(each, Rollup)]

@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from app.engine.events.personal_data import personal_paths
 from app.engine.events.upcasting import is_struct
+from app.engine.projection.read_model import AnyRuleSet
 from app.engine.projection.rules import RECORDED_AT, Becomes, Merges, RuleStep
 
 
-def personal_fields(projection: Any) -> set[str]:
+def personal_fields(projection: AnyRuleSet) -> set[str]:
     """The fields of a projection's documents into which something personal may come."""
     found: set[str] = set()
     for event, rule in projection.by_event.items():
@@ -27,7 +28,7 @@ def personal_fields(projection: Any) -> set[str]:
     return found
 
 
-def is_always_recorded_at(field: MemberDescriptorType, projection: Any) -> bool:
+def is_always_recorded_at(field: MemberDescriptorType, projection: AnyRuleSet) -> bool:
     """Whether nothing but `RECORDED_AT` is written to the field: its text order, SQL's, is then the order of time,
     and no document that is valid at an instant has a later one."""
     name = field.__name__
@@ -35,7 +36,7 @@ def is_always_recorded_at(field: MemberDescriptorType, projection: Any) -> bool:
     return get_type_hints(projection.document)[name] is datetime and all(value is RECORDED_AT for value in written)
 
 
-def written_to(projection: Any, name: str) -> list[object]:
+def written_to(projection: AnyRuleSet, name: str) -> list[object]:
     """What each step of the rules writes to a field of the document: a value, or a step that is more than one."""
     return [
         step.value if isinstance(step, Becomes) else step

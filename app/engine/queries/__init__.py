@@ -1,1 +1,1 @@
-"""The read side: documents now and as of an instant, listings, and the server that a read goes to."""
+"""The read side: documents and listings, now and as of an instant, and the server that a request reads from."""

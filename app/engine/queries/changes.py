@@ -1,7 +1,7 @@
-"""Which documents differ between two instants, a page at a time; none of them looks at more than a bounded number.
+"""Finds the documents that differ between two instants, page by page; each page reads a bounded number of rows.
 
-Where little was recorded between the two, the streams are those of these events. Where much was, all streams are looked
-at in the order of their ids, so that a page need not first collect everything that happened.
+If few events were recorded between the instants, only the streams of these events are compared. Otherwise all streams
+are compared in the order of their ids, so that a page need not collect all of the events first.
 """
 
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from psycopg import AsyncConnection, sql
 from app.engine.projection.projection import AnyProjection
 
 EVENTS_MAX = 10_000
-"""So many events are little."""
+"""With more events between the instants, all streams are compared in order."""
 STREAMS_MAX = 10_000
-"""So many streams one page looks at."""
+"""One page compares no more streams."""
 
 
 class DocumentChange(Struct, frozen=True):
-    """A document that is not the same at two instants; None where there is none."""
+    """A document that differs between two instants; None stands for no document."""
 
     id: int
     valid_from: datetime | None
-    """When the event was recorded that made the later one."""
+    """When the event that led to the later document was recorded."""
     before: bytes | None
     after: bytes | None
 
@@ -32,11 +32,11 @@ class DocumentChange(Struct, frozen=True):
 class ChangesPage(Struct, frozen=True):
     changes: list[DocumentChange]
     upto: int | None
-    """The next page begins behind this id; None if this is the last."""
+    """The next page begins after this id; None if this is the last page."""
 
 
 class Interval(Struct, frozen=True):
-    """Between which instants; the later one is not before the earlier one."""
+    """Two instants; `until` is not before `since`."""
 
     since: datetime
     until: datetime
@@ -99,8 +99,11 @@ async def changed_between(
     after_id: int,
     limit: int,
 ) -> ChangesPage:
-    """At most `limit` documents that differ between two instants, by their ids behind one; before or after they equal
-    these texts. Fewer, and not the last, where too many others are between them."""
+    """At most `limit` documents that differ between two instants, in the order of their ids, after `after_id`.
+
+    A document counts if its fields equal these texts at either instant. A page may have fewer documents and still not
+    be the last: one page compares at most STREAMS_MAX streams.
+    """
     given: dict[str, Any] = {"since": interval.since, "until": interval.until, "after": after_id, "limit": limit + 1}
     source, upto, more = FROM_EVENTS, None, False
     if (await _fetch_row(connection, HAS_MANY_EVENTS, {**given, "most": EVENTS_MAX}))[0]:

@@ -1,7 +1,7 @@
-"""The rows of a listing, so that none reads more than a bounded number of documents for a search.
+"""Reads the rows of a listing; no listing reads more than a bounded number of documents for a search.
 
-Candidates first, where they are few; else a walk in order, which mostly soon meets a page; where it does not, all
-candidates, up to a bound. Beyond that a search is refused.
+If candidates are few, only they are compared. Otherwise the documents are walked in order, which usually fills a page
+soon. If the walk ends without a full page, all candidates are compared, up to a bound. With more, it is refused.
 """
 
 from collections.abc import Iterator
@@ -12,19 +12,23 @@ from psycopg import AsyncConnection
 
 from app.engine.projection.projection import AnyProjection
 from app.engine.queries import listing as bounds
-from app.engine.queries.listing import DISTANCE_MAX_KM, Listing, Near, SortKey, candidate_queries, listing_query
+from app.engine.queries.candidate_queries import candidate_queries
+from app.engine.queries.listing import DISTANCE_MAX_KM, Listing, Near, SortKey
+from app.engine.queries.listing_query import listing_query
 from app.errors import TooExpensive
 
 ListingRow = tuple[Any, ...]
-"""Key, id and document, which is None where a walk has ended."""
+"""Key, id and document; the document is None in the row that marks the end of a walk."""
 
 FIRST_RADIUS_KM = 0.25
 RADIUS_FACTOR = 2.0
 
 
 async def read_rows(connection: AsyncConnection, projection: AnyProjection, listing: Listing) -> list[ListingRow]:
-    """The rows that a listing asks for; the last one is without a document where more may follow, which was not looked
-    for. Raises TooExpensive for what would have to read more documents than one listing may."""
+    """The rows of a listing. A last row without a document says that more may follow, which was not looked for.
+
+    Raises TooExpensive if the listing would have to read more documents than one listing may.
+    """
     most_offset = bounds.OFFSET_MAX if listing.order is not None else bounds.OFFSET_BY_DISTANCE_MAX
     if listing.offset > most_offset:
         return await _check_offset(connection, projection, listing, most_offset)
@@ -40,8 +44,10 @@ async def read_rows(connection: AsyncConnection, projection: AnyProjection, list
 
 
 async def _read_nearest(connection: AsyncConnection, projection: AnyProjection, listing: Listing) -> list[ListingRow]:
-    """Looks farther and farther until there is enough, or until candidates are too many: an index finds what is in a
-    box, but not what is nearest on a sphere."""
+    """Search larger and larger circles until there are enough documents, or too many candidates.
+
+    The index finds points in a box, but not the nearest points on a sphere.
+    """
     rows: list[ListingRow] = []
     assert listing.near is not None, "a distance is from somewhere"
     for radius in _radii(listing.near, listing.after):
@@ -58,12 +64,12 @@ async def _read_nearest(connection: AsyncConnection, projection: AnyProjection, 
 async def _check_offset(
     connection: AsyncConnection, projection: AnyProjection, listing: Listing, most_offset: int
 ) -> list[ListingRow]:
-    """Raises TooExpensive if there is something."""
+    """Return no rows if the listing ends before the offset. Raises TooExpensive otherwise."""
     if await read_rows(connection, projection, structs.replace(listing, offset=most_offset, limit=1)):
         raise TooExpensive(
             "offset",
-            f"At most {most_offset:,} items of this order can be passed over, and there are more."
-            " Follow the next link of a page instead: a cursor has no such bound.",
+            f"An offset may skip at most {most_offset:,} results in this order, and there are more."
+            " Follow the next link of a page instead: a cursor has no such limit.",
         )
     return []
 
@@ -81,12 +87,15 @@ async def _read_by_walking(
     if listing.order is not None:
         candidates = await _read_candidates(connection, projection, listing, bounds.CANDIDATES_IN_LAST_STEP_MAX)
     if candidates is None and listing.offset > bounds.CHEAP_OFFSET_MAX:
-        raise TooExpensive("offset", "So many matches are not looked for. Follow the next link of a page instead.")
+        raise TooExpensive(
+            "offset",
+            "The offset skips more matches than a search may look for. Follow the next link of a page instead.",
+        )
     if candidates is None:
         raise TooExpensive(
             "search",
-            f"Among the first {bounds.WALKED_MAX:,} items of this order too few match, and too many others may."
-            " Search for longer words, or name a category or an owner_id as well.",
+            f"Of the first {bounds.WALKED_MAX:,} results in this order too few match, and too many others may match."
+            " Search for longer words, or filter by another field as well.",
         )
     return await _query(connection, projection, listing, candidates)
 
@@ -102,8 +111,7 @@ async def _query(
 async def _read_candidates(
     connection: AsyncConnection, projection: AnyProjection, listing: Listing, most: int
 ) -> list[int] | None:
-    """The documents that a search can find, or the vicinity of a place; None if nothing is searched, or if they are
-    more."""
+    """The ids that can match the search, or lie near the place; None if there is neither, or if there are too many."""
     for query, given in candidate_queries(projection, listing, most):
         rows = await (await connection.execute(query, given, prepare=False)).fetchall()
         if len(rows) <= most:
@@ -112,14 +120,14 @@ async def _read_candidates(
 
 
 def _with_bounded_distance(listing: Listing) -> Listing:
-    """By distance the index is asked for all there is on Earth, which may be little."""
+    """In the order of distance, ask the index for everything on Earth: there may be few documents."""
     if listing.near is None or listing.order is not None or listing.near.within_km is not None:
         return listing
     return structs.replace(listing, near=structs.replace(listing.near, within_km=DISTANCE_MAX_KM))
 
 
 def _radii(near: Near, after: SortKey | None) -> Iterator[float]:
-    """How far to look around the place for the nearest."""
+    """The radii of the circles to search, each larger than the one before."""
     farthest = near.within_km or DISTANCE_MAX_KM
     radius = FIRST_RADIUS_KM
     while after is not None and radius < float(after.value):

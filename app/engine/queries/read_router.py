@@ -1,11 +1,11 @@
-"""Where a request reads: on the replica, where there is one and it is well, else on the primary. Chosen here alone.
+"""Chooses the server that a request reads from: a healthy replica if there is one, otherwise the primary.
 
-A request that only reads begins on the replica and stays there: what it asks about (has a position come? is an instant
-settled?) and what it answers are of one server, which only moves forward. It goes on to the primary, for good, when the
-replica has not got as far as is asked. And only good news is taken from the replica: what it refuses, does not find or
-fails at, the primary is asked anew, so that nothing fails, and nothing that was just created is missing, for its sake.
+A request that only reads begins on the replica and stays there, so its checks (has a position arrived? is an instant
+settled?) and its answer are of one server. If the replica is behind what the request asks for, the rest of the request
+reads from the primary. If the replica refuses, fails or finds nothing, the request is repeated on the primary: no
+request fails, and no new document is missing, because of a replica.
 
-Whatever is no such request (commands, the background, the live log) does not ask here, or is led to the primary.
+Commands, the background and the live log always use the primary.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from app.engine.postgres.replica import Replica
 
 
 class RequestRouting:
-    """Which server one request reads on."""
+    """The server that one request reads from."""
 
     __slots__ = ("has_read", "on_replica")
 
@@ -30,12 +30,12 @@ class RequestRouting:
         self.has_read = False
 
 
-ROUTING: ContextVar[RequestRouting | None] = ContextVar("turn", default=None)
-"""None for what must see the newest."""
+ROUTING: ContextVar[RequestRouting | None] = ContextVar("routing", default=None)
+"""None outside of a request that may read from the replica."""
 
 
 class ReadRouter:
-    """`async with reads.connection() as connection`, as of a Database, on the server of the request under way."""
+    """Lends connections as a Database does, to the server of the current request."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class ReadRouter:
         replica: Replica | None = None,
         on_answered: Callable[[Literal["primary", "replica"]], None] = lambda _: None,
     ) -> None:
-        """`answered` hears of each request that has read, and where."""
+        """`on_answered` receives, for each request that has read, the server that its answer is from."""
         self._primary = primary
         self.replica = replica
         self.on_answered = on_answered
@@ -54,16 +54,16 @@ class ReadRouter:
         return routing is not None and routing.on_replica
 
     def use_primary(self) -> None:
-        """For the rest of this request."""
+        """Read from the primary for the rest of this request."""
         if routing := ROUTING.get():
             routing.on_replica = False
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A connection in autocommit. Raises Unavailable."""
+        """Lend a connection in autocommit. Raises Unavailable."""
         return self._server().connection()
 
     def costly(self, read: CostlyRead) -> AbstractAsyncContextManager[AsyncConnection]:
-        """The same for a costly read. Raises TooExpensive too."""
+        """Lend a connection for a costly read. Raises Unavailable, and TooExpensive."""
         return self._server().costly(read)
 
     def _server(self) -> ConnectionSource:
@@ -71,6 +71,6 @@ class ReadRouter:
         if routing is not None:
             routing.has_read = True
             if routing.on_replica:
-                assert self.replica is not None, "only then a turn begins there"
+                assert self.replica is not None, "a request begins on the replica only if there is one"
                 return self.replica
         return self._primary

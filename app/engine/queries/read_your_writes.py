@@ -1,6 +1,6 @@
-"""Reading one's own writes: a reader waits, briefly, until what it reads has got to the position of a command.
+"""Read-your-writes: a reader waits briefly until the documents it reads include the event at a given position.
 
-A replica is waited for only a moment: the primary has it already, and answering from there costs less than waiting.
+A replica is waited for only a moment: the primary has the event already, and reading there costs less than waiting.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ LOG_HAS_POSITION = """
 select exists (select from catalog.events where position = %(position)s)
     or (select position >= %(position)s from catalog.settled)
 """
-"""Inline documents are as new as the log. A position that was handed out and not used counts once it is settled."""
+"""Inline documents are as new as the log. A position that no event got counts as reached once it is settled."""
 REPLICA_HAS_POSITION = """
 select coalesce(
     (select recorded_at <= settled.instant from catalog.events where position = %(position)s),
@@ -29,14 +29,15 @@ select coalesce(
 )
 from catalog.settled
 """
-"""A page of a listing there is as of the settled instant: see current_instant_after_appends."""
+"""On a replica a page of a listing is as of the settled instant: see current_instant_after_appends."""
 PROJECTION_HAS_POSITION = "select position >= %(position)s from catalog.projections where name = %(projection)s"
 
 
 async def wait_for_position(read_router: ReadRouter, position: int, projection: str | None = None) -> None:
-    """Until inline documents, or those of a background projection, are as of `position`, where the request reads.
+    """Wait until inline documents, or those of an async projection, include `position` on the request's server.
 
-    Raises AheadOfLog for a position that no event ever had, Unavailable if it takes too long.
+    Switches the request to the primary if the replica is behind. Raises AheadOfLog if the position was never assigned,
+    and Unavailable if the wait takes too long.
     """
     given = {"position": position, "projection": projection}
     if read_router.on_replica:
@@ -53,12 +54,12 @@ async def wait_for_position(read_router: ReadRouter, position: int, projection: 
                 return
             await check_position_exists(connection, position)
         if time.monotonic() > deadline:
-            raise Unavailable(f"What is read has not got to position {position} yet. Try again.")
+            raise Unavailable(f"The documents have not reached position {position} yet. Try again.")
         await asyncio.sleep(POSITION_POLL_SECONDS)
 
 
 async def _replica_has_position(read_router: ReadRouter, query: str, given: Mapping[str, object]) -> bool:
-    """Which positions were handed out it cannot tell: only the primary's sequence knows."""
+    """Whether the replica reaches the position in time. It cannot tell whether the position was ever assigned."""
     deadline = time.monotonic() + REPLICA_WAIT_SECONDS
     while True:
         async with read_router.connection() as connection:

@@ -1,66 +1,68 @@
-"""A search as it was typed: its terms, the words that an index is asked for, and how a text is compared with them.
+"""Splits a search into terms, words for the index, and the condition that compares a text with them.
 
-`catalog.matches_search` in schema.sql says what a match is. The stems of a text take most of the time: so its terms are
-looked for first, and in a walk the stems in the row of the index of words, which holds all it ever had.
+`catalog.matches_search` in schema.sql defines a match. Stemming a text takes most of the time, so its terms are
+searched first. A walk also checks the stems in the search index first; that row holds every word the document ever had.
 """
 
 import re
 from typing import Any
 
 PUNCTUATION = r"!-/:-@\[-`{-~"
-"""ASCII's, as `catalog.strip_punctuation` has it."""
+"""The punctuation of ASCII, as in `catalog.strip_punctuation`."""
 BETWEEN_WORDS = re.compile(rf"[{PUNCTUATION}\s]+")
 
 WORDS_MAX = 8
-"""So many words the index is asked for, the longest; the others are left to the comparison."""
+"""The index is asked for so many words, the longest ones; the comparison checks the others."""
 SHORT_WORD_CHARACTERS = 2
-"""A word of so few characters stands in words of most documents: the index reads all of them."""
+"""A word of so few characters is part of words of most documents, so the index would read all of them."""
 SHORT_WORDS_MAX = 3
-"""So many short words the index is asked for, where there are no longer ones."""
+"""The index is asked for so many short words if there are no longer ones."""
 
 STEMS = "plainto_tsquery('english', catalog.strip_punctuation(%(search)s))"
 WITHIN_WORDS = f"found @@ (catalog.candidate_query(%(words)s) || {STEMS})"
 ENDS_OF_WORDS = f"found @@ (catalog.suffix_query(%(ends)s) || {STEMS})"
 HAS_STEMS = f"found @@ ({STEMS} || '''*'''::tsquery)"
-"""`*` is a document with more words than the index holds."""
+"""`*` marks a document with more words than the index holds."""
 
 
 class SearchTerms:
-    """The terms of a search, each once."""
+    """The distinct terms of a search."""
 
     def __init__(self, search: str) -> None:
         self.terms = list(dict.fromkeys(search.split()))
         self.text = " ".join(self.terms)
-        asked_for = _index_words(self.terms)
-        self.words = [word for word, ends in asked_for if not ends]
-        self.ends = [word for word, ends in asked_for if ends]
+        index_words = _index_words(self.terms)
+        self.words = [word for word, ends in index_words if not ends]
+        self.ends = [word for word, ends in index_words if ends]
 
     @property
     def candidate_condition(self) -> str | None:
-        """The condition on a row of the index of words that all matches meet; None if there is nothing to ask for."""
+        """A condition on the search index that all matches meet; None if the search has no words for the index."""
         asked = [WITHIN_WORDS] * bool(self.words) + [ENDS_OF_WORDS] * bool(self.ends)
         return " and ".join(asked) or None
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters of all conditions here."""
+        """The parameters of all conditions of this class."""
         named = {f"term_{number}": term for number, term in enumerate(self.terms)}
         return {"search": self.text, "words": " ".join(self.words), "ends": " ".join(self.ends), **named}
 
     def match_condition(self, text: str, lowered: str, has_stems: str | None = None) -> str:
-        """The condition that a text matches; `lowered` is the text in lower case.
+        """The condition for a text to match; `lowered` is the text in lower case.
 
-        `has_stems` is asked before the text is taken to pieces, and holds for whatever matches by its stems.
+        `has_stems` is a cheap condition, checked before the text is stemmed; every match by stems must meet it.
         """
         numbered = sorted(enumerate(self.terms), key=lambda each: -len(each[1]))
-        stand = [(term, f"strpos({lowered}, lower(%(term_{number})s)) > 0") for number, term in numbered]
-        as_they_are = [condition for term, condition in stand if BETWEEN_WORDS.search(term)]
-        by_stems = [*as_they_are, *filter(None, [has_stems]), f"catalog.text_has_stems({text}, %(search)s)"]
-        return f"({' and '.join(condition for _, condition in stand)} or {' and '.join(by_stems)})"
+        contained = [(term, f"strpos({lowered}, lower(%(term_{number})s)) > 0") for number, term in numbered]
+        literally = [condition for term, condition in contained if BETWEEN_WORDS.search(term)]
+        by_stems = [*literally, *filter(None, [has_stems]), f"catalog.text_has_stems({text}, %(search)s)"]
+        return f"({' and '.join(condition for _, condition in contained)} or {' and '.join(by_stems)})"
 
 
 def _index_words(terms: list[str]) -> list[tuple[str, bool]]:
-    """The words of the terms that the index is asked for, each with whether it ends a word there, which is found as
-    fast as a longer one."""
+    """The words to ask the index for, and for each whether it must end a word.
+
+    Words of a term before its last punctuation must. The index finds them as fast as longer words.
+    """
     found: dict[tuple[str, bool], None] = {}
     for term in terms:
         *ends, last = BETWEEN_WORDS.split(term)

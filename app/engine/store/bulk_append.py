@@ -1,7 +1,7 @@
-"""Many new streams in one append: what they begin with is kept in a temporary file until all of it has come.
+"""Append many new streams at once: their first events are staged in a temporary file until the upload is complete.
 
-Only then is the database asked for a connection, so that a slow upload holds none, and no snapshot and no lock either;
-and what is refused on the way has not been stored. `append_new_streams` in schema.sql does the work.
+A database connection is taken after that. So a slow upload holds no connection, no snapshot and no lock, and a refused
+upload has stored nothing. `append_new_streams` in schema.sql does the work.
 """
 
 import asyncio
@@ -40,24 +40,24 @@ class NothingToImport(InvalidInput):
 
 
 class Imported(Struct, frozen=True, kw_only=True):
-    """What an import has stored."""
+    """The result of an import."""
 
     created: int
-    """How many new streams there are, of one event each."""
+    """How many streams were created, with one event each."""
     first_position: int
     last_position: int
-    """Where the last event came to lie; events of others may be between the first and the last."""
+    """The position of the last event; other commands' events may lie between the first and the last."""
 
 
 class StagedImport(Generic[C, S, E]):
-    """The first events of streams to come, as lines of a COPY in text format, in the order in which they are added."""
+    """The first events of new streams, staged in order as lines of a COPY in text format."""
 
     def __init__(self, decider: Decider[C, S, E], before_write: Callable[[int], None]) -> None:
         self._decide = decider.decide
         self._before_write = before_write
         self._file = SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES)  # noqa: SIM115, closed by __exit__
         self.counts: Counter[str] = Counter()
-        """How many there are of each tag."""
+        """The number of events by type."""
 
     def __enter__(self) -> "StagedImport[C, S, E]":
         return self
@@ -65,21 +65,21 @@ class StagedImport(Generic[C, S, E]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with suppress(OSError):  # what could not be written is tried once more
+        with suppress(OSError):  # close() tries once more to write what could not be written
             self._file.close()
 
     def add(self, command: C) -> None:
-        """One more new stream. Raises what `decide` and `before_write` do, and Unavailable if there is no room left."""
+        """Add one new stream. Raises what `decide` and `before_write` raise, and Unavailable if the disk is full."""
         (event,) = self._decide(command, None)
         self.counts[type_tag(type(event))] += 1
-        # Of all that COPY's text format gives a meaning, JSON without white space has only the backslash.
+        # Of the characters that COPY's text format gives a meaning, JSON without white space has only the backslash.
         line = msgspec.json.encode(event).replace(b"\\", b"\\\\") + b"\n"
         self._before_write(len(line))
         with _unavailable_if_disk_full():
             self._file.write(line)
 
     async def copy_to(self, connection: AsyncConnection) -> None:
-        """Into the temporary table that `append_new_streams` reads."""
+        """Copy the events into the temporary table that `append_new_streams` reads."""
         await connection.execute(BEGIN_IMPORT)
         with _unavailable_if_disk_full():
             self._file.seek(0)
@@ -90,7 +90,7 @@ class StagedImport(Generic[C, S, E]):
 
 @contextmanager
 def _unavailable_if_disk_full() -> Iterator[None]:
-    """Raises Unavailable if the temporary file finds none."""
+    """Raises Unavailable if the temporary file cannot be written or read."""
     try:
         yield
     except OSError as full:
@@ -98,7 +98,7 @@ def _unavailable_if_disk_full() -> Iterator[None]:
 
 
 class BulkImporter(Generic[C, S, E]):
-    """Many imports may arrive at a time; one is stored, so that it takes one connection from the others at most."""
+    """Stores one import at a time, so that imports take at most one connection; many may be staged meanwhile."""
 
     def __init__(
         self,
@@ -106,14 +106,14 @@ class BulkImporter(Generic[C, S, E]):
         decider: Decider[C, S, E],
         after_import: Callable[[Counter[str]], None] = lambda _: None,
     ) -> None:
-        """`after_import` hears how many events there are of each tag, once they are committed."""
+        """`after_import` is called with the number of events by type after they are committed."""
         self._database = database
         self._decider = decider
         self._after_import = after_import
         self._one_import_at_a_time = asyncio.Lock()
 
     def stage(self, before_write: Callable[[int], None] = lambda _: None) -> StagedImport[C, S, E]:
-        """What one import begins with; `before_write` hears how many bytes are to be written, and may refuse them."""
+        """Begin an import. `before_write` is called with the number of bytes before they are written, and may raise."""
         return StagedImport(self._decider, before_write)
 
     async def store(
@@ -123,12 +123,13 @@ class BulkImporter(Generic[C, S, E]):
         idempotency_key: IdempotencyKey | None = None,
         condition: Condition | None = None,
     ) -> tuple[Imported, bool]:
-        """All of them or none; whether that was before, by a request with the same key.
+        """Store all staged streams or none. Also returns whether an earlier request with the same key had stored them.
 
-        Raises NothingToImport, what `condition` says to new streams, and Unavailable if the database is away.
+        Raises NothingToImport if nothing is staged, what `condition` raises for new streams, and Unavailable if the
+        database is away.
         """
         if not staged.counts:
-            raise NothingToImport("There is no item in it.")
+            raise NothingToImport("The import holds no rows; nothing was stored.")
         async with self._one_import_at_a_time:
             try:
                 if idempotency_key is not None and (stored := await self._find_outcome(idempotency_key)):
@@ -139,7 +140,7 @@ class BulkImporter(Generic[C, S, E]):
             except ConcurrentDuplicate:
                 assert idempotency_key is not None
                 stored = await self._find_outcome(idempotency_key)
-                assert stored is not None, "what took the key is committed"
+                assert stored is not None, "the request that took the key is committed"
                 return stored, True
         self._after_import(staged.counts)
         return imported, False
@@ -154,8 +155,8 @@ class BulkImporter(Generic[C, S, E]):
         async with self._connection() as connection:
             await staged.copy_to(connection)
             row = await (await connection.execute(APPEND_NEW_STREAMS, (as_jsonb(metadata),))).fetchone()
-            assert row is not None, "append_new_streams answers with one row"
-            assert row[0] == staged.counts.total(), "what was sent has arrived"
+            assert row is not None, "append_new_streams returns one row"
+            assert row[0] == staged.counts.total(), "every staged event was appended"
             imported = Imported(created=row[0], first_position=row[1], last_position=row[2])
             if idempotency_key is not None:
                 await store_outcome(connection, idempotency_key, imported)
@@ -164,7 +165,7 @@ class BulkImporter(Generic[C, S, E]):
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        """In a transaction that may take longer than those of other requests."""
+        """A connection in a transaction that may take longer than other requests' transactions."""
         async with (
             self._database.bulkheads.imports.enter("imports"),
             self._database.connection(statement_timeout_seconds=STORED_WITHIN_SECONDS) as connection,

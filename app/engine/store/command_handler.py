@@ -1,6 +1,6 @@
-"""One command end to end: read the state, decide, append; two round trips.
+"""Handle one command: read the state, decide and append, in two round trips.
 
-A lost race is not lost twice: the second try locks the stream first, so it waits its turn and cannot be overtaken.
+If another command appends first, the second try locks the stream before it reads, so it cannot be overtaken again.
 """
 
 from collections.abc import Callable
@@ -30,25 +30,25 @@ S = TypeVar("S")
 
 
 class Decider(Struct, Generic[C, S, E], frozen=True, kw_only=True):
-    """An aggregate: how it decides, and where its state is read."""
+    """An aggregate: its `decide` function, and the projection that holds its state."""
 
     decide: Callable[[C, S | None], tuple[E, ...]]
-    """The events that a command leads to in a state; raises a CatalogError to refuse it."""
+    """Returns the events of a command, given the state. Raises a CatalogError to refuse the command."""
     state: type[S]
-    """What `decide` reads; decoded from the document."""
+    """The type of the state that `decide` reads; decoded from the document."""
     projection: type[Projection[Any, E]]
     """The inline projection whose documents hold the state."""
 
 
 class Condition(Protocol):
-    """What a command asks of the version that its stream is at."""
+    """A condition that a command sets on the version of its stream."""
 
     def check(self, version: int) -> None:
-        """Raises a VersionConflict with `current_version` if it does not hold; NO_STREAM is a stream to be begun."""
+        """Raises a VersionConflict with `current_version` if it does not hold. A new stream is at NO_STREAM."""
 
 
 class Expectation(Struct, frozen=True):
-    """The version that the caller saw, and what to raise if it is no longer so."""
+    """The version that the caller expects, and the conflict to raise if the stream is at another one."""
 
     version: int
     conflict: type[VersionConflict] = VersionConflict
@@ -59,23 +59,24 @@ class Expectation(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What a command led to."""
+    """The result of a command."""
 
     stream_id: int
     version: int
     document: bytes | None
-    """The document after the command, as stored; None if the command ended it."""
+    """The document after the command, as stored; None if the command ended the document."""
     position: int | None = None
-    """Of its last event; None if the command asked for what already was."""
+    """The position of the command's last event; None if the command changed nothing."""
     replayed: bool = False
-    """Whether it was carried out before, by a request with the same key."""
+    """Whether an earlier request with the same key had carried the command out."""
     appended: Appended | None = None
-    """What was appended just now, if anything was."""
+    """The place of the appended events; None if nothing was appended."""
     events: tuple[Struct, ...] = ()
-    """What was appended."""
+    """The appended events."""
 
 
 NO_STREAM = 0
+"""The version of a stream without events."""
 
 
 class LoadedState(Struct, frozen=True):
@@ -99,7 +100,7 @@ class CommandHandler(Generic[C, S, E]):
         decider: Decider[C, S, E],
         after_append: Callable[[tuple[Struct, ...]], None] = lambda _: None,
     ) -> None:
-        """`after_append` hears of events once they are committed, so that the background need not poll for them."""
+        """`after_append` is called with the events after they are committed, so that the background need not poll."""
         self._database = database
         self._decider = decider
         self._after_append = after_append
@@ -119,10 +120,11 @@ class CommandHandler(Generic[C, S, E]):
         permit: Callable[[S], None] = lambda _: None,
         idempotency_key: IdempotencyKey | None = None,
     ) -> Outcome:
-        """Carry out `command` on a stream, or on a new one; if it is to be `once` and was, say what it led to then.
+        """Carry out `command` on a stream, or on a new one if `stream_id` is None.
 
-        Raises what `permit` refuses a state with, `decide` a command and `condition` a version, and Unavailable if
-        the database is away; whether it was then carried out is not known.
+        A command whose `idempotency_key` is stored is not repeated; its stored outcome is returned. Raises what
+        `permit`, `decide` and `condition` raise, and Unavailable if the database is away. After Unavailable it may be
+        unknown whether the command was carried out.
         """
         context = _CommandContext(command, metadata, stream_id, condition, permit, idempotency_key)
         async with self._database.bulkheads.commands.enter("commands"), self._database.connection() as connection:
@@ -138,7 +140,7 @@ class CommandHandler(Generic[C, S, E]):
     async def _handle_idempotent(
         self, connection: AsyncConnection, context: "_CommandContext[C, S]", idempotency_key: IdempotencyKey
     ) -> Outcome:
-        """What stands in its way may be what the same request has done meanwhile."""
+        """Look for a stored outcome first, and again after a refusal, which the same request may have caused."""
         if stored := await find_outcome(connection, idempotency_key, StoredOutcome):
             return await self._replay_outcome(connection, stored)
         try:

@@ -1,6 +1,6 @@
-"""The event store: appending to a stream, reading one, reading the settled log, counting it; each one statement.
+"""The event store: append to a stream and read a stream, each with one statement.
 
-Thin over the SQL: `append_to_stream` and `lock_stream` in schema.sql do the work.
+The functions append_to_stream, append_idempotent and lock_stream in schema.sql do the work.
 """
 
 from datetime import datetime
@@ -31,14 +31,14 @@ from catalog.append_idempotent(%s, %s::integer, %s::integer, %s, %s)
 
 
 class Appended(Struct, frozen=True, kw_only=True):
-    """Where the newest event of an append came to lie."""
+    """The place of the newest event of an append."""
 
     stream_id: int
     version: int
     position: int
     recorded_at: datetime
     documents: dict[str, msgspec.Raw]
-    """The inline documents after it, as JSON, by projection."""
+    """The inline documents after the append, as JSON, by projection."""
 
 
 async def append_to_stream(
@@ -49,10 +49,11 @@ async def append_to_stream(
     metadata: Metadata,
     idempotency_key: IdempotencyKey | None = None,
 ) -> Appended:
-    """Append `events` to a stream, or to a new one for None; any version will do without an expected one.
+    """Append `events` to a stream, or to a new one if `stream_id` is None.
 
-    Raises VersionConflict with `expected_version` and `current_version` if the stream is at another version, and
-    ConcurrentDuplicate if it is to be `once` and another one was first.
+    If `expected_version` is None the version is not checked. Raises VersionConflict with `expected_version` and
+    `current_version` if the stream is at another version, and ConcurrentDuplicate if another request with the same
+    `idempotency_key` was committed first.
     """
     parameters = (
         stream_id,
@@ -74,7 +75,7 @@ async def append_to_stream(
             raise version_conflict(VersionConflict, facts["expected_version"], facts["current_version"]) from None
         raise as_concurrent_duplicate(error) from None
     row = await cursor.fetchone()
-    assert row is not None, "append_to_stream answers with one row"
+    assert row is not None, "append_to_stream returns one row"
     return Appended(
         stream_id=row[0],
         version=row[1],
@@ -85,16 +86,16 @@ async def append_to_stream(
 
 
 def version_conflict(kind: type[VersionConflict], expected: int, current: int) -> VersionConflict:
-    """A conflict of the given kind, with both versions in its sentence and its facts."""
+    """A conflict of the given class, with both versions in its detail and its facts."""
     return kind(
-        f"Version {expected} was expected, but the item is at version {current}.",
+        f"Version {expected} was expected, but the current version is {current}.",
         expected_version=expected,
         current_version=current,
     )
 
 
 async def lock_stream(connection: AsyncConnection, stream_id: int) -> None:
-    """Let nobody else append to the stream until this connection's transaction ends."""
+    """Keep other sessions from appending to the stream until this connection's transaction ends."""
     await connection.execute("select catalog.lock_stream(%s::integer)", (stream_id,))
 
 
@@ -110,7 +111,7 @@ LAST_INSTANT = "infinity"
 
 
 class StoredEvent(Struct, frozen=True):
-    """An event with its data still as stored."""
+    """An event whose data and metadata are JSON as stored."""
 
     position: int
     event_id: UUID
@@ -124,7 +125,7 @@ class StoredEvent(Struct, frozen=True):
 async def read_stream(
     connection: AsyncConnection, stream_id: int, until: datetime | str = LAST_INSTANT, version: int = LAST_VERSION
 ) -> list[StoredEvent]:
-    """The events of a stream up to an instant and a version, in order; none if there is no such stream."""
+    """Return a stream's events up to an instant and a version, in order; an empty list if there is no such stream."""
     cursor = await connection.execute(READ_STREAM, (stream_id, until, version), prepare=True)
     return [StoredEvent(*row) for row in await cursor.fetchall()]
 
@@ -133,7 +134,7 @@ READ_INSTANTS = "select recorded_at from catalog.events where stream_id = %s ord
 
 
 async def read_instants(connection: AsyncConnection, stream_id: int) -> list[datetime]:
-    """When each event of a stream was recorded, in order; none if there is no such stream."""
+    """Return when each event of a stream was recorded, in order; an empty list if there is no such stream."""
     cursor = await connection.execute(READ_INSTANTS, (stream_id,), prepare=True)
     return [recorded_at for (recorded_at,) in await cursor.fetchall()]
 
@@ -164,27 +165,29 @@ order by near.version
 
 
 class AdjacentVersions(Struct, frozen=True):
-    """One version of a stream, and those around it."""
+    """One version of a stream, and the versions around it."""
 
     version: int
     last: int
     """The newest version of the stream."""
     recorded_at: dict[int, datetime]
-    """When the first, the previous, this, the next and the last version were recorded; in order, those there are."""
+    """When the first, previous, this, next and last version were recorded, in order; missing ones are left out."""
 
 
 async def read_adjacent_versions(
     connection: AsyncConnection, stream_id: int, until: datetime | None = None, version: int = LAST_VERSION
 ) -> AdjacentVersions | None:
-    """What is around the last version up to an instant and a version, or around the first if all came later; None if
-    there is no such stream."""
+    """Find the last version up to an instant and a version, or the first version if all came later, and its neighbours.
+
+    Returns None if there is no such stream.
+    """
     given = {"stream_id": stream_id, "until": until or LAST_INSTANT, "version": version}
     rows = await (await connection.execute(READ_ADJACENT_VERSIONS, given, prepare=True)).fetchall()
     return AdjacentVersions(rows[0][0], rows[0][1], {row[2]: row[3] for row in rows}) if rows else None
 
 
 def decode_recorded(stream_id: int, tags: EventRegistry[E], stored: StoredEvent) -> Recorded[E]:
-    """The stored event, decoded. Raises KeyError for a tag that `tags` does not know."""
+    """Decode a stored event. Raises KeyError for a type that `tags` does not know."""
     return Recorded(
         position=stored.position,
         event_id=stored.event_id,
@@ -197,7 +200,7 @@ def decode_recorded(stream_id: int, tags: EventRegistry[E], stored: StoredEvent)
 
 
 def _json(encoded: bytes) -> Jsonb:
-    """Bytes that are JSON already, on their way into a jsonb parameter."""
+    """A jsonb parameter of bytes that are JSON already."""
     return Jsonb(encoded, dumps=_unchanged)
 
 

@@ -1,8 +1,9 @@
-"""The high-water mark: up to where the log can no longer grow, found by a grace period and never by a time-out.
+"""The high-water mark: up to this position and instant no event can be added to the log any more.
 
-Positions become visible out of order, and a reader that remembers the last one it saw loses events. So: note the
-newest position handed out and the clock; list who holds the append gate; when exactly those are gone, everything up
-to what was noted is decided. Writers are not slowed down, and whoever is not appending is not waited for.
+Positions become visible out of order, so a reader that remembers the last position it saw would lose events. The mark
+is found by a grace period, never by a time-out. First note the newest position handed out and the clock. Then list the
+transactions that hold the append gate. When exactly those have ended, every position up to the noted one is committed
+or will never be. Writers are not slowed down, and only appending transactions are waited for.
 """
 
 import asyncio
@@ -21,10 +22,10 @@ from app.errors import Malformed, Unavailable
 GATE_POLL_SECONDS = 0.005
 
 MARK_COMMIT_SECONDS = 0.5
-"""While a synchronous replica is lost, a commit waits for it for ever."""
+"""How long a commit of the mark may take. If a synchronous replica is lost, a commit waits for it without end."""
 
 CLOCK_TOLERANCE = timedelta(seconds=1)
-"""A client's clock may be so much ahead of the database's."""
+"""How far a client's clock may be ahead of the database's."""
 
 NEWEST_INSTANT = """
 select newest.instant, extract(epoch from newest.instant - now.instant)::double precision
@@ -34,8 +35,8 @@ cross join lateral (
     select greatest(now.instant, settled.noted_instant, (select max(events.recorded_at) from catalog.events)) as instant
 ) as newest
 """
-"""The database's clock, or the newest instant of the log where the clock is behind that, having stepped back; and for
-how many seconds it is. Until then is the past."""
+"""The end of the past, and how many seconds it is ahead of the database's clock. It is the clock itself, or the newest
+instant of the log if the clock has stepped back behind that."""
 
 IS_SETTLED = "select instant >= %s from catalog.settled"
 
@@ -48,18 +49,18 @@ class Mark(Struct, frozen=True):
 
 
 class HighWaterMark:
-    """What this process knows to be settled, and how it finds out more."""
+    """What this process knows to be settled; it moves the mark if it must know more."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known_settled = datetime.min.replace(tzinfo=UTC)
 
     def is_known_settled(self, instant: datetime) -> bool:
-        """Whether it is settled as far as this process has seen."""
+        """Whether this process knows that the instant is settled."""
         return instant <= self._known_settled
 
     async def is_settled(self, instant: datetime, timeout_seconds: float = 0.5) -> bool:
-        """Whether no event will be recorded at or before `instant` any more; waits a little for it to be known.
+        """Whether no event will be recorded at or before `instant` any more; waits for running appends if need be.
 
         Raises Malformed for an instant in the future.
         """
@@ -79,20 +80,20 @@ class HighWaterMark:
                 async with asyncio.timeout(MARK_COMMIT_SECONDS + timeout_seconds):
                     return (await advance_mark(connection, timeout_seconds)).instant
             except (TimeoutError, errors.ReadOnlySqlTransaction):
-                pass  # appends or a commit take long; or an operator has closed the database to changes, not to reads
+                pass  # appends or a commit take long, or an operator has made the database read-only
         return cast(datetime, settled)
 
 
 async def check_not_in_future(connection: AsyncConnection, instant: datetime) -> None:
-    """Raises Malformed for an instant in the future: of the database's clock and of the log, not of our own clock."""
+    """Raises Malformed for an instant later than both the database's clock and the log; our clock is not asked."""
     row = await (await connection.execute(NEWEST_INSTANT, prepare=True)).fetchone()
-    assert row is not None, "the mark is always there"
+    assert row is not None, "catalog.settled has one row"
     if instant > row[0] + CLOCK_TOLERANCE:
         raise Malformed(f"{instant:%Y-%m-%dT%H:%M:%S.%fZ} is in the future; only the past can be read.")
 
 
 async def is_settled_here(connection: AsyncConnection, instant: datetime) -> bool:
-    """Whether its server says so already. A replica replays the mark behind the events that it stands for."""
+    """Whether the connection's server has the instant settled. A replica replays the mark after the events up to it."""
     return await (await connection.execute(IS_SETTLED, (instant,), prepare=True)).fetchone() == (True,)
 
 
@@ -101,17 +102,17 @@ select position, instant
 from set_config('synchronous_commit', 'off', true)
 cross join catalog.begin_mark()
 """
-"""Nothing rests on a note before it is published, by a commit that writes everything before it to the disk as well."""
+"""begin_mark need not be durable: publish_mark commits later, and its commit writes everything before it to disk."""
 
 
 async def advance_mark(connection: AsyncConnection, timeout_seconds: float = math.inf) -> Mark:
-    """Move the mark to now, waiting for the appends under way; several may do so at once.
+    """Wait for the running appends and move the mark to now; several sessions may do so at once.
 
-    `connection` is in autocommit: each step is a transaction of its own (begin_mark, gate_holders, publish_mark).
+    `connection` must be in autocommit: begin_mark, gate_holders and publish_mark are transactions of their own.
     Raises TimeoutError if the appends take too long.
     """
     pending = await (await connection.execute(BEGIN_MARK)).fetchone()
-    assert pending is not None, "begin_mark answers with one row"
+    assert pending is not None, "begin_mark returns one row"
     await _wait_for_appends(connection, timeout_seconds)
     await connection.execute("select catalog.publish_mark(%s, %s)", pending)
     return Mark(*pending)
@@ -136,29 +137,32 @@ where pg_is_in_recovery()
         limit 1
     ), 'infinity')
 """
-"""While the clock has stepped back, appends are recorded just after what was noted: now is then after those.
+"""If the clock went backwards, appends get instants just after `noted_instant`; "now" must be later than those.
 
-A replica does not see which appends are under way. All that it knows whole is what is settled; now is there then,
-unless that is old for want of a leader."""
+A replica does not see the running appends. It knows the log only up to the mark, so there "now" is the mark's instant.
+The query returns no row if an event has waited for more than 10 seconds to be settled: no leader moves the mark."""
 
 
 async def current_instant_after_appends(connection: AsyncConnection, timeout_seconds: float = 0.25) -> datetime:
-    """The present instant, once the appends under way at it are done, if they do not take too long.
+    """Return the present instant, after waiting up to `timeout_seconds` for the appends that run at it.
 
-    What is read as of it is what will be read as of it later. Unlike `settle` it writes nothing, and so cannot vouch
-    for a clock that steps back. Raises Unavailable on a replica where nothing has been settled for too long.
+    A read as of this instant then gives the same result later. Unlike `advance_mark` it writes nothing, so a clock that
+    later steps back can break this. Raises Unavailable on a replica whose mark is too old.
     """
     row = await (await connection.execute(CURRENT_INSTANT, prepare=True)).fetchone()
     if row is None or row[0] is None:
-        raise Unavailable("The replica cannot tell what is settled. Try again.")
+        raise Unavailable("The replica's high-water mark is too old to tell the present instant. Try again.")
     with suppress(TimeoutError):
         await _wait_for_appends(connection, timeout_seconds)
     return cast(datetime, row[0])
 
 
 async def _wait_for_appends(connection: AsyncConnection, timeout_seconds: float) -> None:
-    """Wait for exactly those who hold the append gate just now. Raises TimeoutError between two looks at them: to call
-    a look off would cost the connection, where a pooler must not be asked to cancel."""
+    """Wait for exactly the transactions that hold the append gate now. Raises TimeoutError after `timeout_seconds`.
+
+    The time is checked between two queries. Cancelling a query would cost the connection behind a pooler that must not
+    be asked to cancel.
+    """
     deadline = time.monotonic() + timeout_seconds
     waiting_for = await _gate_holders(connection)
     while waiting_for:

@@ -1,7 +1,7 @@
-"""A command that carries a key is carried out once: what it led to is kept in the transaction of its events.
+"""Idempotency: a command with a key is carried out once, since its outcome is stored in its events' transaction.
 
-So a reply that was lost between the commit and its client can be asked for again. What is kept is where the events came
-to lie; the document is folded as of then. A refused command has done nothing, and is not kept.
+A client that lost the reply sends the command again and gets the stored outcome. The outcome holds the version and the
+position of the last event; the document is folded as of that version. Refused commands are not stored.
 """
 
 from typing import TypeVar
@@ -25,21 +25,21 @@ class KeyReused(InvalidInput):
 
 
 class ConcurrentDuplicate(Exception):
-    """The same command is just being carried out: what it led to is known by now."""
+    """Another request with the same key was committed first, so its outcome can be read now."""
 
 
 class IdempotencyKey(Struct, frozen=True):
-    """What makes two requests the same command."""
+    """The values that make two requests the same command."""
 
     user_id: str
-    """Keys are each user's own."""
+    """Each user has keys of their own."""
     key: str
     request: str
     """SHA-256 of the whole request, in hexadecimal."""
 
 
 class StoredOutcome(Struct, frozen=True, kw_only=True):
-    """What is kept of a command on one stream."""
+    """The stored outcome of a command on one stream."""
 
     stream_id: int
     version: int
@@ -58,7 +58,7 @@ def as_jsonb(struct: Struct) -> Jsonb:
 
 
 async def find_outcome(connection: AsyncConnection, idempotency_key: IdempotencyKey, outcome_type: type[A]) -> A | None:
-    """What the command led to, if it was carried out. Raises KeyReused if its key was another request's."""
+    """Return the command's outcome, or None if it was not carried out. Raises KeyReused for another request's key."""
     row = await (
         await connection.execute(FIND_OUTCOME, (idempotency_key.user_id, idempotency_key.key), prepare=True)
     ).fetchone()
@@ -72,18 +72,19 @@ async def find_outcome(connection: AsyncConnection, idempotency_key: Idempotency
 
 
 async def force_synchronous_commit(connection: AsyncConnection) -> None:
-    """Before anything is acknowledged that others have committed: a commit of our own, behind theirs.
+    """Commit synchronously before a result that another session committed is acknowledged.
 
-    Theirs may be without the synchronous replica, where their wait for it was cut short; ours waits for both.
+    That session's wait for the synchronous replica may have been cut short. Our commit comes later in the log, so it
+    cannot be replicated before the other one.
     """
     mark_maybe_committed()
     await connection.execute(FORCE_SYNCHRONOUS_COMMIT, prepare=True)
 
 
 async def store_outcome(connection: AsyncConnection, idempotency_key: IdempotencyKey, outcome: Struct) -> None:
-    """To be called in the transaction of the events, if there are any.
+    """Store the outcome of a command. Call it in the transaction of the command's events, if there are any.
 
-    Raises ConcurrentDuplicate if another one was first.
+    Raises ConcurrentDuplicate if another request with the same key was committed first.
     """
     try:
         with committing(connection):
@@ -93,10 +94,11 @@ async def store_outcome(connection: AsyncConnection, idempotency_key: Idempotenc
 
 
 def as_concurrent_duplicate(error: psycopg.DatabaseError) -> Exception:
+    """ConcurrentDuplicate if the database reports that, else the error itself."""
     return ConcurrentDuplicate() if error.sqlstate == CONCURRENT_DUPLICATE else error
 
 
 async def delete_expired(connection: AsyncConnection) -> None:
-    """Forget what was kept for long enough."""
+    """Delete the outcomes that are older than 72 hours."""
     while await (await connection.execute(DELETE_EXPIRED)).fetchone() != (0,):
         pass

@@ -1,4 +1,4 @@
-"""A document folded from its stream's events at the time of the query."""
+"""Live projection: fold a document from its stream's events at the time of the query."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ class Document(Struct, frozen=True):
     """A document with its place in time."""
 
     version: int
-    """The version of its stream, events that the projection ignores included."""
+    """The version of its stream; events that the projection ignores count too."""
     valid_from: datetime
     """When the last event folded into it was recorded."""
     json: bytes
@@ -31,7 +31,10 @@ async def fold_stream(
     until: datetime | None = None,
     version: int = LAST_VERSION,
 ) -> Document | None:
-    """One stream's document as of an instant and a version: folded by Postgres, or in Python without rules."""
+    """Fold one stream's document as of an instant and a version; None if there is none.
+
+    Postgres folds it by the compiled rules. A projection without rules is folded in Python.
+    """
     bound = until or LAST_INSTANT
     if projection.compiles():
         query = sql.SQL("select version, valid_from, document from {}(%s::integer, %s, %s::integer)").format(

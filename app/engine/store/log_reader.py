@@ -1,6 +1,7 @@
-"""Reading the log up to the high-water mark: pages, filters, counts over time."""
+"""Read the log up to the high-water mark: pages, filters and counts over time."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -51,15 +52,15 @@ left join lateral (
 ) as entry on true
 order by found.position {order}
 """
-"""Passes a bounded number of events; where it ends there is a position without an event."""
+"""Scans a bounded number of events. If the scan ends early, the last row has a position and no event."""
 SCANNED_EVENTS_MAX = 200_000
-"""So many events one page looks at for those that are sought."""
+"""How many events one page scans for those that match."""
 EVENTS_OF_STREAM = "(select * from catalog.events where stream_id = %(stream_id)s::integer offset 0)"
-"""By the index of streams, whatever the planner thinks of meeting the stream's events on the way."""
+"""`offset 0` makes the planner use the index log_by_stream; otherwise it may scan the log for the stream's events."""
 
 
 class LogEntry(StoredEvent, frozen=True):
-    """An event as the log holds it, with its stream."""
+    """A stored event with its stream."""
 
     stream_id: int
 
@@ -69,26 +70,26 @@ class LogPage(Struct, frozen=True):
 
     events: list[LogEntry]
     upto: int
-    """Nothing that was asked for is missing up to this position; the next page begins after it."""
+    """No matching event up to this position is missing; the next page begins after it."""
     more: bool
-    """Whether more is settled already."""
+    """Whether the next page has settled events to scan already."""
 
 
 class EventFilter(Struct, frozen=True, kw_only=True):
-    """Which events of the log are asked for; None is any."""
+    """Which events of the log match; None matches any."""
 
     type: str | None = None
     stream_id: int | None = None
     user_id: str | None = None
     correlation_id: str | None = None
     since: datetime | None = None
-    """Recorded then or later."""
+    """Recorded at this instant or later."""
     until: datetime | None = None
-    """Recorded before that."""
+    """Recorded before this instant."""
 
     @property
     def skips_events(self) -> bool:
-        """Whether events between those that are sought have to be passed."""
+        """Whether a scan meets events that do not match."""
         return any(each is not None for each in (self.type, self.stream_id, self.user_id, self.correlation_id))
 
 
@@ -108,7 +109,7 @@ AFTER_LAST_POSITION = 2**63 - 1
 def settled_query(
     after: int, limit: int, event_filter: EventFilter, before: int | None
 ) -> tuple[sql.Composed, dict[str, object]]:
-    """The query of `read_settled` for one row more than a page has, and its parameters."""
+    """The query of `read_settled` and its parameters. It asks for one row more than a page has."""
     wanted = {name: value for name, value in msgspec.structs.asdict(event_filter).items() if value is not None}
     query = sql.SQL(READ_FILTERED if event_filter.skips_events else READ_SETTLED).format(
         source=sql.SQL("catalog.events" if event_filter.stream_id is None else EVENTS_OF_STREAM),
@@ -133,13 +134,20 @@ async def read_settled(
     event_filter: EventFilter = ALL_EVENTS,
     before: int | None = None,
 ) -> LogPage:
-    """At most `limit` of the settled events that are sought, in order behind a position; or, the newest first, those
-    before one. Fewer, and `more`, where too many others are between them.
+    """Return at most `limit` matching settled events after a position, in order; with `before`, newest first.
 
-    The mark and the events are of one snapshot, so that nothing up to `upto` can come later.
+    A page has fewer events, and `more`, if the scan met SCANNED_EVENTS_MAX events. The mark and the events come from
+    one snapshot, so no event up to `upto` can appear later.
     """
     query, given = settled_query(after, limit, event_filter, before)
     rows = await (await connection.execute(query, given)).fetchall()
+    return settled_page(rows, after, limit, event_filter, before)
+
+
+def settled_page(
+    rows: list[tuple[Any, ...]], after: int, limit: int, event_filter: EventFilter, before: int | None
+) -> LogPage:
+    """The page of the rows that `settled_query`, with the same arguments, has returned."""
     if not event_filter.skips_events:
         rows = [(row[0], *row[1:2], *row[1:]) for row in rows]
     found = [LogEntry(*row[2:]) for row in rows if row[2] is not None]
@@ -168,7 +176,7 @@ FIRST_INSTANT = "select min(recorded_at) from catalog.events"
 
 
 async def read_first_instant(connection: AsyncConnection) -> datetime | None:
-    """When the first event of all was recorded; None for a log without events."""
+    """Return when the first event of the log was recorded; None if the log has no events."""
     row = await (await connection.execute(FIRST_INSTANT)).fetchone()
     return row[0] if row else None
 
@@ -176,7 +184,7 @@ async def read_first_instant(connection: AsyncConnection) -> datetime | None:
 async def read_density(
     connection: AsyncConnection, since: datetime, until: datetime, buckets: int
 ) -> tuple[float, list[int]]:
-    """How many seconds a bucket has, and how many events were recorded in each of so many between two instants."""
+    """Return the width of a bucket in seconds, and the number of events in each bucket between two instants."""
     bucket_seconds = max((until - since).total_seconds() / buckets, 1e-6)
     given = {"since": since, "until": until, "buckets": buckets, "bucket_seconds": bucket_seconds}
     counts = [0] * buckets
@@ -186,9 +194,9 @@ async def read_density(
 
 
 async def read_mark(connection: AsyncConnection) -> int:
-    """Every position up to this one is settled."""
+    """Return the position of the high-water mark: every position up to it is settled."""
     row = await (await connection.execute("select position from catalog.settled")).fetchone()
-    assert row is not None, "the mark is always there"
+    assert row is not None, "catalog.settled has one row"
     return int(row[0])
 
 
@@ -196,9 +204,9 @@ NEWEST_POSITION = "select case when is_called then last_value else 0 end from ca
 
 
 async def check_position_exists(connection: AsyncConnection, position: int) -> None:
-    """Raises AheadOfLog for a position that no event ever had, as a reader of another, lost log may bring it.
+    """Raises AheadOfLog for a position that no event ever had, such as one from another log that was lost.
 
-    The sequence knows at any moment; the mark would do injustice to who read behind it a moment ago.
+    The position is compared with the sequence, not with the mark: a client may hold a position newer than the mark.
     """
     row = await (await connection.execute(NEWEST_POSITION)).fetchone()
     assert row is not None, "a sequence has one row"

@@ -1,6 +1,6 @@
-"""The settled mark as it moves: one look a moment for all who follow the log in this process, none while nobody does.
+"""Watch the high-water mark: one poll for all readers of this process that follow the log, none while nobody follows.
 
-The mark is read from the database, since whoever moves it may be another service.
+The mark is read from the database, because another process may move it.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ logger = logging.getLogger("catalog")
 
 MARK_POLL_SECONDS = 0.05
 UNAVAILABLE_RETRY_SECONDS = 1.0
-"""Between two looks for a database that is away."""
+"""The pause after a poll that failed, for example because the database is away."""
 
 
 class MarkWatcher:
-    """`await run()` for as long as the service lives; followers are `following()` and `wait_until_past()`."""
+    """Run `run()` as long as the service lives. A follower uses `following()` and awaits `wait_until_past()`."""
 
     def __init__(self, database: Database, stopping: asyncio.Event) -> None:
-        """`stopping` tells the followers to end; the server sets it before it waits for them."""
+        """The server sets `stopping` before it waits for the followers; they end then."""
         self.stopping = stopping
         self.followers = 0
         self._database = database
@@ -32,7 +32,7 @@ class MarkWatcher:
         self._position = -1
 
     async def run(self) -> None:
-        """Look again and again, whatever goes wrong: only cancelling ends it."""
+        """Poll until cancelled; no error ends the loop."""
         while True:
             await self._is_followed.wait()
             try:
@@ -41,7 +41,7 @@ class MarkWatcher:
             except Unavailable:
                 await asyncio.sleep(UNAVAILABLE_RETRY_SECONDS)
             except Exception:
-                logger.exception("looking for the settled mark failed")
+                logger.exception("reading the high-water mark failed")
                 await asyncio.sleep(UNAVAILABLE_RETRY_SECONDS)
 
     async def _poll(self) -> None:
@@ -54,7 +54,7 @@ class MarkWatcher:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Somebody follows the log, as long as the context lasts."""
+        """Within the context a reader follows the log."""
         self.followers += 1
         self._is_followed.set()
         try:

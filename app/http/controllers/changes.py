@@ -10,15 +10,14 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from app.engine.queries.changes import DocumentChange
-from app.engine.queries.documents import Documents
 from app.http.controllers.item_diff import FieldDiff, diff_documents
+from app.http.services import Services
 from app.http.wire.cursors import Cursor, listing_id, read_cursor, write_cursor
 from app.http.wire.links import next_page_header
 from app.http.wire.listing_parameters import CursorText, ExactFilter, Limit, StatusFilter, equality_filters
 from app.http.wire.problem_details import error_responses, invalid_parameter
 from app.http.wire.responses import json_response
-from app.http.wire.time_parameters import AsOfResolver, PointInTime
-from app.settings import Settings
+from app.http.wire.time_parameters import PointInTime
 
 INSTANT_DESCRIPTION = "An instant: RFC 3339; without an offset UTC; a date is its first moment."
 From = Annotated[str | None, QueryParameter(name="from", description=INSTANT_DESCRIPTION)]
@@ -42,9 +41,7 @@ class ChangesController(Controller):
     async def changes(
         self,
         request: Request[Any, Any, Any],
-        documents: NamedDependency[Documents],
-        as_of_resolver: NamedDependency[AsOfResolver],
-        settings: NamedDependency[Settings],
+        services: NamedDependency[Services],
         since: From = None,
         until: To = None,
         category: ExactFilter = None,
@@ -56,6 +53,7 @@ class ChangesController(Controller):
         """By item, what is not the same at both; nothing of what changed and changed back. A filter takes an item that
         had the value at either instant. `Link: rel="next"` leads on, to the same later instant; a page may have fewer
         than `limit`, or none, where too many others are between."""
+        documents, as_of_resolver = services.documents, services.as_of_resolver
         if since is None:
             raise invalid_parameter("from", "This parameter is required.")
         given = equality_filters(category, owner_id, status)
@@ -77,7 +75,7 @@ class ChangesController(Controller):
         if found.upto is not None:
             further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found.upto))
             query = {"from": since, "to": until, **given, "limit": limit, "cursor": further}
-            headers |= next_page_header(request, settings, **query)
+            headers |= next_page_header(request, services.settings, **query)
         return json_response(msgspec.json.encode([_item_change(change) for change in found.changes]), headers=headers)
 
 

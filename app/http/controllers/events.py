@@ -8,26 +8,26 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
+from msgspec import Struct
 
-from app.constraints import LARGEST_ID, LARGEST_POSITION, NO_CONTROL_CHARACTERS
+from app.constraints import LARGEST_ID, LARGEST_POSITION
 from app.domain.events import Event
 from app.engine.events.event import EventRegistry
-from app.engine.postgres.bulkheads import FILTERED_EVENTS
-from app.engine.postgres.pool import Database
-from app.engine.queries.read_router import ReadRouter
+from app.engine.postgres.bulkheads import CostlyRead
 from app.engine.store.log_reader import EventFilter, LogPage, check_position_exists, read_mark, read_settled
-from app.engine.store.mark_watcher import MarkWatcher
 from app.errors import Malformed
 from app.http.auth.guards import BEARER, require_admin
+from app.http.services import Services
 from app.http.wire.cloud_events import BATCH_MEDIA_TYPE, CloudEvent, cloud_event
 from app.http.wire.links import next_page_header
+from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses, invalid_parameter
 from app.http.wire.server_sent_events import EVENT_STREAM, EventStream
-from app.http.wire.time_parameters import AsOfResolver
-from app.settings import Settings
+from app.http.wire.text_parameters import text_parameter
 
 EVENT_TYPE_TAGS = tuple(EventRegistry(Event).types)
 STREAM_PAGE_EVENTS = 100
+FILTERED_EVENTS = CostlyRead(what="filtered pages of the log")
 
 After = Annotated[
     int, QueryParameter(ge=0, le=LARGEST_POSITION, description="The position of the last event that is known already.")
@@ -39,15 +39,7 @@ StreamAfter = Annotated[
     ),
 ]
 PageLimit = Annotated[int, QueryParameter(ge=1, le=1000)]
-EventType = Annotated[
-    str | None,
-    QueryParameter(
-        min_length=1,
-        max_length=100,
-        pattern=NO_CONTROL_CHARACTERS,
-        description=f"Only these: {', '.join(EVENT_TYPE_TAGS)}.",
-    ),
-]
+EventType = Annotated[str | None, text_parameter(f"Only these: {', '.join(EVENT_TYPE_TAGS)}.", 100)]
 ItemFilter = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
 Before = Annotated[
     int | None,
@@ -57,16 +49,8 @@ Before = Annotated[
         description="The other way round: the newest first, of those before this position. Not with `after`.",
     ),
 ]
-UserFilter = Annotated[
-    str | None,
-    QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Only what this user did."),
-]
-CorrelationFilter = Annotated[
-    str | None,
-    QueryParameter(
-        min_length=1, max_length=128, pattern=NO_CONTROL_CHARACTERS, description="Only what belongs to this request."
-    ),
-]
+UserFilter = Annotated[str | None, text_parameter("Only what this user did.", 100)]
+CorrelationFilter = Annotated[str | None, text_parameter("Only what belongs to this request.", 128)]
 From = Annotated[str | None, QueryParameter(name="from", description="Recorded at this instant or later.")]
 To = Annotated[str | None, QueryParameter(name="to", description="Recorded before this instant.")]
 LastEventId = Annotated[
@@ -76,6 +60,29 @@ LastEventId = Annotated[
 STREAM = ResponseSpec(CloudEvent, False, "Server-sent events, each a CloudEvent", EVENT_STREAM)
 
 
+class EventFilterParameters(Struct, frozen=True, kw_only=True):
+    """The filters that pages and streams of the log share."""
+
+    type: EventType = None
+    item_id: ItemFilter = None
+    user_id: UserFilter = None
+    correlation_id: CorrelationFilter = None
+
+    def parse(self, since: datetime | None = None, until: datetime | None = None) -> EventFilter:
+        """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
+        if self.type is not None and self.type not in EVENT_TYPE_TAGS:
+            tags = ", ".join(EVENT_TYPE_TAGS)
+            raise invalid_parameter("type", f"There is no event of this type; there are {tags}.")
+        return EventFilter(
+            type=self.type,
+            stream_id=self.item_id,
+            user_id=self.user_id,
+            correlation_id=self.correlation_id,
+            since=since,
+            until=until,
+        )
+
+
 class EventLog(Controller):
     path = "/events"
     tags = ("the log",)
@@ -83,20 +90,16 @@ class EventLog(Controller):
     security = BEARER
 
     @get(summary="Settled events, in order", media_type=BATCH_MEDIA_TYPE, responses=error_responses(401, 403, 409))
+    @grouped(filters=EventFilterParameters)
     async def events(
         self,
         request: Request[Any, Any, Any],
-        database: NamedDependency[Database],
-        read_router: NamedDependency[ReadRouter],
-        settings: NamedDependency[Settings],
-        as_of_resolver: NamedDependency[AsOfResolver],
+        services: NamedDependency[Services],
         after: After = 0,
         before: Before = None,
         limit: PageLimit = 100,
-        type: EventType = None,
-        item_id: ItemFilter = None,
-        user_id: UserFilter = None,
-        correlation_id: CorrelationFilter = None,
+        *,
+        filters: EventFilterParameters,
         since: From = None,
         until: To = None,
     ) -> Response[list[CloudEvent]]:
@@ -104,20 +107,20 @@ class EventLog(Controller):
         where a page has fewer than `limit`, or none, because too many others are between those that are asked for."""
         if after and before is not None:
             raise invalid_parameter("before", "Give after or before, not both.")
-        recorded = [None if text is None else await as_of_resolver.resolve_instant(text) for text in (since, until)]
-        sought = _event_filter(type, item_id, user_id, correlation_id, *recorded)
-        async with (
-            read_router.costly(FILTERED_EVENTS) if sought.skips_events else read_router.connection() as connection
-        ):
+        resolve = services.as_of_resolver.resolve_instant
+        recorded = [None if text is None else await resolve(text) for text in (since, until)]
+        sought = filters.parse(*recorded)
+        router = services.read_router
+        async with router.costly(FILTERED_EVENTS) if sought.skips_events else router.connection() as connection:
             page = await read_settled(connection, after, limit, sought, before)
         if not page.events and not page.more:
-            async with database.connection() as connection:
+            async with services.database.connection() as connection:
                 await check_position_exists(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:
             further = {"after" if before is None else "before": page.upto, "limit": limit}
-            asked = {"type": type, "item_id": item_id, "user_id": user_id, "correlation_id": correlation_id}
-            headers |= next_page_header(request, settings, **further, **asked, **{"from": since, "to": until})
+            asked = msgspec.structs.asdict(filters)
+            headers |= next_page_header(request, services.settings, **further, **asked, **{"from": since, "to": until})
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
         return Response(body, media_type=BATCH_MEDIA_TYPE, headers=headers)
 
@@ -127,22 +130,20 @@ class EventLog(Controller):
         media_type=EVENT_STREAM,
         responses={200: STREAM, **error_responses(401, 403, 409)},
     )
+    @grouped(filters=EventFilterParameters)
     async def stream(
         self,
-        database: NamedDependency[Database],
-        mark_watcher: NamedDependency[MarkWatcher],
+        services: NamedDependency[Services],
         after: StreamAfter = None,
-        type: EventType = None,
-        item_id: ItemFilter = None,
-        user_id: UserFilter = None,
-        correlation_id: CorrelationFilter = None,
+        *,
+        filters: EventFilterParameters,
         last_event_id: LastEventId = None,
     ) -> Response[CloudEvent]:
         """Each settled event once and in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
         It goes on behind `Last-Event-ID`, else behind `after`; with neither it begins now, and says where that is by
         an id without an event."""
-        sought = _event_filter(type, item_id, user_id, correlation_id)
-
+        database, mark_watcher = services.database, services.mark_watcher
+        sought = filters.parse()
         is_behind = sought.skips_events
 
         async def read(position: int) -> LogPage:
@@ -159,27 +160,6 @@ class EventLog(Controller):
                 return EventStream(mark_watcher, read, await read_mark(connection), announces_start=True)
             await check_position_exists(connection, begins)
         return EventStream(mark_watcher, read, begins, announces_start=False)
-
-
-def _event_filter(
-    type: str | None,
-    item_id: int | None,
-    user_id: str | None,
-    correlation_id: str | None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> EventFilter:
-    """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
-    if type is not None and type not in EVENT_TYPE_TAGS:
-        raise invalid_parameter("type", f"There is no event of this type; there are {', '.join(EVENT_TYPE_TAGS)}.")
-    return EventFilter(
-        type=type,
-        stream_id=item_id,
-        user_id=user_id,
-        correlation_id=correlation_id,
-        since=since,
-        until=until,
-    )
 
 
 def _parse_position(last_event_id: str) -> int:

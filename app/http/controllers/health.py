@@ -7,13 +7,9 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from app.engine.background.projection_admin import ProjectionAdmin
-from app.engine.postgres.pool import Database
-from app.engine.postgres.replica import Replica
+from app.http.services import Services
 from app.http.wire.problem_details import error_responses
 from app.http.wire.responses import struct_response
-from app.observability.metrics import Metrics
-from app.settings import Settings
 
 PROBE_WAITS_SECONDS = 1.0
 
@@ -45,22 +41,17 @@ class HealthChecks(Controller):
     tags = ("operations",)
 
     @get(["/", "/ready"], summary="Ready: the database answers", responses=error_responses())
-    async def ready(
-        self,
-        projection_admin: NamedDependency[ProjectionAdmin],
-        replica: NamedDependency[Replica | None],
-        settings: NamedDependency[Settings],
-    ) -> Response[Readiness]:
+    async def ready(self, services: NamedDependency[Services]) -> Response[Readiness]:
         """200 also while the background is behind: what it does not keep up is still served as it was. And without the
         replica, whose work the primary does."""
-        background = await projection_admin.background_lag(PROBE_WAITS_SECONDS)
+        background = await services.projection_admin.background_lag(PROBE_WAITS_SECONDS)
         readiness = Readiness(
             status="ok",
             background=background.state,
             background_seconds=background.seconds,
-            environment=settings.env,
-            authentication=settings.auth,
-            replica=replica.state if replica else None,
+            environment=services.settings.env,
+            authentication=services.settings.auth,
+            replica=services.replica.state if services.replica else None,
         )
         return struct_response(readiness)
 
@@ -76,7 +67,7 @@ class HealthChecks(Controller):
     media_type="text/plain",
     responses=error_responses(),
 )
-async def metrics_page(database: NamedDependency[Database], metrics: NamedDependency[Metrics]) -> Response[str]:
+async def metrics_page(services: NamedDependency[Services]) -> Response[str]:
     """Also while the database is away: then without what only it knows, and `database_up` is 0."""
-    page: Any = await metrics.render(database)
+    page: Any = await services.metrics.render(services.database)
     return Response(page, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-cache"})

@@ -10,7 +10,8 @@ from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
 from app.domain.item import ItemNotFound
-from app.engine.queries.documents import Bound, Documents
+from app.engine.queries.documents import Bound
+from app.http.services import Services
 from app.http.wire.problem_details import error_responses, invalid_parameter
 from app.http.wire.responses import IMMUTABLE, json_response
 from app.http.wire.time_parameters import AsOfResolver
@@ -36,12 +37,7 @@ class ItemDiff(Controller):
 
     @get("/diff", summary="What differs between two versions or instants", responses=error_responses(404))
     async def diff(
-        self,
-        item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        as_of_resolver: NamedDependency[AsOfResolver],
-        since: From = None,
-        until: To = None,
+        self, item_id: FromPath[int], services: NamedDependency[Services], since: From = None, until: To = None
     ) -> Response[dict[str, FieldDiff]]:
         """Field by field, only those that differ, `version` and `updated_at` among them. From before its creation an
         item comes with all its fields, each from null; those that are null still do not differ."""
@@ -49,12 +45,12 @@ class ItemDiff(Controller):
             raise invalid_parameter("from", "This parameter is required.")
         moments = [parse_version_or_instant(since), *([] if until is None else [parse_version_or_instant(until)])]
         asked = [*map(_bound_of, moments), PRESENT][:2]
-        caching = await _caching(asked, as_of_resolver)
-        found = await documents.get_at_two(item_id, asked[0], asked[1])
+        caching = await _caching(asked, services.as_of_resolver)
+        found = await services.documents.get_at_two(item_id, asked[0], asked[1])
         for moment, then in zip(moments, found, strict=False):
             if isinstance(moment, int) and (then is None or then.version != moment):
                 raise no_such_version(item_id, moment)
-        if found == (None, None) and await documents.get(item_id) is None:
+        if found == (None, None) and await services.documents.get(item_id) is None:
             raise ItemNotFound("There is no such item.")
         before, after = (None if then is None else then.json for then in found)
         return json_response(msgspec.json.encode(diff_documents(before, after)), headers=caching)

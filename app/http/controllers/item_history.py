@@ -1,34 +1,24 @@
-"""An item's past: its events, its audit trail, its document at any version and instant, and one document rebuilt."""
+"""An item's past: its events, its audit trail, and its document at any version and instant."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import FromPath, HeaderParameter, PathParameter, QueryParameter
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from app.domain.events import ItemCreated
 from app.domain.item import ItemNotFound
 from app.engine.events.event import decode_metadata, type_tag
-from app.engine.postgres.pool import Database
 from app.engine.queries.documents import Documents
-from app.engine.queries.read_router import ReadRouter
 from app.engine.store.event_store import StoredEvent, read_adjacent_versions
-from app.http.auth.guards import BEARER, AnyConnection, current_actor, require_admin, require_token
-from app.http.wire.conditional_requests import (
-    NOT_MODIFIED,
-    IfMatch,
-    IfNoneMatch,
-    IfNoneMatchOnCommand,
-    parse_conditions,
-    respond_conditionally,
-)
+from app.http.auth.guards import BEARER, AnyConnection, current_actor, require_token
+from app.http.services import Services
+from app.http.wire.conditional_requests import NOT_MODIFIED, ReadContext
 from app.http.wire.memento import (
     LINK_FORMAT,
     MEMENTO_REDIRECT,
@@ -39,24 +29,29 @@ from app.http.wire.memento import (
     timemap_response,
     wants_time_map,
 )
+from app.http.wire.openapi_schemas import also_as
+from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.responses import IMMUTABLE, ItemDocument, add_members, etag_header, json_response, struct_response
-from app.http.wire.time_parameters import AsOfResolver
 from app.http.wire.version_or_instant import item_at, require_own_item
-from app.settings import Settings
-from app.wording import count
 
+OWNER_READ_ERRORS = NOT_MODIFIED | error_responses(401, 403, 404, 412)
 UNKNOWN_ACTOR = "unknown"
 """Who acted where an event does not say: only one that came into the log past this service."""
 
-Timestamp = Annotated[
-    str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
-]
-AcceptDatetime = Annotated[
-    str | None,
-    HeaderParameter(name="Accept-Datetime", description="Such as `Thu, 15 Jan 2026 10:30:00 GMT`; without it now."),
-]
 VersionNumber = Annotated[int, PathParameter(description="1 is the item as it was created.")]
+
+
+class RequestedTime(Struct, frozen=True, kw_only=True):
+    """The time that a client travels to: in our way, or in Memento's."""
+
+    timestamp: Annotated[
+        str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
+    ] = None
+    accept_datetime: Annotated[
+        str | None,
+        HeaderParameter(name="Accept-Datetime", description="Such as `Thu, 15 Jan 2026 10:30:00 GMT`; without it now."),
+    ] = None
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):
@@ -105,27 +100,6 @@ class TimeTravel(Struct, frozen=True, kw_only=True):
     state_at_time: Raw
 
 
-class ItemRebuilt(Struct, frozen=True, kw_only=True):
-    """What rebuilding one document found."""
-
-    message: str
-    item_id: int
-    item: Raw
-    changed: bool
-    """Whether the stored document was not what the log says."""
-
-
-@dataclass
-class TimeMapOperation(Operation):
-    """In OpenAPI: an answer that also comes as links."""
-
-    def __post_init__(self) -> None:
-        answer = (self.responses or {})["200"]
-        assert isinstance(answer, OpenAPIResponse)
-        assert answer.content is not None
-        answer.content[LINK_FORMAT] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-
-
 async def require_token_for_events(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """A guard: the versions are for everybody, and so is the list of them; the events are not."""
     if not _wants_time_map(connection):
@@ -141,23 +115,19 @@ class ItemHistory(Controller):
         guards=[require_token_for_events],
         summary="Its events",
         security=BEARER,
-        responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
-        operation_class=TimeMapOperation,
+        responses=OWNER_READ_ERRORS,
+        operation_class=also_as(LINK_FORMAT),
     )
+    @grouped(context=ReadContext)
     async def history(
-        self,
-        request: Request[Any, Any, Any],
-        item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        settings: NamedDependency[Settings],
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        self, item_id: FromPath[int], services: NamedDependency[Services], context: ReadContext
     ) -> Response[History]:
         """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
-        if _wants_time_map(request):
-            return timemap_response(memento_uris(request, settings, item_id), await _item_instants(documents, item_id))
-        current = await require_own_item(documents, item_id, current_actor(request))
-        events = await documents.events_of(item_id, current.version)
+        if _wants_time_map(context.request):
+            uris = memento_uris(context.request, services.settings, item_id)
+            return timemap_response(uris, await _item_instants(services.documents, item_id))
+        current = await require_own_item(services.documents, item_id, current_actor(context.request))
+        events = await services.documents.events_of(item_id, current.version)
         answer = History(
             current=Raw(current.json),
             history=[_history_entry(event) for event in events],
@@ -166,113 +136,57 @@ class ItemHistory(Controller):
             last_modified_at=events[-1].recorded_at if len(events) > 1 else None,
         )
         headers = {**etag_header(current.version), "Vary": "Accept"}
-        return respond_conditionally(struct_response(answer, headers), if_match, if_none_match)
+        return context.respond(struct_response(answer, headers))
 
-    @get(
-        "/audit-trail",
-        guards=[require_token],
-        summary="Who did what",
-        security=BEARER,
-        responses=NOT_MODIFIED | error_responses(401, 403, 404, 412),
-    )
+    @get("/audit-trail", guards=[require_token], summary="Who did what", security=BEARER, responses=OWNER_READ_ERRORS)
+    @grouped(context=ReadContext)
     async def audit_trail(
-        self,
-        request: Request[Any, Any, Any],
-        item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        self, item_id: FromPath[int], services: NamedDependency[Services], context: ReadContext
     ) -> Response[AuditTrail]:
-        current = await require_own_item(documents, item_id, current_actor(request))
-        entries = [_audit_entry(event) for event in await documents.events_of(item_id, current.version)]
+        current = await require_own_item(services.documents, item_id, current_actor(context.request))
+        entries = [_audit_entry(event) for event in await services.documents.events_of(item_id, current.version)]
         answer = AuditTrail(item_id=item_id, total_events=len(entries), audit_trail=entries)
-        return respond_conditionally(struct_response(answer, etag_header(current.version)), if_match, if_none_match)
+        return context.respond(struct_response(answer, etag_header(current.version)))
 
     @get(
         "/time-travel",
         summary="The item as of an instant",
         responses={302: MEMENTO_REDIRECT, **NOT_MODIFIED, **error_responses(404, 412)},
     )
+    @grouped(asked=RequestedTime, context=ReadContext)
     async def time_travel(
-        self,
-        request: Request[Any, Any, Any],
-        item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        database: NamedDependency[Database],
-        as_of_resolver: NamedDependency[AsOfResolver],
-        settings: NamedDependency[Settings],
-        timestamp: Timestamp = None,
-        accept_datetime: AcceptDatetime = None,
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        self, item_id: FromPath[int], services: NamedDependency[Services], asked: RequestedTime, context: ReadContext
     ) -> Response[TimeTravel]:
         """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
         first if that is before its creation, the last if it is in the future."""
-        if timestamp is None:
-            until = parse_accept_datetime(accept_datetime)
-            async with database.connection() as connection:
+        if asked.timestamp is None:
+            until = parse_accept_datetime(asked.accept_datetime)
+            async with services.database.connection() as connection:
                 around = await read_adjacent_versions(connection, item_id, until)
             if around is None:
                 raise ItemNotFound("There is no such item.")
-            return timegate_response(memento_uris(request, settings, item_id), around)
-        point = await as_of_resolver.resolve(timestamp)
+            return timegate_response(memento_uris(context.request, services.settings, item_id), around)
+        point = await services.as_of_resolver.resolve(asked.timestamp)
         instant = point.instant
         assert instant is not None, "a timestamp was given"
-        found = await item_at(documents, item_id, instant)
+        found = await item_at(services.documents, item_id, instant)
         state = add_members(found.json, as_of=instant, event_version=found.version)
         answer = TimeTravel(item_id=item_id, timestamp=instant, state_at_time=Raw(state))
-        return respond_conditionally(
-            struct_response(answer, etag_header(found.version) | point.headers), if_match, if_none_match
-        )
+        return context.respond(struct_response(answer, etag_header(found.version) | point.headers))
 
     @get("/versions/{version:int}", summary="The item at a version", responses=NOT_MODIFIED | error_responses(404, 412))
+    @grouped(context=ReadContext)
     async def at_version(
-        self,
-        request: Request[Any, Any, Any],
-        item_id: FromPath[int],
-        version: VersionNumber,
-        documents: NamedDependency[Documents],
-        read_router: NamedDependency[ReadRouter],
-        settings: NamedDependency[Settings],
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        self, item_id: FromPath[int], version: VersionNumber, services: NamedDependency[Services], context: ReadContext
     ) -> Response[ItemDocument]:
         """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
-        found = await item_at(documents, item_id, version)
-        async with read_router.connection() as connection:
+        found = await item_at(services.documents, item_id, version)
+        async with services.read_router.connection() as connection:
             around = await read_adjacent_versions(connection, item_id, version=version)
         assert around is not None, "a stream that was folded is there"
         headers = {**etag_header(version), "Cache-Control": IMMUTABLE}
-        headers |= memento_headers(memento_uris(request, settings, item_id), around)
-        return respond_conditionally(json_response(found.json, headers=headers), if_match, if_none_match)
-
-    @post(
-        "/rebuild",
-        status_code=200,
-        guards=[require_admin],
-        summary="Fold the stored document anew",
-        security=BEARER,
-        responses=error_responses(401, 403, 404, 412),
-    )
-    async def rebuild(
-        self,
-        item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatchOnCommand = None,
-    ) -> Response[ItemRebuilt]:
-        """Readers never miss the item meanwhile, and commands on it wait."""
-        conditions = parse_conditions(if_match, if_none_match)
-        rebuilt = await documents.rebuild(item_id, conditions.check if conditions else None)
-        if rebuilt is None:
-            raise ItemNotFound("There is no such item.")
-        answer = ItemRebuilt(
-            message=f"Item {item_id} rebuilt from {count(rebuilt.version, 'event')}",
-            item_id=item_id,
-            item=Raw(rebuilt.json),
-            changed=rebuilt.changed,
-        )
-        return struct_response(answer, etag_header(rebuilt.version))
+        headers |= memento_headers(memento_uris(context.request, services.settings, item_id), around)
+        return context.respond(json_response(found.json, headers=headers))
 
 
 def _wants_time_map(connection: AnyConnection) -> bool:

@@ -6,37 +6,29 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from litestar import Controller, Request, Response, post
+from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from app.concurrency import cancel_and_wait
-from app.domain.events import Event
-from app.domain.item import Command, CreateItem, ItemState
-from app.engine.store.bulk_append import BulkImporter, Imported
-from app.engine.store.mark_watcher import MarkWatcher
+from app.domain.item import CreateItem
+from app.engine.store.bulk_append import Imported
 from app.errors import CatalogError, Unavailable
 from app.http.auth.actor import Actor
-from app.http.auth.guards import BEARER, DEMO_USER, current_actor, require_token
-from app.http.wire.conditional_requests import IfMatch, IfNoneMatchOnCommand, parse_conditions
+from app.http.controllers.item_commands import CommandController
+from app.http.services import Services
+from app.http.wire.command_context import CommandContext
 from app.http.wire.openapi_schemas import ReadySchema, json_schema
+from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.request_bodies import media_type_of
-from app.http.wire.request_headers import (
-    REPLAYED_HEADER,
-    IdempotencyKeyHeader,
-    UserIdParameter,
-    idempotency_of,
-    metadata_of,
-)
+from app.http.wire.request_headers import REPLAYED_HEADER
 from app.http.wire.responses import struct_response
-from app.http.wire.upload_slots import UploadSlots, read_chunks
+from app.http.wire.upload_slots import read_chunks
 from app.parsing.rows import NDJSON, JsonArrayParser, NdjsonParser, Row, RowParser
 from app.parsing.strict_json import NotJson, as_utf8
 
 T = TypeVar("T")
-
-ItemImporter = BulkImporter[Command, ItemState, Event]
 
 NDJSON_MEDIA_TYPES = (NDJSON, "application/ndjson", "application/jsonl")
 ROW_PARSERS: dict[str, type[RowParser]] = {
@@ -59,11 +51,8 @@ class ImportOperation(Operation):
         self.request_body = RequestBody(content=content, required=True)
 
 
-class ItemImport(Controller):
+class ItemImport(CommandController):
     path = "/items/import"
-    tags = ("commands",)
-    guards = (require_token,)
-    security = BEARER
 
     @post(
         status_code=200,
@@ -71,33 +60,24 @@ class ItemImport(Controller):
         operation_class=ImportOperation,
         responses=error_responses(401, 403, 408, 412, 413, 415, 429),
     )
-    async def import_items(
-        self,
-        request: Request[Any, Any, Any],
-        bulk_importer: NamedDependency[ItemImporter],
-        upload_slots: NamedDependency[UploadSlots],
-        mark_watcher: NamedDependency[MarkWatcher],
-        user_id: UserIdParameter = DEMO_USER,
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatchOnCommand = None,
-        idempotency_key: IdempotencyKeyHeader = None,
-    ) -> Response[Imported]:
+    @grouped(context=CommandContext, without=("expected_version",))
+    async def import_items(self, services: NamedDependency[Services], context: CommandContext) -> Response[Imported]:
         """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
         from 0) refuses the request. Each item has the limits of one that is created alone."""
-        conditions = parse_conditions(if_match, if_none_match)
-        actor = current_actor(request, user_id)
+        conditions, request, actor = context.parse_conditions(), context.request, context.actor
+        importer = services.bulk_importer
         rows = row_parser_for(media_type_of(request.headers))
         body = sha256()
-        with upload_slots.acquire(actor.subject) as slot, bulk_importer.stage(slot.write) as arrivals:
+        with services.upload_slots.acquire(actor.subject) as slot, importer.stage(slot.write) as staged:
             async for chunk in _utf8(read_chunks(request.stream())):
                 body.update(chunk)
                 for row in rows.feed(chunk):
-                    arrivals.add(_item_of(row, actor))
+                    staged.add(_item_of(row, actor))
             for row in rows.end():
-                arrivals.add(_item_of(row, actor))
-            once = idempotency_of(request, actor, idempotency_key, body.digest())
-            storing = bulk_importer.store(arrivals, metadata_of(request, actor), once, conditions)
-            imported, replayed = await _cancel_on_disconnect(storing, request, mark_watcher.stopping)
+                staged.add(_item_of(row, actor))
+            key = context.parse_idempotency_key(body.digest())
+            storing = importer.store(staged, context.metadata, key, conditions)
+            imported, replayed = await _cancel_on_disconnect(storing, request, services.mark_watcher.stopping)
         return struct_response(
             imported, {"X-Position": str(imported.last_position)} | (REPLAYED_HEADER if replayed else {})
         )

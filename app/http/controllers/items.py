@@ -10,30 +10,17 @@ from msgspec import Struct
 
 from app.constraints import MIB
 from app.domain.item import ItemNotFound
-from app.engine.queries.documents import Documents
 from app.engine.queries.listing import Listing
 from app.errors import TooExpensive
-from app.http.wire.conditional_requests import NOT_MODIFIED, IfMatch, IfNoneMatch, respond_conditionally
-from app.http.wire.listing_parameters import (
-    CursorText,
-    ExactFilter,
-    Limit,
-    ListingParameters,
-    NearPlace,
-    Offset,
-    OwnerId,
-    SearchText,
-    SortOrder,
-    StatusFilter,
-    WithinKm,
-    listing_response,
-)
+from app.http.services import Services
+from app.http.wire.conditional_requests import NOT_MODIFIED, ReadContext
+from app.http.wire.listing_parameters import ListingParameters, OwnerId, StatusFilter, listing_response
 from app.http.wire.memento import memento_uris, original_headers
+from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.responses import ItemDocument, etag_header, json_response, struct_response
-from app.http.wire.time_parameters import AsOf, AsOfResolver, MinPosition
+from app.http.wire.time_parameters import TimeParameters
 from app.http.wire.version_or_instant import item_at
-from app.settings import Settings
 
 SHELF_ITEMS_MAX = 10_000
 """An answer of so many items has some five megabytes."""
@@ -56,79 +43,42 @@ class ItemQueries(Controller):
     tags = ("queries",)
 
     @get("/{item_id:int}", summary="An item", responses=NOT_MODIFIED | error_responses(404, 409, 412))
+    @grouped(time=TimeParameters, context=ReadContext)
     async def item(
-        self,
-        request: Request[Any, Any, Any],
-        item_id: FromPath[int],
-        documents: NamedDependency[Documents],
-        as_of_resolver: NamedDependency[AsOfResolver],
-        settings: NamedDependency[Settings],
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        self, item_id: FromPath[int], services: NamedDependency[Services], time: TimeParameters, context: ReadContext
     ) -> Response[ItemDocument]:
         """`Link` has the addresses of its past (RFC 7089)."""
-        point = await as_of_resolver.resolve(as_of, min_position)
+        documents = services.documents
+        point = await services.as_of_resolver.resolve(time.as_of, time.min_position)
         found = await (item_at(documents, item_id, point.instant) if point.instant else documents.get(item_id))
         if found is None:
             raise ItemNotFound("There is no such item.")
-        headers = (
-            etag_header(found.version) | point.headers | original_headers(memento_uris(request, settings, item_id))
-        )
-        return respond_conditionally(json_response(found.json, headers=headers), if_match, if_none_match)
+        uris = memento_uris(context.request, services.settings, item_id)
+        headers = etag_header(found.version) | point.headers | original_headers(uris)
+        return context.respond(json_response(found.json, headers=headers))
 
     @get(summary="Items, newest first", responses=error_responses(409))
+    @grouped(asked=ListingParameters)
     async def items(
-        self,
-        request: Request[Any, Any, Any],
-        documents: NamedDependency[Documents],
-        as_of_resolver: NamedDependency[AsOfResolver],
-        settings: NamedDependency[Settings],
-        search: SearchText = None,
-        category: ExactFilter = None,
-        owner_id: ExactFilter = None,
-        status: StatusFilter = "active",
-        near: NearPlace = None,
-        within_km: WithinKm = None,
-        sort: SortOrder = "newest",
-        limit: Limit = 100,
-        cursor: CursorText = None,
-        offset: Offset = 0,
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
+        self, request: Request[Any, Any, Any], services: NamedDependency[Services], asked: ListingParameters
     ) -> Response[list[ItemDocument]]:
         """`Link: rel="next"` leads to the next page, as of the instant of the first one."""
-        asked = ListingParameters(
-            search=search,
-            category=category,
-            owner_id=owner_id,
-            status=status,
-            near=near,
-            within_km=within_km,
-            sort=sort,
-            limit=limit,
-            cursor=cursor,
-            offset=offset,
-            as_of=as_of,
-            min_position=min_position,
-        )
-        return await listing_response(asked, request, documents, as_of_resolver, settings)
+        return await listing_response(asked, request, services.documents, services.as_of_resolver, services.settings)
 
     @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=error_responses(409))
+    @grouped(time=TimeParameters)
     async def shelf(
         self,
-        documents: NamedDependency[Documents],
-        as_of_resolver: NamedDependency[AsOfResolver],
+        services: NamedDependency[Services],
         owner_id: OwnerId,
         status: StatusFilter = "any",
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
+        *,
+        time: TimeParameters,
     ) -> Response[list[ItemDocument]]:
-        point = await as_of_resolver.resolve(as_of, min_position)
+        point = await services.as_of_resolver.resolve(time.as_of, time.min_position)
         equal = {"owner_id": owner_id} if status == "any" else {"owner_id": owner_id, "status": status}
         shelf = Listing(order="created_at", equal=equal, as_of=point.instant, limit=SHELF_ITEMS_MAX)
-        found = await documents.list_all(shelf, SHELF_MIB_MAX * MIB)
+        found = await services.documents.list_all(shelf, SHELF_MIB_MAX * MIB)
         if found is None:
             most = f"{SHELF_ITEMS_MAX:,} items, or than {SHELF_MIB_MAX} MiB"
             instead = "Ask for pages of GET /items?owner_id= instead."
@@ -141,17 +91,12 @@ class StatsQueries(Controller):
     tags = ("queries",)
 
     @get(summary="How many items there are", responses=error_responses(409))
-    async def stats(
-        self,
-        documents: NamedDependency[Documents],
-        as_of_resolver: NamedDependency[AsOfResolver],
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
-    ) -> Response[Stats]:
-        point = await as_of_resolver.resolve(as_of, min_position)
+    @grouped(time=TimeParameters)
+    async def stats(self, services: NamedDependency[Services], *, time: TimeParameters) -> Response[Stats]:
+        point = await services.as_of_resolver.resolve(time.as_of, time.min_position)
         by_status: Counter[str] = Counter()
         by_category: Counter[str] = Counter()
-        for category, status, count in await documents.count_by("category", "status", as_of=point.instant):
+        for category, status, count in await services.documents.count_by("category", "status", as_of=point.instant):
             by_status[status] += count
             by_category[category] += count
         stats = Stats(

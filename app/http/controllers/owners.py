@@ -5,12 +5,13 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from app.engine.events.timestamps import shortest_rfc3339
-from app.engine.queries.documents import RollupDocuments
 from app.errors import NotFound
+from app.http.services import Services
 from app.http.wire.listing_parameters import OwnerId
+from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.responses import json_response
-from app.http.wire.time_parameters import AsOf, AsOfResolver, MinPosition
+from app.http.wire.time_parameters import TimeParameters
 
 
 class OwnerDocument(Struct):
@@ -26,17 +27,13 @@ class OwnerQueries(Controller):
     tags = ("queries",)
 
     @get("/{owner_id:str}", summary="An owner in numbers", responses=error_responses(404, 409))
+    @grouped(time=TimeParameters)
     async def owner_in_numbers(
-        self,
-        owner_id: OwnerId,
-        owners: NamedDependency[RollupDocuments],
-        as_of_resolver: NamedDependency[AsOfResolver],
-        as_of: AsOf = None,
-        min_position: MinPosition = None,
+        self, owner_id: OwnerId, services: NamedDependency[Services], time: TimeParameters
     ) -> Response[OwnerDocument]:
         """An owner is known by an item; with the last command not yet, for moments: see `min_position`."""
-        point = await as_of_resolver.resolve(as_of, min_position, owners.name)
-        found = await owners.get(owner_id, point.instant)
+        point = await services.as_of_resolver.resolve(time.as_of, time.min_position, services.owners.name)
+        found = await services.owners.get(owner_id, point.instant)
         if found is None:
             then = f"at {shortest_rfc3339(point.instant)}" if point.instant else "yet"
             raise OwnerNotFound(f"There is no such owner, or not {then}.")

@@ -16,9 +16,9 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from app.errors import NotFound
-from app.http.wire.conditional_requests import respond_conditionally
+from app.http.services import Services
+from app.http.wire.conditional_requests import ReadContext
 from app.http.wire.content_negotiation import wants_gzip
-from app.settings import Settings
 
 FOLDER = importlib.resources.files("app") / "page"
 MEDIA_TYPES = {
@@ -84,13 +84,13 @@ def render_index(images: str) -> PageFile:
 
 
 @get("/", include_in_schema=False)
-async def serve_page(request: Request[Any, Any, Any], settings: NamedDependency[Settings]) -> Response[bytes]:
+async def serve_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The time machine. Behind a gateway that takes a prefix away its relative addresses need the slash at the end."""
     prefix = request.headers.get("X-Forwarded-Prefix", "")
     if PREFIX.fullmatch(prefix) and request.headers.get("X-Forwarded-Path", "").partition("?")[0] == prefix:
         query = request.scope["query_string"].decode("latin-1")
         return Response(b"", status_code=307, headers={"Location": f"{prefix}/{'?' if query else ''}{query}"})
-    return _file_response(render_index(settings.page_images), request)
+    return _file_response(render_index(services.settings.page_images), request)
 
 
 @get("/page/{path:path}", include_in_schema=False)
@@ -107,7 +107,8 @@ def _file_response(file: PageFile, request: Request[Any, Any, Any]) -> Response[
     etag = f'"{file.etag}{"-gzip" if zipped else ""}"'
     headers = {**ASSET_HEADERS, **html_headers(file.policy), "ETag": etag}
     whole = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
-    response = respond_conditionally(whole, request.headers.get("If-Match"), request.headers.get("If-None-Match"))
+    asked = {"if_match": request.headers.get("If-Match"), "if_none_match": request.headers.get("If-None-Match")}
+    response = ReadContext(request=request, **asked).respond(whole)
     if zipped and response is whole:
         response.headers["Content-Encoding"] = "gzip"
     return response

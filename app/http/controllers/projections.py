@@ -3,13 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Struct
@@ -18,17 +16,18 @@ from app.concurrency import cancel_and_wait
 from app.constraints import NO_CONTROL_CHARACTERS
 from app.engine.background.projection_admin import ProjectionAdmin
 from app.engine.background.projection_status import LogStatus, ProjectionStatus
-from app.engine.background.verify import Mismatch, VerifyResult
+from app.engine.background.verify import Mismatch, StreamsCompared, VerifyResult
 from app.errors import CatalogError
 from app.http.auth.guards import BEARER, DEMO_USER, current_actor, require_admin
+from app.http.services import Services
 from app.http.wire.content_negotiation import EXACT_MATCH, media_type_preference
 from app.http.wire.links import public_url_of
+from app.http.wire.openapi_schemas import also_as
 from app.http.wire.problem_details import error_responses, problem_body
 from app.http.wire.request_headers import UserIdParameter
 from app.http.wire.responses import struct_response
-from app.observability.lag_history import SAMPLE_EVERY_SECONDS, LagHistory, LagSample
+from app.observability.lag_history import SAMPLE_EVERY_SECONDS, LagSample
 from app.parsing.rows import NDJSON
-from app.settings import Settings
 
 MISMATCHES_MAX = 100
 
@@ -56,6 +55,14 @@ class RebuildBegun(Struct, frozen=True, kw_only=True):
     """Where `rebuild` says how far it is, and `last_rebuild` how it ended."""
 
 
+class VerifyProgress(Struct, frozen=True, kw_only=True):
+    """How far a verification is."""
+
+    streams: int
+    of: int
+    seconds: float
+
+
 class Verification(Struct, frozen=True, kw_only=True):
     """Every document against a fold of the log that shares nothing with what wrote it."""
 
@@ -66,25 +73,6 @@ class Verification(Struct, frozen=True, kw_only=True):
     """At most 100 of them."""
 
 
-class VerifyProgress(Struct, frozen=True, kw_only=True):
-    """How far a verification is."""
-
-    streams: int
-    of: int
-    seconds: float
-
-
-@dataclass
-class ProgressOperation(Operation):
-    """In OpenAPI: an answer that also comes after lines of progress."""
-
-    def __post_init__(self) -> None:
-        answer = (self.responses or {})["200"]
-        assert isinstance(answer, OpenAPIResponse)
-        assert answer.content is not None
-        answer.content[NDJSON] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-
-
 class ProjectionsController(Controller):
     path = "/projections"
     tags = ("projections",)
@@ -92,25 +80,17 @@ class ProjectionsController(Controller):
     security = BEARER
 
     @get(summary="How each projection is", responses=error_responses(401, 403))
-    async def projections(self, projection_admin: NamedDependency[ProjectionAdmin]) -> Response[LogStatus]:
-        return struct_response(await projection_admin.log_status())
+    async def projections(self, services: NamedDependency[Services]) -> Response[LogStatus]:
+        return struct_response(await services.projection_admin.log_status())
 
     @get("/{name:str}", summary="How one projection is", responses=error_responses(401, 403, 404))
-    async def projection(
-        self, name: ProjectionName, projection_admin: NamedDependency[ProjectionAdmin]
-    ) -> Response[ProjectionStatus]:
-        return struct_response(await projection_admin.projection_status(name))
+    async def projection(self, name: ProjectionName, services: NamedDependency[Services]) -> Response[ProjectionStatus]:
+        return struct_response(await services.projection_admin.projection_status(name))
 
     @get("/{name:str}/lag", summary="How far it was behind, of late", responses=error_responses(401, 403, 404))
-    async def lag_of(
-        self,
-        name: ProjectionName,
-        projection_admin: NamedDependency[ProjectionAdmin],
-        lag_history: NamedDependency[LagHistory],
-    ) -> Response[LagOverTime]:
-        return struct_response(
-            LagOverTime(projection=projection_admin.read_model(name).name, lag=lag_history.samples_of(name))
-        )
+    async def lag_of(self, name: ProjectionName, services: NamedDependency[Services]) -> Response[LagOverTime]:
+        read_model = services.projection_admin.read_model(name)
+        return struct_response(LagOverTime(projection=read_model.name, lag=services.lag_history.samples_of(name)))
 
     @post(
         "/{name:str}/rebuild",
@@ -119,15 +99,11 @@ class ProjectionsController(Controller):
         responses=error_responses(401, 403, 404, 409),
     )
     async def rebuild(
-        self,
-        request: Request[Any, Any, Any],
-        name: ProjectionName,
-        projection_admin: NamedDependency[ProjectionAdmin],
-        settings: NamedDependency[Settings],
+        self, request: Request[Any, Any, Any], name: ProjectionName, services: NamedDependency[Services]
     ) -> Response[RebuildBegun]:
         """A new generation is built beside the old one and swapped in; `Location` is where to watch it."""
-        await projection_admin.start_rebuild(name)
-        watch = public_url_of(request, settings, request.scope["path"].rstrip("/").removesuffix("/rebuild"))
+        await services.projection_admin.start_rebuild(name)
+        watch = public_url_of(request, services.settings, request.scope["path"].rstrip("/").removesuffix("/rebuild"))
         begun = RebuildBegun(message=f"The projection {name} is being rebuilt", projection=name, watch=watch)
         response = struct_response(begun, {"Location": watch})
         response.status_code = 202
@@ -138,33 +114,33 @@ class ProjectionsController(Controller):
         status_code=200,
         summary="Compare with the log",
         responses=error_responses(401, 403, 404),
-        operation_class=ProgressOperation,
+        operation_class=also_as(NDJSON),
     )
     async def verify(
-        self, request: Request[Any, Any, Any], name: ProjectionName, projection_admin: NamedDependency[ProjectionAdmin]
+        self, request: Request[Any, Any, Any], name: ProjectionName, services: NamedDependency[Services]
     ) -> Response[Verification]:
         """Reads everything: minutes for millions of events. Nobody is disturbed. With `Accept: application/x-ndjson`
         lines tell how far it is, `{streams, of, seconds}`; the last one is the answer, or the problem."""
+        admin = services.projection_admin
         if _wants_progress(request.headers.get("Accept", "")):
-            projection_admin.read_model(name)
-            lines: Any = Stream(
-                _stream_progress(projection_admin, name), media_type=NDJSON, headers={"Cache-Control": "no-store"}
-            )
+            admin.read_model(name)
+            progress = _stream_progress(admin, name)
+            lines: Any = Stream(progress, media_type=NDJSON, headers={"Cache-Control": "no-store"})
             return lines  # type: ignore[no-any-return]
-        return struct_response(_verification(await projection_admin.verify(name)))
+        return struct_response(_verification(await admin.verify(name)))
 
     @post("/{name:str}/resume", status_code=200, summary="Let it go on", responses=error_responses(401, 403, 404, 409))
     async def resume(
         self,
         request: Request[Any, Any, Any],
         name: ProjectionName,
-        projection_admin: NamedDependency[ProjectionAdmin],
+        services: NamedDependency[Services],
         skip: Skip = False,
         user_id: UserIdParameter = DEMO_USER,
     ) -> Response[ProjectionStatus]:
         """A stopped projection tries its event again, or goes on past it, which is kept in `skipped`."""
         return struct_response(
-            await projection_admin.resume(name, current_actor(request, user_id).subject if skip else None)
+            await services.projection_admin.resume(name, current_actor(request, user_id).subject if skip else None)
         )
 
 
@@ -188,11 +164,11 @@ async def _stream_progress(projection_admin: ProjectionAdmin, name: str) -> Asyn
     loop, began = asyncio.get_running_loop(), time.monotonic()
     lines: asyncio.Queue[Struct | None] = asyncio.Queue()
 
-    def tell(streams: int, of: int) -> None:
-        seconds = round(time.monotonic() - began, 3)
-        loop.call_soon_threadsafe(lines.put_nowait, VerifyProgress(streams=streams, of=of, seconds=seconds))
+    def report(progress: StreamsCompared) -> None:
+        line = VerifyProgress(streams=progress.streams, of=progress.of, seconds=round(time.monotonic() - began, 3))
+        loop.call_soon_threadsafe(lines.put_nowait, line)
 
-    verifying = asyncio.create_task(projection_admin.verify(name, tell))
+    verifying = asyncio.create_task(projection_admin.verify(name, report))
     verifying.add_done_callback(lambda _: lines.put_nowait(None))
     try:
         while (line := await lines.get()) is not None:

@@ -13,28 +13,20 @@ NO_METHOD = "-"
 ALLOWED = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
-class HeadTooLarge(CatalogError):
+class HeadTooLarge(CatalogError, status=431):
     """The head of the request is too large"""
 
-    status = 431
 
-
-class AddressTooLong(CatalogError):
+class AddressTooLong(CatalogError, status=414):
     """The address is too long"""
 
-    status = 414
 
-
-class VersionNotSupported(CatalogError):
+class VersionNotSupported(CatalogError, status=505):
     """This version of HTTP is not spoken here"""
 
-    status = 505
 
-
-class MethodNotAllowed(CatalogError):
+class MethodNotAllowed(CatalogError, status=405):
     """Method Not Allowed"""
-
-    status = 405
 
 
 def with_early_refusals(app: ASGIApp) -> ASGIApp:

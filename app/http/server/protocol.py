@@ -5,7 +5,6 @@ turn.
 """
 
 import asyncio
-import re
 from typing import Any, cast
 
 import httptools
@@ -20,23 +19,13 @@ from uvicorn._types import (
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.errors import CatalogError, Malformed
-from app.http.middleware.early_refusals import (
-    NO_METHOD,
-    REFUSAL,
-    AddressTooLong,
-    HeadTooLarge,
-    MethodNotAllowed,
-    VersionNotSupported,
-)
+from app.http.middleware.early_refusals import NO_METHOD, REFUSAL, HeadTooLarge
 from app.http.server import limits
+from app.http.server.request_head import address_too_long, check_head, version_not_supported
 from app.http.server.transport import CoalescingTransport, ReadFlowControl
 
 HAVE_NO_BODY = frozenset(("GET", "HEAD"))
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-ABSOLUTE_FORM = re.compile(rb"https?://(?:[^/?#@]*@)?([^/?#@]+)(.*)", re.IGNORECASE | re.DOTALL)
-HOST_HEADER = re.compile(rb"(?:[^:\[\]]*|\[[^\[\]]*\])(?::0*+(?P<port>\d{0,5}))?")
-"""A host with or without a port (RFC 9112, 3.2); which characters a name has is looked at later."""
-LARGEST_PORT = 65535
 OTHER_VERSION = "Invalid HTTP version"
 """As the parser says it."""
 
@@ -139,40 +128,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._reads_head_again:
             return
         self._has_progressed = True
-        self._check_head()
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        self.url = check_head(method, version, self.url, self.headers)
         super().on_headers_complete()
         self.headers = []  # trailer fields are none of the head's
-
-    def _check_head(self) -> None:
-        version = self.parser.get_http_version()
-        hosts = [name for name, _ in self.headers].count(b"host")
-        if len(self.url) > limits.ADDRESS_BYTES:
-            raise _too_long()
-        if len(self.headers) > limits.FIELDS:
-            raise HeadTooLarge(f"The request has more than {limits.FIELDS} header fields.")
-        if version not in ("1.1", "1.0"):
-            raise _other_version()
-        if hosts > 1 or (hosts == 0 and version == "1.1"):
-            raise Malformed("A request has one Host field (RFC 9112, 3.2).")
-        if not self.url.startswith(b"/"):
-            self._accept_absolute_form()
-        if not all(_is_host(value) for name, value in self.headers if name == b"host"):
-            raise Malformed("The host of a request is a name or an address, perhaps with a port of 65535 at most.")
-
-    def _accept_absolute_form(self) -> None:
-        """`GET http://host/path` is `GET /path` of that host; there is no other form but `OPTIONS *`."""
-        method = self.parser.get_method()
-        if method == b"CONNECT":
-            raise MethodNotAllowed("This is no proxy: CONNECT is not allowed.")
-        if self.url == b"*" and method == b"OPTIONS":
-            self.url = b"/"  # it asks whether somebody is there
-            return
-        absolute = ABSOLUTE_FORM.match(self.url)
-        if absolute is None:
-            raise Malformed("The address begins with a /, or with http:// and a host.")
-        host, rest = absolute.groups()
-        self.url = rest if rest.startswith(b"/") else b"/" + rest
-        self.headers[:] = [(name, host if name == b"host" else value) for name, value in self.headers]
 
     def on_body(self, body: bytes) -> None:
         self._has_progressed = True
@@ -202,7 +161,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         else:
             self.logger.warning("Invalid HTTP request received.")
             reason = str(error).rstrip(".")
-            refusal = _other_version() if reason == OTHER_VERSION else Malformed(f"This is not HTTP/1.1: {reason}.")
+            refusal = (
+                version_not_supported() if reason == OTHER_VERSION else Malformed(f"This is not HTTP/1.1: {reason}.")
+            )
         if self._is_in_body():
             self._refuse_body(refusal)
         else:
@@ -213,7 +174,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             what = "The size, the extensions or the trailer fields of a chunk"
             self._refuse_body(HeadTooLarge(f"{what} are longer than {limits.HEAD_BYTES} bytes."))
         elif self.scope is not None and len(self.url) > limits.ADDRESS_BYTES:
-            self._refuse(_too_long())
+            self._refuse(address_too_long())
         else:
             self._refuse(HeadTooLarge(f"The head of the request is longer than {limits.HEAD_BYTES} bytes."))
 
@@ -293,17 +254,3 @@ def _refusal_in(error: httptools.HttpParserCallbackError) -> CatalogError:
             return Malformed("The address cannot be read.")
         case _:
             raise error
-
-
-def _is_host(value: bytes) -> bool:
-    """Other ports make a fault of ours out of a refusal, when its address is looked at."""
-    match = HOST_HEADER.fullmatch(value.strip(b" \t"))
-    return match is not None and int(match["port"] or 0) <= LARGEST_PORT
-
-
-def _too_long() -> AddressTooLong:
-    return AddressTooLong(f"The address is longer than {limits.ADDRESS_BYTES} bytes.")
-
-
-def _other_version() -> VersionNotSupported:
-    return VersionNotSupported("Send HTTP/1.1 or HTTP/1.0.")

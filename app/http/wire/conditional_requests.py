@@ -7,7 +7,7 @@ matches. Reads compare If-None-Match weakly, as caches do.
 import re
 from typing import Annotated, Any, NoReturn
 
-from litestar import Response
+from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
@@ -118,20 +118,27 @@ def parse_conditions(
     )
 
 
-def respond_conditionally(response: Response[Any], if_match: str | None, if_none_match: str | None) -> Response[Any]:
-    """The answer to a read with an ETag, or 304 if the client holds it (RFC 9110, 13.2.2).
+class ReadContext(Struct, frozen=True, kw_only=True):
+    """The request of a read, and its conditions."""
 
-    An If-None-Match that cannot be read is as none: it costs the client a whole answer. Raises PreconditionFailed if
-    If-Match does not hold, Malformed if it cannot be read.
-    """
-    tag = response.headers["ETag"]
-    wanted = _parse_header("If-Match", if_match)
-    if wanted is not None and wanted.sent != (ANY_TAG,) and tag not in wanted.sent:
-        raise PreconditionFailed(f"No tag in If-Match is the present one, which is {tag}.")
-    held = parse_entity_tags(if_none_match or "")
-    if held is None or not held.matches_weakly(tag):
-        return response
-    return Response(b"", status_code=304, media_type=response.media_type, headers=response.headers)
+    request: Request[Any, Any, Any]
+    if_match: IfMatch = None
+    if_none_match: IfNoneMatch = None
+
+    def respond(self, response: Response[Any]) -> Response[Any]:
+        """The response to a read with an ETag, or 304 if the client holds it (RFC 9110, 13.2.2).
+
+        An unreadable If-None-Match is ignored: the client gets a whole response. Raises PreconditionFailed if If-Match
+        does not hold, Malformed if it is unreadable.
+        """
+        tag = response.headers["ETag"]
+        wanted = _parse_header("If-Match", self.if_match)
+        if wanted is not None and wanted.sent != (ANY_TAG,) and tag not in wanted.sent:
+            raise PreconditionFailed(f"No tag in If-Match is the present one, which is {tag}.")
+        held = parse_entity_tags(self.if_none_match or "")
+        if held is None or not held.matches_weakly(tag):
+            return response
+        return Response(b"", status_code=304, media_type=response.media_type, headers=response.headers)
 
 
 def _parse_header(name: str, text: str | None) -> EntityTags | None:

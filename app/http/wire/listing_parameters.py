@@ -16,7 +16,8 @@ from app.http.wire.cursors import LONGEST_CURSOR, Cursor, listing_id, read_curso
 from app.http.wire.links import next_page_header
 from app.http.wire.problem_details import invalid_parameter
 from app.http.wire.responses import json_response
-from app.http.wire.time_parameters import AsOfResolver
+from app.http.wire.text_parameters import text_parameter
+from app.http.wire.time_parameters import AsOf, AsOfResolver, MinPosition
 from app.parsing.numbers import NUMBER_PATTERN, parse_number
 from app.settings import Settings
 
@@ -32,18 +33,13 @@ ORDERS: dict[Sort, str | None] = {"newest": "created_at", "updated": "updated_at
 StatusFilter = Annotated[AnyStatus, QueryParameter(description="`any` lifts the filter.")]
 SearchText = Annotated[
     str | None,
-    QueryParameter(
-        min_length=1,
-        max_length=LONGEST_SEARCH,
-        pattern=NO_CONTROL_CHARACTERS,
-        description="Each word stands in name or description, in any case, also within a word; or all words' English"
+    text_parameter(
+        "Each word stands in name or description, in any case, also within a word; or all words' English"
         " stems do. Every character is text.",
+        LONGEST_SEARCH,
     ),
 ]
-ExactFilter = Annotated[
-    str | None,
-    QueryParameter(min_length=1, max_length=100, pattern=NO_CONTROL_CHARACTERS, description="Exactly this."),
-]
+ExactFilter = Annotated[str | None, text_parameter("Exactly this.", 100)]
 NearPlace = Annotated[
     str | None,
     QueryParameter(
@@ -71,18 +67,18 @@ Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
 class ListingParameters(Struct, frozen=True, kw_only=True):
     """The parameters of `GET /items`, as they were given."""
 
-    search: str | None
-    category: str | None
-    owner_id: str | None
-    status: AnyStatus
-    near: str | None
-    within_km: str | None
-    sort: Sort
-    limit: int
-    cursor: str | None
-    offset: int
-    as_of: str | None
-    min_position: int | None
+    search: SearchText = None
+    category: ExactFilter = None
+    owner_id: ExactFilter = None
+    status: StatusFilter = "active"
+    near: NearPlace = None
+    within_km: WithinKm = None
+    sort: SortOrder = "newest"
+    limit: Limit = 100
+    cursor: CursorText = None
+    offset: Offset = 0
+    as_of: AsOf = None
+    min_position: MinPosition = None
 
     def as_query(self) -> dict[str, object]:
         """Those that were given and make the listing what it is, for the address of another page."""

@@ -1,10 +1,11 @@
 """JSON schemas of our structs for the OpenAPI document."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from litestar.openapi.spec import Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 from msgspec import Raw, Struct
@@ -39,6 +40,20 @@ class StructSchemas(OpenAPISchemaPlugin):
     def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
         annotation = field_definition.annotation
         return ReadySchema(json_schema(self._documents.get(annotation, annotation)))
+
+
+def also_as(media_type: str) -> type[Operation]:
+    """An operation whose 200 response may also be text of that media type. Give it as `operation_class`."""
+
+    @dataclass
+    class AlternativeOperation(Operation):
+        def __post_init__(self) -> None:
+            response = (self.responses or {})["200"]
+            assert isinstance(response, OpenAPIResponse)
+            assert response.content is not None
+            response.content[media_type] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+
+    return AlternativeOperation
 
 
 def json_schema(struct: type[Struct]) -> dict[str, Any]:

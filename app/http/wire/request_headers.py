@@ -4,13 +4,13 @@ from hashlib import sha256
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter
 
-from app.constraints import NO_CONTROL_CHARACTERS
 from app.engine.events.event import Metadata
 from app.engine.store.idempotency import IdempotencyKey
 from app.errors import Malformed
 from app.http.auth.actor import Actor
+from app.http.wire.text_parameters import text_parameter
 from app.http.wire.trace_context import traceparent_of
 
 LONGEST_KEY = 255
@@ -18,12 +18,7 @@ REPLAYED_HEADER = {"Idempotent-Replayed": "true"}
 
 UserIdParameter = Annotated[
     str,
-    QueryParameter(
-        min_length=1,
-        max_length=100,
-        pattern=NO_CONTROL_CHARACTERS,
-        description="Who acts, while authentication is off; else whose the token is.",
-    ),
+    text_parameter("Who acts, while authentication is off; else whose the token is.", 100),
 ]
 IdempotencyKeyHeader = Annotated[
     str | None,

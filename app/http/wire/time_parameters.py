@@ -36,6 +36,13 @@ MinPosition = Annotated[
 ]
 
 
+class TimeParameters(Struct, frozen=True, kw_only=True):
+    """What a read says of the time it reads."""
+
+    as_of: AsOf = None
+    min_position: MinPosition = None
+
+
 class PointInTime(Struct, frozen=True):
     """What a request reads: the present, or the past as of an instant."""
 

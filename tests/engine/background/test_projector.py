@@ -1,4 +1,4 @@
-"""Law 4 in small: who leads, what a poisoned event stops, and that nothing is applied twice or missed."""
+"""Law 4 in examples: which projector leads, what a poisoned event stops, and that no event is lost or repeated."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ for each row execute function public.take_time();
 
 
 def leader_lock_half() -> int:
-    """How pg_locks shows the lower half of the lock's key."""
+    """The lower half of the lock's key, as pg_locks shows it."""
     return LEADER_LOCK & 0xFFFFFFFF
 
 
@@ -81,7 +81,7 @@ async def catch_up_from_everywhere(conninfo: str, at_once: int) -> None:
 
 
 def state_of(connection: psycopg.Connection, name: str) -> tuple[Any, ...]:
-    """position, state, error, error_position, skipped"""
+    """The row of (position, state, error, error_position, skipped)."""
     row = connection.execute(
         "select position, state, error, error_position, skipped from catalog.projections where name = %s", (name,)
     ).fetchone()
@@ -110,7 +110,7 @@ def test_leaders_that_do_not_know_of_each_other_apply_nothing_twice(connection: 
 
 
 def test_the_audit_would_see_an_event_that_is_missed(connection: psycopg.Connection) -> None:
-    """The control: a mark that does not wait for an append under way loses its events."""
+    """The control: a mark that does not wait for running appends loses their events."""
     conninfo = connection.info.dsn
     audit(conninfo)
     with psycopg.connect(conninfo) as slow:
@@ -225,7 +225,7 @@ def test_a_passing_fault_stops_nothing(connection: psycopg.Connection) -> None:
 
 
 def test_a_rebuild_that_cannot_succeed_does_not_keep_the_leader_from_its_work(connection: psycopg.Connection) -> None:
-    """Its rules have changed, so the projector wants to rebuild it, and a poisoned event does not let it."""
+    """Its rules have changed, so the projector tries to rebuild it, and a poisoned event makes the rebuild fail."""
     conninfo, ended = connection.info.dsn, Event()
     poison(connection)
     connection.execute("update catalog.projections set fingerprint = 'of other rules'")
@@ -243,7 +243,7 @@ def test_a_rebuild_that_cannot_succeed_does_not_keep_the_leader_from_its_work(co
 
 
 def test_a_leader_that_dies_in_the_middle_of_its_rebuild_is_followed(connection: psycopg.Connection) -> None:
-    """The rebuild's connections die with the leader's: it must neither go on nor keep the projector from leading."""
+    """The rebuild loses its connections with the leader: it must end, and must not keep the projector from leading."""
     conninfo, ended = connection.info.dsn, Event()
     append(connection, None, [SPADE])
     connection.execute("update catalog.projections set fingerprint = 'of other rules' where name = 'items'")
@@ -326,7 +326,7 @@ def test_an_unknown_projection_cannot_be_caught_up_or_resumed(conninfo: str) -> 
 
 
 def test_documents_of_no_known_shape_are_differences(connection: psycopg.Connection) -> None:
-    """An event that Python cannot read, and documents that somebody has changed by hand."""
+    """The cases are an event that Python cannot read, and documents that were changed by hand."""
     conninfo = connection.info.dsn
     streams = [append(connection, None, [SPADE])[0] for _ in range(4)]
     poison(connection)

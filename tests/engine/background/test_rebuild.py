@@ -1,4 +1,4 @@
-"""Law 2 in small: what a rebuild leaves as it was, whom it does not disturb, and what is left of a killed one."""
+"""Law 2 in examples: what a rebuild keeps, whom it does not disturb, and what a killed rebuild leaves."""
 
 import asyncio
 import subprocess
@@ -17,17 +17,18 @@ from psycopg.types.json import Jsonb
 from app.domain.events import Event as AnyEvent
 from app.engine.background.checkpoints import register
 from app.engine.background.projector import Projector
-from app.engine.background.rebuild import SWAP_WAITS_MILLISECONDS, rebuild
+from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildFailed, RebuildProgress, RebuildResult, RebuildUnderWay
+from app.engine.background.rebuild_swap import SWAP_WAITS_MILLISECONDS
 from app.engine.background.verify import verify
 from app.engine.compiler.rebuild_steps import fingerprint, read_model_tables
-from app.engine.compiler.schema import schema_of
 from app.engine.postgres.advisory_locks import rebuild_lock_key
-from app.engine.postgres.migrations import checksum, migrate
+from app.engine.postgres.migrations import checksum
 from app.engine.projection.projection import Projection
 from app.engine.projection.rollup import AnyReadModel, Rollup, counts, earliest, keyed, latest
 from app.engine.projection.rules import Index
 from app.main import PROJECTIONS, schema_sql
+from app.schema import migrate, schema_of
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owner, Owners
@@ -57,7 +58,7 @@ def rebuilt(
 
 
 def leftovers(connection: psycopg.Connection) -> list[Any]:
-    """Tables of unfinished generations, and rebuilds that are said to be under way."""
+    """The tables of unfinished generations, and the rebuilds that the database reports as running."""
     return connection.execute(
         "select relname::text from pg_class where relkind = 'r' and relname like '%\\_next'"
         " union all select name from catalog.projections where rebuild is not null order by 1"
@@ -65,7 +66,7 @@ def leftovers(connection: psycopg.Connection) -> list[Any]:
 
 
 def names_and_privileges(connection: psycopg.Connection) -> list[Any]:
-    """Whatever can be seen of the tables from outside, their comments included; their partitions by what they hold."""
+    """All visible properties of the tables, including comments; their partitions are named by what they hold."""
     return connection.execute(
         "select relname, relkind, relacl::text, reloptions, obj_description(pg_class.oid, 'pg_class'),"
         " array(select col_description(pg_class.oid, n) from generate_series(1, 4) as n),"
@@ -105,7 +106,7 @@ def test_corrupt_missing_and_surplus_documents_are_named_and_healed(connection: 
 def test_a_wrong_version_instant_or_member_beside_right_documents_is_named_and_healed(
     connection: psycopg.Connection,
 ) -> None:
-    """They lie in wait: the ETag is the version, and a rollup's next sum is of its members."""
+    """These errors show only later: an ETag is made of the version, and a rollup's next aggregate of its members."""
     first, second, third, *_ = some_items(connection)
     connection.execute("update catalog.items set version = 7 where id = %s", (first,))
     connection.execute("update catalog.items set valid_from = 'infinity' where id = %s", (second,))
@@ -162,19 +163,19 @@ def test_a_rebuild_that_fails_leaves_nothing_behind(connection: psycopg.Connecti
 
 KILLED = """
 import asyncio, os, signal, sys
-from app.engine.background import rebuild
+from app.engine.background import rebuild, rebuild_swap
 from app.main import PROJECTIONS
 
 async def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-rebuild._Rebuild._record = die
+rebuild_swap.Swap._record = die
 asyncio.run(rebuild.rebuild(sys.argv[1], next(each for each in PROJECTIONS if each.name == sys.argv[2])))
 """
 
 
 def kill_a_rebuild(connection: psycopg.Connection, read_model: AnyReadModel) -> None:
-    """At its very last step, in the transaction that would have swapped it in."""
+    """It is killed at its last step, in the transaction that would have swapped it in."""
     command = [sys.executable, "-c", KILLED, connection.info.dsn, read_model.name]
     assert subprocess.run(command, check=False).returncode == -9
     locked = "select count(*) from pg_locks join pg_database on pg_database.oid = database"
@@ -223,7 +224,7 @@ def test_readers_with_prepared_statements_and_verifications_do_not_notice_swaps(
     conninfo = connection.info.dsn
 
     def read() -> set[int]:
-        """How many items each look has found."""
+        """The number of items that each read has found."""
         found = set()
         with psycopg.connect(conninfo, autocommit=True) as reader:
             while not ended.is_set():
@@ -250,7 +251,7 @@ def test_readers_with_prepared_statements_and_verifications_do_not_notice_swaps(
 
 
 def test_rebuilds_among_writers_lose_nothing(connection: psycopg.Connection) -> None:
-    """Each is looked at by itself, since the next would heal what it has lost; few, since the log grows meanwhile."""
+    """Each rebuild is checked alone, since the next would repair its losses; few, since the log grows meanwhile."""
     conninfo, start, ended = connection.info.dsn, Barrier(5), Event()
     with ThreadPoolExecutor(4) as pool:
         writers = [pool.submit(write_directly, conninfo, n, start, lambda _: ended.is_set()) for n in range(4)]
@@ -268,13 +269,13 @@ def test_rebuilds_among_writers_lose_nothing(connection: psycopg.Connection) -> 
 
 
 def is_built(connection: psycopg.Connection, name: str) -> bool:
-    """Whether all that a rebuild has still to do is the swap."""
+    """Whether the rebuild has reached the swap."""
     query = "select rebuild -> 'done' = rebuild -> 'events' from catalog.projections where name = %s"
     return connection.execute(query, (name,)).fetchone() == (True,)
 
 
 def slowest_append(conninfo: str, stream: int) -> float:
-    """Of all that can be made in a while, in seconds."""
+    """The seconds of the slowest append during a while."""
     slowest, until_then = 0.0, time.monotonic() + 1.5
     with psycopg.connect(conninfo, autocommit=True) as writer:
         while time.monotonic() < until_then:
@@ -287,7 +288,7 @@ def slowest_append(conninfo: str, stream: int) -> float:
 def test_a_snapshot_sees_each_document_as_of_its_newest_event_whenever_it_began(
     connection: psycopg.Connection,
 ) -> None:
-    """Also one that began before a swap and comes to the table after it."""
+    """This includes a snapshot that began before a swap and reads the table after it."""
     conninfo, start, ended = connection.info.dsn, Barrier(3), Event()
     some_items(connection)
     streams_and_items = (
@@ -333,7 +334,7 @@ def test_a_long_transaction_delays_the_swap_and_nobody_else(connection: psycopg.
 
 
 def test_a_row_lock_in_the_table_delays_the_swap_and_nobody_else(connection: psycopg.Connection) -> None:
-    """Who has written to the table is no writer at the gate: each attempt to swap would hold up everybody in vain."""
+    """The transaction writes without holding the gate: each attempt to swap would make all other writers wait."""
     streams = some_items(connection)
     with psycopg.connect(connection.info.dsn) as locker, ThreadPoolExecutor(1) as pool:
         locker.execute("select from catalog.items where id = %s for update", (streams[1],))
@@ -351,7 +352,7 @@ def test_a_row_lock_in_the_table_delays_the_swap_and_nobody_else(connection: psy
 def test_a_snapshot_from_before_the_swap_sees_all_documents_after_it(
     connection: psycopg.Connection, read_model: AnyReadModel
 ) -> None:
-    """A report, or a dump, that looks at the table late; it delays the rebuild and nobody else."""
+    """A report or a dump that reads the table late delays only the rebuild."""
     streams = some_items(connection)
     table = sql.Identifier("catalog", read_model.name)
     before = connection.execute(sql.SQL("select * from {}").format(table)).fetchall()
@@ -376,7 +377,7 @@ def test_an_event_skipped_during_a_rebuild_is_left_out(connection: psycopg.Conne
     asyncio.run(catch_up_all(connection.info.dsn))
 
     def skip(progress: RebuildProgress) -> None:
-        """What `resume` writes; before the first stream is folded, and after the rebuild knows what to leave out."""
+        """Skip the event as `resume` does, after the rebuild has read the skipped events, before it folds a stream."""
         skipped = Jsonb([{"position": position, "by": "olga"}])
         connection.execute("update catalog.projections set skipped = %s where name = 'owners'", (skipped,))
 
@@ -397,7 +398,7 @@ def test_a_rebuilt_table_has_statistics(connection: psycopg.Connection) -> None:
 
 
 def test_nobody_vacuums_a_table_before_it_serves(connection: psycopg.Connection) -> None:
-    """The swap would have to wait for that."""
+    """The swap would have to wait for the autovacuum."""
     some_items(connection)
     query = "select count(*) from pg_class where relname like %s and reloptions @> '{autovacuum_enabled=off}'"
     seen: dict[str, int] = {}
@@ -432,7 +433,7 @@ class WiderOwner(Owner, frozen=True, kw_only=True):
 
 
 class WiderOwners(Rollup[WiderOwner, Item]):
-    """The owners of a later release, which also counts what no member has kept so far."""
+    """The owners of a later release, which also aggregates a field that members do not have yet."""
 
     name = "owners"
     of = Items
@@ -483,7 +484,7 @@ def test_a_rollup_that_was_changed_back_before_anybody_rebuilt_it_goes_on(connec
 
 
 def test_a_stream_of_events_that_nobody_uses_has_nothing_to_differ_in(connection: psycopg.Connection) -> None:
-    """As a release may leave it that knew more types, and was rolled back."""
+    """A release that knew more event types may leave such an event, and then be rolled back."""
     some_items(connection, 2)
     append(connection, None, [{"type": "item_weighed", "grams": 7}])
     asyncio.run(catch_up_all(connection.info.dsn))
@@ -491,7 +492,7 @@ def test_a_stream_of_events_that_nobody_uses_has_nothing_to_differ_in(connection
 
 
 def test_an_update_that_says_nothing_changes_nothing_anywhere(connection: psycopg.Connection) -> None:
-    """No command records one; somebody else may have."""
+    """No command records such an event; another program may have."""
     stream, *_ = append(connection, None, [SPADE])
     append(connection, stream, [{"type": "item_updated", "previous_values": {}}])
     asyncio.run(catch_up_all(connection.info.dsn))

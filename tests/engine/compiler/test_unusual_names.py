@@ -19,15 +19,16 @@ from app.engine.background.checkpoints import register
 from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildProgress
 from app.engine.background.verify import verify
-from app.engine.compiler.schema import schema_of
 from app.engine.compiler.views import field_columns_of_view
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.postgres.identifiers import KEYWORDS, quoted_identifier
-from app.engine.postgres.migrations import migrate
 from app.engine.projection.check_names import RESERVED_NAMES
 from app.engine.projection.projection import AnyProjection
 from app.engine.projection.rollup import AnyRollup
-from app.engine.queries.listing import Listing, Near, SortKey, candidate_queries, listing_query
+from app.engine.queries.candidate_queries import candidate_queries
+from app.engine.queries.listing import Listing, Near, SortKey
+from app.engine.queries.listing_query import listing_query
+from app.schema import migrate, schema_of
 from tests.support.appending import append, json_as_bytes
 from tests.support.databases import database_like
 from tests.support.erasure_checks import forget_stream, tables_with

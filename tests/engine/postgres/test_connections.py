@@ -1,6 +1,6 @@
-"""The connections of a process: whoever is called off at whatever moment, none is lost and nobody waits for nothing.
+"""The connections of a process: a cancelled task loses no connection, and no task waits in vain.
 
-Only what the database did is told as its being away.
+Only failures of the database are reported as Unavailable.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ def test_those_who_are_called_off_cost_nobody_a_connection(conninfo: str, seed: 
 
 
 def _call_off_and_count(conninfo: str, seed: int, settings: Settings) -> None:
-    """Many wait for few connections, and are called off while they wait, ask, and give back."""
+    """Many tasks wait for few connections, and are cancelled while they wait, query and return one."""
     chance = random.Random(seed)
 
     async def ask(database: Database) -> None:
@@ -50,7 +50,7 @@ def _call_off_and_count(conninfo: str, seed: int, settings: Settings) -> None:
                 chance.choice(pending).cancel()
 
     async def all_at_once(database: Database) -> None:
-        """As many as there may be, each with a connection of its own until all have one."""
+        """As many tasks as connections, each of which holds one until all have one."""
         everybody = asyncio.Barrier(database.pool.max_size)
 
         async def hold() -> None:
@@ -119,7 +119,7 @@ def test_a_mistake_of_ours_stays_what_it_is(
 
 @pytest.mark.parametrize("asked", [1, 2])
 def test_a_connection_that_was_closed_under_us_is_the_database_that_went_away(conninfo: str, asked: int) -> None:
-    """Also for whoever uses it once more: the driver words that as it words our own mistakes."""
+    """Also on its second use, for which the driver raises the same error as for our own mistakes."""
 
     async def run() -> None:
         async with Database(conninfo, Settings().pool) as database:

@@ -19,7 +19,9 @@ from threading import Barrier
 import psycopg
 import pytest
 
-from app.engine.postgres.embedded_server import EmbeddedPostgres, embedded_binaries
+from app.cli.console import naming_other_servers
+from app.engine.postgres.embedded_programs import embedded_binaries
+from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.errors import SetupError
 from tests.support import paths
 
@@ -41,7 +43,7 @@ postgres.stop()
 
 
 class Service:
-    """A process of its own that starts the embedded Postgres and stops it once told to."""
+    """A separate process that starts the embedded Postgres and stops it when its input ends."""
 
     def __init__(self, folder: Path) -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(paths.ROOT), *sys.path])}
@@ -68,7 +70,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def template() -> Iterator[Path]:
-    """A folder that has been used once; `cp` keeps its owner, so a copy is as good as a new one."""
+    """A folder that was used once. `cp -a` keeps its owner, so a copy serves as a new folder."""
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "template"
         with EmbeddedPostgres(folder, settings=FAST) as postgres:
@@ -78,7 +80,7 @@ def template() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(template: Path, tmp_path: Path) -> Iterator[Path]:
-    """A data folder whose server, should the test leave one behind, fails the test and is killed."""
+    """A data folder. If the test leaves its server running, the test fails and the server is killed."""
     copy = tmp_path / "data"
     subprocess.run(["cp", "-a", template, copy], check=True)
     yield copy
@@ -107,7 +109,7 @@ def postmaster(folder: Path) -> int | None:
 
 
 def command_of(pid: int) -> list[bytes]:
-    """Its program and arguments; none where it has ended, even if nobody has asked for its exit status yet."""
+    """The program and arguments of a process; an empty list if it has ended, even as a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
     except (FileNotFoundError, ProcessLookupError):
@@ -122,7 +124,8 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def refusal(postgres: EmbeddedPostgres) -> str:
-    with pytest.raises(SetupError) as refused:
+    """The console's error for a start that must fail."""
+    with pytest.raises(SetupError) as refused, naming_other_servers():
         postgres.start()
     assert "\n" not in refused.value.detail
     return refused.value.detail
@@ -230,7 +233,7 @@ def test_a_killed_service_leaves_its_server_to_the_next(folder: Path) -> None:
 
 
 def test_a_killed_service_has_no_share(folder: Path) -> None:
-    """Its server inherits no descriptor, which would hold the share for as long as it runs."""
+    """The server inherits no descriptor; otherwise it would hold the shared lock as long as it runs."""
     killed = Service(folder)
     killed.started()
     other = Service(folder)
@@ -285,7 +288,7 @@ def test_a_killed_postmaster_is_replaced_even_while_its_backend_is_busy(folder: 
 
 
 def test_a_postmaster_killed_under_its_own_process_is_replaced(folder: Path) -> None:
-    """It stays a zombie of ours, whose pid any signal still reaches."""
+    """It stays a zombie of this process, and signals to its pid still succeed."""
     first = EmbeddedPostgres(folder, settings=FAST)
     first.start()
     os.kill(postmaster(folder) or 0, signal.SIGKILL)
@@ -406,7 +409,7 @@ def test_a_socket_folder_of_somebody_elses_is_not_used(template: Path, tmp_path:
         place = Path(str(execute(postgres.conninfo, "show unix_socket_directories")))
     place.symlink_to(tmp_path)
     try:
-        assert f"{place} is not a folder of ours" in refusal(postgres)
+        assert f"{place} is not our folder for the socket" in refusal(postgres)
     finally:
         place.unlink()
 
@@ -442,7 +445,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_wheel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(SetupError, match="install it, or set CATALOG_POSTGRES_BIN"):
+    with pytest.raises(SetupError, match="install it, or set CATALOG_POSTGRES_BIN"), naming_other_servers():
         EmbeddedPostgres(tmp_path)
 
 
@@ -493,7 +496,7 @@ select '{0}' from nowhere
 
 @pytest.mark.parametrize("binaries", [None, DEBIAN_15], ids=["the wheel's 18", "Debian's 15"])
 def test_no_text_of_an_item_gets_into_the_log_however_its_statement_ends(tmp_path: Path, binaries: Path | None) -> None:
-    """Errors with details, hints and contexts, copies whose client goes away, statements that are ended or crash."""
+    """Errors with details, hints and contexts; copies whose client disconnects; statements that end or crash."""
     if binaries and not binaries.exists():
         pytest.skip(f"there is no {binaries}")
     folder, secret = tmp_path / "data", "a very private spade"
@@ -524,7 +527,7 @@ def test_no_text_of_an_item_gets_into_the_log_however_its_statement_ends(tmp_pat
 
 
 def copy_some(connection: psycopg.Connection, text: str) -> None:
-    """Far into a COPY, with a row that is not complete yet."""
+    """Send most of a COPY, ending within a row."""
     connection.pgconn.exec_(b"copy item from stdin")
     connection.pgconn.put_copy_data(b"".join(b"%d\t%s\t\\N\n" % (n, text.encode()) for n in range(10, 20_000)))
     connection.pgconn.put_copy_data(f"7\t{text}".encode())
@@ -551,7 +554,7 @@ def is_active(postgres: EmbeddedPostgres, connection: psycopg.Connection) -> obj
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    """Mounted where paths are short, so that the socket and its lock are on it too."""
+    """A small disk, mounted at a short path, so that the socket and its lock file are on it too."""
     disk = Path(tempfile.mkdtemp(prefix="disk-", dir="/tmp"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=90m,mode=755", "none", str(disk)]
     mounted = subprocess.run(mount, check=False, capture_output=True, text=True) if ROOT else None
@@ -596,7 +599,7 @@ as_root = pytest.mark.skipif(not ROOT, reason="only root runs Postgres as somebo
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder with the way open to it, unlike pytest's own, and with server binaries and a place for data in it."""
+    """A folder that every user may enter, unlike pytest's own, with server binaries and a place for data."""
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)
         for name in ("code", "work"):
@@ -626,7 +629,7 @@ def programs(home: Path) -> Path:
 def test_as_root_the_server_gets_a_capability_only_where_the_way_is_closed(
     home: Path, binaries: Path | None, closed: tuple[str, ...]
 ) -> None:
-    """The way to the data, to the server's programs, or both."""
+    """Closed are the folders above the data, above the server's programs, or both."""
     if binaries and not binaries.exists():
         pytest.skip(f"there is no {binaries}")
     for name in closed:
@@ -642,7 +645,7 @@ def test_as_root_the_server_gets_a_capability_only_where_the_way_is_closed(
 
 @as_root
 def test_as_root_programs_that_only_root_may_execute_take_the_next_capability(home: Path) -> None:
-    """As they are where pip ran with umask 077: the first one passes folders, and executes no file."""
+    """pip with umask 077 installs them so. The first capability passes folders, but executes no file."""
     subprocess.run(["chmod", "-R", "go=", home / "code"], check=True)
     with EmbeddedPostgres(home / "work" / "data", binaries=programs(home), settings=FAST):
         assert rights_of_the_server(home / "work" / "data") == DAC_OVERRIDE
@@ -652,7 +655,7 @@ def test_as_root_programs_that_only_root_may_execute_take_the_next_capability(ho
 def test_as_root_without_the_right_to_set_securebits_closed_data_are_served_and_closed_programs_refused(
     home: Path,
 ) -> None:
-    """As in a container that drops it: access(2) then ignores the capability that passes the folders."""
+    """A container may drop that right; access(2) then ignores the capability that passes the folders."""
     without = ["setpriv", "--bounding-set=-setpcap", "--inh-caps=-setpcap"]
     binaries = programs(home)
     (home / "work").chmod(0o700)
@@ -671,7 +674,7 @@ def test_in_a_container_that_knows_root_alone_it_is_said_that_nobody_else_can_ru
 
 
 def rights_of_the_server(folder: Path) -> int:
-    """All its capabilities, as bits; the server runs and is not root's."""
+    """The capabilities of the running server, as bits; the server must not run as root."""
     status = Path(f"/proc/{postmaster(folder)}/status").read_text()
     effective, permitted = (int(re.findall(rf"{name}:\s+(\w+)", status)[0], 16) for name in ("CapEff", "CapPrm"))
     assert effective == permitted
@@ -683,9 +686,11 @@ START = """
 import sys
 from pathlib import Path
 from app.errors import SetupError
+from app.cli.console import naming_other_servers
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 try:
-    with EmbeddedPostgres(Path(sys.argv[1]), binaries=Path(sys.argv[2]), settings={"fsync": "off"}):
+    folder, binaries = map(Path, sys.argv[1:])
+    with naming_other_servers(), EmbeddedPostgres(folder, binaries=binaries, settings={"fsync": "off"}):
         pass
 except SetupError as error:
     print(error.detail)
@@ -693,7 +698,7 @@ except SetupError as error:
 
 
 def started_by(wrapper: list[str], folder: Path, binaries: Path) -> str:
-    """What a start, in a process begun by `wrapper`, is refused with; nothing if it is not."""
+    """The error of a start in a process begun by `wrapper`; empty if the start succeeds."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(paths.ROOT), *sys.path])}
     command = [*wrapper, sys.executable, "-c", START, str(folder), str(binaries)]
     ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
@@ -705,7 +710,7 @@ def started_by(wrapper: list[str], folder: Path, binaries: Path) -> str:
 
 @as_root
 def test_without_proc_it_is_refused_at_once_and_another_server_named(tmp_path: Path) -> None:
-    """As on macOS, which has none."""
+    """macOS has no /proc."""
     without_proc = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
     said = started_by(without_proc, tmp_path / "data", embedded_binaries())
     assert "needs Linux with /proc mounted" in said
@@ -714,7 +719,7 @@ def test_without_proc_it_is_refused_at_once_and_another_server_named(tmp_path: P
 
 
 def test_a_platform_without_unix_modules_is_refused_in_the_same_sentence(tmp_path: Path) -> None:
-    """As Windows: without fcntl, pwd and SIGHUP all commands can still be imported."""
+    """Windows has no fcntl, pwd and SIGHUP; all commands can still be imported."""
     program = (
         "import signal, sys; sys.modules.update(fcntl=None, pwd=None); del signal.SIGHUP\n"
         "import pathlib; real = pathlib.Path.exists\n"

@@ -1,4 +1,4 @@
-"""After which errors a command may have been carried out all the same."""
+"""The errors after which a command may have been carried out."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from app.engine.postgres.in_doubt import COMMIT_DOUBT, CommitDoubt, commit_is_in
 
 @pytest.fixture
 def doubt() -> Iterator[None]:
-    """A request is under way."""
+    """A running request."""
     token = COMMIT_DOUBT.set(CommitDoubt())
     yield
     COMMIT_DOUBT.reset(token)
@@ -31,7 +31,7 @@ def doubt() -> Iterator[None]:
 async def test_an_error_that_the_server_answered_has_undone_it_and_one_of_a_pooler_has_not(
     conninfo: str, doubt: None, error: psycopg.Error, is_there: bool
 ) -> None:
-    """PgBouncer's, that the server is lost, comes on a connection that is open still."""
+    """PgBouncer reports a lost server on a connection that stays open."""
     async with await AsyncConnection.connect(conninfo) as connection:
         with pytest.raises(type(error)), committing(connection):
             raise error

@@ -1,4 +1,4 @@
-"""What one read may look at is bounded: within the bound it is answered whole, beyond it refused, or paged."""
+"""One read looks at a bounded number of rows: within the bound it is answered, beyond it refused or paged."""
 
 import asyncio
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Reader:
-    """Synchronous questions, on one event loop and one pool."""
+    """Reads synchronously, on one event loop and one pool."""
 
     def __init__(self, runner: asyncio.Runner, database: Database) -> None:
         self.run = runner.run
@@ -40,7 +40,7 @@ class Reader:
         return [item["id"] for item in msgspec.json.decode(self.run(self.items.list_page(listing)).json)]
 
     def why_refused(self, listing: Listing) -> str:
-        """The pointer to the parameter that makes it too expensive."""
+        """The pointer to the parameter that makes the read too expensive."""
         with pytest.raises(TooExpensive) as refused:
             self.ids(listing)
         problems: Any = refused.value.facts["errors"]
@@ -49,7 +49,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(module_conninfo: str) -> Iterator[Reader]:
-    """Of items named Thing 1 to Thing 60, of which every second was swapped later."""
+    """A database of items named Thing 1 to Thing 60, of which every second was swapped later."""
     with psycopg.connect(module_conninfo, autocommit=True) as connection:
         connection.execute(CREATE_ITEMS, (ITEMS,))
         connection.execute(SWAP_EVERY_SECOND_ITEM, (ITEMS,))
@@ -63,7 +63,7 @@ def reader(module_conninfo: str) -> Iterator[Reader]:
 
 @pytest.fixture(scope="module")
 def then(reader: Reader) -> datetime:
-    """When all had been created, and none was swapped."""
+    """An instant at which all items were created and none was swapped."""
 
     async def ask() -> datetime:
         async with reader.database.connection() as connection:
@@ -90,7 +90,7 @@ def lower(monkeypatch: pytest.MonkeyPatch, **bounds: int) -> None:
 def test_a_search_that_no_index_serves_is_refused_once_it_has_walked_far_enough(
     reader: Reader, asked: Listing, search: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And answered where there is no more than that."""
+    """If there are no more documents than the walk may compare, the search is answered."""
     for order in ("created_at", "updated_at", "name"):
         listing = structs.replace(asked, order=order, search=search)
         lower(monkeypatch, CANDIDATES_MAX=0, CANDIDATES_IN_LAST_STEP_MAX=0, WALKED_MAX=3 * ITEMS)
@@ -107,7 +107,7 @@ def test_a_search_that_no_index_serves_is_refused_once_it_has_walked_far_enough(
 def test_a_walk_that_meets_a_page_within_its_bound_is_answered(
     reader: Reader, asked: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exactly a page, though it is not known whether more follow: the next page is asked for, and then refused."""
+    """A walk that ends after exactly a page does not know whether more follow, so the next page is refused."""
     lower(monkeypatch, CANDIDATES_MAX=0, CANDIDATES_IN_LAST_STEP_MAX=0, WALKED_MAX=10)
     listing = structs.replace(asked, equal={"status": "active"}, search="thing", limit=10)
     page = reader.run(reader.items.list_page(listing))
@@ -120,7 +120,7 @@ def test_a_walk_that_meets_a_page_within_its_bound_is_answered(
 def test_where_the_walk_ends_too_early_all_candidates_are_looked_at(
     reader: Reader, asked: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The matches are the oldest of all."""
+    """The matches are the oldest items."""
     listing = structs.replace(asked, search="rare2")
     expected = reader.ids(listing)
     lower(monkeypatch, CANDIDATES_MAX=0, CANDIDATES_IN_LAST_STEP_MAX=11, WALKED_MAX=3)
@@ -196,7 +196,7 @@ def test_the_log_is_the_same_however_few_events_a_page_looks_at(
 
 
 def pages_of(reader: Reader, sought: EventFilter, backwards: bool, limit: int) -> tuple[list[LogEntry], int]:
-    """All events that are sought, and on how many pages they came."""
+    """All matching events, and the number of their pages."""
 
     async def read(after: int, before: int | None) -> app.engine.store.log_reader.LogPage:
         async with reader.database.connection() as connection:

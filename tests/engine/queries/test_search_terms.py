@@ -1,4 +1,4 @@
-"""What a listing asks of a text is what `catalog.matches_search` says, and the index is asked for words it holds."""
+"""A listing matches a text as `catalog.matches_search` does, and asks the index only for words that it holds."""
 
 from collections.abc import Iterator
 

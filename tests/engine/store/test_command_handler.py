@@ -1,4 +1,4 @@
-"""One command end to end, with an aggregate that is no item: races, conditions, and a database that is busy or away."""
+"""The command handler with an aggregate of its own, the toy: races, conditions, and a database that is busy or away."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -35,7 +35,7 @@ TESTER = Metadata(user_id="tester")
 
 
 def decide(command: ToyEvent, toy: Toy | None) -> tuple[ToyEvent, ...]:
-    """Whatever is commanded happens, except to a toy that is not there, and except playing for no time."""
+    """Accepts every command, except on a missing toy, and except playing for zero minutes."""
     if toy is None and not isinstance(command, ToyBuilt):
         raise NotFound("There is no such toy.")
     return () if command == ToyPlayed(minutes=0) else (command,)
@@ -77,7 +77,7 @@ async def test_a_command_on_what_is_not_there_is_refused_by_the_domain(toys_conn
 
 
 async def test_unconditional_commands_on_one_stream_are_all_carried_out(toys_conninfo: str) -> None:
-    """Twenty at once from sixteen connections: those that lose the race take their turn."""
+    """Twenty commands run at once on sixteen connections; those that lose the race wait for their turn."""
     async with a_handler(toys_conninfo, pool_size=16) as (handler, _):
         duck = (await handler.handle(DUCK, TESTER)).stream_id
         outcomes = await asyncio.gather(*(handler.handle(PLAY, TESTER, duck) for _ in range(20)))
@@ -104,7 +104,7 @@ async def test_of_commands_that_expect_the_same_version_one_is_carried_out(
 async def test_a_stale_expectation_is_refused_even_if_nothing_would_happen(toys_conninfo: str) -> None:
     async with a_handler(toys_conninfo) as (handler, _):
         duck = (await handler.handle(DUCK, TESTER)).stream_id
-        with pytest.raises(VersionConflict, match="Version 9 was expected, but the item is at version 1"):
+        with pytest.raises(VersionConflict, match="Version 9 was expected, but the current version is 1"):
             await handler.handle(ToyPlayed(minutes=0), TESTER, duck, Expectation(9))
 
 
@@ -113,7 +113,7 @@ async def test_a_condition_holds_for_a_stream_whose_document_has_ended_too(toys_
         duck = (await handler.handle(DUCK, TESTER)).stream_id
         ended = await handler.handle(ToyBroken(), TESTER, duck)
         assert (ended.version, ended.document) == (2, None)
-        with pytest.raises(VersionConflict, match="Version 77 was expected, but the item is at version 2"):
+        with pytest.raises(VersionConflict, match="Version 77 was expected, but the current version is 2"):
             await handler.handle(DUCK, TESTER, duck, Expectation(77))
         assert (await handler.handle(DUCK, TESTER, duck, Expectation(2))).version == 3
 
@@ -137,7 +137,7 @@ async def test_a_stream_that_is_locked_for_too_long_is_unavailable_and_nothing_i
         duck = (await handler.handle(DUCK, TESTER)).stream_id
         with psycopg.connect(toys_conninfo) as blocker:
             blocker.execute("select from catalog.streams where stream_id = %s for update", (duck,))
-            with pytest.raises(Unavailable, match="Another command on the same item takes too long"):
+            with pytest.raises(Unavailable, match="Another command on the same stream takes too long"):
                 await handler.handle(PLAY, TESTER, duck)
         assert (await handler.handle(PLAY, TESTER, duck)).version == 2
 

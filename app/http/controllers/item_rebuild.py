@@ -1,0 +1,57 @@
+"""Rebuilds the stored document of one item from its events."""
+
+from litestar import Controller, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Raw, Struct
+
+from app.domain.item import ItemNotFound
+from app.http.auth.guards import BEARER, require_admin
+from app.http.services import Services
+from app.http.wire.command_context import CommandContext
+from app.http.wire.parameter_groups import grouped
+from app.http.wire.problem_details import error_responses
+from app.http.wire.responses import etag_header, struct_response
+from app.wording import count
+
+NO_COMMAND = ("user_id", "expected_version", "idempotency_key")
+"""What only commands take: a rebuild appends no event."""
+
+
+class ItemRebuilt(Struct, frozen=True, kw_only=True):
+    """The result of rebuilding one document."""
+
+    message: str
+    item_id: int
+    item: Raw
+    changed: bool
+    """Whether the stored document differed from what the log says."""
+
+
+class ItemRebuild(Controller):
+    path = "/items/{item_id:int}/rebuild"
+    tags = ("time",)
+
+    @post(
+        status_code=200,
+        guards=[require_admin],
+        summary="Fold the stored document anew",
+        security=BEARER,
+        responses=error_responses(401, 403, 404, 412),
+    )
+    @grouped(context=CommandContext, without=NO_COMMAND)
+    async def rebuild(
+        self, item_id: FromPath[int], services: NamedDependency[Services], context: CommandContext
+    ) -> Response[ItemRebuilt]:
+        """Readers never miss the item meanwhile, and commands on it wait."""
+        conditions = context.parse_conditions()
+        rebuilt = await services.documents.rebuild(item_id, conditions.check if conditions else None)
+        if rebuilt is None:
+            raise ItemNotFound("There is no such item.")
+        answer = ItemRebuilt(
+            message=f"Item {item_id} rebuilt from {count(rebuilt.version, 'event')}",
+            item_id=item_id,
+            item=Raw(rebuilt.json),
+            changed=rebuilt.changed,
+        )
+        return struct_response(answer, etag_header(rebuilt.version))

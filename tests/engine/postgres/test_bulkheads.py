@@ -1,0 +1,33 @@
+"""The queues before a pool's connections."""
+
+import asyncio
+
+import pytest
+
+from app.engine.postgres.bulkheads import Bulkhead, Bulkheads
+from app.errors import Unavailable
+
+BURST = 200
+
+
+async def refused_of_a_burst(bulkhead: Bulkhead) -> int:
+    """How many of many that come at once are refused; each that is let in gives its slot back at once."""
+
+    async def enter() -> None:
+        async with bulkhead.enter("commands"):
+            await asyncio.sleep(0)
+
+    outcomes = await asyncio.gather(*(enter() for _ in range(BURST)), return_exceptions=True)
+    assert all(outcome is None or isinstance(outcome, Unavailable) for outcome in outcomes)
+    return sum(outcome is not None for outcome in outcomes)
+
+
+@pytest.mark.parametrize("pool_size", [1, 4])
+def test_a_burst_of_commands_waits_where_costly_reads_are_refused(pool_size: int) -> None:
+    async def run() -> tuple[int, int]:
+        bulkheads = Bulkheads(pool_size, wait_seconds=5)
+        return await refused_of_a_burst(bulkheads.commands), await refused_of_a_burst(bulkheads.costly)
+
+    commands, costly = asyncio.run(run())
+    assert commands == 0
+    assert costly > 0
