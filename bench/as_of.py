@@ -74,7 +74,7 @@ LISTINGS = {
 
 
 class Explaining(AsyncConnection):
-    """Also explains each query, and adds up its execution times in the database."""
+    """Also explains each query, and sums its execution times in the database."""
 
     milliseconds = 0.0
 

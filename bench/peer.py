@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 600.0
 
 
 class PeerItem(Aggregate):
-    """An item with the fields of ours."""
+    """An item with the fields of our items."""
 
     class Created(Aggregate.Created):
         name: str
@@ -183,7 +183,7 @@ def fold_all(catalog: PeerCatalog, ids: Sequence[UUID]) -> None:
 
 
 class PeerDocuments(PostgresTrackingRecorder):
-    """The peer's read model: a document for each item, kept in the transaction that says how far it is."""
+    """The peer's read model: a document for each item, written in the transaction that stores its position."""
 
     def __init__(self, datastore: Any, **options: Any) -> None:
         super().__init__(datastore, **options)

@@ -53,7 +53,7 @@ VERIFIED = (Items, Owners, Categories)
 
 
 class Log(Struct, frozen=True):
-    """A database with a log of ours."""
+    """A database with our log."""
 
     conninfo: str
     items: int
@@ -77,7 +77,7 @@ class Log(Struct, frozen=True):
 
 
 class PeersLog(Struct, frozen=True):
-    """A database with a log of the peer's."""
+    """A database with the peer's log."""
 
     conninfo: str
     ids: list[UUID]

@@ -48,7 +48,7 @@ def forget_command(owner: str, by: str | None, yes: bool, as_json: bool) -> None
         found = asyncio.run(_find_scope(conninfo, owner))
         if not found.is_complete and not yes:
             confirm(f"{_scope_text(found)} Forget it permanently?")
-        with explained_interruption("some items may be forgotten and others not; run it again, and it goes on"):
+        with explained_interruption("some items may be forgotten and others not; run it again to continue"):
             forgotten = run_until_stopped(_erase(conninfo, owner, metadata), INTERRUPTED)
     if as_json:
         print_json(forgotten)

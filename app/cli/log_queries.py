@@ -143,7 +143,7 @@ def _logged_event(event: StoredEvent, stream_id: int) -> LoggedEvent:
 
 
 def follow_events(connection: psycopg.Connection, event_filter: EventFilter, after: int) -> Iterator[LoggedEvent]:
-    """Every settled event after `after`, and then each one as it is settled, without end."""
+    """Every settled event after `after`, and then each one when it is settled, without end."""
     while True:
         upto, _ = mark_and_head(connection)
         yield from settled_events(connection, event_filter, after, upto)

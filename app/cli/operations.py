@@ -253,7 +253,7 @@ def resume_command(name: str, skip: bool, yes: bool, as_json: bool) -> None:
         print_json(state)
     else:
         print_line(
-            f"{name} goes on after {where}, skipped by {os_user()}." if skip else f"{name} goes on with {where}."
+            f"{name} continues after {where}, skipped by {os_user()}." if skip else f"{name} continues with {where}."
         )
 
 

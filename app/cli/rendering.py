@@ -17,6 +17,7 @@ from app.engine.background.rebuild_status import LastRebuild, RebuildProgress, R
 from app.engine.background.verify import Mismatch, VerifyResult
 from app.engine.events.event import decode_metadata
 from app.engine.events.timestamps import rfc3339
+from app.engine.store.live_fold import JSON_NULL
 from app.terminal import compact_json, output, print_line
 from app.visible_text import visible
 from app.wording import count
@@ -178,9 +179,9 @@ def _mismatch_rows(each: Mismatch) -> Iterable[dict[str, str]]:
     folded = _fields_as_json(each.folded)
     if "unreadable" in folded:
         return [row("(all)", "…", folded["unreadable"])]
-    if bytes(each.stored) == b"null":
+    if bytes(each.stored) == JSON_NULL:
         return [row("(all)", "missing", "there is one")]
-    if bytes(each.folded) == b"null":
+    if bytes(each.folded) == JSON_NULL:
         return [row("(all)", "there is one", "none")]
     return [row(*differing) for differing in differing_fields(each.stored, each.folded)]
 
@@ -241,6 +242,6 @@ def _show_document(item: int, compared: DocumentComparison) -> None:
     folds = {"folded in Python": compared.folded_in_python, "in Postgres": compared.folded_in_postgres}
     if compared.error:
         print_line(f"Its events cannot be folded: {visible(compared.error)}")
-        folds = {name: fold for name, fold in folds.items() if bytes(fold) != b"null"}
+        folds = {name: fold for name, fold in folds.items() if bytes(fold) != JSON_NULL}
     differing = differing_fields(compared.stored, *folds.values())
     show_table(dict(zip(("field", "stored", *folds), row, strict=True)) for row in differing)

@@ -145,7 +145,7 @@ class Story:
         self.check("all five are, field by field, the version of their instant", 5, len(rows))
 
     def lose_no_update(self) -> None:
-        """Lose no update. Two people change what both have read: one is told, and no change is lost."""
+        """Lose no update. Two people change what both have read: one gets a 412, and no change is lost."""
         seen = f'"{self.look()["version"]}"'
         edits = {"alice": {"name": "Steel spade"}, "bob": {"description": "Hardly used, new handle."}}
         for user, edit in edits.items():

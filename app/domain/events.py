@@ -1,4 +1,4 @@
-"""The event types of an item. Stored format, for ever: add fields, never rename, retype or drop one.
+"""The event types of an item. This is a stored format: add fields, never rename, retype or drop one.
 
 An event is stored as its type tag and its fields, as JSONB `data`. The public routes `/history`, `/audit-trail` and
 `/events` show both, so they are a contract with clients too. If a shape must change all the same, its `upcasts` say how

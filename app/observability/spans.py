@@ -139,6 +139,6 @@ def _text_of(query: Any, cursor: AsyncCursor[Any]) -> str:
 
 @lru_cache(1000)
 def _summary(text: str) -> str:
-    """A statement's verb and the first object of ours that it names: `select append_to_stream`."""
+    """A statement's verb and our first object that it names: `select append_to_stream`."""
     verb, target = text.split(maxsplit=1)[:1], CATALOG_NAME.search(text)
     return " ".join([*verb, *([target[1]] if target else [])]) or "postgresql"

@@ -229,7 +229,7 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
             ["categories", "async", "running", str(poison + 1)],
         ]
         stopped_at = fetch_value(connection, CHANGED_AT)
-        assert f"owners goes on with the event at position {poison}." in printed_text(conninfo, "resume", "owners")
+        assert f"owners continues with the event at position {poison}." in printed_text(conninfo, "resume", "owners")
         eventually(lambda: bool(fetch_value(connection, STOPPED_SINCE, stopped_at)), "stopped by the same event again")
         asked = catalog("resume", "owners", "--skip", DATABASE_URL=conninfo)
         assert asked.returncode == 1, "nobody answers the question"

@@ -49,7 +49,7 @@ class Call:
 
     def _answer(self) -> int:
         answer = self._answers.recv(4, socket.MSG_WAITALL)
-        assert len(answer) == 4, "whoever calls for us is gone"
+        assert len(answer) == 4, "the process that forks calls has ended"
         return int.from_bytes(answer, signed=True)
 
     def poll(self) -> int | None:

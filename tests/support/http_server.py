@@ -25,7 +25,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def http_server(respond: Callable[[Request], Answer]) -> Iterator[str]:
-    """The address of a server that answers each request with what `respond` makes of it."""
+    """The address of a server that answers each request with the result of `respond`."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:

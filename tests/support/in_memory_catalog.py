@@ -1,6 +1,6 @@
-"""The catalog as a few dictionaries: what each command must lead to, and each read must answer, at any instant.
+"""The catalog as a few dictionaries: the result of each command, and of each read at any instant.
 
-Nothing of the service is in it. It knows no clock: when something was recorded it is told, as a client is.
+It uses no code of the service. It has no clock: instants come from the answers, as for a client.
 """
 
 from collections import Counter

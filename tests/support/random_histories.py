@@ -203,4 +203,4 @@ listings: st.SearchStrategy[Listing] = st.one_of(
     ),
     st.builds(Listing, order=st.none(), equal=equalities, search=searches, near=nearby, limit=st.just(1)),
 )
-"""Whatever may be asked of a collection, but for the instant and the page."""
+"""Any query of a collection, except its instant and page."""

@@ -19,7 +19,7 @@ WRITERS = 4
 
 
 class ItemStory(Struct):
-    """What one client was told."""
+    """The answers that one client received."""
 
     item_id: int = 0
     names: list[str] = field(default_factory=list)

@@ -9,7 +9,7 @@ import psycopg
 
 @contextmanager
 def settable_clock(connection: psycopg.Connection) -> Iterator[Any]:
-    """Replace the clock in every SQL function of ours. Yields a function that sets by how much the clock is wrong."""
+    """Replace the clock in each of our SQL functions. Yields a function that sets by how much the clock is wrong."""
     connection.execute("create table public.wrong_by (amount interval not null)")
     connection.execute("insert into public.wrong_by values ('0')")
     connection.execute(

@@ -76,7 +76,7 @@ class ToyDated(Struct, frozen=True, kw_only=True, tag="toy_dated"):
 
 
 class ToyWoven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="toy_woven"):
-    """A third way to begin, taken over whole but for what it once had."""
+    """A third way to begin, taken over whole except for a field it once had."""
 
     upcasts = (dropped("loom"),)
 
