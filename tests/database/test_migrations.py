@@ -69,12 +69,12 @@ def test_the_log_holds_nothing_personal_any_more_and_is_for_ever_again(released:
         assert tables_with(connection, "Now cheaper") == set()
 
 
-def test_what_would_not_read_as_before_is_not_migrated(released: str) -> None:
+def test_what_would_not_read_as_before_is_not_migrated(of_0_1_0: str) -> None:
     """The control of the second migration's own check: here the names would be lost."""
     right, lossy = "then data - '{category,owner_id,status}'", "then data - '{category,owner_id,status,name}'"
     migration = known_migrations(MIGRATIONS)[1].sql
     assert migration.count(right) == 1
-    with psycopg.connect(released) as connection:
+    with psycopg.connect(of_0_1_0) as connection:
         with pytest.raises(psycopg.errors.RaiseException, match="an event would not read as before"):
             connection.execute(migration.replace(right, lossy).encode())
         connection.rollback()

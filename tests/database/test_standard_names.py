@@ -76,12 +76,12 @@ def test_the_fingerprints_that_the_migration_writes_are_those_of_the_rules() -> 
     assert {name: after for name, _, after in FINGERPRINTS} == {each.name: fingerprint(each) for each in PROJECTIONS}
 
 
-def test_no_old_name_is_left(released: str) -> None:
-    with psycopg.connect(released) as connection:
+def test_no_old_name_is_left(of_0_1_0: str) -> None:
+    with psycopg.connect(of_0_1_0) as connection:
         before = {name for _, name in connection.execute(ROUTINES).fetchall()}
         assert {"findable", "note_mark", "step_items", "write_new_items", "step_owners"} <= before
-    install(released)
-    with psycopg.connect(released) as connection:
+    install(of_0_1_0)
+    with psycopg.connect(of_0_1_0) as connection:
         after = {name for _, name in connection.execute(ROUTINES).fetchall()}
         assert {old_name(name) for name in after} & after == set(KEPT_ROUTINES) & after
         assert before - after == (before & {old_name(name) for name in after}) - set(KEPT_ROUTINES)
@@ -130,13 +130,13 @@ CALLS = [
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_processes_of_the_last_release_go_on(released: str, call: str) -> None:
-    install(released)
-    with psycopg.connect(released) as connection:
+def test_processes_of_the_last_release_go_on(of_0_1_0: str, call: str) -> None:
+    install(of_0_1_0)
+    with psycopg.connect(of_0_1_0) as connection:
         connection.execute("set role catalog_service")
         assert connection.execute(call.encode()).fetchone() is not None
 
 
-def test_every_kept_name_is_called_here(released: str) -> None:
+def test_every_kept_name_is_called_here() -> None:
     assert {name for name in KEPT_ROUTINES if f"catalog.{name}" in " ".join(CALLS)} == set(KEPT_ROUTINES)
     assert len(KEPT_ROUTINES) == 14
