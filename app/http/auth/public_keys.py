@@ -171,7 +171,7 @@ def _usable_key(described: Any) -> jwt.PyJWK:
     if not isinstance(operations, list) or "verify" not in operations:
         raise UnusableKey("it is not for checking signatures (key_ops)")
     if described.get("kty") == "oct" or {"d", "k"} & described.keys():
-        raise UnusableKey("it is a secret, which is known to whoever reads this address")
+        raise UnusableKey("it is a secret, and every reader of this address knows it")
     key = jwt.PyJWK(described)
     if (reason := _explain_unsound(key.algorithm_name, key.key)) is not None:
         raise UnusableKey(reason)

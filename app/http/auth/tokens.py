@@ -94,7 +94,7 @@ class Authenticator:
         if header.alg in PUBLIC_KEY_ALGORITHMS and self.public_keys:
             keys = await self.public_keys.get(header.alg, None if header.kid is UNSET else header.kid)
             return _verify(token, keys, header.alg)
-        raise jwt.InvalidAlgorithmError("no key of ours is for this algorithm")
+        raise jwt.InvalidAlgorithmError("the service has no key for this algorithm")
 
 
 def _bearer_token(authorization: str | None) -> str:

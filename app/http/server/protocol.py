@@ -1,7 +1,6 @@
 """HTTP/1.1 over one connection: uvicorn's protocol over httptools, with limits on what a client sends and how slowly.
 
-What it refuses is answered like any other request, by the application (app/http/middleware/early_refusals.py), in its
-turn.
+The application answers a refused request like any other one, and in order (app/http/middleware/early_refusals.py).
 """
 
 import asyncio

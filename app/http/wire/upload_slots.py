@@ -87,7 +87,7 @@ def _release(counts: Counter[str], user_id: str, number: int) -> None:
 class UploadPace:
     """Limits how slowly a body may arrive. Waiting uses up patience, and received bytes restore it.
 
-    A body at the minimum rate may go on, and a pause is tolerated. A trickle is not, however fast it began.
+    A body at the minimum rate may continue, and a pause is tolerated. A trickle is not, however fast it began.
     """
 
     def __init__(self) -> None:
