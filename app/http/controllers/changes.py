@@ -59,8 +59,8 @@ class ChangesController(Controller):
         if since is None:
             raise invalid_parameter("from", "This parameter is required.")
         given = equality_filters(category, owner_id, status)
-        of = listing_id("changes", since, until, sorted(given.items()))
-        page = read_cursor(cursor, of, str) if cursor is not None else None
+        listing = listing_id("changes", since, until, sorted(given.items()))
+        page = read_cursor(cursor, listing, str) if cursor is not None else None
         first = await as_of_resolver.resolve(since)
         if page:
             last = await as_of_resolver.resolve_cursor(page.as_of)
@@ -75,8 +75,8 @@ class ChangesController(Controller):
             last.instant, first.settled and last.settled and (until is not None or page is not None)
         ).headers
         if found.upto is not None:
-            further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found.upto))
-            query = {"from": since, "to": until, **given, "limit": limit, "cursor": further}
+            next_cursor = write_cursor(Cursor(of=listing, as_of=last.instant, value="", id=found.upto))
+            query = {"from": since, "to": until, **given, "limit": limit, "cursor": next_cursor}
             headers |= next_page_header(request, services.settings, **query)
         return json_response(msgspec.json.encode([_item_change(change) for change in found.changes]), headers=headers)
 

@@ -119,9 +119,11 @@ class EventLog(Controller):
                 await check_position_exists(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:
-            further = {"after" if before is None else "before": page.upto, "limit": limit}
-            asked = msgspec.structs.asdict(filters)
-            headers |= next_page_header(request, services.settings, **further, **asked, **{"from": since, "to": until})
+            next_page = {"after" if before is None else "before": page.upto, "limit": limit}
+            given = msgspec.structs.asdict(filters)
+            headers |= next_page_header(
+                request, services.settings, **next_page, **given, **{"from": since, "to": until}
+            )
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
         return Response(body, media_type=BATCH_MEDIA_TYPE, headers=headers)
 

@@ -169,12 +169,12 @@ class ItemCommands(CommandController):
     ) -> Response[ItemDocument]:
         """Returns the item to an earlier state by new events, also after a deletion. Records only what differs."""
         context.parse_conditions()  # unreadable conditions are refused before anything is read
-        moment = point.parse()
+        version_or_instant = point.parse()
         await require_own_item(services.documents, item_id, context.actor)
-        if isinstance(moment, datetime):
-            await services.as_of_resolver.check_not_in_future(moment)
-        then = await item_at(services.documents, item_id, moment)
-        command = RestoreItem(to=msgspec.json.decode(then.json, type=ItemState))
+        if isinstance(version_or_instant, datetime):
+            await services.as_of_resolver.check_not_in_future(version_or_instant)
+        earlier = await item_at(services.documents, item_id, version_or_instant)
+        command = RestoreItem(to=msgspec.json.decode(earlier.json, type=ItemState))
         return _item_response(await _handle_change(services, item_id, command, context))
 
 

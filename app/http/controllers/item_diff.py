@@ -47,21 +47,23 @@ class ItemDiff(Controller):
         """
         if since is None:
             raise invalid_parameter("from", "This parameter is required.")
-        moments = [parse_version_or_instant(since), *([] if until is None else [parse_version_or_instant(until)])]
-        asked = [*map(_bound_of, moments), PRESENT][:2]
-        caching = await _caching(asked, services.as_of_resolver)
-        found = await services.documents.get_at_two(item_id, asked[0], asked[1])
-        for moment, then in zip(moments, found, strict=False):
-            if isinstance(moment, int) and (then is None or then.version != moment):
-                raise no_such_version(item_id, moment)
+        requested = [parse_version_or_instant(text) for text in (since, until) if text is not None]
+        bounds = [*map(_bound_of, requested), PRESENT][:2]
+        cache_headers = await _cache_headers(bounds, services.as_of_resolver)
+        found = await services.documents.get_at_two(item_id, bounds[0], bounds[1])
+        for version, document in zip(requested, found, strict=False):
+            if isinstance(version, int) and (document is None or document.version != version):
+                raise no_such_version(item_id, version)
         if found == (None, None) and await services.documents.get(item_id) is None:
             raise ItemNotFound("There is no such item.")
-        before, after = (None if then is None else then.json for then in found)
-        return json_response(msgspec.json.encode(diff_documents(before, after)), headers=caching)
+        before, after = (None if document is None else document.json for document in found)
+        return json_response(msgspec.json.encode(diff_documents(before, after)), headers=cache_headers)
 
 
-def _bound_of(moment: int | datetime) -> Bound:
-    return Bound(version=moment) if isinstance(moment, int) else Bound(until=moment)
+def _bound_of(version_or_instant: int | datetime) -> Bound:
+    if isinstance(version_or_instant, int):
+        return Bound(version=version_or_instant)
+    return Bound(until=version_or_instant)
 
 
 def diff_documents(before: bytes | None, after: bytes | None) -> dict[str, FieldDiff]:
@@ -74,7 +76,7 @@ def diff_documents(before: bytes | None, after: bytes | None) -> dict[str, Field
     }
 
 
-async def _caching(ends: list[Bound], as_of_resolver: AsOfResolver) -> dict[str, str]:
+async def _cache_headers(ends: list[Bound], as_of_resolver: AsOfResolver) -> dict[str, str]:
     """Cacheable permanently if no later event can change either end.
 
     It is called before the documents are read: a replica that cannot say so hands the request to the primary.

@@ -161,22 +161,26 @@ class ItemHistory(Controller):
         summary="The item as of an instant",
         responses={302: MEMENTO_REDIRECT, **NOT_MODIFIED, **error_responses(404, 412)},
     )
-    @grouped(asked=RequestedTime, context=ReadContext)
+    @grouped(requested=RequestedTime, context=ReadContext)
     async def time_travel(
-        self, item_id: FromPath[int], services: NamedDependency[Services], asked: RequestedTime, context: ReadContext
+        self,
+        item_id: FromPath[int],
+        services: NamedDependency[Services],
+        requested: RequestedTime,
+        context: ReadContext,
     ) -> Response[TimeTravel]:
         """Without `timestamp` this is the item's TimeGate (RFC 7089): it redirects to the version at `Accept-Datetime`.
 
         That is the first version for a time before the creation, and the last version for a time in the future.
         """
-        if asked.timestamp is None:
-            until = parse_accept_datetime(asked.accept_datetime)
+        if requested.timestamp is None:
+            until = parse_accept_datetime(requested.accept_datetime)
             async with services.database.connection() as connection:
                 around = await read_adjacent_versions(connection, item_id, until)
             if around is None:
                 raise ItemNotFound("There is no such item.")
             return timegate_response(memento_uris(context.request, services.settings, item_id), around)
-        point = await services.as_of_resolver.resolve(asked.timestamp)
+        point = await services.as_of_resolver.resolve(requested.timestamp)
         instant = point.instant
         assert instant is not None, "a timestamp was given"
         found = await item_at(services.documents, item_id, instant)

@@ -58,12 +58,14 @@ class ItemQueries(Controller):
         return context.respond(json_response(found.json, headers=headers))
 
     @get(summary="Items, filtered and sorted", responses=error_responses(409))
-    @grouped(asked=ListingParameters)
+    @grouped(parameters=ListingParameters)
     async def items(
-        self, request: Request[Any, Any, Any], services: NamedDependency[Services], asked: ListingParameters
+        self, request: Request[Any, Any, Any], services: NamedDependency[Services], parameters: ListingParameters
     ) -> Response[list[ItemDocument]]:
         """`Link: rel="next"` leads to the next page, as of the instant of the first one."""
-        return await listing_response(asked, request, services.documents, services.as_of_resolver, services.settings)
+        return await listing_response(
+            parameters, request, services.documents, services.as_of_resolver, services.settings
+        )
 
     @get("/owner/{owner_id:str}", summary="An owner's items, newest first", responses=error_responses(409))
     @grouped(time=TimeParameters)

@@ -35,6 +35,6 @@ class OwnerQueries(Controller):
         point = await services.as_of_resolver.resolve(time.as_of, time.min_position, services.owners.name)
         found = await services.owners.get(owner_id, point.instant)
         if found is None:
-            then = f"at {shortest_rfc3339(point.instant)}" if point.instant else "yet"
-            raise OwnerNotFound(f"This owner does not exist, or did not exist {then}.")
+            when = f"at {shortest_rfc3339(point.instant)}" if point.instant else "yet"
+            raise OwnerNotFound(f"This owner does not exist, or did not exist {when}.")
         return json_response(found, headers=point.headers)

@@ -103,13 +103,13 @@ async def serve_page_asset(request: Request[Any, Any, Any], path: FromPath[str])
 
 def _file_response(file: PageFile, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The file, compressed if the browser accepts gzip, or 304 if the browser already has it."""
-    zipped = wants_gzip(request.headers.get("Accept-Encoding", ""))
-    etag = f'"{file.etag}{"-gzip" if zipped else ""}"'
+    compress = wants_gzip(request.headers.get("Accept-Encoding", ""))
+    etag = f'"{file.etag}{"-gzip" if compress else ""}"'
     headers = {**ASSET_HEADERS, **html_headers(file.policy), "ETag": etag}
-    whole = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
-    asked = {"if_match": request.headers.get("If-Match"), "if_none_match": request.headers.get("If-None-Match")}
-    response = ReadContext(request=request, **asked).respond(whole)
-    if zipped and response is whole:
+    full = Response(file.gzipped if compress else file.content, media_type=file.kind, headers=headers)
+    conditions = {"if_match": request.headers.get("If-Match"), "if_none_match": request.headers.get("If-None-Match")}
+    response = ReadContext(request=request, **conditions).respond(full)
+    if compress and response is full:
         response.headers["Content-Encoding"] = "gzip"
     return response
 

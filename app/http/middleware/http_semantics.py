@@ -35,10 +35,10 @@ def with_head_support(app: ASGIApp) -> ASGIApp:
                 message["headers"] = [*headers, NO_SNIFFING]
             await send(message)
 
-        asked: dict[str, Any] = {**scope, "headers": _join_list_headers(scope["headers"])}
-        if asked["method"] == "HEAD":
-            asked |= {"method": "GET", "state": {**scope.get("state", {}), "head": True}}
-        await app(cast(Scope, asked), receive, send_completed)
+        completed: dict[str, Any] = {**scope, "headers": _join_list_headers(scope["headers"])}
+        if completed["method"] == "HEAD":
+            completed |= {"method": "GET", "state": {**scope.get("state", {}), "head": True}}
+        await app(cast(Scope, completed), receive, send_completed)
 
     return answer
 

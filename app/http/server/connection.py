@@ -44,11 +44,11 @@ class TimedHttpProtocol(LimitedHttpProtocol):
             self.transport.abort()
         if self._reads_no_more or self.transport.is_closing():
             return
-        awaited, of = self._awaited()
-        waited = self._waiting.lasts(of, seconds)
-        silent = self._silence.lasts(None if self._has_received else of, seconds)
+        part, wait = self._awaited()
+        waited = self._waiting.lasts(wait, seconds)
+        silent = self._silence.lasts(None if self._has_received else wait, seconds)
         self._has_received = False
-        match awaited:
+        match part:
             case AwaitedPart.REQUEST if waited > (
                 limits.KEEP_ALIVE_SECONDS if self.cycle else limits.FIRST_BYTE_SECONDS
             ):

@@ -106,8 +106,8 @@ async def listing_response(
         raise invalid_parameter("search", "This is blank: leave it out, or give it a word. Write a plus as %2B.")
     near = _parse_near(parameters)
     query = parameters.as_query()
-    of = listing_id(*(value for name, value in sorted(query.items()) if name != "limit"))
-    cursor = _parse_cursor(parameters, of)
+    listing = listing_id(*(value for name, value in sorted(query.items()) if name != "limit"))
+    cursor = _parse_cursor(parameters, listing)
     if cursor:
         point = await as_of_resolver.resolve_cursor(cursor.as_of, parameters.min_position)
     else:
@@ -124,15 +124,15 @@ async def listing_response(
             offset=parameters.offset,
         )
     )
-    return json_response(page.json, headers=point.headers | _next_page(page, of, query, request, settings))
+    return json_response(page.json, headers=point.headers | _next_page(page, listing, query, request, settings))
 
 
 def _next_page(
-    page: ListingPage, of: str, parameters: dict[str, object], request: Request[Any, Any, Any], settings: Settings
+    page: ListingPage, listing: str, parameters: dict[str, object], request: Request[Any, Any, Any], settings: Settings
 ) -> dict[str, str]:
     if page.last is None or page.as_of is None:
         return {}
-    cursor = write_cursor(Cursor(of=of, as_of=page.as_of, value=page.last.value, id=page.last.id))
+    cursor = write_cursor(Cursor(of=listing, as_of=page.as_of, value=page.last.value, id=page.last.id))
     return next_page_header(request, settings, **parameters, cursor=cursor)
 
 
@@ -142,7 +142,7 @@ def equality_filters(category: str | None, owner_id: str | None, status: AnyStat
     return {field: value for field, value in equal.items() if value is not None}
 
 
-def _parse_cursor(parameters: ListingParameters, of: str) -> Cursor | None:
+def _parse_cursor(parameters: ListingParameters, listing: str) -> Cursor | None:
     if parameters.cursor is None:
         return None
     for name, given in (("offset", parameters.offset), ("as_of", parameters.as_of)):
@@ -150,7 +150,7 @@ def _parse_cursor(parameters: ListingParameters, of: str) -> Cursor | None:
             raise invalid_parameter(
                 name, "The cursor already holds the page's begin and its instant: leave this parameter out."
             )
-    return read_cursor(parameters.cursor, of, float if parameters.sort == "nearest" else str)
+    return read_cursor(parameters.cursor, listing, float if parameters.sort == "nearest" else str)
 
 
 def _parse_near(parameters: ListingParameters) -> Near | None:
