@@ -1,4 +1,4 @@
-"""The composition root: the only module that knows both the service and its read models."""
+"""The composition root: builds the service from its parts. Only this module imports `projections`."""
 
 import asyncio
 import logging
@@ -81,25 +81,25 @@ item_decider: Decider[Command, ItemState, Event] = Decider(decide=decide, state=
 
 
 def schema_sql() -> str:
-    """Everything that `catalog migrate` installs: the event store, then each projection compiled."""
+    """The schema that `catalog migrate` installs: the event store, then each compiled projection."""
     return schema_of(PROJECTIONS)
 
 
 def install(conninfo: str) -> bool:
-    """Migrate the database to this release; True if there was something to do. Raises SetupError."""
+    """Migrate the database to this release; True if that changed it. Raises SetupError."""
     return migrate(conninfo, schema_sql(), lambda connection: register(connection, PROJECTIONS))
 
 
 def create_app(
     conninfo: str, settings: Settings, stopping: asyncio.Event | None = None, sessions: str | None = None
 ) -> ASGIApp:
-    """The service over the database at `conninfo`, which must hold `schema_sql()`.
+    """Build the service for the database at `conninfo`, which must hold `schema_sql()`.
 
-    `sessions` leads to the same database past a pooler that keeps no sessions. Setting `stopping` ends the open event
-    streams. A server must set it before it waits for its connections to close.
+    `sessions` is the conninfo of the same database without a pooler that keeps no sessions. Setting `stopping` ends the
+    open event streams; a server must set it before it waits for its connections to close.
     """
     tracing = start_tracing()
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each attempt to connect again
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # below that, it reports each attempt to reconnect
     cursor = tracing.cursor_class if tracing else PooledCursor
     services = build_services(conninfo, settings, stopping or asyncio.Event(), sessions or conninfo, cursor)
     app = Litestar(
@@ -132,7 +132,7 @@ def _api(largest_import_bytes: int) -> Router:
 
 
 def _with_middlewares(app: Litestar, services: Services, tracing: "Tracing | None") -> ASGIApp:
-    """Each middleware surrounds those of the lines above it."""
+    """Wrap `app` in the middlewares; each one surrounds those of the lines above it."""
     asgi = with_options_support(app)
     asgi = with_read_routing(asgi, services.read_router)
     asgi = with_early_refusals(asgi)
@@ -146,7 +146,7 @@ def _with_middlewares(app: Litestar, services: Services, tracing: "Tracing | Non
 def build_services(
     conninfo: str, settings: Settings, stopping: asyncio.Event, sessions: str, cursor: type[AsyncCursor[Any]]
 ) -> Services:
-    """Connect the parts of the service; nothing runs yet. Raises SetupError for settings that cannot work."""
+    """Build and connect the parts of the service, without starting any. Raises SetupError for unusable settings."""
     database = Database(conninfo, settings.pool, cursor)
     has_pooler = sessions != conninfo
     import_database = single_connection_database(sessions, settings.pool, cursor) if has_pooler else database
@@ -196,7 +196,7 @@ def build_services(
 
 @asynccontextmanager
 async def _running(services: Services, tracing: "Tracing | None") -> AsyncIterator[None]:
-    """Keep connections open and background work going while the application runs."""
+    """Keep connections open and run the background work while the application runs."""
     async with AsyncExitStack() as stack:
         if tracing:
             await stack.enter_async_context(tracing)
@@ -217,7 +217,7 @@ async def _running(services: Services, tracing: "Tracing | None") -> AsyncIterat
 
 
 def _replica_of(settings: Settings, primary: Database, cursor: type[AsyncCursor[Any]]) -> Replica | None:
-    """Raises SetupError for what is no conninfo; without repeating it, for it may hold a password."""
+    """Raises SetupError for an invalid conninfo. The message does not quote it, because it may hold a password."""
     if settings.database_replica_url is None:
         return None
     try:
@@ -228,7 +228,7 @@ def _replica_of(settings: Settings, primary: Database, cursor: type[AsyncCursor[
 
 @asynccontextmanager
 async def run_in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """The work in the background, as long as the context lasts."""
+    """Run `work` as a task, and cancel it when the context ends."""
     task = asyncio.create_task(work)
     try:
         yield

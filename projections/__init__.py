@@ -1,1 +1,1 @@
-"""The read models: a document and the projection that folds it, one per file."""
+"""The read models: each file declares a document and the projection or rollup that computes it."""

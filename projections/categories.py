@@ -1,4 +1,4 @@
-"""Categories: how many items each holds."""
+"""Categories: the number of items in each, in total and by status."""
 
 from msgspec import Struct
 
@@ -7,7 +7,7 @@ from projections.items import Item, Items
 
 
 class Category(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A category's items in numbers, deleted ones (archived) included."""
+    """The counts of a category's items, including deleted ones (archived)."""
 
     category: str
     total_items: int

@@ -1,4 +1,4 @@
-"""Items as the API serves them: one document per item, written in the transaction of its events."""
+"""Items: one document per item, as the API serves it, written in the transaction of its events."""
 
 from datetime import datetime
 
@@ -38,11 +38,11 @@ class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status: Status
     created_at: datetime
     updated_at: datetime
-    """When its last event was recorded."""
+    """When its latest event was recorded."""
     deleted_at: datetime | None = None
     """Null unless deleted."""
     version: int
-    """How many events it has had; also its ETag."""
+    """The number of its events; also its ETag."""
 
 
 class Items(Projection[Item, Event]):

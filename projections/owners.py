@@ -1,4 +1,4 @@
-"""Owners: what each has put into the catalog."""
+"""Owners: the counts of each owner's items, and when the owner was active."""
 
 from datetime import datetime
 
@@ -9,16 +9,16 @@ from projections.items import Item, Items
 
 
 class Owner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An owner's items in numbers, deleted ones (archived) included."""
+    """The counts of an owner's items, including deleted ones (archived)."""
 
     owner_id: str
     total_items: int
     by_status: dict[str, int]
     by_category: dict[str, int]
     first_activity_at: datetime
-    """When the first of the items was created."""
+    """When the owner's first item was created."""
     latest_activity_at: datetime
-    """When one of the items last changed."""
+    """When an item of the owner changed last."""
 
 
 class Owners(Rollup[Owner, Item]):

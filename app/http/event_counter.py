@@ -1,4 +1,4 @@
-"""Counts the events of the log over time. Every open page asks for this, so counts are shared and cached briefly."""
+"""Counts the events of the log over time; requests share a count, and it is cached briefly."""
 
 import asyncio
 import time
@@ -17,45 +17,48 @@ COUNT_CACHE_SECONDS = 2.0
 COUNT_CACHE_SIZE = 8
 WAIT_SECONDS = 5.0
 SHORTEST_SPAN = timedelta(seconds=1)
-"""How long the span is until now of a log that has just begun, or not yet."""
+"""The shortest span that is counted until now, also for a log that is empty or has just begun."""
 
 
 class Density(Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    """How many events were recorded in each of some equal spans of time."""
+    """The number of events in each of several equal spans of time."""
 
     since: datetime
     until: datetime
     bucket_seconds: float
     counts: list[int]
-    """The first span first; an event right at the end counts in the last."""
+    """The oldest span first; an event exactly at `to` counts in the last span."""
     total: int
 
 
 class EventCounter:
-    """Counts the log: one count at a time, and that of all until now shared by everybody who asks within a moment."""
+    """Counts one at a time; requests within COUNT_CACHE_SECONDS share the count of the whole log."""
 
     def __init__(self, read_router: ReadRouter, as_of_resolver: AsOfResolver) -> None:
-        self._reads = read_router
-        self._past = as_of_resolver
+        self._read_router = read_router
+        self._as_of_resolver = as_of_resolver
         self._count_lock = asyncio.Lock()
-        """Whoever counts the whole log, and anybody may: together they hold one of the few connections at most."""
+        """The route is public and a count may read the whole log, so all counts share one of the few connections."""
         self._waiting = Bulkhead(1, WAIT_SECONDS)
         self._cache: dict[int, tuple[float, Density]] = {}
-        """By how many buckets: until when by our clock, and what. The oldest first."""
+        """By number of buckets: when the entry expires on the monotonic clock, and the counts. The oldest first."""
 
     async def count_until_now(self, buckets: int) -> Density:
-        """From the first event until now, which may be a moment ago: `until` says when it was.
+        """Count from the first event until now; a cached count ends up to COUNT_CACHE_SECONDS ago, at its `until`.
 
-        Every open page asks for this, and all of them again after something was recorded.
+        Every open page requests it, and requests it again after each new event.
         """
         if kept := self._cached(buckets):
             return kept
         async with self._count_lock:
-            # Those who waited meanwhile have what the first of them had counted.
+            # Requests that waited for the lock get the count that the first of them made.
             return self._cached(buckets) or await self._count_and_cache(buckets)
 
     async def count_between(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
-        """None: from the first event. Raises InvalidInput if it ends before it begins, Unavailable if too many wait."""
+        """Count a span; without `begins`, from the first event.
+
+        Raises InvalidInput if the span ends before it begins, Unavailable if too many requests wait.
+        """
         async with self._waiting.enter(COUNTS.what), self._count_lock:
             return await self._count(begins, ends, buckets)
 
@@ -64,8 +67,8 @@ class EventCounter:
         return density if time.monotonic() < kept_until else None
 
     async def _count_and_cache(self, buckets: int) -> Density:
-        """Kept from when it is there: else those who waited for a long count would each begin another one."""
-        now = (await self._past.resolve_now()).instant
+        """The cache time begins after the count: otherwise each request that waited would count again."""
+        now = (await self._as_of_resolver.resolve_now()).instant
         assert now is not None
         density = await self._count(None, now, buckets)
         self._cache.pop(buckets, None)
@@ -75,7 +78,7 @@ class EventCounter:
         return density
 
     async def _count(self, begins: datetime | None, ends: datetime, buckets: int) -> Density:
-        async with self._reads.costly(COUNTS) as connection:
+        async with self._read_router.costly(COUNTS) as connection:
             since = begins or await read_first_instant(connection)
             if since is None or (begins is None and since > ends - SHORTEST_SPAN):
                 since = ends - SHORTEST_SPAN

@@ -26,7 +26,7 @@ ItemImporter = BulkImporter[Command, ItemState, Event]
 
 
 class Services(Struct, frozen=True, kw_only=True):
-    """Everything that lasts as long as the process."""
+    """The parts of the service that live as long as the process."""
 
     settings: Settings
     metrics: Metrics
@@ -36,7 +36,7 @@ class Services(Struct, frozen=True, kw_only=True):
     database: Database
     """The primary."""
     import_database: Database
-    """The primary past a pooler that keeps no sessions; `database` itself where there is no such pooler."""
+    """A direct connection to the primary if a pooler keeps no sessions; otherwise `database` itself."""
     replica: Replica | None
     read_router: ReadRouter
     as_of_resolver: AsOfResolver

@@ -87,8 +87,8 @@ from (
 where projections.name = known.name
     and projections.fingerprint = known.before;
 
--- While a release is rolled out, the processes of the last one go on serving, and call these by their old names. They are
--- made in no new database. The next migration drops them.
+-- During a rollout, processes of the previous release still serve, and call these functions by their old names. A new
+-- database does not get them. The next migration drops them.
 set local check_function_bodies = off;  -- what they call is there once the schema is installed
 
 create or replace function catalog.note_mark(out "position" bigint, out instant timestamptz)

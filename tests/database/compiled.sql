@@ -515,7 +515,7 @@ comment on column catalog.owners_members.key is 'The owner_id that it is about.'
 comment on column catalog.owners_members.part is 'What is counted of its Item.';
 create index if not exists owners_members_by_key
 on catalog.owners_members (key);
-comment on index catalog.owners_members_by_key is 'Adding up the members of some keys.';
+comment on index catalog.owners_members_by_key is 'Aggregating the members of some keys.';
 
 create or replace function catalog.evolve_owners(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$
@@ -679,7 +679,7 @@ comment on column catalog.categories_members.key is 'The category that it is abo
 comment on column catalog.categories_members.part is 'What is counted of its Item.';
 create index if not exists categories_members_by_key
 on catalog.categories_members (key);
-comment on index catalog.categories_members_by_key is 'Adding up the members of some keys.';
+comment on index catalog.categories_members_by_key is 'Aggregating the members of some keys.';
 
 create or replace function catalog.evolve_categories(p_key text, p_part jsonb, p_events catalog.log[]) returns jsonb
 language plpgsql stable parallel safe as $$

@@ -13,7 +13,10 @@ from tests.docs.banned_phrases import BANNED
 from tests.support.doc_pages import Page
 from tests.support.paths import ROOT
 
-READ = ("README.md", "CHANGELOG.md", "docs/**/*.md")
+READ = (
+    *("README.md", "CHANGELOG.md", "docs/**/*.md", "app/**/*.py", "projections/*.py", "schema.sql"),
+    *("app/migrations/*.sql", "app/engine/compiler/**/*.sql", "app/page/*.js", "app/page/*.html", "bench/*.py"),
+)
 """What is checked: globs from the repository's folder."""
 
 PATTERNS = [(re.compile(rf"\b(?:{phrase})\b", re.IGNORECASE), instead) for phrase, instead in BANNED]

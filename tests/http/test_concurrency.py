@@ -97,7 +97,7 @@ def test_twenty_times_the_same_command_at_once_records_it_once(
 
 
 def test_restores_and_deletes_at_once_are_all_answered(api: httpx.Client) -> None:
-    """Who loses a race decides anew: an item that is there already needs no restore, nor a deleted one a delete."""
+    """The loser of a race decides again: an existing item needs no restore, and a deleted item needs no delete."""
     path = f"/items/{created(api)['id']}"
 
     def send(client: httpx.AsyncClient, number: int) -> Coroutine[Any, Any, httpx.Response]:

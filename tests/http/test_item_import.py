@@ -274,6 +274,6 @@ def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, conne
         eventually(lambda: waiting() == 1, "it is about to be stored")
         process.terminate()
         problem = assert_problem(sent.result(), 503)
-        assert problem["detail"] == "The import was called off; nothing was stored."
+        assert problem["detail"] == "The import was cancelled; nothing was stored. Try again."
         assert process.wait(STOPS_WITHIN_SECONDS) == 0
     assert fetch_value(connection, "select count(*) from catalog.events") == 0

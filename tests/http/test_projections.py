@@ -1,4 +1,4 @@
-"""The read models' machinery over HTTP: how each is, rebuilds in the background, verifications, stopped projections."""
+"""Projections over HTTP: status, rebuilds in the background, verifications, and resuming stopped ones."""
 
 import asyncio
 import signal

@@ -150,7 +150,7 @@ def _types_of_changed_fields(projection: AnyProjection) -> dict[str, str]:
 
 
 def rollup_view(rollup: AnyRollup) -> str:
-    """The view `<name>`: as kept up in the background; in the past added up from the documents as of then."""
+    """The view `<name>`: the stored documents now; in the past, aggregates of the source's documents as of then."""
     source, fields = rollup.of, []
     for name, hint in get_type_hints(rollup.document).items():
         kind = sql_type(hint)

@@ -47,7 +47,7 @@ def rollup_tables(rollup: AnyRollup) -> list[Table]:
             about=f"What each stream counts as in {rollup.__name__}.",
             columns=(stream, key, part),
             key=("id",),
-            indexes=(TableIndex("_by_key", "(key)", "Adding up the members of some keys."),),
+            indexes=(TableIndex("_by_key", "(key)", "Aggregating the members of some keys."),),
         ),
     ]
 

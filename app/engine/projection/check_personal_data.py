@@ -32,7 +32,7 @@ def _check_personal_struct(struct: type[Struct]) -> None:
                 raise RuleError(f"{where} is personal and stored under another name: an erasure would not find it")
             _check_personal_field(field.type, where)
         elif hidden := [each for each in structs_in(field.type) if personal_paths(each)]:
-            raise RuleError(f"{hidden[0].__name__} has personal fields, but {where} is not simply of that type")
+            raise RuleError(f"{hidden[0].__name__} has personal fields, but {where} is not exactly of that type")
 
 
 def _check_personal_field(annotation: Any, where: str) -> None:

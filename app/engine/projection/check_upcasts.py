@@ -49,7 +49,7 @@ def _check_upcasts(struct: type[Struct]) -> None:
             _check_upcasts(field.type)
         elif changed := [each for each in structs_in(field.type) if upcasts_of(each)]:
             where = f"{struct.__name__}.{name}"
-            raise RuleError(f"{changed[0].__name__} has upcasts, but {where} is not simply of that type")
+            raise RuleError(f"{changed[0].__name__} has upcasts, but {where} is not exactly of that type")
 
 
 def _check_upcasts_attribute(struct: type[Struct]) -> None:

@@ -1,1 +1,1 @@
-"""Who acts: bearer tokens, the issuer's keys, and the guards of routes."""
+"""Authentication: bearer tokens, the issuer's keys, the actor, and the guards of routes."""

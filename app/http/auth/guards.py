@@ -1,4 +1,4 @@
-"""Guards of routes: a valid token, or an admin's token, where authentication is on."""
+"""Guards of routes: they require a valid token or an admin's token if authentication is on."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from app.http.auth.tokens import Authenticator
 
 DEMO_USER = "demo-user"
 BEARER: list[dict[str, list[str]]] = [{"BearerToken": []}]
-"""In OpenAPI: a route that needs a token if authentication is on."""
+"""The OpenAPI entry of a route that requires a token if authentication is on."""
 TOKEN_SCHEME = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]

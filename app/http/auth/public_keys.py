@@ -1,4 +1,4 @@
-"""The issuer's public keys at a URL (RFC 7517): fetched in the background within limits, and only sound ones are kept.
+"""Fetches the issuer's public keys from a URL (RFC 7517) in the background, within limits, and keeps the sound ones.
 
 The server at that URL may be slow, broken or taken over for a while. The last good keys stay in use then.
 """
@@ -26,11 +26,11 @@ SHORTEST_RSA_BITS = 2048
 
 REFRESH_SECONDS = 600.0
 RETRY_SECONDS = 10.0
-"""The keys are not asked for more often, whatever tokens come."""
+"""The shortest time between two fetches, whatever tokens arrive."""
 FETCHED_WITHIN_SECONDS = 5.0
 """From the first packet to the last byte of the body."""
 REFETCH_PAUSE_SECONDS = 2.0
-"""How long a token of an unknown key waits for the keys to be asked for again."""
+"""How long a request whose token names an unknown key waits for the next fetch."""
 LARGEST_KEY_SET_BYTES = 256 * 1024
 KEYS_MAX = 100
 LOGGED_CHARACTERS = 100
@@ -44,7 +44,7 @@ class PublicKeys:
     """The issuer's keys, refreshed in the background. The old keys stay in use while the issuer fails."""
 
     def __init__(self, url: str) -> None:
-        """Raises SetupError for an address that nothing can be fetched from."""
+        """Raises SetupError for an unusable URL."""
         self._url = _check_url(url)
         self._keys: Sequence[jwt.PyJWK] | None = None
         self._wanted = asyncio.Event()
@@ -70,22 +70,22 @@ class PublicKeys:
         except Exception as error:  # any failure of the issuer is temporary: the next response may be good
             kept = "there are none yet" if self._keys is None else "the last ones stay in use"
             reason = str(error) or type(error).__name__
-            logger.warning("the issuer's keys cannot be had just now, %s: %s", kept, reason)
+            logger.warning("the issuer's keys cannot be fetched just now, %s: %s", kept, reason)
         async with self._fetched:
             self._fetched.notify_all()
 
     async def get(self, algorithm: str, key_id: str | None) -> Sequence[jwt.PyJWK]:
-        """The keys of that algorithm and name, at least one.
+        """The keys of that algorithm and id, at least one.
 
-        Raises Unavailable before the first were fetched, Unauthenticated if there is none.
+        Raises Unavailable until keys have been fetched, Unauthenticated if there is no such key.
         """
         if not (found := self._find(algorithm, key_id)):
             await self._refetch()
             found = self._find(algorithm, key_id)
         if self._keys is None:
-            raise Unavailable("The issuer's keys cannot be had just now; try again.")
+            raise Unavailable("The issuer's keys have not been fetched yet; try again.")
         if not found:
-            raise Unauthenticated("The token is signed by a key that nobody knows.")
+            raise Unauthenticated("The token is signed by an unknown key.")
         return found
 
     def _find(self, algorithm: str, key_id: str | None) -> Sequence[jwt.PyJWK]:
@@ -104,16 +104,16 @@ def _check_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise SetupError(f"CATALOG_JWKS_URL is no URL: {error}") from None
+        raise SetupError(f"CATALOG_JWKS_URL is not a URL: {error}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise SetupError("CATALOG_JWKS_URL must be a URL that begins with https:// or http://")
     return url
 
 
 async def fetch_key_set(client: httpx.AsyncClient, url: str) -> bytes:
-    """The body at `url`. Raises UnusableKey, or what httpx raises.
+    """The body at `url`. Raises UnusableKey, or an error of httpx.
 
-    Redirects are not followed, and nothing is decompressed: a little on the wire may be very much in memory.
+    Redirects are not followed. Nothing is decompressed, because a small response may become very large in memory.
     """
     try:
         async with (
@@ -122,31 +122,33 @@ async def fetch_key_set(client: httpx.AsyncClient, url: str) -> bytes:
         ):
             response.raise_for_status()
             if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
-                raise UnusableKey(f"the answer is compressed ({encoding[:LOGGED_CHARACTERS]}), which was not asked for")
+                raise UnusableKey(
+                    f"the response is compressed ({encoding[:LOGGED_CHARACTERS]}), which was not asked for"
+                )
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > LARGEST_KEY_SET_BYTES:
-                    raise UnusableKey(f"the answer is larger than {LARGEST_KEY_SET_BYTES} bytes")
+                    raise UnusableKey(f"the response is larger than {LARGEST_KEY_SET_BYTES} bytes")
             return bytes(body)
     except TimeoutError:
-        raise UnusableKey(f"the answer takes longer than {FETCHED_WITHIN_SECONDS:g} seconds") from None
+        raise UnusableKey(f"the response takes longer than {FETCHED_WITHIN_SECONDS:g} seconds") from None
 
 
 def usable_keys(body: bytes) -> Sequence[jwt.PyJWK]:
-    """The keys of a JWK Set that tokens may be checked by, at least one; it is logged which are left out, and why.
+    """The usable keys of a JWK Set, at least one; for each unusable key the reason is logged.
 
-    Raises UnusableKey if there is none, or what cannot be read.
+    Raises UnusableKey if there is none or the set is unreadable.
     """
     found = msgspec.json.decode(body)
     keys = found.get("keys") if isinstance(found, Mapping) else None
     if not isinstance(keys, list):
-        raise UnusableKey("the answer is no JWK Set")
+        raise UnusableKey("the response is not a JWK Set")
     if len(keys) > KEYS_MAX:
-        raise UnusableKey(f"the answer holds more than {KEYS_MAX} keys")
+        raise UnusableKey(f"the response holds more than {KEYS_MAX} keys")
     usable = [*_usable(keys)]
     if not usable:
-        raise UnusableKey("the answer holds no key that can be used")
+        raise UnusableKey("the response holds no key that can be used")
     return usable
 
 
@@ -160,18 +162,18 @@ def _usable(keys: list[Any]) -> Iterator[jwt.PyJWK]:
 
 
 def _usable_key(described: Any) -> jwt.PyJWK:
-    """Raises UnusableKey, or what PyJWT and cryptography raise, for what a token must not be checked by."""
+    """Parse a key. Raises UnusableKey, or an error of PyJWT or cryptography, for a key that must not verify tokens."""
     if not isinstance(described, dict):
-        raise UnusableKey("it is no object")
+        raise UnusableKey("it is not a JSON object")
     if not isinstance(described.get("kid", ""), str):
-        raise UnusableKey("its kid is no string")
+        raise UnusableKey("its kid is not a string")
     if described.get("use", "sig") != "sig":
         raise UnusableKey("it is not for signatures (use)")
     operations = described.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
         raise UnusableKey("it is not for checking signatures (key_ops)")
     if described.get("kty") == "oct" or {"d", "k"} & described.keys():
-        raise UnusableKey("it is a secret, which is known to whoever reads this address")
+        raise UnusableKey("it is a secret, and every reader of this address knows it")
     key = jwt.PyJWK(described)
     if (reason := _explain_unsound(key.algorithm_name, key.key)) is not None:
         raise UnusableKey(reason)

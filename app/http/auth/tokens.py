@@ -1,7 +1,7 @@
-"""Bearer tokens as the platform issues them, their signatures checked by PyJWT: by shared secrets or the issuer's keys.
+"""Verifies the platform's bearer tokens: PyJWT checks their signatures by shared secrets or by the issuer's keys.
 
-The platform's tokens say who (`sub`), until when (`exp`) and what for (`type: access`). What else is looked at follows
-RFC 8725: a token is refused where two readers could understand it differently, or where it is meant for somebody else.
+A token holds the user (`sub`), the expiry (`exp`) and the purpose (`type: access`). The other checks follow RFC 8725: a
+token is refused if two readers could understand it differently, or if it is meant for another service.
 """
 
 import hmac
@@ -27,15 +27,15 @@ LEEWAY_SECONDS = 30
 SHARED_KEY_ALGORITHM = "HS256"
 JWS = jwt.PyJWS(algorithms=[SHARED_KEY_ALGORITHM, *PUBLIC_KEY_ALGORITHMS])
 SHORTEST_SECRET_BYTES = 32
-"""As long as what HS256 computes (RFC 7518, 3.2)."""
+"""The length of an HS256 signature (RFC 7518, 3.2)."""
 LONGEST_TOKEN_CHARACTERS = 8192
 ADMIN = "admin"
 """The user id in the log for requests with CATALOG_ADMIN_TOKEN."""
 
 LATEST_EXPIRY = 253402300799
-"""Of the year 9999: what is beyond was not meant as seconds."""
+"""The end of the year 9999: a larger number is not meant as seconds."""
 NumericDate = Annotated[float, Meta(ge=0, le=LATEST_EXPIRY)]
-"""Seconds since 1970, UTC, perhaps with a fraction (RFC 7519, 2)."""
+"""Seconds since 1970 in UTC; it may have a fraction (RFC 7519, 2)."""
 
 
 class Header(Struct, frozen=True):
@@ -65,7 +65,7 @@ class Authenticator:
     """Finds the user of a bearer token."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SetupError if nothing could ever be accepted."""
+        """Raises SetupError without a secret or a URL of keys: no token could be accepted."""
         self._secrets = settings.signing_secrets
         self.public_keys = PublicKeys(settings.jwks_url) if settings.jwks_url else None
         self._admins = frozenset(settings.admin_ids)
@@ -74,8 +74,11 @@ class Authenticator:
             raise SetupError("CATALOG_AUTH=jwt needs CATALOG_JWT_SECRETS or CATALOG_JWKS_URL")
 
     async def actor_of(self, authorization: str | None) -> Actor:
-        """Who sent this Authorization header. Raises Unauthenticated, which tells no more than its bearer may know,
-        and Unavailable while the keys of the issuer cannot be had."""
+        """The user of an Authorization header.
+
+        Raises Unauthenticated, whose text reveals no more than the sender may know, and Unavailable until the issuer's
+        keys have been fetched.
+        """
         token = _bearer_token(authorization)
         if self._admin_token and hmac.compare_digest(token.encode(), self._admin_token):
             return Actor(ADMIN, is_admin=True)
@@ -94,7 +97,7 @@ class Authenticator:
         if header.alg in PUBLIC_KEY_ALGORITHMS and self.public_keys:
             keys = await self.public_keys.get(header.alg, None if header.kid is UNSET else header.kid)
             return _verify(token, keys, header.alg)
-        raise jwt.InvalidAlgorithmError("no key of ours is for this algorithm")
+        raise jwt.InvalidAlgorithmError("the service has no key for this algorithm")
 
 
 def _bearer_token(authorization: str | None) -> str:
@@ -109,13 +112,15 @@ def _read_header(token: str) -> Header:
     """The header of a token that is not verified yet. It only chooses the keys to verify with."""
     header = _decode_strictly(base64url_decode(token.partition(".")[0]), Header)
     if header.crit is not UNSET or header.b64 is not UNSET:
-        raise jwt.InvalidTokenError("the token wants an extension to be known")
+        raise jwt.InvalidTokenError("the token requires an extension")
     return header
 
 
 def _verify(token: str, keys: Iterable[str | jwt.PyJWK], algorithm: str) -> Claims:
-    """Signed by any of the keys: the newest secret comes first, and a token of an older one is good until that leaves
-    the ring."""
+    """The claims of a token that one of the keys signed.
+
+    The newest secret comes first. A token of an older secret is valid until that secret is removed from the settings.
+    """
     for key in keys:
         try:
             return _decode_strictly(JWS.decode(token, key, algorithms=[algorithm]), Claims)
@@ -125,15 +130,17 @@ def _verify(token: str, keys: Iterable[str | jwt.PyJWK], algorithm: str) -> Clai
 
 
 def _decode_strictly(text: bytes, struct: type[S]) -> S:
-    """JSON as the struct. Raises ValueError, RecursionError and what msgspec does, also for a name that comes twice:
-    readers differ in which of the two they take."""
+    """Decode JSON as the struct. A repeated name is refused, because readers differ in which value they take.
+
+    Raises ValueError, RecursionError and the errors of msgspec.
+    """
     json.loads(text, object_pairs_hook=_refuse_duplicate_names)
     return msgspec.json.decode(text, type=struct)
 
 
 def _refuse_duplicate_names(pairs: list[tuple[str, Any]]) -> None:
     if len({name for name, _ in pairs}) < len(pairs):
-        raise ValueError("a name comes twice")
+        raise ValueError("a name is repeated")
 
 
 def _subject(claims: Claims) -> str:
@@ -156,7 +163,7 @@ def _subject(claims: Claims) -> str:
 
 
 def check_authentication(settings: Settings) -> None:
-    """Raises SetupError for settings that cannot work, and in production for those that are not safe."""
+    """Raises SetupError for unusable settings, and in production also for unsafe ones."""
     if settings.auth == "jwt":
         Authenticator(settings)
     if settings.env != "production":

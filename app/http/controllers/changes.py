@@ -1,4 +1,4 @@
-"""Which items changed between two instants, and how."""
+"""Lists the items that differ between two instants, with the fields that differ."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -19,9 +19,9 @@ from app.http.wire.problem_details import error_responses, invalid_parameter
 from app.http.wire.responses import json_response
 from app.http.wire.time_parameters import PointInTime
 
-INSTANT_DESCRIPTION = "An instant: RFC 3339; without an offset UTC; a date is its first moment."
+INSTANT_DESCRIPTION = "An instant in RFC 3339; UTC if it has no offset; a date means its midnight."
 From = Annotated[str | None, QueryParameter(name="from", description=INSTANT_DESCRIPTION)]
-To = Annotated[str | None, QueryParameter(name="to", description=f"{INSTANT_DESCRIPTION} Without it: now.")]
+To = Annotated[str | None, QueryParameter(name="to", description=f"{INSTANT_DESCRIPTION} The default is now.")]
 
 
 class ItemChange(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class ItemChange(Struct, frozen=True, kw_only=True):
 
     item_id: int
     changed_at: datetime | None
-    """When it last changed until the later instant."""
+    """When it last changed before or at the later instant."""
     diff: dict[str, FieldDiff]
 
 
@@ -37,7 +37,7 @@ class ChangesController(Controller):
     path = "/changes"
     tags = ("time",)
 
-    @get(summary="Which items changed between two instants", responses=error_responses())
+    @get(summary="Items that changed between two instants", responses=error_responses())
     async def changes(
         self,
         request: Request[Any, Any, Any],
@@ -50,15 +50,17 @@ class ChangesController(Controller):
         limit: Limit = 100,
         cursor: CursorText = None,
     ) -> Response[list[ItemChange]]:
-        """By item, what is not the same at both; nothing of what changed and changed back. A filter takes an item that
-        had the value at either instant. `Link: rel="next"` leads on, to the same later instant; a page may have fewer
-        than `limit`, or none, where too many others are between."""
+        """Lists the items whose document differs between `from` and `to`; a change that was reverted is omitted.
+
+        A filter matches if it held at either instant. `Link: rel="next"` leads to the next page with the same `to`. A
+        page may have fewer than `limit` items, or none, if many unchanged items lie between.
+        """
         documents, as_of_resolver = services.documents, services.as_of_resolver
         if since is None:
             raise invalid_parameter("from", "This parameter is required.")
         given = equality_filters(category, owner_id, status)
-        of = listing_id("changes", since, until, sorted(given.items()))
-        page = read_cursor(cursor, of, str) if cursor is not None else None
+        listing = listing_id("changes", since, until, sorted(given.items()))
+        page = read_cursor(cursor, listing, str) if cursor is not None else None
         first = await as_of_resolver.resolve(since)
         if page:
             last = await as_of_resolver.resolve_cursor(page.as_of)
@@ -73,8 +75,8 @@ class ChangesController(Controller):
             last.instant, first.settled and last.settled and (until is not None or page is not None)
         ).headers
         if found.upto is not None:
-            further = write_cursor(Cursor(of=of, as_of=last.instant, value="", id=found.upto))
-            query = {"from": since, "to": until, **given, "limit": limit, "cursor": further}
+            next_cursor = write_cursor(Cursor(of=listing, as_of=last.instant, value="", id=found.upto))
+            query = {"from": since, "to": until, **given, "limit": limit, "cursor": next_cursor}
             headers |= next_page_header(request, services.settings, **query)
         return json_response(msgspec.json.encode([_item_change(change) for change in found.changes]), headers=headers)
 

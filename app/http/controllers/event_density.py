@@ -1,4 +1,4 @@
-"""Counts events over time. The counts reveal no content, so the route is public."""
+"""Serves counts of events over time. The counts reveal no content, so the route is public."""
 
 from typing import Annotated
 
@@ -15,25 +15,25 @@ from app.http.wire.time_parameters import PointInTime
 BUCKETS_MAX = 1000
 
 From = Annotated[
-    str | None, QueryParameter(name="from", description="An instant in RFC 3339; without it: the first event's.")
+    str | None, QueryParameter(name="from", description="An instant in RFC 3339; the default is the first event's.")
 ]
-To = Annotated[str | None, QueryParameter(name="to", description="An instant in RFC 3339; without it: now.")]
-Buckets = Annotated[int, QueryParameter(ge=1, le=BUCKETS_MAX, description="How many spans of equal length.")]
+To = Annotated[str | None, QueryParameter(name="to", description="An instant in RFC 3339; the default is now.")]
+Buckets = Annotated[int, QueryParameter(ge=1, le=BUCKETS_MAX, description="The number of equal spans.")]
 
 
 class EventDensityController(Controller):
     path = "/events/density"
     tags = ("the log",)
 
-    @get(summary="How many events there were, over time", responses=error_responses())
+    @get(summary="Event counts over time", responses=error_responses())
     async def density(
         self, services: NamedDependency[Services], since: From = None, until: To = None, buckets: Buckets = 100
     ) -> Response[Density]:
-        """Counts alone; the events themselves are for admins. Between two settled instants it is for ever.
+        """Returns counts only; the events require an admin. Between two settled instants the counts are final.
 
-        With neither `from` nor `to` it may be that of two seconds ago; on a replica it is up to what is settled there.
-        `to` is the instant that it was counted for, so never ahead of the service's clock: who takes it for that clock,
-        as the page does, will not ask for the future.
+        With neither `from` nor `to` the counts may be two seconds old; on a replica they end at its settled instant.
+        The returned `to` is the instant at which the counts end. It is never ahead of the service's clock, so a client
+        may use it as `as_of`.
         """
         counter, as_of_resolver = services.event_counter, services.as_of_resolver
         if since is None and until is None:

@@ -1,4 +1,4 @@
-"""The log over HTTP: settled events in order, as pages and as a stream."""
+"""Serves the log over HTTP: settled events in order, as pages and as a stream."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -29,33 +29,31 @@ EVENT_TYPE_TAGS = tuple(EventRegistry(Event).types)
 STREAM_PAGE_EVENTS = 100
 FILTERED_EVENTS = CostlyRead(what="filtered pages of the log")
 
-After = Annotated[
-    int, QueryParameter(ge=0, le=LARGEST_POSITION, description="The position of the last event that is known already.")
-]
+After = Annotated[int, QueryParameter(ge=0, le=LARGEST_POSITION, description="Return the events after this position.")]
 StreamAfter = Annotated[
     int | None,
     QueryParameter(
-        ge=0, le=LARGEST_POSITION, description="Begin behind this position: 0 is everything, none is from now on."
+        ge=0, le=LARGEST_POSITION, description="Begin after this position: 0 is the whole log; the default is now."
     ),
 ]
 PageLimit = Annotated[int, QueryParameter(ge=1, le=1000)]
-EventType = Annotated[str | None, text_parameter(f"Only these: {', '.join(EVENT_TYPE_TAGS)}.", 100)]
-ItemFilter = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only this item's.")]
+EventType = Annotated[str | None, text_parameter(f"Only events of this type: {', '.join(EVENT_TYPE_TAGS)}.", 100)]
+ItemFilter = Annotated[int | None, QueryParameter(ge=1, le=LARGEST_ID, description="Only events of this item.")]
 Before = Annotated[
     int | None,
     QueryParameter(
         ge=1,
         le=LARGEST_POSITION,
-        description="The other way round: the newest first, of those before this position. Not with `after`.",
+        description="Newest first: return the events before this position. Excludes `after`.",
     ),
 ]
-UserFilter = Annotated[str | None, text_parameter("Only what this user did.", 100)]
-CorrelationFilter = Annotated[str | None, text_parameter("Only what belongs to this request.", 128)]
-From = Annotated[str | None, QueryParameter(name="from", description="Recorded at this instant or later.")]
-To = Annotated[str | None, QueryParameter(name="to", description="Recorded before this instant.")]
+UserFilter = Annotated[str | None, text_parameter("Only events of this user.", 100)]
+CorrelationFilter = Annotated[str | None, text_parameter("Only events of the request with this id.", 128)]
+From = Annotated[str | None, QueryParameter(name="from", description="Only events recorded at this instant or later.")]
+To = Annotated[str | None, QueryParameter(name="to", description="Only events recorded before this instant.")]
 LastEventId = Annotated[
     str | None,
-    HeaderParameter(name="Last-Event-ID", description="The last event that was seen; goes before `after`."),
+    HeaderParameter(name="Last-Event-ID", description="The id of the last event received; overrides `after`."),
 ]
 STREAM = ResponseSpec(CloudEvent, False, "Server-sent events, each a CloudEvent", EVENT_STREAM)
 
@@ -69,10 +67,10 @@ class EventFilterParameters(Struct, frozen=True, kw_only=True):
     correlation_id: CorrelationFilter = None
 
     def parse(self, since: datetime | None = None, until: datetime | None = None) -> EventFilter:
-        """Raises InvalidInput for a type that no event can have, so that a typo is no empty answer."""
+        """Raises InvalidInput for an unknown type, so that a typo does not look like an empty log."""
         if self.type is not None and self.type not in EVENT_TYPE_TAGS:
             tags = ", ".join(EVENT_TYPE_TAGS)
-            raise invalid_parameter("type", f"There is no event of this type; there are {tags}.")
+            raise invalid_parameter("type", f"There is no event type of this name; the types are {tags}.")
         return EventFilter(
             type=self.type,
             stream_id=self.item_id,
@@ -103,8 +101,11 @@ class EventLog(Controller):
         since: From = None,
         until: To = None,
     ) -> Response[list[CloudEvent]]:
-        """CloudEvents 1.0 as a batch. A page once read never changes; `Link: rel="next"` has the next, if any is: also
-        where a page has fewer than `limit`, or none, because too many others are between those that are asked for."""
+        """Returns a batch of CloudEvents 1.0. No event is later inserted into a page that was read.
+
+        `Link: rel="next"` leads to the next page, if there is one. A filtered page may have a next page although it has
+        fewer than `limit` events, or none.
+        """
         if after and before is not None:
             raise invalid_parameter("before", "Give after or before, not both.")
         resolve = services.as_of_resolver.resolve_instant
@@ -118,15 +119,17 @@ class EventLog(Controller):
                 await check_position_exists(connection, after)
         headers = {"Cache-Control": "no-cache"}
         if page.more:
-            further = {"after" if before is None else "before": page.upto, "limit": limit}
-            asked = msgspec.structs.asdict(filters)
-            headers |= next_page_header(request, services.settings, **further, **asked, **{"from": since, "to": until})
+            next_page = {"after" if before is None else "before": page.upto, "limit": limit}
+            given = msgspec.structs.asdict(filters)
+            headers |= next_page_header(
+                request, services.settings, **next_page, **given, **{"from": since, "to": until}
+            )
         body: Any = msgspec.json.encode([cloud_event(entry) for entry in page.events])
         return Response(body, media_type=BATCH_MEDIA_TYPE, headers=headers)
 
     @get(
         "/stream",
-        summary="The log, live",
+        summary="The log as a live stream",
         media_type=EVENT_STREAM,
         responses={200: STREAM, **error_responses(401, 403, 409)},
     )
@@ -139,15 +142,17 @@ class EventLog(Controller):
         filters: EventFilterParameters,
         last_event_id: LastEventId = None,
     ) -> Response[CloudEvent]:
-        """Each settled event once and in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
-        It goes on behind `Last-Event-ID`, else behind `after`; with neither it begins now, and says where that is by
-        an id without an event."""
+        """Sends each settled event once, in order: its position as `id`, its type as `event`, a CloudEvent as `data`.
+
+        The stream begins after `Last-Event-ID`, else after `after`. With neither it begins now, and first sends the
+        current position as an id without an event.
+        """
         database, mark_watcher = services.database, services.mark_watcher
         sought = filters.parse()
         is_behind = sought.skips_events
 
         async def read(position: int) -> LogPage:
-            """Once it has caught up, there is little to pass over."""
+            """A filtered read is costly only until the stream has caught up: then few events are skipped."""
             nonlocal is_behind
             async with database.costly(FILTERED_EVENTS) if is_behind else database.connection() as connection:
                 page = await read_settled(connection, position, STREAM_PAGE_EVENTS, sought)
@@ -163,7 +168,7 @@ class EventLog(Controller):
 
 
 def _parse_position(last_event_id: str) -> int:
-    """Raises Malformed for what is no id of ours."""
+    """Raises Malformed unless it is a position."""
     if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= len(str(LARGEST_POSITION)):
         return min(int(last_event_id), LARGEST_POSITION)
     raise Malformed(f"Last-Event-ID must be the id of an event, a position such as 42, not {last_event_id}.")

@@ -1,4 +1,4 @@
-"""Health probes and metrics."""
+"""Serves health probes and metrics."""
 
 from typing import Any, Literal
 
@@ -21,29 +21,31 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Readiness(Health, frozen=True, kw_only=True, omit_defaults=True):
-    """Whether requests can be answered, and whether the background does its work, which no request needs."""
+    """Whether requests can be answered, and whether background work keeps up; readiness does not depend on it."""
 
     background: Literal["ok", "behind"]
-    """Behind: an event waits for longer than ten seconds to be settled or applied: nobody leads, or an append lasts so
-    long, or a projection cannot keep up; or a projection is stopped, or outdated. `/projections` says which."""
+    """`behind`: an event has waited more than ten seconds to be settled or applied, or a projection is stopped or
+    outdated. Causes of a wait are a missing projector, a long append or a slow projection; see `/projections`."""
     background_seconds: float
     """The age of the oldest event that is not settled, or that a projection has not applied; 0 when there is none."""
     replica: Literal["ok", "behind", "away"] | None = None
-    """Whether reads go to it; unless it is ok, they go to the primary. Absent where there is none."""
+    """Reads go to the replica while it is `ok`, otherwise to the primary. Absent if no replica is configured."""
     environment: Literal["development", "production"]
-    """CATALOG_ENV, so that a page can say where it is."""
+    """CATALOG_ENV, which the page shows."""
     authentication: Literal["off", "jwt"]
-    """CATALOG_AUTH: whether commands, and some reads, ask for a token."""
+    """CATALOG_AUTH: whether commands and some reads require a token."""
 
 
 class HealthChecks(Controller):
     path = "/health"
     tags = ("operations",)
 
-    @get(["/", "/ready"], summary="Ready: the database answers", responses=error_responses())
+    @get(["/", "/ready"], summary="Readiness: the database answers", responses=error_responses())
     async def ready(self, services: NamedDependency[Services]) -> Response[Readiness]:
-        """200 also while the background is behind: what it does not keep up is still served as it was. And without the
-        replica, whose work the primary does."""
+        """Answers 200 also while background work is behind, because older documents are still served.
+
+        It answers 200 also without the replica, because the primary takes over its reads.
+        """
         background = await services.projection_admin.background_lag(PROBE_WAITS_SECONDS)
         readiness = Readiness(
             status="ok",
@@ -55,7 +57,7 @@ class HealthChecks(Controller):
         )
         return struct_response(readiness)
 
-    @get("/live", summary="Live: the process answers", responses=error_responses())
+    @get("/live", summary="Liveness: the process answers", responses=error_responses())
     async def live(self) -> Response[Health]:
         return struct_response(Health(status="ok"))
 
@@ -68,6 +70,6 @@ class HealthChecks(Controller):
     responses=error_responses(),
 )
 async def metrics_page(services: NamedDependency[Services]) -> Response[str]:
-    """Also while the database is away: then without what only it knows, and `database_up` is 0."""
+    """Answers also while the database is unavailable: `database_up` is then 0, and its metrics are omitted."""
     page: Any = await services.metrics.render(services.database)
     return Response(page, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-cache"})

@@ -1,4 +1,4 @@
-"""Commands on items: each handler turns a request into a command, and its outcome into a response."""
+"""Handles commands on items: each handler turns a request into a command, and its outcome into a response."""
 
 from datetime import datetime
 from typing import Annotated
@@ -28,12 +28,12 @@ from app.http.wire.version_or_instant import item_at, require_own_item
 from app.parsing.instants import parse_instant
 from app.parsing.strict_json import FieldProblem, invalid_input
 
-NewStatus = Annotated[Status | None, QueryParameter(description="What the item becomes; or in a JSON body.")]
-ReasonParameter = Annotated[str | None, text_parameter("Why.", 1000)]
+NewStatus = Annotated[Status | None, QueryParameter(description="The new status, unless a JSON body has it.")]
+ReasonParameter = Annotated[str | None, text_parameter("The reason, which the event records.", 1000)]
 
 
 class StatusChanged(Struct, frozen=True, kw_only=True):
-    """The answer to a status change."""
+    """The response to a status change."""
 
     message: str
     item_id: int
@@ -42,7 +42,7 @@ class StatusChanged(Struct, frozen=True, kw_only=True):
 
 
 class GivenStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A status change as a body; what it leaves out may stand in the query."""
+    """A status change as a JSON body; a missing field is taken from the query parameters."""
 
     new_status: Status | UnsetType = UNSET
     reason: ReasonText | UnsetType | None = UNSET
@@ -51,9 +51,9 @@ class GivenStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class RestorePoint(Struct, frozen=True, kw_only=True):
     """The state that an item returns to: `version` or `as_of`, not both."""
 
-    version: Annotated[int | None, QueryParameter(description="The version it is to be like; or `as_of`.")] = None
+    version: Annotated[int | None, QueryParameter(description="Restore this version. Excludes `as_of`.")] = None
     as_of: Annotated[
-        str | None, QueryParameter(description="It is to be as it was then, in RFC 3339; or `version`.")
+        str | None, QueryParameter(description="Restore the state at this instant (RFC 3339). Excludes `version`.")
     ] = None
 
     def parse(self) -> int | datetime:
@@ -89,7 +89,7 @@ class ItemCommands(CommandController):
     async def create(
         self, data: JSONBody[CreateItem], services: NamedDependency[Services], context: CommandContext
     ) -> Response[ItemDocument]:
-        """There is no item yet that a condition could be about: `If-Match` is 412, `If-None-Match` holds."""
+        """A new item has no ETag yet: `If-Match` is answered with 412, and `If-None-Match` always holds."""
         conditions = context.parse_conditions()
         request, actor = context.request, context.actor
         actor.require_owner(data.owner_id)
@@ -101,7 +101,9 @@ class ItemCommands(CommandController):
         location = public_url_of(request, services.settings, path)
         return _item_response(outcome, 201, {"Location": location})
 
-    @put("/{item_id:int}", dto=StrictJsonDTO[UpdateItem], summary="Update", responses=CHANGE_ERRORS | BODY_ERRORS)
+    @put(
+        "/{item_id:int}", dto=StrictJsonDTO[UpdateItem], summary="Update an item", responses=CHANGE_ERRORS | BODY_ERRORS
+    )
     @grouped(context=CommandContext)
     async def update(
         self,
@@ -110,13 +112,13 @@ class ItemCommands(CommandController):
         services: NamedDependency[Services],
         context: CommandContext,
     ) -> Response[ItemDocument]:
-        """Only fields that differ are recorded; where nothing differs, nothing is."""
+        """Records only the fields that differ. If none differs, no event is appended."""
         return _item_response(await _handle_change(services, item_id, data, context))
 
     @patch(
         "/{item_id:int}/status",
         dto=StrictJsonDTO[GivenStatus],
-        summary="Change the status",
+        summary="Change an item's status",
         responses=CHANGE_ERRORS | BODY_ERRORS,
     )
     @grouped(context=CommandContext)
@@ -130,7 +132,7 @@ class ItemCommands(CommandController):
         *,
         context: CommandContext,
     ) -> Response[StatusChanged]:
-        """The new status and the reason come as query parameters or as a JSON body, which goes first."""
+        """Takes the new status and the reason from the JSON body, else from the query parameters."""
         command = _status_command(data or GivenStatus(), new_status, reason)
         outcome = await _handle_change(services, item_id, command, context)
         answer = StatusChanged(
@@ -144,8 +146,8 @@ class ItemCommands(CommandController):
     @delete(
         "/{item_id:int}",
         status_code=204,
-        summary="Delete",
-        responses={204: ResponseSpec(None, False, "It is deleted"), **CHANGE_ERRORS},
+        summary="Delete an item",
+        responses={204: ResponseSpec(None, False, "The item is deleted"), **CHANGE_ERRORS},
     )
     @grouped(context=CommandContext)
     async def delete_item(
@@ -156,28 +158,28 @@ class ItemCommands(CommandController):
         *,
         context: CommandContext,
     ) -> Response[None]:
-        """The item stays readable, archived and with `deleted_at`. Deleting it again changes nothing."""
+        """Archives the item and sets `deleted_at`; it stays readable. Deleting it again changes nothing."""
         outcome = await _handle_change(services, item_id, DeleteItem(reason=reason), context)
         return Response(None, status_code=204, headers=_outcome_headers(outcome))
 
-    @post("/{item_id:int}/restore", status_code=200, summary="Restore", responses=CHANGE_ERRORS)
+    @post("/{item_id:int}/restore", status_code=200, summary="Restore an item", responses=CHANGE_ERRORS)
     @grouped(point=RestorePoint, context=CommandContext)
     async def restore(
         self, item_id: FromPath[int], services: NamedDependency[Services], point: RestorePoint, context: CommandContext
     ) -> Response[ItemDocument]:
-        """Back to how it was, by new events; also from a deletion. Only what differs is recorded."""
+        """Returns the item to an earlier state by new events, also after a deletion. Records only what differs."""
         context.parse_conditions()  # unreadable conditions are refused before anything is read
-        moment = point.parse()
+        version_or_instant = point.parse()
         await require_own_item(services.documents, item_id, context.actor)
-        if isinstance(moment, datetime):
-            await services.as_of_resolver.check_not_in_future(moment)
-        then = await item_at(services.documents, item_id, moment)
-        command = RestoreItem(to=msgspec.json.decode(then.json, type=ItemState))
+        if isinstance(version_or_instant, datetime):
+            await services.as_of_resolver.check_not_in_future(version_or_instant)
+        earlier = await item_at(services.documents, item_id, version_or_instant)
+        command = RestoreItem(to=msgspec.json.decode(earlier.json, type=ItemState))
         return _item_response(await _handle_change(services, item_id, command, context))
 
 
 async def _handle_change(services: Services, item_id: int, command: Command, context: CommandContext) -> Outcome:
-    """The owner is checked against the state on which the command is decided."""
+    """Handle a command on an item. The owner is checked against the state on which the command is decided."""
     conditions, actor = context.parse_conditions(), context.actor
     return await services.command_handler.handle(
         command,
@@ -199,11 +201,11 @@ def _status_command(body: GivenStatus, new_status: Status | None, reason: str | 
 def _item_response(
     outcome: Outcome, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response[ItemDocument]:
-    assert outcome.document is not None, "no event ends an item's document"
+    assert outcome.document is not None, "every event leaves the item a document"
     return json_response(outcome.document, status, _outcome_headers(outcome) | (headers or {}))
 
 
 def _outcome_headers(outcome: Outcome) -> dict[str, str]:
-    """The version, the position for `min_position`, and whether the outcome was stored by an earlier request."""
+    """The headers ETag, X-Position (for `min_position`), and Idempotent-Replayed for an outcome stored earlier."""
     position = {} if outcome.position is None else {"X-Position": str(outcome.position)}
     return etag_header(outcome.version) | position | (REPLAYED_HEADER if outcome.replayed else {})

@@ -1,4 +1,4 @@
-"""What differs of one item between two moments of its past."""
+"""Compares one item at two versions or instants."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,15 +17,17 @@ from app.http.wire.responses import IMMUTABLE, json_response
 from app.http.wire.time_parameters import AsOfResolver
 from app.http.wire.version_or_instant import no_such_version, parse_version_or_instant
 
-VERSION_OR_INSTANT_DESCRIPTION = "A plain integer is a version; anything else an instant in RFC 3339."
+VERSION_OR_INSTANT_DESCRIPTION = "A version, if it is an integer; otherwise an instant in RFC 3339."
 From = Annotated[str | None, QueryParameter(name="from", description=VERSION_OR_INSTANT_DESCRIPTION)]
-To = Annotated[str | None, QueryParameter(name="to", description=f"{VERSION_OR_INSTANT_DESCRIPTION} Without it: now.")]
+To = Annotated[
+    str | None, QueryParameter(name="to", description=f"{VERSION_OR_INSTANT_DESCRIPTION} The default is now.")
+]
 
 PRESENT = Bound()
 
 
 class FieldDiff(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
-    """A field's two values. Null also stands for what an item had before it was created."""
+    """A field's two values. Before its creation an item's fields are null."""
 
     before: Any
     after: Any
@@ -35,33 +37,37 @@ class ItemDiff(Controller):
     path = "/items/{item_id:int}"
     tags = ("time",)
 
-    @get("/diff", summary="What differs between two versions or instants", responses=error_responses(404))
+    @get("/diff", summary="The differences between two versions or instants", responses=error_responses(404))
     async def diff(
         self, item_id: FromPath[int], services: NamedDependency[Services], since: From = None, until: To = None
     ) -> Response[dict[str, FieldDiff]]:
-        """Field by field, only those that differ, `version` and `updated_at` among them. From before its creation an
-        item comes with all its fields, each from null; those that are null still do not differ."""
+        """Returns only the fields that differ, including `version` and `updated_at`.
+
+        If the item did not exist at `from`, every field's old value is null; fields that are still null are omitted.
+        """
         if since is None:
             raise invalid_parameter("from", "This parameter is required.")
-        moments = [parse_version_or_instant(since), *([] if until is None else [parse_version_or_instant(until)])]
-        asked = [*map(_bound_of, moments), PRESENT][:2]
-        caching = await _caching(asked, services.as_of_resolver)
-        found = await services.documents.get_at_two(item_id, asked[0], asked[1])
-        for moment, then in zip(moments, found, strict=False):
-            if isinstance(moment, int) and (then is None or then.version != moment):
-                raise no_such_version(item_id, moment)
+        requested = [parse_version_or_instant(text) for text in (since, until) if text is not None]
+        bounds = [*map(_bound_of, requested), PRESENT][:2]
+        cache_headers = await _cache_headers(bounds, services.as_of_resolver)
+        found = await services.documents.get_at_two(item_id, bounds[0], bounds[1])
+        for version, document in zip(requested, found, strict=False):
+            if isinstance(version, int) and (document is None or document.version != version):
+                raise no_such_version(item_id, version)
         if found == (None, None) and await services.documents.get(item_id) is None:
             raise ItemNotFound("There is no such item.")
-        before, after = (None if then is None else then.json for then in found)
-        return json_response(msgspec.json.encode(diff_documents(before, after)), headers=caching)
+        before, after = (None if document is None else document.json for document in found)
+        return json_response(msgspec.json.encode(diff_documents(before, after)), headers=cache_headers)
 
 
-def _bound_of(moment: int | datetime) -> Bound:
-    return Bound(version=moment) if isinstance(moment, int) else Bound(until=moment)
+def _bound_of(version_or_instant: int | datetime) -> Bound:
+    if isinstance(version_or_instant, int):
+        return Bound(version=version_or_instant)
+    return Bound(until=version_or_instant)
 
 
 def diff_documents(before: bytes | None, after: bytes | None) -> dict[str, FieldDiff]:
-    """The fields that differ of two documents as stored; one that is not there has none."""
+    """The fields that differ between two stored documents; None is a document without fields."""
     old, new = (msgspec.json.decode(document or b"{}", type=dict[str, Any]) for document in (before, after))
     return {
         field: FieldDiff(before=old.get(field), after=new.get(field))
@@ -70,9 +76,11 @@ def diff_documents(before: bytes | None, after: bytes | None) -> dict[str, Field
     }
 
 
-async def _caching(ends: list[Bound], as_of_resolver: AsOfResolver) -> dict[str, str]:
-    """For ever where nothing that is still to come can change either end: asked before anything is read, of each end,
-    so that it is read where it is known."""
+async def _cache_headers(ends: list[Bound], as_of_resolver: AsOfResolver) -> dict[str, str]:
+    """Cacheable permanently if no later event can change either end.
+
+    It is called before the documents are read: a replica that cannot say so hands the request to the primary.
+    """
     settled = [
         end.is_fixed or (end.until is not None and (await as_of_resolver.resolve(end.until)).settled) for end in ends
     ]

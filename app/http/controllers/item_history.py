@@ -1,4 +1,4 @@
-"""An item's past: its events, its audit trail, and its document at any version and instant."""
+"""Serves an item's history: its events, its audit trail, and its document at any version or instant."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -37,20 +37,22 @@ from app.http.wire.version_or_instant import item_at, require_own_item
 
 OWNER_READ_ERRORS = NOT_MODIFIED | error_responses(401, 403, 404, 412)
 UNKNOWN_ACTOR = "unknown"
-"""Who acted where an event does not say: only one that came into the log past this service."""
+"""The actor of an event without a user: such an event was not appended through this API."""
 
-VersionNumber = Annotated[int, PathParameter(description="1 is the item as it was created.")]
+VersionNumber = Annotated[int, PathParameter(description="1 is the item at its creation.")]
 
 
 class RequestedTime(Struct, frozen=True, kw_only=True):
-    """The time that a client travels to: in our way, or in Memento's."""
+    """The requested time: `timestamp`, or Memento's Accept-Datetime."""
 
     timestamp: Annotated[
-        str | None, QueryParameter(description="RFC 3339; without an offset UTC; a date alone is its first moment.")
+        str | None, QueryParameter(description="An instant in RFC 3339; UTC without an offset; a date is its midnight.")
     ] = None
     accept_datetime: Annotated[
         str | None,
-        HeaderParameter(name="Accept-Datetime", description="Such as `Thu, 15 Jan 2026 10:30:00 GMT`; without it now."),
+        HeaderParameter(
+            name="Accept-Datetime", description="Such as `Thu, 15 Jan 2026 10:30:00 GMT`; the default is now."
+        ),
     ] = None
 
 
@@ -63,14 +65,14 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     timestamp: datetime
     user: str
     changes: Raw
-    """The event's data, in its type's present shape."""
+    """The event's data, in its type's current shape."""
     version: int
-    """Its place among the item's events."""
+    """Its number among the item's events, from 1."""
     event_id: UUID
     correlation_id: str | UnsetType = UNSET
-    """The request it belongs to."""
+    """The id of its request."""
     causation_id: str | UnsetType = UNSET
-    """What led to it."""
+    """The id of the event or message that caused it."""
 
 
 class History(Struct, frozen=True, kw_only=True):
@@ -81,11 +83,11 @@ class History(Struct, frozen=True, kw_only=True):
     event_count: int
     created_at: datetime
     last_modified_at: datetime | None
-    """Null until a second event."""
+    """Null until the item has a second event."""
 
 
 class AuditTrail(Struct, frozen=True, kw_only=True):
-    """Who did what to an item. Entries also carry their event's own fields: changes, new_status, reason, …"""
+    """Who did what to an item. Each entry also has the fields of its event: changes, new_status, reason, …"""
 
     item_id: int
     total_events: int
@@ -101,7 +103,7 @@ class TimeTravel(Struct, frozen=True, kw_only=True):
 
 
 async def require_token_for_events(connection: AnyConnection, handler: BaseRouteHandler) -> None:
-    """A guard: the versions are for everybody, and so is the list of them; the events are not."""
+    """A guard: the TimeMap is public, as the versions are; the events require a token."""
     if not _wants_time_map(connection):
         await require_token(connection, handler)
 
@@ -113,7 +115,7 @@ class ItemHistory(Controller):
     @get(
         "/history",
         guards=[require_token_for_events],
-        summary="Its events",
+        summary="An item's events",
         security=BEARER,
         responses=OWNER_READ_ERRORS,
         operation_class=also_as(LINK_FORMAT),
@@ -122,7 +124,7 @@ class ItemHistory(Controller):
     async def history(
         self, item_id: FromPath[int], services: NamedDependency[Services], context: ReadContext
     ) -> Response[History]:
-        """With `Accept: application/link-format` the item's TimeMap (RFC 7089)."""
+        """With `Accept: application/link-format` it returns the item's TimeMap (RFC 7089)."""
         if _wants_time_map(context.request):
             uris = memento_uris(context.request, services.settings, item_id)
             return timemap_response(uris, await _item_instants(services.documents, item_id))
@@ -138,7 +140,13 @@ class ItemHistory(Controller):
         headers = {**etag_header(current.version), "Vary": "Accept"}
         return context.respond(struct_response(answer, headers))
 
-    @get("/audit-trail", guards=[require_token], summary="Who did what", security=BEARER, responses=OWNER_READ_ERRORS)
+    @get(
+        "/audit-trail",
+        guards=[require_token],
+        summary="Who did what to an item",
+        security=BEARER,
+        responses=OWNER_READ_ERRORS,
+    )
     @grouped(context=ReadContext)
     async def audit_trail(
         self, item_id: FromPath[int], services: NamedDependency[Services], context: ReadContext
@@ -153,20 +161,26 @@ class ItemHistory(Controller):
         summary="The item as of an instant",
         responses={302: MEMENTO_REDIRECT, **NOT_MODIFIED, **error_responses(404, 412)},
     )
-    @grouped(asked=RequestedTime, context=ReadContext)
+    @grouped(requested=RequestedTime, context=ReadContext)
     async def time_travel(
-        self, item_id: FromPath[int], services: NamedDependency[Services], asked: RequestedTime, context: ReadContext
+        self,
+        item_id: FromPath[int],
+        services: NamedDependency[Services],
+        requested: RequestedTime,
+        context: ReadContext,
     ) -> Response[TimeTravel]:
-        """Without `timestamp` the item's TimeGate (RFC 7089): to the version of the time in `Accept-Datetime`, the
-        first if that is before its creation, the last if it is in the future."""
-        if asked.timestamp is None:
-            until = parse_accept_datetime(asked.accept_datetime)
+        """Without `timestamp` this is the item's TimeGate (RFC 7089): it redirects to the version at `Accept-Datetime`.
+
+        That is the first version for a time before the creation, and the last version for a time in the future.
+        """
+        if requested.timestamp is None:
+            until = parse_accept_datetime(requested.accept_datetime)
             async with services.database.connection() as connection:
                 around = await read_adjacent_versions(connection, item_id, until)
             if around is None:
                 raise ItemNotFound("There is no such item.")
             return timegate_response(memento_uris(context.request, services.settings, item_id), around)
-        point = await services.as_of_resolver.resolve(asked.timestamp)
+        point = await services.as_of_resolver.resolve(requested.timestamp)
         instant = point.instant
         assert instant is not None, "a timestamp was given"
         found = await item_at(services.documents, item_id, instant)
@@ -179,11 +193,11 @@ class ItemHistory(Controller):
     async def at_version(
         self, item_id: FromPath[int], version: VersionNumber, services: NamedDependency[Services], context: ReadContext
     ) -> Response[ItemDocument]:
-        """Never changes: caches may keep it. It is a Memento (RFC 7089): `Link` has the versions beside it."""
+        """A version never changes, so caches may keep it. It is a Memento (RFC 7089); `Link` has adjacent versions."""
         found = await item_at(services.documents, item_id, version)
         async with services.read_router.connection() as connection:
             around = await read_adjacent_versions(connection, item_id, version=version)
-        assert around is not None, "a stream that was folded is there"
+        assert around is not None, "the stream exists, because it was folded"
         headers = {**etag_header(version), "Cache-Control": IMMUTABLE}
         headers |= memento_headers(memento_uris(context.request, services.settings, item_id), around)
         return context.respond(json_response(found.json, headers=headers))
@@ -194,7 +208,7 @@ def _wants_time_map(connection: AnyConnection) -> bool:
 
 
 async def _item_instants(documents: Documents, item_id: int) -> list[datetime]:
-    """When each version of an item was recorded; no event is read whole."""
+    """When each version of an item was recorded; no event data is read. Raises ItemNotFound."""
     instants = await documents.instants_of(item_id)
     if not instants:
         raise ItemNotFound("There is no such item.")

@@ -1,4 +1,4 @@
-"""Many items in one request, all or none."""
+"""Imports many items in one request, all or none."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -39,13 +39,11 @@ ROW_PARSERS: dict[str, type[RowParser]] = {
 
 @dataclass
 class ImportOperation(Operation):
-    """The body is read as it arrives, so that Litestar, which reads bodies whole, does not know of it."""
+    """Describes the body: the handler reads it as it arrives, so Litestar cannot derive its description."""
 
     def __post_init__(self) -> None:
         item = ReadySchema(json_schema(CreateItem))
-        lines = Schema(
-            type=OpenAPIType.STRING, description="An item in JSON on each line; blank lines are passed over."
-        )
+        lines = Schema(type=OpenAPIType.STRING, description="One item in JSON on each line; blank lines are ignored.")
         content = {name: OpenAPIMediaType(schema=lines) for name in NDJSON_MEDIA_TYPES}
         content["application/json"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.ARRAY, items=item))
         self.request_body = RequestBody(content=content, required=True)
@@ -62,8 +60,10 @@ class ItemImport(CommandController):
     )
     @grouped(context=CommandContext, without=("expected_version",))
     async def import_items(self, services: NamedDependency[Services], context: CommandContext) -> Response[Imported]:
-        """All or none, and all at one instant: the first bad line (`line`, from 1) or element of an array (`index`,
-        from 0) refuses the request. Each item has the limits of one that is created alone."""
+        """Stores all items at one instant, or none. Each item has the same limits as in a single creation.
+
+        The problem names the first invalid line (`line`, from 1) or array element (`index`, from 0).
+        """
         conditions, request, actor = context.parse_conditions(), context.request, context.actor
         importer = services.bulk_importer
         rows = row_parser_for(media_type_of(request.headers))
@@ -84,7 +84,7 @@ class ItemImport(CommandController):
 
 
 def _item_of(row: Row, actor: Actor) -> CreateItem:
-    """Raises what `Row.decode` does, and NotYours, with the number."""
+    """Raises NotYours with the row's number, and the errors of `Row.decode`."""
     item = row.decode(CreateItem)
     try:
         actor.require_owner(item.owner_id)
@@ -94,14 +94,14 @@ def _item_of(row: Row, actor: Actor) -> CreateItem:
 
 
 def row_parser_for(media_type: str) -> RowParser:
-    """How a body of this media type is taken apart. Raises NotJson for one that holds no items."""
+    """The parser for bodies of this media type. Raises NotJson for any other media type."""
     if media_type not in ROW_PARSERS:
         raise NotJson(f"Send the items as {NDJSON} or application/json, not as {media_type}.")
     return ROW_PARSERS[media_type]()
 
 
 async def _utf8(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Raises what `as_utf8` does of the first piece, which is the whole body or long."""
+    """Check the first piece, which is long or the whole body. Raises the errors of `as_utf8`."""
     is_first = True
     async for piece in body:
         yield as_utf8(piece) if is_first else piece
@@ -111,9 +111,10 @@ async def _utf8(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def _cancel_on_disconnect(
     storing: Coroutine[Any, Any, T], request: Request[Any, Any, Any], stopping: asyncio.Event
 ) -> T:
-    """What comes of it; called off, so that nothing is stored, once the client has gone or the service is to stop.
+    """Return the result of `storing`, or cancel it when the client disconnects or the service stops.
 
-    Raises Unavailable then. A client that has given up will try again, and must not find twice what it sent.
+    A client that disconnected will try again, and its items must not be stored twice. Raises Unavailable if cancelled:
+    nothing is stored then.
     """
     work = asyncio.create_task(storing)
     reasons = [asyncio.create_task(_wait_for_disconnect(request)), asyncio.create_task(stopping.wait())]
@@ -122,7 +123,7 @@ async def _cancel_on_disconnect(
         if not work.done():
             await cancel_and_wait(work)
         if work.cancelled():
-            raise Unavailable("The import was called off; nothing was stored.")
+            raise Unavailable("The import was cancelled; nothing was stored. Try again.")
         return work.result()
     finally:
         for task in (work, *reasons):
@@ -130,6 +131,6 @@ async def _cancel_on_disconnect(
 
 
 async def _wait_for_disconnect(request: Request[Any, Any, Any]) -> None:
-    """Returns when the client has hung up, whose whole body is here."""
+    """Return when the client disconnects. Its whole body has been received before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -15,7 +15,7 @@ from app.http.wire.responses import etag_header, struct_response
 from app.wording import count
 
 NO_COMMAND = ("user_id", "expected_version", "idempotency_key")
-"""What only commands take: a rebuild appends no event."""
+"""The parameters that a rebuild does not take, because it appends no event."""
 
 
 class ItemRebuilt(Struct, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class ItemRebuilt(Struct, frozen=True, kw_only=True):
     item_id: int
     item: Raw
     changed: bool
-    """Whether the stored document differed from what the log says."""
+    """Whether the stored document differed from the fold of the log."""
 
 
 class ItemRebuild(Controller):
@@ -35,7 +35,7 @@ class ItemRebuild(Controller):
     @post(
         status_code=200,
         guards=[require_admin],
-        summary="Fold the stored document anew",
+        summary="Rebuild the stored document",
         security=BEARER,
         responses=error_responses(401, 403, 404, 412),
     )
@@ -43,7 +43,7 @@ class ItemRebuild(Controller):
     async def rebuild(
         self, item_id: FromPath[int], services: NamedDependency[Services], context: CommandContext
     ) -> Response[ItemRebuilt]:
-        """Readers never miss the item meanwhile, and commands on it wait."""
+        """Folds the item's events again and replaces its document. Reads still find the item; commands on it wait."""
         conditions = context.parse_conditions()
         rebuilt = await services.documents.rebuild(item_id, conditions.check if conditions else None)
         if rebuilt is None:

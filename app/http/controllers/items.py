@@ -1,4 +1,4 @@
-"""Queries, now and as of any instant: an item, listings, an owner's shelf, the statistics."""
+"""Answers queries, now and as of any instant: an item, listings, an owner's items, statistics."""
 
 from collections import Counter
 from typing import Any
@@ -23,13 +23,13 @@ from app.http.wire.time_parameters import TimeParameters
 from app.http.wire.version_or_instant import item_at
 
 SHELF_ITEMS_MAX = 10_000
-"""An answer of so many items has some five megabytes."""
+"""A response with so many items has about five megabytes."""
 SHELF_MIB_MAX = 16
-"""The largest items are a hundred times as large as others. An answer is held in memory while its client reads it."""
+"""The largest items are a hundred times the usual size, and a response stays in memory while its client reads it."""
 
 
 class Stats(Struct, frozen=True, kw_only=True):
-    """How many items there are, deleted ones (archived) included."""
+    """The number of items, including deleted ones (archived)."""
 
     total_items: int
     active_items: int
@@ -47,7 +47,7 @@ class ItemQueries(Controller):
     async def item(
         self, item_id: FromPath[int], services: NamedDependency[Services], time: TimeParameters, context: ReadContext
     ) -> Response[ItemDocument]:
-        """`Link` has the addresses of its past (RFC 7089)."""
+        """`Link` has the addresses of the item's past versions (RFC 7089)."""
         documents = services.documents
         point = await services.as_of_resolver.resolve(time.as_of, time.min_position)
         found = await (item_at(documents, item_id, point.instant) if point.instant else documents.get(item_id))
@@ -57,15 +57,17 @@ class ItemQueries(Controller):
         headers = etag_header(found.version) | point.headers | original_headers(uris)
         return context.respond(json_response(found.json, headers=headers))
 
-    @get(summary="Items, newest first", responses=error_responses(409))
-    @grouped(asked=ListingParameters)
+    @get(summary="Items, filtered and sorted", responses=error_responses(409))
+    @grouped(parameters=ListingParameters)
     async def items(
-        self, request: Request[Any, Any, Any], services: NamedDependency[Services], asked: ListingParameters
+        self, request: Request[Any, Any, Any], services: NamedDependency[Services], parameters: ListingParameters
     ) -> Response[list[ItemDocument]]:
         """`Link: rel="next"` leads to the next page, as of the instant of the first one."""
-        return await listing_response(asked, request, services.documents, services.as_of_resolver, services.settings)
+        return await listing_response(
+            parameters, request, services.documents, services.as_of_resolver, services.settings
+        )
 
-    @get("/owner/{owner_id:str}", summary="An owner's shelf, newest first", responses=error_responses(409))
+    @get("/owner/{owner_id:str}", summary="An owner's items, newest first", responses=error_responses(409))
     @grouped(time=TimeParameters)
     async def shelf(
         self,
@@ -80,9 +82,9 @@ class ItemQueries(Controller):
         shelf = Listing(order="created_at", equal=equal, as_of=point.instant, limit=SHELF_ITEMS_MAX)
         found = await services.documents.list_all(shelf, SHELF_MIB_MAX * MIB)
         if found is None:
-            most = f"{SHELF_ITEMS_MAX:,} items, or than {SHELF_MIB_MAX} MiB"
-            instead = "Ask for pages of GET /items?owner_id= instead."
-            raise TooExpensive("owner_id", f"This is more than {most}. {instead}", source="path")
+            most = f"{SHELF_ITEMS_MAX:,} items or {SHELF_MIB_MAX} MiB"
+            instead = "Request pages of GET /items?owner_id= instead."
+            raise TooExpensive("owner_id", f"This owner has more than {most}. {instead}", source="path")
         return json_response(found, headers=point.headers)
 
 
@@ -90,7 +92,7 @@ class StatsQueries(Controller):
     path = "/stats"
     tags = ("queries",)
 
-    @get(summary="How many items there are", responses=error_responses(409))
+    @get(summary="Item counts by status and category", responses=error_responses(409))
     @grouped(time=TimeParameters)
     async def stats(self, services: NamedDependency[Services], *, time: TimeParameters) -> Response[Stats]:
         point = await services.as_of_resolver.resolve(time.as_of, time.min_position)

@@ -1,4 +1,4 @@
-"""The OpenAPI description at /schema/openapi.json, and Swagger UI over it, which asks nothing of the outside."""
+"""Serves the OpenAPI description at /schema/openapi.json, and Swagger UI, which loads nothing from other hosts."""
 
 import base64
 import hashlib
@@ -28,14 +28,14 @@ INLINE = re.compile(rb"<(script|style)(?: type='text/javascript')?>(.*?)</\1>", 
 
 
 class SwaggerPage(SwaggerRenderPlugin):
-    """Litestar's, without the page for OAuth2, which nobody needs here."""
+    """Litestar's Swagger UI without the OAuth2 redirect page, which bearer tokens do not need."""
 
     def receive_router(self, router: Router) -> None:
-        """Adds no further page."""
+        """Register no further page."""
 
 
 def openapi_config(version: str, public_url: str | None = None) -> OpenAPIConfig:
-    """`public_url` is where clients find the service; without it, where they find the description."""
+    """`public_url` is the service's address for clients; without it, they use the address of the description."""
     return OpenAPIConfig(
         title="Swappo Catalog",
         version=version,
@@ -65,13 +65,16 @@ def openapi_config(version: str, public_url: str | None = None) -> OpenAPIConfig
 
 
 def refuse_other_pages(request: Request[Any, Any, Any]) -> None:
-    """Litestar has a page of its own for what is not below /schema; ours is a problem like any other."""
+    """Answer unknown paths below /schema with a problem; Litestar would answer with an HTML page."""
     if request.path_params:
         raise NotFound(f"Nothing is at {request.url.path}.")
 
 
 def add_security_policy(public_url: str | None, response: Response[Any]) -> Response[Any]:
-    """The page runs what stands in it and our own files, and asks only us; also by the address for the public."""
+    """Allow the page to run its inline scripts and the service's files, and to call only the service.
+
+    The service may be called at its own address and at `public_url`.
+    """
     response.headers["Cache-Control"] = "no-cache"
     if response.media_type == MediaType.HTML:
         response.headers.update(html_headers(content_security_policy(response.content, public_url)))
@@ -79,7 +82,7 @@ def add_security_policy(public_url: str | None, response: Response[Any]) -> Resp
 
 
 def content_security_policy(page: bytes, public_url: str | None) -> str:
-    """The content security policy that lets a page run the scripts and styles that stand in it, by their hashes."""
+    """The content security policy that allows a page its inline scripts and styles, by their hashes."""
     inline: dict[bytes, str] = {b"script": "", b"style": ""}
     for kind, text in INLINE.findall(page):
         inline[kind] += f" 'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
@@ -100,8 +103,8 @@ PAGE_FILES = {
 
 @get(["/assets/{name:str}", "/schema/assets/{name:str}"], include_in_schema=False)
 async def serve_swagger_asset(name: FromPath[str]) -> Response[bytes]:
-    """The page's own files, beside /schema and, for those who write /schema/, below it."""
+    """Serve Swagger UI's files: relative to /schema they lie beside it, relative to /schema/ below it."""
     if name not in PAGE_FILES:
-        raise NotFound("The page has no such file.")
+        raise NotFound(f"The page has no file {name}.")
     content, kind = PAGE_FILES[name]
     return Response(content, media_type=kind, headers={"Cache-Control": "public, max-age=3600"})

@@ -1,4 +1,4 @@
-"""An owner in numbers: the rollup's document as stored, as of its checkpoint, moments behind the last command."""
+"""Serves an owner's numbers: the rollup's stored document, which may lag briefly behind the last command."""
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
@@ -15,7 +15,7 @@ from app.http.wire.time_parameters import TimeParameters
 
 
 class OwnerDocument(Struct):
-    """Stands for an owner's document in the OpenAPI description; the composition root says what is in it."""
+    """Stands for an owner's document in the OpenAPI description; the composition root supplies its schema."""
 
 
 class OwnerNotFound(NotFound):
@@ -26,15 +26,15 @@ class OwnerQueries(Controller):
     path = "/owners"
     tags = ("queries",)
 
-    @get("/{owner_id:str}", summary="An owner in numbers", responses=error_responses(404, 409))
+    @get("/{owner_id:str}", summary="An owner's item counts", responses=error_responses(404, 409))
     @grouped(time=TimeParameters)
     async def owner_in_numbers(
         self, owner_id: OwnerId, services: NamedDependency[Services], time: TimeParameters
     ) -> Response[OwnerDocument]:
-        """An owner is known by an item; with the last command not yet, for moments: see `min_position`."""
+        """An owner exists once it has an item. The numbers may lag briefly behind a command: see `min_position`."""
         point = await services.as_of_resolver.resolve(time.as_of, time.min_position, services.owners.name)
         found = await services.owners.get(owner_id, point.instant)
         if found is None:
-            then = f"at {shortest_rfc3339(point.instant)}" if point.instant else "yet"
-            raise OwnerNotFound(f"There is no such owner, or not {then}.")
+            when = f"at {shortest_rfc3339(point.instant)}" if point.instant else "yet"
+            raise OwnerNotFound(f"This owner does not exist, or did not exist {when}.")
         return json_response(found, headers=point.headers)

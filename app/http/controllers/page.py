@@ -1,4 +1,4 @@
-"""The page at `/`: files as they are in app/page, which load nothing from elsewhere and run nothing but themselves."""
+"""Serves the page at `/` and its files from app/page; they load and run nothing from other hosts."""
 
 import gzip
 import hashlib
@@ -32,7 +32,7 @@ PAGE_POLICY = (
     " form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 PICTURES_POLICY = "default-src 'none'; sandbox"
-"""A picture that is opened as a document is a picture still."""
+"""An SVG that is opened as a document must not run scripts."""
 ASSET_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
 IMAGE_SOURCES_META = b'name="image-sources" content=""'
 PRELOADS = b"<!-- modules -->"
@@ -40,7 +40,7 @@ PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
 
 class PageFile(Struct, frozen=True):
-    """A file as it is sent."""
+    """A file ready to be sent."""
 
     content: bytes
     gzipped: bytes
@@ -70,12 +70,12 @@ MODULES = sorted(name for name in FILES if name.endswith(".js") and "/" not in n
 
 @cache
 def render_index(images: str) -> PageFile:
-    """The page itself, which knows what its policy lets it load, so that it does not try anything else.
+    """The page's HTML. It states which image sources its policy allows, so that its scripts try no others.
 
-    Its modules are named, so that a browser need not read one to learn of the next.
+    It preloads all modules, so that a browser does not wait for one module to find the next.
     """
     content = (FOLDER / "index.html").read_bytes()
-    assert content.count(IMAGE_SOURCES_META) == content.count(PRELOADS) == 1, "the places for what is put in"
+    assert content.count(IMAGE_SOURCES_META) == content.count(PRELOADS) == 1, "index.html has each placeholder once"
     content = content.replace(IMAGE_SOURCES_META, f'name="image-sources" content="{escape(images)}"'.encode())
     content = content.replace(
         PRELOADS, "".join(f'<link rel="modulepreload" href="page/{n}">' for n in MODULES).encode()
@@ -85,7 +85,7 @@ def render_index(images: str) -> PageFile:
 
 @get("/", include_in_schema=False)
 async def serve_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """The time machine. Behind a gateway that takes a prefix away its relative addresses need the slash at the end."""
+    """Serve the page. Behind a gateway that strips a prefix, redirect to the slash that relative addresses need."""
     prefix = request.headers.get("X-Forwarded-Prefix", "")
     if PREFIX.fullmatch(prefix) and request.headers.get("X-Forwarded-Path", "").partition("?")[0] == prefix:
         query = request.scope["query_string"].decode("latin-1")
@@ -97,25 +97,25 @@ async def serve_page(request: Request[Any, Any, Any], services: NamedDependency[
 async def serve_page_asset(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     found = FILES.get(path.removeprefix("/"))
     if found is None:
-        raise NotFound("The page has no such file.")
+        raise NotFound(f"The page has no file {path.removeprefix('/')}.")
     return _file_response(found, request)
 
 
 def _file_response(file: PageFile, request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The file, compressed if the browser takes that, or 304 if it has it."""
-    zipped = wants_gzip(request.headers.get("Accept-Encoding", ""))
-    etag = f'"{file.etag}{"-gzip" if zipped else ""}"'
+    """The file, compressed if the browser accepts gzip, or 304 if the browser already has it."""
+    compress = wants_gzip(request.headers.get("Accept-Encoding", ""))
+    etag = f'"{file.etag}{"-gzip" if compress else ""}"'
     headers = {**ASSET_HEADERS, **html_headers(file.policy), "ETag": etag}
-    whole = Response(file.gzipped if zipped else file.content, media_type=file.kind, headers=headers)
-    asked = {"if_match": request.headers.get("If-Match"), "if_none_match": request.headers.get("If-None-Match")}
-    response = ReadContext(request=request, **asked).respond(whole)
-    if zipped and response is whole:
+    full = Response(file.gzipped if compress else file.content, media_type=file.kind, headers=headers)
+    conditions = {"if_match": request.headers.get("If-Match"), "if_none_match": request.headers.get("If-None-Match")}
+    response = ReadContext(request=request, **conditions).respond(full)
+    if compress and response is full:
         response.headers["Content-Encoding"] = "gzip"
     return response
 
 
 def html_headers(policy: str) -> dict[str, str]:
-    """What every page of ours says to browsers, with its content security policy."""
+    """The security headers of every page, with its content security policy."""
     return {
         "Content-Security-Policy": policy,
         "Referrer-Policy": "no-referrer",

@@ -1,4 +1,4 @@
-"""Projections over HTTP: status, lag, rebuild, verify and resume."""
+"""Serves the projections over HTTP: status, lag, rebuild, verify and resume."""
 
 import asyncio
 import time
@@ -34,29 +34,31 @@ MISMATCHES_MAX = 100
 ProjectionName = Annotated[
     str, PathParameter(min_length=1, max_length=63, pattern=NO_CONTROL_CHARACTERS, description="Such as `owners`.")
 ]
-Skip = Annotated[bool, QueryParameter(description="Go on past the event that stopped it; kept with `user_id`.")]
+Skip = Annotated[
+    bool, QueryParameter(description="Skip the event that stopped the projection; `skipped` records it with `user_id`.")
+]
 
 
 class LagOverTime(Struct, frozen=True, kw_only=True):
-    """How far a projection was behind over the last five minutes."""
+    """A projection's lag over the last five minutes."""
 
     projection: str
     every_seconds: float = SAMPLE_EVERY_SECONDS
     lag: list[LagSample]
-    """The oldest first, as the service that answers saw it; none of one that is written together with the events."""
+    """The samples of the answering process, oldest first; empty for an inline projection."""
 
 
 class RebuildBegun(Struct, frozen=True, kw_only=True):
-    """A rebuild goes on by itself; the old documents are served meanwhile."""
+    """A rebuild that runs in the background; the old documents are served meanwhile."""
 
     message: str
     projection: str
     watch: str
-    """Where `rebuild` says how far it is, and `last_rebuild` how it ended."""
+    """The address of the status: `rebuild` has the progress, and `last_rebuild` the result."""
 
 
 class VerifyProgress(Struct, frozen=True, kw_only=True):
-    """How far a verification is."""
+    """The progress of a verification."""
 
     streams: int
     of: int
@@ -64,13 +66,13 @@ class VerifyProgress(Struct, frozen=True, kw_only=True):
 
 
 class Verification(Struct, frozen=True, kw_only=True):
-    """Every document against a fold of the log that shares nothing with what wrote it."""
+    """The result of comparing every document with a separate fold of the log."""
 
     projection: str
     checked: int
     differing_count: int
     differing: list[Mismatch]
-    """At most 100 of them."""
+    """At most 100 of the documents that differ."""
 
 
 class ProjectionsController(Controller):
@@ -79,15 +81,19 @@ class ProjectionsController(Controller):
     guards = (require_admin,)
     security = BEARER
 
-    @get(summary="How each projection is", responses=error_responses(401, 403))
+    @get(summary="Status of all projections", responses=error_responses(401, 403))
     async def projections(self, services: NamedDependency[Services]) -> Response[LogStatus]:
         return struct_response(await services.projection_admin.log_status())
 
-    @get("/{name:str}", summary="How one projection is", responses=error_responses(401, 403, 404))
+    @get("/{name:str}", summary="Status of one projection", responses=error_responses(401, 403, 404))
     async def projection(self, name: ProjectionName, services: NamedDependency[Services]) -> Response[ProjectionStatus]:
         return struct_response(await services.projection_admin.projection_status(name))
 
-    @get("/{name:str}/lag", summary="How far it was behind, of late", responses=error_responses(401, 403, 404))
+    @get(
+        "/{name:str}/lag",
+        summary="A projection's lag over the last five minutes",
+        responses=error_responses(401, 403, 404),
+    )
     async def lag_of(self, name: ProjectionName, services: NamedDependency[Services]) -> Response[LagOverTime]:
         read_model = services.projection_admin.read_model(name)
         return struct_response(LagOverTime(projection=read_model.name, lag=services.lag_history.samples_of(name)))
@@ -95,13 +101,13 @@ class ProjectionsController(Controller):
     @post(
         "/{name:str}/rebuild",
         status_code=202,
-        summary="Rebuild in the background",
+        summary="Rebuild a projection in the background",
         responses=error_responses(401, 403, 404, 409),
     )
     async def rebuild(
         self, request: Request[Any, Any, Any], name: ProjectionName, services: NamedDependency[Services]
     ) -> Response[RebuildBegun]:
-        """A new generation is built beside the old one and swapped in; `Location` is where to watch it."""
+        """Builds a new generation beside the old one and swaps it in; `Location` is the address of its status."""
         await services.projection_admin.start_rebuild(name)
         watch = public_url_of(request, services.settings, request.scope["path"].rstrip("/").removesuffix("/rebuild"))
         begun = RebuildBegun(message=f"The projection {name} is being rebuilt", projection=name, watch=watch)
@@ -112,15 +118,18 @@ class ProjectionsController(Controller):
     @post(
         "/{name:str}/verify",
         status_code=200,
-        summary="Compare with the log",
+        summary="Compare a projection with the log",
         responses=error_responses(401, 403, 404),
         operation_class=also_as(NDJSON),
     )
     async def verify(
         self, request: Request[Any, Any, Any], name: ProjectionName, services: NamedDependency[Services]
     ) -> Response[Verification]:
-        """Reads everything: minutes for millions of events. Nobody is disturbed. With `Accept: application/x-ndjson`
-        lines tell how far it is, `{streams, of, seconds}`; the last one is the answer, or the problem."""
+        """Reads the whole log, which takes minutes for millions of events. It blocks neither readers nor writers.
+
+        With `Accept: application/x-ndjson` it returns lines of progress, `{streams, of, seconds}`. The last line is the
+        result or the problem.
+        """
         admin = services.projection_admin
         if _wants_progress(request.headers.get("Accept", "")):
             admin.read_model(name)
@@ -129,7 +138,12 @@ class ProjectionsController(Controller):
             return lines  # type: ignore[no-any-return]
         return struct_response(_verification(await admin.verify(name)))
 
-    @post("/{name:str}/resume", status_code=200, summary="Let it go on", responses=error_responses(401, 403, 404, 409))
+    @post(
+        "/{name:str}/resume",
+        status_code=200,
+        summary="Resume a stopped projection",
+        responses=error_responses(401, 403, 404, 409),
+    )
     async def resume(
         self,
         request: Request[Any, Any, Any],
@@ -138,14 +152,14 @@ class ProjectionsController(Controller):
         skip: Skip = False,
         user_id: UserIdParameter = DEMO_USER,
     ) -> Response[ProjectionStatus]:
-        """A stopped projection tries its event again, or goes on past it, which is kept in `skipped`."""
+        """The projection retries the event that stopped it, or skips that event and records it in `skipped`."""
         return struct_response(
             await services.projection_admin.resume(name, current_actor(request, user_id).subject if skip else None)
         )
 
 
 def _wants_progress(accept: str) -> bool:
-    """Whether an Accept header names lines, and likes them at least as much as the answer alone."""
+    """Whether an Accept header names NDJSON, and prefers it to JSON or accepts both equally."""
     lines, alone = media_type_preference(accept, NDJSON), media_type_preference(accept, "application/json")
     return lines.exactness == EXACT_MATCH and lines.weight > 0 and lines.weight >= alone.weight
 
@@ -160,7 +174,7 @@ def _verification(verified: VerifyResult) -> Verification:
 
 
 async def _stream_progress(projection_admin: ProjectionAdmin, name: str) -> AsyncIterator[bytes]:
-    """Lines as the verification gets on, in its thread; it ends with whoever reads them."""
+    """Lines of progress from the verification's thread. The verification is cancelled if the client stops reading."""
     loop, began = asyncio.get_running_loop(), time.monotonic()
     lines: asyncio.Queue[Struct | None] = asyncio.Queue()
 

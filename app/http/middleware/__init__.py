@@ -1,1 +1,1 @@
-"""What surrounds every route: the request id and log, early refusals, HTTP semantics and read routing."""
+"""The middlewares around every route: the request id and log, early refusals, HTTP semantics and read routing."""

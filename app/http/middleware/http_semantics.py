@@ -1,5 +1,7 @@
-"""What HTTP asks of every route (RFC 9110): HEAD as GET, a complete Allow, several lines of a header as one list, and
-no guessing of media types."""
+"""Adds what HTTP requires of every route (RFC 9110): HEAD, a complete Allow, and list headers joined into one line.
+
+It also forbids browsers to guess media types.
+"""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -10,7 +12,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 LIST_HEADERS = frozenset({b"accept", b"accept-encoding", b"if-match", b"if-none-match"})
-"""The headers that we read whose values are lists (RFC 9110, 5.3)."""
+"""The headers that the service reads and whose values are lists (RFC 9110, 5.3)."""
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -33,10 +35,10 @@ def with_head_support(app: ASGIApp) -> ASGIApp:
                 message["headers"] = [*headers, NO_SNIFFING]
             await send(message)
 
-        asked: dict[str, Any] = {**scope, "headers": _join_list_headers(scope["headers"])}
-        if asked["method"] == "HEAD":
-            asked |= {"method": "GET", "state": {**scope.get("state", {}), "head": True}}
-        await app(cast(Scope, asked), receive, send_completed)
+        completed: dict[str, Any] = {**scope, "headers": _join_list_headers(scope["headers"])}
+        if completed["method"] == "HEAD":
+            completed |= {"method": "GET", "state": {**scope.get("state", {}), "head": True}}
+        await app(cast(Scope, completed), receive, send_completed)
 
     return answer
 

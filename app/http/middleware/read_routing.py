@@ -1,4 +1,4 @@
-"""Reads on the replica, and repeats a failed read on the primary."""
+"""Routes reads to the replica, and repeats a failed read on the primary."""
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,7 +11,7 @@ FIRST_ERROR_STATUS = 400
 def with_read_routing(app: ASGIApp, router: ReadRouter) -> ASGIApp:
     """Route each GET to the replica, then to the primary if the replica's response is an error.
 
-    Without a replica, `app` itself.
+    Returns `app` itself if there is no replica.
     """
     replica = router.replica
     if replica is None:

@@ -16,7 +16,7 @@ LONGEST_REQUEST_ID = 128
 
 
 def with_request_id(app: ASGIApp) -> ASGIApp:
-    """Give every request to `app` its id (`X-Request-ID`: the caller's, or one of ours), and log how it went.
+    """Give every request to `app` an id (`X-Request-ID`: the caller's, or a new one), and log its outcome.
 
     Commits are tracked for the duration of the request, so that a failure after a commit is reported as such.
     """

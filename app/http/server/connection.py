@@ -13,7 +13,7 @@ from app.http.wire.problem_details import PROBLEM_JSON, RETRY_AFTER_SECONDS, pro
 
 
 class AwaitedPart(Enum):
-    """What a connection waits for."""
+    """The part of an exchange that a connection waits for."""
 
     REQUEST = "request"
     HEAD = "head"
@@ -22,11 +22,11 @@ class AwaitedPart(Enum):
 
 
 class TimedHttpProtocol(LimitedHttpProtocol):
-    """Ends what takes too long. The server calls `check` every second, so requests need no timers."""
+    """Ends requests and connections that take too long. The server calls `check` every second instead of timers."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._is_told_to_stop = False
+        self._is_shutting_down = False
         self._unsent_bytes = 0
         self._waiting, self._silence, self._stuck, self._lingering = (Stopwatch() for _ in range(4))
 
@@ -39,16 +39,16 @@ class TimedHttpProtocol(LimitedHttpProtocol):
         transport.close()
 
     def check(self, seconds: float) -> None:
-        """`seconds` have passed since the last check."""
+        """Apply the time limits; `seconds` have passed since the last check."""
         if self._is_stalled(seconds) or self._has_lingered(seconds):
             self.transport.abort()
         if self._reads_no_more or self.transport.is_closing():
             return
-        awaited, of = self._awaited()
-        waited = self._waiting.lasts(of, seconds)
-        silent = self._silence.lasts(None if self._is_heard else of, seconds)
-        self._is_heard = False
-        match awaited:
+        part, wait = self._awaited()
+        waited = self._waiting.lasts(wait, seconds)
+        silent = self._silence.lasts(None if self._has_received else wait, seconds)
+        self._has_received = False
+        match part:
             case AwaitedPart.REQUEST if waited > (
                 limits.KEEP_ALIVE_SECONDS if self.cycle else limits.FIRST_BYTE_SECONDS
             ):
@@ -87,13 +87,13 @@ class TimedHttpProtocol(LimitedHttpProtocol):
         return self._lingering.lasts(self if lingers else None, seconds) > limits.LINGER_SECONDS
 
     def shutdown(self) -> None:
-        self._is_told_to_stop = True
+        self._is_shutting_down = True
         super().shutdown()
         if self.transport.is_closing():
             cast(CoalescingTransport, self.transport).close_now()
 
     def _may_still_send(self) -> bool:
-        return super()._may_still_send() and not self._is_told_to_stop
+        return super()._may_still_send() and not self._is_shutting_down
 
 
 def connections_max() -> int:

@@ -1,7 +1,6 @@
-"""HTTP/1.1 over one connection: uvicorn's protocol over httptools, with limits on what a client sends and how slowly.
+"""Handles HTTP/1.1 on one connection: uvicorn's protocol over httptools, with limits on what a client may send.
 
-What it refuses is answered like any other request, by the application (app/http/middleware/early_refusals.py), in its
-turn.
+The application answers a refused request like any other one, and in order (app/http/middleware/early_refusals.py).
 """
 
 import asyncio
@@ -27,11 +26,11 @@ from app.http.server.transport import CoalescingTransport, ReadFlowControl
 HAVE_NO_BODY = frozenset(("GET", "HEAD"))
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 OTHER_VERSION = "Invalid HTTP version"
-"""The parser's text for this error; it has no other mark."""
+"""The parser's text for this error, which nothing else identifies."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with limits."""
+    """uvicorn's HTTP protocol, with limits on what a client may send."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -39,7 +38,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Received bytes that are not parsed yet, because earlier requests still wait for their responses."""
         self._bytes_without_progress = 0
         self._has_progressed = False
-        self._is_heard = False
+        self._has_received = False
         """Whether bytes arrived since the last check."""
         self._reads_head_again = False
         self._reads_no_more = False
@@ -54,7 +53,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return self._reads_no_more or (self.cycle is not None and self.cycle.more_body)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the request being answered that its client left. uvicorn tells only the last request of the pipeline."""
+        """Notify the request being answered that its client left; uvicorn notifies only the last pipelined one."""
         if self._being_answered is not None and not self._being_answered.response_complete:
             self._being_answered.disconnected = True
             self._being_answered.message_event.set()
@@ -65,7 +64,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return bool(self.pipeline or self._unread)
 
     def data_received(self, data: bytes) -> None:
-        self._is_heard = True
+        self._has_received = True
         if len(data) <= limits.PIECE_BYTES and not (self._bytes_without_progress or self._unread):
             self._parse(data)
         else:

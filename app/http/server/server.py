@@ -17,7 +17,7 @@ from app.http.server.connection import TimedHttpProtocol, connections_max
 from app.http.server.transport import CoalescingTransport
 
 TICKS_PER_SECOND = 10
-"""uvicorn's."""
+"""How often uvicorn calls `on_tick`."""
 STOPS_WITHIN_SECONDS = 10
 """Longer than any statement may run, so it only cuts off clients that do not read their responses."""
 
@@ -56,7 +56,7 @@ class Server(uvicorn.Server):
         for size, connection in sorted(unsent, key=itemgetter(0), reverse=True):
             if too_many_bytes <= 0:
                 return
-            logger.warning("clients do not take their answers: giving one of %s bytes up", size)
+            logger.warning("clients do not read their responses: dropping a connection that holds %s bytes", size)
             connection.transport.abort()
             too_many_bytes -= size
 

@@ -8,7 +8,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class CoalescingTransport:
-    """A transport that sends the head of an answer together with its body: one packet, which wakes the client once.
+    """Sends the head of a response together with its body: in one packet, which wakes the client once.
 
     Writes wait until the event loop has finished its current task. If the client `may_still_send`, `close` ends the
     writing side only and reads on until `close_now`.
@@ -47,7 +47,7 @@ class CoalescingTransport:
             self._transport.close()
 
     def close_now(self) -> None:
-        """Close, though the client may still be sending."""
+        """Close, even if the client is still sending."""
         self._send()
         self._transport.close()
 
@@ -64,7 +64,7 @@ class CoalescingTransport:
 
 
 class ReadFlowControl(FlowControl):
-    """Resumes reading only if no received request waits for its turn."""
+    """Resumes reading only if no received request waits for its response."""
 
     def __init__(self, transport: asyncio.Transport, has_enough: Callable[[], bool]) -> None:
         super().__init__(transport)

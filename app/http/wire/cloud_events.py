@@ -1,4 +1,4 @@
-"""Events as CloudEvents 1.0 in structured JSON; what was stored in its type's present shape passes through unparsed."""
+"""Builds CloudEvents 1.0 in structured JSON; data stored in its type's current shape passes through unparsed."""
 
 import re
 from datetime import datetime
@@ -17,33 +17,33 @@ FORBIDDEN_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class CloudEvent(Struct, frozen=True, kw_only=True):
-    """A fact of the catalog in the envelope of CloudEvents 1.0. Attributes beyond the specification's are ours."""
+    """An event of the catalog in the envelope of CloudEvents 1.0, with some extension attributes."""
 
     specversion: Literal["1.0"] = "1.0"
     id: UUID
     """The event's id."""
     source: Literal["/catalog"] = "/catalog"
     type: str
-    """The stored tag, such as `item_created`."""
+    """The stored type tag, such as `item_created`."""
     subject: str
     """The item's id."""
     time: datetime
     """When it was recorded."""
     datacontenttype: Literal["application/json"] = "application/json"
     position: str
-    """Its place in the log. A string, since integers of CloudEvents have 32 bits and a position has 64."""
+    """Its position in the log. A string, because CloudEvents integers have 32 bits and a position has 64."""
     version: int
-    """Its place among the item's events."""
+    """Its number among the item's events, from 1."""
     user: str | UnsetType = UNSET
-    """Who acted, if the log knows."""
+    """The user who acted, if the log has one."""
     correlationid: str | UnsetType = UNSET
-    """The request it belongs to."""
+    """The id of its request."""
     causationid: str | UnsetType = UNSET
-    """What led to it."""
+    """The id of the event or message that caused it."""
     traceparent: str | UnsetType = UNSET
-    """The trace its request belongs to (CloudEvents' distributed tracing extension)."""
+    """The trace of its request (CloudEvents' distributed tracing extension)."""
     data: Raw
-    """The event's fields, in its type's present shape."""
+    """The event's fields, in its type's current shape."""
 
 
 def cloud_event(entry: LogEntry) -> CloudEvent:
@@ -68,5 +68,5 @@ def _attribute(value: str | None) -> str | UnsetType:
 
 
 def cloud_event_text(value: str) -> str:
-    """A string as CloudEvents allows it: without control characters, of which a user_id may hold a tab or newline."""
+    """Replace control characters, which CloudEvents forbids: a user_id may hold a tab or a newline."""
     return FORBIDDEN_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", value)

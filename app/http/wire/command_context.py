@@ -1,4 +1,4 @@
-"""What a command's request says besides the command: who acts, on which version, and under which idempotency key."""
+"""Reads the parameters and headers of every command: its actor, its conditions and its idempotency key."""
 
 from typing import Any
 
@@ -46,5 +46,5 @@ class CommandContext(Struct, frozen=True, kw_only=True):
         return parse_conditions(self.if_match, self.if_none_match, self.expected_version)
 
     def parse_idempotency_key(self, body: bytes) -> IdempotencyKey | None:
-        """`body` is the request's body, or its digest. Raises Malformed for a key that could not be found again."""
+        """`body` is the request's body or its digest. Raises Malformed for a key that cannot be stored."""
         return idempotency_of(self.request, self.actor, self.idempotency_key, body)

@@ -1,7 +1,7 @@
-"""Conditional requests (RFC 9110, 13): what If-Match, If-None-Match and `expected_version` say, and whether it holds.
+"""Conditional requests (RFC 9110, 13): parses and checks If-Match, If-None-Match and `expected_version`.
 
-An item's entity tag is its version in quotes, and always a strong one. Commands compare strongly: a weak tag never
-matches. Reads compare If-None-Match weakly, as caches do.
+An item's entity tag is its version in quotes, and it is strong. Commands compare strongly: a weak tag never matches.
+Reads compare If-None-Match weakly, as caches do.
 """
 
 import re
@@ -24,34 +24,36 @@ ANY_TAG = "*"
 
 ExpectedVersion = Annotated[
     int | None,
-    QueryParameter(ge=1, le=LARGEST_ID, description="The version the caller saw; 409 if it is no longer so."),
+    QueryParameter(
+        ge=1, le=LARGEST_ID, description="The version that the caller read; 409 if the item has another one."
+    ),
 ]
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
         name="If-Match",
-        description='The ETag the caller saw, such as `"3"`, or several, or `*`; 412 if none is so now.',
+        description='One or more ETags such as `"3"`, or `*`; 412 if none is the current one.',
     ),
 ]
 IfNoneMatch = Annotated[
     str | None,
-    HeaderParameter(name="If-None-Match", description="ETags the caller holds, or `*`; 304 if one is so now."),
+    HeaderParameter(name="If-None-Match", description="ETags the caller holds, or `*`; 304 if one is the current one."),
 ]
 IfNoneMatchOnCommand = Annotated[
     str | None,
-    HeaderParameter(name="If-None-Match", description="ETags, or `*`; 412 if one is so now, and nothing is done."),
+    HeaderParameter(name="If-None-Match", description="ETags, or `*`; 412 if one is current, and nothing changes."),
 ]
-NOT_MODIFIED = {304: ResponseSpec(None, False, "It is what If-None-Match names")}
-"""In OpenAPI: a read that takes If-None-Match."""
+NOT_MODIFIED = {304: ResponseSpec(None, False, "If-None-Match names the current ETag")}
+"""The OpenAPI entry of a read that takes If-None-Match."""
 
 
 class EntityTags(Struct, frozen=True):
-    """The entity tags that a condition names, each as it was sent; `*` alone is any."""
+    """The entity tags of a condition, each as it was sent; `*` alone stands for any tag."""
 
     sent: tuple[str, ...]
 
     def matches(self, version: int) -> bool:
-        """By strong comparison, whether they name this version of an item."""
+        """Whether a tag names this version, by strong comparison."""
         return self.sent == (ANY_TAG,) or f'"{version}"' in self.sent
 
     def matches_weakly(self, tag: str) -> bool:
@@ -59,13 +61,13 @@ class EntityTags(Struct, frozen=True):
 
     @property
     def version(self) -> int | None:
-        """The one version that they name, if they name one."""
+        """The version that they name if there is one tag and it is a version, else None."""
         text = self.sent[0].strip('"') if len(self.sent) == 1 else ""
         return int(text) if VERSION_TAG.fullmatch(text) else None
 
 
 class Conditions(Struct, frozen=True, kw_only=True):
-    """What a command asks of the version of its item. All of it must hold; headers are looked at first."""
+    """A command's conditions on the version of its item. All must hold; the headers are checked first."""
 
     if_match: EntityTags | None
     if_none_match: EntityTags | None
@@ -74,7 +76,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     def check(self, version: int) -> None:
         """Raises PreconditionFailed for a header that does not hold at `version`, VersionConflict for the parameter.
 
-        NO_STREAM stands for an item that is yet to be created: no tag matches it, not even `*`.
+        NO_STREAM stands for an item that the command creates: no tag matches it, not even `*`.
         """
         if version == NO_STREAM:
             self._check_nothing_there()
@@ -83,20 +85,21 @@ class Conditions(Struct, frozen=True, kw_only=True):
             self._refuse_if_match(self.if_match, version)
         if self.if_none_match is not None and self.if_none_match.matches(version):
             raise PreconditionFailed(
-                f"If-None-Match names the item's version {version}; nothing was done.", current_version=version
+                f"If-None-Match names the item's current version {version}; nothing was changed.",
+                current_version=version,
             )
         if self.expected_version not in (None, version):
             raise version_conflict(VersionConflict, self.expected_version, version)
 
     def _check_nothing_there(self) -> None:
         if self.if_match is not None:
-            raise PreconditionFailed("If-Match asks for an item that is there already; a new one is not. Leave it out.")
+            raise PreconditionFailed("If-Match cannot hold for an item that does not exist yet. Leave it out.")
 
     @staticmethod
     def _refuse_if_match(tags: EntityTags, version: int) -> NoReturn:
         if tags.version is not None:
             raise version_conflict(PreconditionFailed, tags.version, version)
-        detail = f"No tag in If-Match names the item's version {version}."
+        detail = f"No tag in If-Match names the item's current version {version}."
         if tags.matches_weakly(f'"{version}"'):
             detail = f'A weak tag in If-Match never matches: send "{version}", without W/.'
         raise PreconditionFailed(detail, current_version=version)
@@ -105,7 +108,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
 def parse_conditions(
     if_match: str | None, if_none_match: str | None, expected_version: int | None = None
 ) -> Conditions | None:
-    """What a command's headers and `expected_version` ask for; None for nothing.
+    """The conditions of a command's headers and `expected_version`; None if there are none.
 
     Raises Malformed for a header that is no list of entity tags.
     """
@@ -126,7 +129,7 @@ class ReadContext(Struct, frozen=True, kw_only=True):
     if_none_match: IfNoneMatch = None
 
     def respond(self, response: Response[Any]) -> Response[Any]:
-        """The response to a read with an ETag, or 304 if the client holds it (RFC 9110, 13.2.2).
+        """Return `response`, which has an ETag, or 304 if the client holds that ETag (RFC 9110, 13.2.2).
 
         An unreadable If-None-Match is ignored: the client gets a whole response. Raises PreconditionFailed if If-Match
         does not hold, Malformed if it is unreadable.
@@ -134,7 +137,7 @@ class ReadContext(Struct, frozen=True, kw_only=True):
         tag = response.headers["ETag"]
         wanted = _parse_header("If-Match", self.if_match)
         if wanted is not None and wanted.sent != (ANY_TAG,) and tag not in wanted.sent:
-            raise PreconditionFailed(f"No tag in If-Match is the present one, which is {tag}.")
+            raise PreconditionFailed(f"No tag in If-Match is the current ETag {tag}.")
         held = parse_entity_tags(self.if_none_match or "")
         if held is None or not held.matches_weakly(tag):
             return response
@@ -142,19 +145,19 @@ class ReadContext(Struct, frozen=True, kw_only=True):
 
 
 def _parse_header(name: str, text: str | None) -> EntityTags | None:
-    """Raises Malformed, also for a list without a tag, which would be a condition that says nothing."""
+    """Raises Malformed for an unreadable list, and for one without a tag: it would not be a condition."""
     if text is None:
         return None
     tags = parse_entity_tags(text)
     if tags is None or not tags.sent:
         raise Malformed(
-            f'{name} must be * or ETags as this service gives them, such as "3", "4"; not {text or "empty"}.'
+            f'{name} must be * or a list of ETags of this service, such as "3", "4"; it is {text or "empty"}.'
         )
     return tags
 
 
 def parse_entity_tags(text: str) -> EntityTags | None:
-    """A list of entity tags; None if it is none."""
+    """Parse a list of entity tags; None if `text` is not one."""
     if text.strip(" \t") == ANY_TAG:
         return EntityTags((ANY_TAG,))
     tags, place = [], 0

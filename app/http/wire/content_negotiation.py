@@ -1,4 +1,4 @@
-"""Content negotiation (RFC 9110, 12.5): how much a client likes a media type or a content coding, from 0 to 1."""
+"""Content negotiation (RFC 9110, 12.5): reads a client's preference for a media type or a content coding."""
 
 import re
 from typing import NamedTuple
@@ -8,20 +8,21 @@ EXACT_MATCH = 3
 
 
 class Preference(NamedTuple):
-    """How much something is liked; of two that are liked alike, the one that is named more exactly goes first."""
+    """A client's preference. Preferences compare by weight, then by exactness."""
 
     weight: float
+    """From 0, not acceptable, to 1."""
     exactness: int
-    """EXACT_MATCH, less for a range that it is in, 0 for not at all."""
+    """EXACT_MATCH if the header names it, less if a range includes it, 0 if neither."""
 
 
 def media_type_preference(accept: str, media_type: str) -> Preference:
-    """By an Accept header."""
+    """The preference for a media type in an Accept header."""
     return _preference(accept, {"*/*": 1, f"{media_type.partition('/')[0]}/*": 2, media_type: EXACT_MATCH})
 
 
 def wants_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header likes gzip, and at least as much as `identity` if it names that."""
+    """Whether an Accept-Encoding header accepts gzip, and does not prefer `identity` to it."""
     zipped = _preference(accept_encoding, {"*": 1, "gzip": EXACT_MATCH, "x-gzip": EXACT_MATCH})
     plain = _preference(accept_encoding, {"identity": EXACT_MATCH})
     return zipped.weight > 0 and zipped.weight >= plain.weight
@@ -38,7 +39,7 @@ def _preference(header: str, ranges: dict[str, int]) -> Preference:
 
 
 def _weight(parameters: list[str]) -> float:
-    """1 unless a parameter says otherwise. One that cannot be read is 0: then the client gets what everybody gets."""
+    """The `q` parameter; 1 if there is none, 0 if it is unreadable: the client then gets the default response."""
     weights = [part for part in parameters if part.partition("=")[0].strip() == "q"]
     match = QUALITY.fullmatch(weights[0]) if weights else None
     if match:

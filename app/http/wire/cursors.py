@@ -1,4 +1,4 @@
-"""Cursors: the listing, its instant, and the last item of a page. Clients treat them as opaque; they are checked."""
+"""Writes and checks cursors, which hold a listing, its instant and a page's last item. They are opaque to clients."""
 
 import base64
 import binascii
@@ -17,10 +17,10 @@ LONGEST_CURSOR = 2000
 
 
 class Cursor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, array_like=True):
-    """The end of one page."""
+    """The end of a page."""
 
     of: str
-    """Which listing: a cursor means nothing in another."""
+    """The `listing_id`: a cursor is valid in its own listing only."""
     as_of: Annotated[datetime, Meta(tz=True)]
     value: Annotated[str, Meta(pattern="^[^\x00]*$")] | float
     id: Annotated[int, Meta(ge=1, le=LARGEST_ID)]
@@ -31,7 +31,7 @@ class Cursor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, arra
 
 
 def listing_id(*what: object) -> str:
-    """A short name for what is listed and in which order."""
+    """A digest of what is listed and in which order."""
     return hashlib.sha256(msgspec.json.encode(what)).hexdigest()[:12]
 
 
@@ -40,7 +40,7 @@ def write_cursor(cursor: Cursor) -> str:
 
 
 def read_cursor(text: str, of: str, kind: type[str] | type[float]) -> Cursor:
-    """A cursor whose key is of a kind. Raises InvalidInput for what is no cursor of this listing."""
+    """Parse a cursor whose sort key is a `kind`. Raises InvalidInput for text that is not a cursor of this listing."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         cursor = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Cursor)

@@ -1,4 +1,4 @@
-"""Public URLs of this service: a gateway may strip the front of the path."""
+"""Builds public URLs of this service; a gateway may have stripped a prefix of the path."""
 
 import re
 from typing import Any
@@ -18,9 +18,9 @@ def next_page_header(request: Request[Any, Any, Any], settings: Settings, **quer
 
 
 def public_url_of(request: Request[Any, Any, Any], settings: Settings, path: str, **query: object) -> str:
-    """`path` with those parameters that are not None, under CATALOG_PUBLIC_URL, else under the address asked.
+    """The URL of `path` with the parameters that are not None, under CATALOG_PUBLIC_URL, else under the request's host.
 
-    Under neither, so relative, if the Host that was asked is no name: Litestar's `base_url` fails on some of those.
+    It is relative if the request's Host is not a valid name; Litestar's `base_url` fails on some of those.
     """
     host = request.headers.get("Host", "")
     asked = f"{request.scope['scheme']}://{host}" if HOST_NAME.fullmatch(host) else ""

@@ -1,4 +1,4 @@
-"""What a listing's query parameters say, and its answer: one page, with a link to the next as of the same instant."""
+"""Parses a listing's query parameters, and answers one page with a link to the next as of the same instant."""
 
 import math
 import re
@@ -28,44 +28,46 @@ LONGEST_NEAR = 100
 AnyStatus = Literal["active", "archived", "swapped", "any"]
 Sort = Literal["newest", "updated", "name", "nearest"]
 ORDERS: dict[Sort, str | None] = {"newest": "created_at", "updated": "updated_at", "name": "name", "nearest": None}
-"""The field that an order is by; None is by distance."""
+"""The field that each order sorts by; None sorts by distance."""
 
-StatusFilter = Annotated[AnyStatus, QueryParameter(description="`any` lifts the filter.")]
+StatusFilter = Annotated[AnyStatus, QueryParameter(description="`any` means no filter.")]
 SearchText = Annotated[
     str | None,
     text_parameter(
-        "Each word stands in name or description, in any case, also within a word; or all words' English"
-        " stems do. Every character is text.",
+        "A hit contains each word as a case-insensitive substring of name or description, or matches all words by"
+        " English stemming. There is no query syntax.",
         LONGEST_SEARCH,
     ),
 ]
-ExactFilter = Annotated[str | None, text_parameter("Exactly this.", 100)]
+ExactFilter = Annotated[str | None, text_parameter("Matches this value exactly.", 100)]
 NearPlace = Annotated[
     str | None,
     QueryParameter(
         min_length=1,
         max_length=LONGEST_NEAR,
-        description="`latitude,longitude` in degrees; answers get `distance_km`.",
+        description="`latitude,longitude` in degrees; each item gets `distance_km`.",
     ),
 ]
 WithinKm = Annotated[
     str | None,
     QueryParameter(
-        description="With `near`: no farther away.",
+        description="The largest distance from `near`, in kilometres.",
         schema_extra={"one_of": None, "type": OpenAPIType.NUMBER, "exclusive_minimum": 0, "maximum": DISTANCE_MAX_KM},
     ),
 ]
-SortOrder = Annotated[Sort, QueryParameter(description="`nearest` goes with `near`; `name` takes ASCII case as equal.")]
+SortOrder = Annotated[Sort, QueryParameter(description="`nearest` requires `near`; `name` ignores ASCII case.")]
 CursorText = Annotated[
     str | None,
-    QueryParameter(min_length=1, max_length=LONGEST_CURSOR, description="From the `next` link of the page before."),
+    QueryParameter(
+        min_length=1, max_length=LONGEST_CURSOR, description="The cursor in the `next` link of the previous page."
+    ),
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=100)]
 Offset = Annotated[int, QueryParameter(ge=0, le=LARGEST_ID)]
 
 
 class ListingParameters(Struct, frozen=True, kw_only=True):
-    """The parameters of `GET /items`, as they were given."""
+    """The parameters of `GET /items` as the client gave them."""
 
     search: SearchText = None
     category: ExactFilter = None
@@ -81,7 +83,7 @@ class ListingParameters(Struct, frozen=True, kw_only=True):
     min_position: MinPosition = None
 
     def as_query(self) -> dict[str, object]:
-        """Those that were given and make the listing what it is, for the address of another page."""
+        """The given parameters that identify the listing, for the address of its next page."""
         given = {"search": self.search, "category": self.category, "owner_id": self.owner_id, "near": self.near}
         return {
             **{name: value for name, value in given.items() if value is not None},
@@ -99,13 +101,13 @@ async def listing_response(
     as_of_resolver: AsOfResolver,
     settings: Settings,
 ) -> Response[Any]:
-    """One page; raises InvalidInput for parameters that do not go together."""
+    """Answer one page. Raises InvalidInput for parameters that exclude each other."""
     if parameters.search is not None and not parameters.search.strip():
-        raise invalid_parameter("search", "These are blanks alone. Leave it out, or write a plus as %2B.")
+        raise invalid_parameter("search", "This is blank: leave it out, or give it a word. Write a plus as %2B.")
     near = _parse_near(parameters)
     query = parameters.as_query()
-    of = listing_id(*(value for name, value in sorted(query.items()) if name != "limit"))
-    cursor = _parse_cursor(parameters, of)
+    listing = listing_id(*(value for name, value in sorted(query.items()) if name != "limit"))
+    cursor = _parse_cursor(parameters, listing)
     if cursor:
         point = await as_of_resolver.resolve_cursor(cursor.as_of, parameters.min_position)
     else:
@@ -122,39 +124,41 @@ async def listing_response(
             offset=parameters.offset,
         )
     )
-    return json_response(page.json, headers=point.headers | _next_page(page, of, query, request, settings))
+    return json_response(page.json, headers=point.headers | _next_page(page, listing, query, request, settings))
 
 
 def _next_page(
-    page: ListingPage, of: str, parameters: dict[str, object], request: Request[Any, Any, Any], settings: Settings
+    page: ListingPage, listing: str, parameters: dict[str, object], request: Request[Any, Any, Any], settings: Settings
 ) -> dict[str, str]:
     if page.last is None or page.as_of is None:
         return {}
-    cursor = write_cursor(Cursor(of=of, as_of=page.as_of, value=page.last.value, id=page.last.id))
+    cursor = write_cursor(Cursor(of=listing, as_of=page.as_of, value=page.last.value, id=page.last.id))
     return next_page_header(request, settings, **parameters, cursor=cursor)
 
 
 def equality_filters(category: str | None, owner_id: str | None, status: AnyStatus) -> dict[str, str]:
-    """The filters that were given; `any` is none."""
+    """The given filters; `any` is no filter."""
     equal = {"category": category, "owner_id": owner_id, "status": None if status == "any" else status}
     return {field: value for field, value in equal.items() if value is not None}
 
 
-def _parse_cursor(parameters: ListingParameters, of: str) -> Cursor | None:
+def _parse_cursor(parameters: ListingParameters, listing: str) -> Cursor | None:
     if parameters.cursor is None:
         return None
     for name, given in (("offset", parameters.offset), ("as_of", parameters.as_of)):
         if given:
-            raise invalid_parameter(name, "A cursor says already where the page begins, and as of when.")
-    return read_cursor(parameters.cursor, of, float if parameters.sort == "nearest" else str)
+            raise invalid_parameter(
+                name, "The cursor already holds the page's begin and its instant: leave this parameter out."
+            )
+    return read_cursor(parameters.cursor, listing, float if parameters.sort == "nearest" else str)
 
 
 def _parse_near(parameters: ListingParameters) -> Near | None:
     if parameters.near is None:
         if parameters.within_km is not None:
-            raise invalid_parameter("within_km", "Say of what place: near=latitude,longitude.")
+            raise invalid_parameter("within_km", "A distance needs a place: add near=latitude,longitude.")
         if parameters.sort == "nearest":
-            raise invalid_parameter("sort", "Nearest to what place? Say near=latitude,longitude.")
+            raise invalid_parameter("sort", "Sorting by distance needs a place: add near=latitude,longitude.")
         return None
     match = LATITUDE_LONGITUDE.fullmatch(parameters.near)
     latitude, longitude = (parse_number(match[1]), parse_number(match[2])) if match else (math.nan, math.nan)

@@ -1,4 +1,4 @@
-"""Memento (RFC 7089): the links and headers by which any Memento client finds an item's past versions.
+"""Memento (RFC 7089): writes the links and headers by which a Memento client finds an item's past versions.
 
 The item is the original resource; `/time-travel` is its TimeGate, `/history` its TimeMap, each version a Memento.
 Memento times have one-second resolution. A requested second counts to its end, so its events are included.
@@ -29,12 +29,12 @@ HTTP_DATE = re.compile(
     re.ASCII,
 )
 MEMENTO_REDIRECT = ResponseSpec(
-    None, description="Without `timestamp`: to the version of the time in `Accept-Datetime`"
+    None, description="Without `timestamp`: redirects to the version at the time in `Accept-Datetime`"
 )
 
 
 class MementoUris(Struct, frozen=True):
-    """The addresses of an item and its past."""
+    """The addresses of an item and its past versions."""
 
     original: str
 
@@ -51,7 +51,7 @@ class MementoUris(Struct, frozen=True):
 
 
 def memento_uris(request: Request[Any, Any, Any], settings: Settings, item_id: int) -> MementoUris:
-    """`request` asked for the item or for anything below it."""
+    """The item's addresses; `request` is for the item or for a path below it."""
     front, _, _ = request.scope["path"].partition("/items/")
     return MementoUris(public_url_of(request, settings, f"{front}/items/{item_id}"))
 
@@ -62,7 +62,7 @@ def original_headers(uris: MementoUris) -> dict[str, str]:
 
 
 def memento_headers(uris: MementoUris, adjacent: AdjacentVersions) -> dict[str, str]:
-    """The headers of a version. Caches keep them for ever, so they do not name the last version, which changes."""
+    """The headers of a version. Caches keep them permanently, so they do not name the last version, which changes."""
     names = {"first": 1, "prev": adjacent.version - 1, "next": adjacent.version + 1}
     links = [_link(uris.original, "original"), _link(uris.timegate, "timegate"), _link_to_timemap(uris, "timemap")]
     links += _links_to_mementos(uris, adjacent, names)
@@ -70,7 +70,7 @@ def memento_headers(uris: MementoUris, adjacent: AdjacentVersions) -> dict[str, 
 
 
 def timegate_response(uris: MementoUris, adjacent: AdjacentVersions) -> Response[Any]:
-    """Leads to the version that was chosen for an Accept-Datetime."""
+    """Redirect to the version that was chosen for an Accept-Datetime."""
     names = {"first": 1, "prev": adjacent.version - 1, "next": adjacent.version + 1, "last": adjacent.last}
     links = [_link(uris.original, "original"), _link_to_timemap(uris, "timemap")]
     links += _links_to_mementos(uris, adjacent, names)
@@ -80,7 +80,7 @@ def timegate_response(uris: MementoUris, adjacent: AdjacentVersions) -> Response
 
 
 def timemap_response(uris: MementoUris, instants: Sequence[datetime]) -> Response[Any]:
-    """All versions, by when each of them began, the first first; as RFC 6690 writes links."""
+    """Links to all versions, oldest first, as RFC 6690 writes links. `instants` says when each version began."""
     ends = {"from": http_date(instants[0]), "until": http_date(instants[-1])}
     links = [_link(uris.original, "original"), _link(uris.timegate, "timegate"), _link_to_timemap(uris, "self", **ends)]
     for version, instant in enumerate(instants, start=1):
@@ -92,15 +92,15 @@ def timemap_response(uris: MementoUris, instants: Sequence[datetime]) -> Respons
 
 
 def wants_time_map(accept: str) -> bool:
-    """Whether an Accept header would rather have links than JSON."""
+    """Whether an Accept header prefers links to JSON."""
     links = media_type_preference(accept, LINK_FORMAT)
     return links.weight > 0 and links > media_type_preference(accept, "application/json")
 
 
 def parse_accept_datetime(accept_datetime: str | None) -> datetime | None:
-    """The end of the second that an Accept-Datetime names; None, which is now, without one. Raises Malformed.
+    """The end of the second that an Accept-Datetime names; None, which means now, without the header.
 
-    The day of the week is not compared with the date, as nobody does.
+    The day of the week is not compared with the date. Raises Malformed.
     """
     if accept_datetime is None:
         return None
@@ -113,17 +113,17 @@ def parse_accept_datetime(accept_datetime: str | None) -> datetime | None:
     try:
         begins = datetime(year, MONTHS.index(match["month"]) + 1, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
-        raise Malformed(f"Accept-Datetime is no time: {error}.") from None
+        raise Malformed(f"Accept-Datetime is not a valid time: {error}.") from None
     return begins + REST_OF_THE_SECOND
 
 
 def http_date(instant: datetime) -> str:
-    """The second that an instant is in, as HTTP writes it."""
+    """The instant in the format of HTTP dates, which have whole seconds."""
     return format_datetime(instant.astimezone(UTC), usegmt=True)
 
 
 def _links_to_mementos(uris: MementoUris, adjacent: AdjacentVersions, names: dict[str, int]) -> Iterator[str]:
-    """One link to each version that has a name, and to the one that was chosen; it may have several."""
+    """A link to each named version and to the chosen one; a version may have several names."""
     for version, instant in adjacent.recorded_at.items():
         given = [name for name, named in names.items() if named == version]
         if given or version == adjacent.version:

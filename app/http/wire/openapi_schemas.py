@@ -1,4 +1,4 @@
-"""JSON schemas of our structs for the OpenAPI document."""
+"""Builds the JSON schemas of structs for the OpenAPI document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 
 class ReadySchema(Schema):
-    """A JSON schema that is there already."""
+    """A finished JSON schema, which Litestar puts into the OpenAPI document as it is."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         super().__init__(title=given.get("title"))
@@ -25,9 +25,9 @@ class ReadySchema(Schema):
 
 
 class StructSchemas(OpenAPISchemaPlugin):
-    """Describes our structs as msgspec does: with their limits, and closed to unknown fields.
+    """Describes structs by msgspec's schemas: with their limits, and closed to unknown fields.
 
-    `documents` says what stands behind a placeholder such as ItemDocument; only the composition root knows.
+    `documents` maps a placeholder such as ItemDocument to the struct that only the composition root knows.
     """
 
     def __init__(self, documents: Mapping[Any, type[Struct]]) -> None:
@@ -43,7 +43,7 @@ class StructSchemas(OpenAPISchemaPlugin):
 
 
 def also_as(media_type: str) -> type[Operation]:
-    """An operation whose 200 response may also be text of that media type. Give it as `operation_class`."""
+    """An `operation_class` whose 200 response may also be text of that media type."""
 
     @dataclass
     class AlternativeOperation(Operation):
@@ -57,7 +57,7 @@ def also_as(media_type: str) -> type[Operation]:
 
 
 def json_schema(struct: type[Struct]) -> dict[str, Any]:
-    """The JSON schema of a struct, with every inner struct written out in its place. Raw parts may be anything."""
+    """The JSON schema of a struct, with the schemas of inner structs inlined. A `Raw` field may be any JSON."""
     anything: dict[type, dict[str, Any]] = {Raw: {}}
     (outer,), parts = msgspec.json.schema_components(
         [struct], schema_hook=lambda kind: anything[kind], ref_template="{name}"

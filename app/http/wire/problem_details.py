@@ -1,4 +1,4 @@
-"""Every failure leaves as RFC 9457 `application/problem+json`; the sentence for people is in `detail`."""
+"""Sends every failure as RFC 9457 `application/problem+json`; `detail` is the sentence for people."""
 
 import logging
 from http import HTTPStatus
@@ -27,28 +27,28 @@ PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
 
 EMPTY_TEXT_REASON = "`str` of length >= 1"
-"""So msgspec refuses an empty text."""
+"""The part of msgspec's message that reports an empty text."""
 EMPTY_PARAMETER = "This parameter is empty: leave it out, or give it a value."
 
 logger = logging.getLogger("catalog")
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A failure, as RFC 9457 has it. Further members carry the facts, such as `current_version`."""
+    """A failure as in RFC 9457. Further members carry the facts, such as `current_version`."""
 
     type: str
-    """A name for the kind of failure, for ever the same."""
+    """A name for the kind of failure; it never changes."""
     title: str
-    """What kind of failure it is, in words."""
+    """The kind of failure, in words."""
     status: int
     detail: str
-    """What went wrong this time, for people."""
+    """What happened this time, for people."""
     errors: list[FieldProblem] | None = None
-    """Every failing field of an invalid input."""
+    """All failing fields of an invalid input."""
 
 
 def problem_body(error: CatalogError) -> bytes:
-    """A refusal as a problem, where its status cannot be told any more because the answer has begun."""
+    """The problem as JSON, for a response that has begun and so can no longer change its status."""
     return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts).content
 
 
@@ -70,16 +70,17 @@ class ProblemResponse(Response[bytes]):
 
 
 def handle_catalog_error(_: Request[Any, Any, Any], error: CatalogError) -> ProblemResponse:
-    says_so = isinstance(error, Unavailable) and error.outcome_is_unknown
-    if says_so and nothing_is_committed():
+    """The response to a refusal; a failure while a commit is in doubt says that the outcome is unknown."""
+    reports_doubt = isinstance(error, Unavailable) and error.outcome_is_unknown
+    if reports_doubt and nothing_is_committed():
         error = Unavailable("The database went away; nothing was changed. Try again.")
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and commit_is_in_doubt() and not says_so:
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and commit_is_in_doubt() and not reports_doubt:
         error = _outcome_unknown()
     return ProblemResponse(error.status, _kebab(type(error).__name__), error.title(), error.detail, error.facts)
 
 
 def handle_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> ProblemResponse:
-    """What Litestar itself refuses: no such route or method, a body too large, a parameter of the wrong type."""
+    """The response to Litestar's own refusals: an unknown route or method, a body too large, a wrong parameter."""
     if isinstance(error, ValidationException):
         return handle_catalog_error(request, _invalid_parameters(error))
     if isinstance(error, NotFoundException):
@@ -91,7 +92,10 @@ def handle_http_exception(request: Request[Any, Any, Any], error: HTTPException)
 
 
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> ProblemResponse:
-    """A fault of ours: logged whole, told without its inside. After a commit it must not pass for a refusal."""
+    """Log a bug of the service in full, and answer without internals.
+
+    While a commit is in doubt the response must not look like a refusal: the command may have been carried out.
+    """
     logger.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
     if commit_is_in_doubt():
         return handle_catalog_error(request, _outcome_unknown())
@@ -101,8 +105,8 @@ def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Probl
 
 def _outcome_unknown() -> Unavailable:
     return Unavailable(
-        "The command may have been carried out, but the service failed to answer; its outcome is unknown. "
-        "Read, then try again.",
+        "The service failed after it may have carried out the command; the outcome is unknown. "
+        "Read the item, then try again.",
         outcome_is_unknown=True,
     )
 
@@ -141,7 +145,7 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
 
 
 def error_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """The failures of a route, for its OpenAPI entry: those named, and what any route may answer."""
+    """The failures of a route for its OpenAPI entry: the named statuses, and those that every route may answer."""
     return {
         status: ResponseSpec(Problem, False, HTTPStatus(status).phrase, PROBLEM_JSON)
         for status in sorted({*statuses, 400, 422, 500, 503})

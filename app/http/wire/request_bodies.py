@@ -1,4 +1,4 @@
-"""Request bodies: UTF-8, decoded strictly: a string is no number; all failing fields are told at once."""
+"""Decodes request bodies strictly: UTF-8, no string for a number, and all failing fields reported together."""
 
 from collections.abc import Generator
 from typing import Any, TypeVar
@@ -16,9 +16,9 @@ S = TypeVar("S", bound=Struct)
 
 
 class StrictJsonDTO(AbstractDTO[S]):
-    """`@post(dto=StrictJsonDTO[CreateItem])`: Litestar's own decoding takes `"12"` for 12.0.
+    """Decodes a body strictly: `@post(dto=StrictJsonDTO[CreateItem])`.
 
-    It also stops at the first fault.
+    Litestar's own decoding accepts `"12"` for 12.0 and stops at the first fault.
     """
 
     def decode_bytes(self, value: bytes) -> Any:
@@ -33,7 +33,7 @@ class StrictJsonDTO(AbstractDTO[S]):
     def create_openapi_schema(
         cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
     ) -> Reference | Schema:
-        """Of the struct, also where a handler does without a body: `null` is none."""
+        """The struct's schema, without `null` even if the handler's body is optional: `null` is not a body."""
         schema: Reference | Schema = schema_creator.for_field_definition(
             FieldDefinition.from_annotation(cls.model_type)
         )
@@ -49,7 +49,7 @@ class StrictJsonDTO(AbstractDTO[S]):
 
 
 def check_media_type(headers: Headers) -> None:
-    """Raises NotJson for a body that says it is something else; one that says nothing is taken at its word."""
+    """Raises NotJson for a body of another media type; a body without a media type is read as JSON."""
     media_type = media_type_of(headers)
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -58,10 +58,10 @@ def check_media_type(headers: Headers) -> None:
 
 
 def media_type_of(headers: Headers) -> str:
-    """What the body says it is, else JSON. Raises NotJson for one that is compressed, or in another code than UTF-8."""
+    """The body's media type; JSON if it names none. Raises NotJson for a compressed body or another charset."""
     encodings = ",".join(headers.getall("Content-Encoding", [])).lower()
     if encodings.strip() not in ("", "identity"):
-        raise NotJson(f"Send the body as it is, without Content-Encoding {encodings}.")
+        raise NotJson(f"Send the body uncompressed, without Content-Encoding {encodings}.")
     media_type, *parameters = headers.get("Content-Type", "").split(";")
     for name, _, value in (parameter.partition("=") for parameter in parameters):
         charset = value.strip().strip('"').lower()

@@ -18,13 +18,13 @@ REPLAYED_HEADER = {"Idempotent-Replayed": "true"}
 
 UserIdParameter = Annotated[
     str,
-    text_parameter("Who acts, while authentication is off; else whose the token is.", 100),
+    text_parameter("Who acts, if authentication is off. Otherwise the token's `sub` acts, and this is ignored.", 100),
 ]
 IdempotencyKeyHeader = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
-        description="Names this command for three days: sent again, it is answered again and not carried out again.",
+        description="Identifies this command for three days: a repeated request gets the first outcome again.",
     ),
 ]
 

@@ -11,17 +11,17 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 class ItemDocument(Struct):
-    """Stands for an item's document in the OpenAPI description; the composition root says what is in it."""
+    """Stands for an item's document in the OpenAPI description; the composition root supplies its schema."""
 
 
 def json_response(content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response[Any]:
-    """A response of JSON bytes, which caches must revalidate unless `headers` say otherwise."""
+    """A response of JSON bytes; caches must revalidate it unless `headers` say otherwise."""
     named = {"Cache-Control": "no-cache", **(headers or {})}
     return Response(content, status_code=status, media_type=MediaType.JSON, headers=named)
 
 
 def struct_response(value: Struct, headers: dict[str, str] | None = None) -> Response[Any]:
-    """A struct of ours as JSON, raw parts included."""
+    """A struct as JSON, including its `Raw` fields."""
     return json_response(msgspec.json.encode(value), headers=headers)
 
 

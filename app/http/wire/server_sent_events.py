@@ -1,7 +1,7 @@
-"""Server-sent events, pulled: a page is read from the log when the client took the one before, never ahead of it.
+"""Sends the log as server-sent events; the next page is read only when the client has received the previous one.
 
-So a slow client costs one page of memory. One that takes nothing for PATIENCE_SECONDS is cut off; it comes back with
-the id of the last event it saw, which is its position, and misses nothing.
+So a slow client costs one page of memory. A client that receives nothing for SLOW_CONSUMER_SECONDS is disconnected. It
+reconnects with the id of its last event, which is a position, and misses nothing.
 """
 
 import asyncio
@@ -24,36 +24,36 @@ logger = logging.getLogger("catalog")
 
 EVENT_STREAM = "text/event-stream"
 KEEP_ALIVE_EVERY_SECONDS = 15.0
-"""Gateways end connections that are silent for 60."""
+"""Gateways close connections that are silent for 60 seconds."""
 SLOW_CONSUMER_SECONDS = 30.0
 END_OF_STREAM_SECONDS = 1.0
 RETRY = b"retry: 1000\n\n"
-"""Milliseconds until the client comes back."""
+"""How many milliseconds a client waits before it reconnects."""
 KEEP_ALIVE = b": keep-alive\n\n"
 STREAM_HEADERS = {"Content-Type": EVENT_STREAM, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-"""The last one keeps an nginx or Kong in between from holding events back."""
+"""The last header makes an nginx or Kong in between pass events on without buffering."""
 
 
 class SlowConsumer(Exception):
-    """The client has not taken what was sent to it."""
+    """The client did not receive in time what was sent to it."""
 
 
 class EventStream(Response[Any]):
-    """The events behind `after` and then each one as it is settled, until somebody leaves or the service stops."""
+    """Sends the events after `after`, then each one as it is settled, until the client or the service ends it."""
 
     def __init__(
         self, mark_watcher: MarkWatcher, read: Callable[[int], Awaitable[LogPage]], after: int, announces_start: bool
     ) -> None:
-        """`read` gives the page behind a position. `says_where`: the client is told where its stream begins."""
+        """`read` returns the page after a position. `announces_start`: the client receives the position `after`."""
         super().__init__(None, media_type=EVENT_STREAM, headers=STREAM_HEADERS)
-        self._feed = mark_watcher
+        self._mark_watcher = mark_watcher
         self._read = read
         self._after = after
-        self._says_where = announces_start
+        self._announces_start = announces_start
 
     def to_asgi_response(self, app: Any, request: Any, **_: Any) -> ASGIResponse:
-        follower = _Follower(self._feed, self._read, self._after, self._says_where)
-        return _Streaming(self._feed, follower, is_head_response=bool(request.scope["state"].get("head")))
+        follower = _Follower(self._mark_watcher, self._read, self._after, self._announces_start)
+        return _Streaming(self._mark_watcher, follower, is_head_response=bool(request.scope["state"].get("head")))
 
 
 class _Streaming(ASGIResponse):
@@ -61,19 +61,19 @@ class _Streaming(ASGIResponse):
 
     def __init__(self, mark_watcher: MarkWatcher, follower: "_Follower", is_head_response: bool) -> None:
         super().__init__(headers=STREAM_HEADERS, media_type=EVENT_STREAM, is_head_response=is_head_response)
-        self._feed = mark_watcher
+        self._mark_watcher = mark_watcher
         self._follower = follower
 
     async def send_body(self, send: Send, receive: Receive) -> None:
-        """Send until the first of: the client is gone, the service stops, the client takes nothing any more."""
+        """Send until the client disconnects, the client is too slow, or the service stops."""
         following = asyncio.create_task(self._follower.run(send))
         tasks = [
             following,
             asyncio.create_task(_wait_for_disconnect(receive)),
-            asyncio.create_task(self._feed.stopping.wait()),
+            asyncio.create_task(self._mark_watcher.stopping.wait()),
         ]
         try:
-            with self._feed.following():
+            with self._mark_watcher.following():
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel_and_wait(*tasks)
@@ -88,7 +88,7 @@ async def _send_end(send: Send) -> None:
         async with asyncio.timeout(END_OF_STREAM_SECONDS):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
     except TimeoutError:
-        logger.warning("a follower of the log takes nothing and is cut off")
+        logger.warning("a client of the event stream receives nothing and is disconnected")
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:
@@ -97,22 +97,22 @@ async def _wait_for_disconnect(receive: Receive) -> None:
 
 
 class _Follower:
-    """One client's way through the log."""
+    """Sends the log to one client, page by page."""
 
     def __init__(
         self, mark_watcher: MarkWatcher, read: Callable[[int], Awaitable[LogPage]], after: int, announces_start: bool
     ) -> None:
-        self._feed = mark_watcher
+        self._mark_watcher = mark_watcher
         self._read = read
         self._after = after
-        self._says_where = announces_start
+        self._announces_start = announces_start
         self._quiet_until = 0.0
 
     async def run(self, send: Send) -> None:
-        """Until it is cancelled, or raises SlowConsumer."""
+        """Send until cancelled. Raises SlowConsumer."""
         await self._send(send, RETRY)
-        if self._says_where:
-            # An id without data moves the client's last event id, and is no event to it.
+        if self._announces_start:
+            # An id without data sets the client's last event id without an event.
             await self._send(send, b"id: %d\n\n" % self._after)
         while True:
             await self._send_page(send)
@@ -133,12 +133,12 @@ class _Follower:
     async def _wait_for_more(self, send: Send) -> None:
         try:
             async with asyncio.timeout_at(self._quiet_until):
-                await self._feed.wait_until_past(self._after)
+                await self._mark_watcher.wait_until_past(self._after)
         except TimeoutError:
             await self._send(send, KEEP_ALIVE)
 
     async def _send(self, send: Send, chunk: bytes) -> None:
-        """Raises SlowConsumer if the client has not taken what was sent before."""
+        """Raises SlowConsumer if the client has not received the previous chunks in time."""
         try:
             async with asyncio.timeout(SLOW_CONSUMER_SECONDS):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -148,6 +148,6 @@ class _Follower:
 
 
 def server_sent_event(entry: LogEntry) -> bytes:
-    """One event. Its JSON is one line: Postgres writes none into jsonb, nor does msgspec."""
+    """One event. Its JSON is one line: Postgres writes no newline into jsonb, and msgspec writes none either."""
     event = msgspec.json.encode(cloud_event(entry))
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.position, cloud_event_text(entry.type).encode(), event)

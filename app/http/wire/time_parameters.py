@@ -24,14 +24,14 @@ from app.parsing.instants import parse_instant
 
 AsOf = Annotated[
     str | None,
-    QueryParameter(description="An instant of the past: RFC 3339; without an offset UTC; a date is its first moment."),
+    QueryParameter(description="A past instant in RFC 3339; UTC if it has no offset; a date means its midnight."),
 ]
 MinPosition = Annotated[
     int | None,
     QueryParameter(
         ge=1,
         le=LARGEST_POSITION,
-        description="The X-Position of a command: wait, briefly, until what is read has got there; else 503.",
+        description="The X-Position of a command: the read waits briefly until it includes that command, else 503.",
     ),
 ]
 
@@ -48,11 +48,11 @@ class PointInTime(Struct, frozen=True):
 
     instant: datetime | None
     settled: bool
-    """Whether no event can be recorded at or before the instant any more, so that the response never changes."""
+    """Whether no event can be recorded at or before the instant any more; then the response never changes."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that tell clients and caches about the time that was read."""
+        """The headers that give clients and caches the instant, and whether it is settled."""
         if self.instant is None:
             return {}
         as_of = {"X-As-Of": shortest_rfc3339(self.instant), "X-Settled": "true" if self.settled else "false"}
@@ -60,59 +60,59 @@ class PointInTime(Struct, frozen=True):
 
 
 class AsOfResolver:
-    """Turns what a request says about time into a point in time to read."""
+    """Turns the time parameters of a request into the point in time to read."""
 
     def __init__(self, read_router: ReadRouter, primary: Database) -> None:
-        self._reads = read_router
-        self._settlement = HighWaterMark(primary)
+        self._read_router = read_router
+        self._high_water_mark = HighWaterMark(primary)
 
     async def resolve(
         self, as_of: str | datetime | None, min_position: int | None = None, projection: str | None = None
     ) -> PointInTime:
-        """Waits for the position, and briefly for the instant to be settled.
+        """Wait for the position, and briefly until the instant is settled.
 
-        Raises Malformed for no instant and for the future, Unavailable if the position is not reached in time.
+        Raises Malformed for an unreadable instant and for the future, Unavailable if the wait for the position ends.
         """
         if min_position is not None:
-            await wait_for_position(self._reads, min_position, projection)
+            await wait_for_position(self._read_router, min_position, projection)
         if as_of is None:
             return PointInTime(None, settled=False)
         instant = parse_instant(as_of) if isinstance(as_of, str) else as_of
         return PointInTime(instant, await self._is_settled(instant))
 
     async def resolve_cursor(self, instant: datetime, min_position: int | None = None) -> PointInTime:
-        """The same for the instant of a cursor. Raises InvalidInput for the future, which no page was as of."""
+        """Resolve the instant of a cursor. Raises InvalidInput for the future: no page has such an instant."""
         try:
             return await self.resolve(instant, min_position)
         except Malformed:
             raise invalid_parameter("cursor", "This is not a cursor that a page of this listing gave.") from None
 
     async def resolve_instant(self, text: str) -> datetime:
-        """An instant of the past that need not be settled. Raises Malformed for no instant and for the future."""
+        """A past instant, settled or not. Raises Malformed for an unreadable instant and for the future."""
         instant = parse_instant(text)
         await self.check_not_in_future(instant)
         return instant
 
     async def check_not_in_future(self, instant: datetime) -> None:
         """Raises Malformed for the future."""
-        if not self._settlement.is_known_settled(instant):
-            async with self._reads.connection() as connection:
+        if not self._high_water_mark.is_known_settled(instant):
+            async with self._read_router.connection() as connection:
                 await check_not_in_future(connection, instant)
 
     async def resolve_now(self) -> PointInTime:
-        """The present as an instant; the appends under way at it are waited for, if they do not take too long.
+        """The present as an instant, after a bounded wait for the appends that are under way.
 
-        On a replica the settled instant, up to which it knows all.
+        On a replica it is the settled instant: the replica has all events up to it.
         """
-        async with self._reads.connection() as connection:
+        async with self._read_router.connection() as connection:
             instant = await current_instant_after_appends(connection)
         return PointInTime(instant, await self._is_settled(instant))
 
     async def _is_settled(self, instant: datetime) -> bool:
-        """A replica that does not know it may not even have the events: then the request goes on to the primary."""
-        if self._reads.on_replica:
-            async with self._reads.connection() as connection:
+        """Whether an instant is settled. If the replica cannot say so, it may lack events: the primary takes over."""
+        if self._read_router.on_replica:
+            async with self._read_router.connection() as connection:
                 if await is_settled_here(connection, instant):
                     return True
-            self._reads.use_primary()
-        return await self._settlement.is_settled(instant)
+            self._read_router.use_primary()
+        return await self._high_water_mark.is_settled(instant)

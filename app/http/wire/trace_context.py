@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?=-|\Z)")
-"""W3C Trace Context: version, trace id, parent id, flags; later versions may go on."""
+"""W3C Trace Context: version, trace id, parent id, flags; later versions may append fields."""
 
 
 def traceparent_of(scope: Any) -> str | None:
-    """The trace that the request belongs to, as its caller says (W3C Trace Context); None for none, or nonsense."""
+    """The `traceparent` that the caller sent; None if it is absent or invalid."""
     found = TRACEPARENT.match(header_of(scope, b"traceparent"))
     return found[0] if found else None
 

@@ -1,4 +1,4 @@
-"""Limits uploads while they arrive: how many at once, how much disk, how long. So no import blocks the others."""
+"""Limits the number, disk space and duration of uploads, so that no import blocks the others."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from app.errors import Malformed, RequestTimeout, TooManyRequests, Unavailable
 UPLOADS_MAX = 32
 UPLOADS_PER_USER_MAX = 8
 FULL_SIZE_UPLOADS = 4
-"""The disk has room for so many imports of the largest size; one user may fill half of it."""
+"""The space for temporary files, in imports of the largest size; one user may fill half of it."""
 
 UPLOAD_CHUNK_BYTES = 64 * 1024
 SLOW_UPLOAD_SECONDS = 30.0
@@ -22,7 +22,7 @@ UPLOAD_SECONDS_MAX = 1800.0
 
 
 class UploadSlots:
-    """The uploads under way. Receiving costs little, so many may run; each user has a share of them."""
+    """Counts the uploads under way. Receiving costs little, so many may run; each user may have some of them."""
 
     def __init__(self, largest_import_bytes: int) -> None:
         self._room_bytes = largest_import_bytes * FULL_SIZE_UPLOADS
@@ -33,9 +33,9 @@ class UploadSlots:
 
     @contextmanager
     def acquire(self, user_id: str) -> Iterator["UploadSlot"]:
-        """For one import, until it is stored or refused.
+        """Hold a slot for one import until it is stored or refused.
 
-        Raises TooManyRequests while the user has too many, and Unavailable while all users together have.
+        Raises TooManyRequests while the user has too many imports, Unavailable while all users together have too many.
         """
         if self._held[user_id] >= UPLOADS_PER_USER_MAX:
             raise TooManyRequests(
@@ -53,7 +53,7 @@ class UploadSlots:
             _release(self._written, user_id, slot.written_bytes)
 
     def write(self, user_id: str, size: int) -> None:
-        """Raises what `UploadSlot.write` does."""
+        """Count `size` more bytes of the user. Raises the errors of `UploadSlot.write`."""
         if self._written[user_id] + size > self._room_bytes // 2:
             raise TooManyRequests(
                 f"The imports of {user_id} fill half of the disk that all may use; nothing was stored."
@@ -87,7 +87,7 @@ def _release(counts: Counter[str], user_id: str, number: int) -> None:
 class UploadPace:
     """Limits how slowly a body may arrive. Waiting uses up patience, and received bytes restore it.
 
-    A body at the minimum rate may go on, and a pause is tolerated. A trickle is not, however fast it began.
+    A body at the minimum rate may continue, and a pause is tolerated. A trickle is not, however fast it began.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class UploadPace:
         self._ends = time.monotonic() + UPLOAD_SECONDS_MAX
 
     async def next(self, arriving: AsyncIterator[bytes]) -> bytes | None:
-        """The next piece of the body, None at its end. Raises RequestTimeout, and Malformed if the client goes away."""
+        """The next piece of the body; None at its end. Raises RequestTimeout, or Malformed if the client leaves."""
         began = time.monotonic()
         left = self._ends - began
         try:

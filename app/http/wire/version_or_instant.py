@@ -15,7 +15,7 @@ from app.parsing.instants import parse_instant
 
 
 def parse_version_or_instant(text: str) -> int | datetime:
-    """A plain integer is a version, also one that no item has; anything else is an instant, or Malformed is raised."""
+    """An integer is a version, even one that no item has; other text is an instant. Raises Malformed."""
     if text.isascii() and text.isdigit():
         return min(int(text), LAST_VERSION) if len(text) <= len(str(LAST_VERSION)) else LAST_VERSION
     return parse_instant(text)
@@ -26,9 +26,9 @@ class OwnerOfItem(Struct, frozen=True):
 
 
 async def require_own_item(documents: Documents, item_id: int, actor: Actor) -> Document:
-    """Read the current item, and check its owner before any of its history is read.
+    """Return the current item. Handlers call it first, so that the owner is checked before history is read.
 
-    Raises ItemNotFound, and NotYours unless the actor is its owner or an admin.
+    Raises ItemNotFound, and NotYours unless the actor is the owner or an admin.
     """
     current = await documents.get(item_id)
     if current is None:

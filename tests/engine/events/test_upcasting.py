@@ -126,13 +126,13 @@ REFUSED: list[tuple[str, type[Struct]]] = [
     ("Happened.upcast: `upcasts` is a tuple of upcasts", event([NAME], dropped("x"), called="upcast")),
     ("Happened.upcasts: `upcasts` is a tuple of upcasts", event([NAME], "x")),
     ("Happened.upcasts: `upcasts` is a tuple of upcasts", event([("upcasts", str)], called="_")),
-    ("Trim has upcasts, but Happened.trim is not simply of that", event([("trim", Trim | None)])),
+    ("Trim has upcasts, but Happened.trim is not exactly of that", event([("trim", Trim | None)])),
     (
-        "Trim has upcasts, but Happened.trims is not simply of that",
+        "Trim has upcasts, but Happened.trims is not exactly of that",
         event([("trims", dict[str, tuple[Trim, ...]])]),
     ),
-    ("Trim has upcasts, but Others.trims is not simply of that", event([("others", Others)])),
-    ("Trim has upcasts, but Happened.others is not simply of that", event([("others", Others | None)])),
+    ("Trim has upcasts, but Others.trims is not exactly of that", event([("others", Others)])),
+    ("Trim has upcasts, but Happened.others is not exactly of that", event([("others", Others | None)])),
     ("Wrong has no field 'x'", event([("wrong", Wrong)])),
 ]
 

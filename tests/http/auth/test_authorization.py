@@ -101,7 +101,7 @@ def test_an_item_is_changed_and_its_past_told_by_its_owner_and_admins(
     [(token(ADMIN), True), (ADMIN_TOKEN, True), (token(OWNER), False), (token(OTHER), False)],
     ids=["an admin", "the admin token", "the owner", "somebody else"],
 )
-def test_the_log_and_the_machinery_are_for_admins(
+def test_the_log_and_the_projections_are_for_admins(
     guarded: httpx.Client, item: dict[str, Any], request_: tuple[str, str], bearer: str, allowed: bool
 ) -> None:
     response = send(guarded, request_, bearer or token(OWNER, seconds=-15), item)
