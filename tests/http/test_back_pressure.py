@@ -45,7 +45,7 @@ def test_requests_beyond_the_pool_are_told_to_come_back_and_so_is_a_command_that
                 assert "too many requests" in assert_problem(refused, 503)["detail"]
                 assert int(refused.headers["Retry-After"]) >= 1
             late = waiting.result()
-        assert "Another command on the same item" in assert_problem(late, 503)["detail"]
+        assert "Another command on the same stream" in assert_problem(late, 503)["detail"]
         assert late.headers["Retry-After"] == "1"
     assert narrow.put(f"/items/{item['id']}", json={"name": "Rake"}).json()["version"] == 2
 
