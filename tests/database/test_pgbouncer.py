@@ -140,7 +140,7 @@ def test_a_wrong_way_past_a_pooler_is_refused_at_the_start(
         assert "lead to two databases" in said(**behind(pooled, another))
     with pgbouncer(conninfo, tmp_path, mode="statement") as statements:
         assert "set its pool_mode to transaction" in said(**behind(statements, conninfo))
-    assert "of no use without DATABASE_URL" in said(**ANNOUNCED)
+    assert "DATABASE_DIRECT_URL and CATALOG_POOLER need DATABASE_URL" in said(**ANNOUNCED)
 
 
 def test_a_pooler_in_session_mode_needs_no_word(conninfo: str, tmp_path: Path) -> None:
