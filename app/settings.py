@@ -86,8 +86,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     ] = ""
     """CATALOG_PAGE_IMAGES: the sources from which the page may load images of items, besides its own."""
     pool_size: Annotated[int, Meta(ge=1, le=1000)] = 4
-    """CATALOG_POOL_SIZE: the most connections of this process for requests. Costly reads hold at most half of them,
-    commands all but one. Production shares 25 among five services."""
+    """CATALOG_POOL_SIZE: the most connections of this process for requests. Expensive reads hold at most half of
+    them, commands all but one. Production shares 25 among five services."""
     pool_timeout_seconds: Seconds = 5.0
     """CATALOG_POOL_TIMEOUT_SECONDS: how long a request waits for a connection before it is answered 503."""
     statement_timeout_seconds: Seconds = 8.0
