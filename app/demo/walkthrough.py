@@ -165,7 +165,7 @@ class Story:
         self.check(f"{loser} has read again and retried: both changes are in", both, pick(item, *both))
 
     def delete(self) -> None:
-        """Delete it. That is one more event: the item stays readable, and takes no further command."""
+        """Delete it. That is one more event: the item stays readable, and accepts only a restore."""
         self.ask("DELETE", "?user_id=alice&reason=broken", expect=204)
         item = self.ask("GET", show=("name", "status", "version", "deleted_at"))
         deleted = {"name": "Steel spade", "status": "archived", "version": 6, "deleted_at": item["updated_at"]}
