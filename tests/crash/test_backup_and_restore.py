@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from app.engine.postgres.backup import find_program
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.errors import SetupError
-from app.main import install
+from app.main import PROJECTIONS, install
 from tests.support.cli_process import catalog
 from tests.support.databases import binaries_under_test
 from tests.support.retrying_clients import Clients, writing
@@ -43,7 +43,7 @@ def test_a_restored_backup_is_verified_and_goes_on(tmp_path: Path) -> None:
                     at_last = api.get(f"/items/{item_id}/versions/{len(names)}")
                     assert at_last.status_code == 200, at_last.text
                     assert at_last.json()["name"] == names[-1]
-                for projection in ("items", "owners", "categories"):
+                for projection in (each.name for each in PROJECTIONS):
                     verified = api.post(f"/projections/{projection}/verify").json()
                     assert verified["checked"] > 0
                     assert verified["differing_count"] == 0

@@ -267,7 +267,7 @@ def _is_settled_and_rebuilt(api: httpx.Client, item: int) -> None:
     log = api.get("/events", params={"item_id": item}).json()
     assert [entry["time"] for entry in log] == sorted(entry["time"] for entry in log)
     assert api.get("/events/density").status_code == 200
-    for name in ("items", "owners", "categories"):
+    for name in (each.name for each in PROJECTIONS):
         verified = api.post(f"/projections/{name}/verify", headers={"Accept": "application/json"})
         assert verified.json()["differing"] == [], verified.text
 

@@ -34,8 +34,8 @@ READ_MODELS = "select name, fingerprint, state, position from catalog.projection
 
 
 def old_name(routine: str) -> str | None:
-    """What a routine was called before the migration; None for one that kept its name."""
-    compiled = {after + model.name: before + model.name for before, after in PREFIXES for model in PROJECTIONS}
+    """What a routine was called before the migration; None for one that kept its name, or is newer."""
+    compiled = {after + name: before + name for before, after in PREFIXES for name, *_ in FINGERPRINTS}
     return (FUNCTIONS | compiled).get(routine)
 
 
@@ -69,11 +69,12 @@ def test_everything_by_an_old_name_is_found_and_nothing_is_written(conninfo: str
     with psycopg.connect(conninfo) as connection:
         assert [each for each in connection.execute(FILES).fetchall() if each[0] not in KEPT_ROUTINES] == files
         assert connection.execute(READ_MODELS).fetchall() == read_models
-        assert {(name, after) for name, _, after in FINGERPRINTS} == {(name, now) for name, now, *_ in read_models}
+        assert {(name, after) for name, _, after in FINGERPRINTS} <= {(name, now) for name, now, *_ in read_models}
 
 
 def test_the_fingerprints_that_the_migration_writes_are_those_of_the_rules() -> None:
-    assert {name: after for name, _, after in FINGERPRINTS} == {each.name: fingerprint(each) for each in PROJECTIONS}
+    current = {(each.name, fingerprint(each)) for each in PROJECTIONS}
+    assert {(name, after) for name, _, after in FINGERPRINTS} <= current
 
 
 def test_no_old_name_is_left(of_0_1_0: str) -> None:

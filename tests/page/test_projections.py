@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from app.demo.seed_year import fill
 from app.engine.postgres.embedded_server import EmbeddedPostgres
+from app.main import PROJECTIONS
 from tests.page.conftest import OpenPage
 from tests.support.databases import database_like
 from tests.support.sample_items import created
@@ -37,7 +38,7 @@ def card(page: Page, name: str) -> Locator:
 @pytest.mark.parametrize("view", ["projections", "machinery"])
 def test_the_old_address_of_the_view_leads_to_the_new_one(town: str, open_page: OpenPage, view: str) -> None:
     page = open_page(f"{town}/?view={view}")
-    expect(page.locator(".projection")).to_have_count(3)
+    expect(page.locator(".projection")).to_have_count(len(PROJECTIONS))
     expect(page.get_by_role("heading", level=1)).to_have_text("Projections")
     expect(page.get_by_role("link", name="Projections")).to_have_attribute("aria-current", "page")
     assert page.url == f"{town}/?view=projections"
@@ -49,7 +50,7 @@ def test_it_shows_positions_lag_and_the_settled_mark(own: str, open_page: OpenPa
     with httpx.Client(base_url=f"{own}/api/v2") as api:
         created(api)
         head = api.get("/projections").json()["head"]
-    for name in ("items", "owners", "categories"):
+    for name in (each.name for each in PROJECTIONS):
         expect(card(page, name)).to_contain_text(f"{head:,} of {head:,}")
         expect(card(page, name)).to_contain_text("running")
     expect(page.locator(".numbers")).to_contain_text("at the newest event")

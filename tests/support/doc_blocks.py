@@ -31,7 +31,8 @@ RUN = ("sh", "sh console", "sql", "python")
 CHECKED = ("sh setup", "sh install")
 OUTPUTS = ("json output", "text output")
 SHOWN = ("sh shown", "sql shown", "python shown", "text shown", "yaml shown", "toml shown", "js shown")
-KINDS = {*RUN, *CHECKED, *OUTPUTS, *SHOWN, "text"}
+DRAWINGS = ("text", "mermaid")
+KINDS = {*RUN, *CHECKED, *OUTPUTS, *SHOWN, *DRAWINGS}
 
 ADDRESS = "localhost:8001"
 ENDS_WITHIN_SECONDS = 90

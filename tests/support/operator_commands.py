@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from app.domain.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemUpdated
 from app.engine.background.checkpoints import catch_up
 from app.engine.store.high_water_mark import advance_mark
+from app.main import PROJECTIONS
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog, clean_environment
 
 SPADE = ItemCreated(
@@ -81,8 +82,9 @@ def settle_now(connection: psycopg.Connection) -> None:
     async def settled() -> None:
         async with await AsyncConnection.connect(connection.info.dsn, autocommit=True) as another:
             await advance_mark(another)
-            for name in ("owners", "categories"):
-                await catch_up(another, name)
+            for rollup in PROJECTIONS:
+                if rollup.is_async():
+                    await catch_up(another, rollup.name)
 
     asyncio.run(settled())
 

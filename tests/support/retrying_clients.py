@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 from msgspec import Struct, field
 
+from app.main import PROJECTIONS
 from tests.support.sample_items import an_item
 
 GIVES_UP_SECONDS = 90.0
@@ -89,7 +90,7 @@ class Clients:
                 history = client.get(f"/items/{story.item_id}/history").json()
                 assert history["event_count"] == len(story.names)
                 assert history["current"]["name"] == story.names[-1]
-            for projection in ("items", "owners", "categories"):
+            for projection in (each.name for each in PROJECTIONS):
                 verified = client.post(f"/projections/{projection}/verify").json()
                 assert verified["differing_count"] == 0, verified
 
