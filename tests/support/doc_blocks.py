@@ -8,7 +8,7 @@ The word after a block's language says how it is run:
     sh console        `catalog …`, pasted beside the folder of a running `make town`
     sql               given to psql on the page's database
     python            one module per page; DATABASE_URL is an empty catalog
-    text              a drawing or a message: no code
+    text, mermaid     a drawing or a message: no code
     json output       what the block before it printed; `…` stands for any text; blanks do not count
     text output       the same, compared line by line
     … shown: reason   not run; the reason says why
