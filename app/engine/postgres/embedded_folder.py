@@ -15,10 +15,10 @@ MARKER = "swappo-catalog"
 
 
 class CannotRunHere(SetupError):
-    """The embedded server cannot run on this machine, or not in this folder; another server is the way out.
+    """The embedded server cannot run here"""
 
-    The detail ends with what else can be done, so that a caller may add how another server is named.
-    """
+    # Not on this machine, or not in this folder; another server is the way out. The detail ends with what else can be
+    # done, so that a caller may add how another server is named.
 
 
 def claim(data_dir: Path) -> None:

@@ -13,7 +13,7 @@ NOT_AS_ROOT = "Postgres does not run as root"
 
 
 class BinariesMissing(CannotRunHere):
-    """The package with the server's programs is not installed."""
+    """The package with the programs of the server is not installed"""
 
 
 def check_platform() -> None:
