@@ -68,9 +68,20 @@ def item(guarded: httpx.Client) -> dict[str, Any]:
 def locked(conninfo: str, which: str) -> Iterator[None]:
     """Nobody reads the tables of catalog whose names match meanwhile."""
     with psycopg.connect(conninfo) as connection:
-        for (statement,) in connection.execute(LOCKS, {"which": which}).fetchall():
-            connection.execute(statement.encode())
+        statements = [statement.encode() for (statement,) in connection.execute(LOCKS, {"which": which}).fetchall()]
+        while not took(connection, statements):
+            connection.rollback()
         yield
+
+
+def took(connection: psycopg.Connection, statements: list[bytes]) -> bool:
+    """Whether all the locks were taken; the service's background may hold one table and wait for another."""
+    try:
+        for statement in statements:
+            connection.execute(statement)
+    except psycopg.errors.DeadlockDetected:
+        return False
+    return True
 
 
 @pytest.fixture
