@@ -53,7 +53,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # pytest ends with 5 where none was selected, which is right for one of the two parts, and wrong for both.
 PYTEST := CATALOG_TEST_PG=$(PG) $(BIN)/pytest
 test: setup chromium pgbouncer
-	@$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile -m "not alone and not soak" $(ARGS); most=$$?; \
+	@$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder -m "not alone and not soak" $(ARGS); most=$$?; \
 	[ $$most = 0 ] || [ $$most = 1 ] || [ $$most = 5 ] || exit $$most; \
 	$(PYTEST) -m "alone and not soak" $(ARGS); alone=$$?; \
 	case $$most,$$alone in 0,0 | 0,5 | 5,0) ;; *) echo "Not all tests have passed." >&2; exit 1 ;; esac

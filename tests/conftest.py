@@ -22,6 +22,7 @@ from tests.support.databases import binaries_under_test, database_like
 from tests.support.leftovers import RUN, commands_of_run, commands_within
 from tests.support.ready_made import NewFolder, ready_made
 from tests.support.service_process import running_service
+from tests.support.slow_files import place
 
 # One profile for all: no example has a deadline, since a machine may be busy. CI reports a failure as it was found; the
 # printed line reproduces it, and shrinking it is for whoever looks into it.
@@ -47,6 +48,12 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = config.option.basetemp = tempfile.mkdtemp(prefix="catalog-tests-")
         os.environ[RUN] = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers begin with the slowest files."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=place)
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.support.leftovers import commands_of_run
 from tests.support.paths import ROOT
+from tests.support.slow_files import SLOWEST_FIRST
 
 DYING = """
 import os, signal, subprocess, sys
@@ -31,3 +32,7 @@ def test_what_a_killed_worker_leaves_running_is_ended_and_the_run_has_failed(tmp
     assert f"left running by a worker: {second} " in ran.stdout
     assert commands_of_run(folder) == []
     assert not Path(folder).exists()
+
+
+def test_the_slow_files_that_are_named_exist() -> None:
+    assert [path for path in SLOWEST_FIRST if not (ROOT / path).exists()] == []

@@ -81,7 +81,7 @@ def replica_of(primary: EmbeddedPostgres, folder: Path, settings: Mapping[str, s
     return replica
 
 
-OPTIONS = ("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream")
+OPTIONS = ("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream", "--no-sync")
 
 
 def query_value(server: EmbeddedPostgres, query: str) -> object:
