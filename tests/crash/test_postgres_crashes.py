@@ -30,6 +30,7 @@ def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_ac
             clients.until_acknowledged(40)
 
 
+@pytest.mark.alone
 def test_postgres_restarted_under_load_costs_errors_for_seconds_and_no_wedged_service(
     new_server_folder: NewFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
