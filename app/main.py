@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -80,6 +80,7 @@ PROJECTIONS = (Items, Owners, Categories)
 item_decider: Decider[Command, ItemState, Event] = Decider(decide=decide, state=ItemState, projection=Items)
 
 
+@cache
 def schema_sql() -> str:
     """The schema that `catalog migrate` installs: the event store, then each compiled projection."""
     return schema_of(PROJECTIONS)

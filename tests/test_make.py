@@ -10,6 +10,7 @@ import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.paths import ROOT
+from tests.support.ready_made import NewFolder
 
 CATALOGS = (".catalog-data", ".catalog-demo")
 
@@ -75,10 +76,10 @@ def test_clean_data_without_a_terminal_takes_an_explicit_yes(here: Path) -> None
     assert make(here, "clean-data", "YES=1").returncode == 0
 
 
-def test_what_a_service_uses_is_left(here: Path) -> None:
+def test_what_a_service_uses_is_left(here: Path, new_folder: NewFolder) -> None:
     """Its catalog, and the server's programs, which are in .venv."""
     shutil.rmtree(here / ".catalog-demo")
-    with EmbeddedPostgres(here / ".catalog-demo", settings={"fsync": "off"}):
+    with EmbeddedPostgres(new_folder(here / ".catalog-demo"), settings={"fsync": "off"}):
         for target in ("clean", "clean-data"):
             refused = make(here, target, "YES=1")
             assert ".catalog-demo is in use" in refused.stderr

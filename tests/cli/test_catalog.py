@@ -17,6 +17,7 @@ from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import schema_sql
 from tests.support.cli_process import DONE_WITHIN_SECONDS, clean_environment
 from tests.support.databases import database_like
+from tests.support.ready_made import NewFolder
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
 
@@ -34,8 +35,10 @@ def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-def test_a_service_told_to_stop_exits_with_0_and_stops_its_database(tmp_path: Path, told: signal.Signals) -> None:
-    data = tmp_path / "data"
+def test_a_service_told_to_stop_exits_with_0_and_stops_its_database(
+    new_folder: NewFolder, tmp_path: Path, told: signal.Signals
+) -> None:
+    data = new_folder(tmp_path / "data")
     with running_service({"CATALOG_DATA_DIR": str(data)}) as (_, process):
         assert (data / "cluster" / "postmaster.pid").exists()
         process.send_signal(told)
@@ -52,8 +55,8 @@ main()
 """
 
 
-def test_a_service_whose_terminal_goes_stops_in_order(tmp_path: Path) -> None:
-    data, said = tmp_path / "data", tmp_path / "said"
+def test_a_service_whose_terminal_goes_stops_in_order(new_folder: NewFolder, tmp_path: Path) -> None:
+    data, said = new_folder(tmp_path / "data"), tmp_path / "said"
     program = HANGS_UP.format(before="SIG_DFL", said=str(said))
     with running_service({"CATALOG_DATA_DIR": str(data)}, program) as (_, process):
         process.send_signal(signal.SIGHUP)
@@ -62,9 +65,10 @@ def test_a_service_whose_terminal_goes_stops_in_order(tmp_path: Path) -> None:
     assert "Traceback" not in said.read_text()
 
 
-def test_a_service_under_nohup_goes_on_ignoring_a_hang_up(tmp_path: Path) -> None:
+def test_a_service_under_nohup_goes_on_ignoring_a_hang_up(new_folder: NewFolder, tmp_path: Path) -> None:
+    data = new_folder(tmp_path / "data")
     program = HANGS_UP.format(before="SIG_IGN", said=str(tmp_path / "said"))
-    with running_service({"CATALOG_DATA_DIR": str(tmp_path / "data")}, program) as (_, process):
+    with running_service({"CATALOG_DATA_DIR": str(data)}, program) as (_, process):
         (ignored,) = re.findall(r"^SigIgn:\s+(\w+)", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
     assert int(ignored, 16) & 1 << (signal.SIGHUP - 1)
 
@@ -77,8 +81,8 @@ def test_what_one_service_stored_the_next_one_finds(tmp_path: Path) -> None:
         assert httpx.get(f"{url}/api/v2/items/{created['id']}").json() == created
 
 
-def test_while_serving_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def test_while_serving_a_database_that_is_killed_is_started_again(new_folder: NewFolder, tmp_path: Path) -> None:
+    data = new_folder(tmp_path / "data")
     with running_service({"CATALOG_DATA_DIR": str(data)}) as (url, process):
         item = httpx.post(f"{url}/api/v2/items", json=an_item()).json()
         os.kill(int((data / "cluster" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
@@ -93,11 +97,9 @@ def test_while_serving_a_database_that_is_killed_is_started_again(tmp_path: Path
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(new_folder: NewFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of an embedded catalog that has been migrated, and nothing else."""
-    folder = tmp_path_factory.mktemp("made") / "data"
-    assert catalog("migrate", CATALOG_DATA_DIR=str(folder)).returncode == 0
-    return folder
+    return new_folder(tmp_path_factory.mktemp("made") / "data")
 
 
 def test_psql_reaches_the_database_in_use(made: Path) -> None:

@@ -18,6 +18,7 @@ from app.cli.operations import ItemIdType
 from tests.support.cli_process import DONE_WITHIN_SECONDS, Call, catalog, clean_environment
 from tests.support.doc_pages import README
 from tests.support.paths import ROOT
+from tests.support.ready_made import NewFolder
 from tests.support.sample_items import an_item
 from tests.support.service_process import free_port, wait_until_healthy
 
@@ -65,10 +66,10 @@ def test_a_command_says_which_database_it_uses_and_no_password(name: str, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(new_folder: NewFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `.catalog-demo` holds the demo's year."""
     folder = tmp_path_factory.mktemp("place")
-    with serving_the_demo(folder / ".catalog-demo") as said:
+    with serving_the_demo(new_folder(folder / ".catalog-demo")) as said:
         assert re.search(r"A year of a small town: \d,\d{3} events\.", said())
     return folder
 
@@ -119,11 +120,10 @@ def test_where_there_is_no_catalog_one_that_lies_beside_is_named(place: Path) ->
     assert not (place / ".catalog-data").exists()
 
 
-def test_the_demo_is_refused_where_other_events_are(tmp_path: Path) -> None:
-    folder, file = tmp_path / "data", tmp_path / "items.ndjson"
+def test_the_demo_is_refused_where_other_events_are(new_folder: NewFolder, tmp_path: Path) -> None:
+    folder, file = new_folder(tmp_path / "data"), tmp_path / "items.ndjson"
     file.write_text(json.dumps(an_item()))
-    for command in (["migrate"], ["import", str(file)]):
-        assert catalog("--data-dir", str(folder), *command).returncode == 0
+    assert catalog("--data-dir", str(folder), "import", str(file)).returncode == 0
     ran = catalog("--data-dir", str(folder), "serve", "--demo", "--port", "0")
     assert ran.returncode == 1
     assert "this catalog holds events that are not the demo's" in ran.stderr

@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.main import install
 from tests.support.databases import binaries_under_test
+from tests.support.ready_made import NewFolder
 from tests.support.replication import kill_server
 from tests.support.retrying_clients import WRITERS, writing
 from tests.support.service_process import running_service
 from tests.support.workload import until
 
 
-def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_acknowledged(tmp_path: Path) -> None:
+def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_acknowledged(
+    new_server_folder: NewFolder, tmp_path: Path
+) -> None:
     """All its processes are killed by kill -9 at once, three times; the service starts it again."""
-    environment = {"CATALOG_DATA_DIR": str(tmp_path / "data")}
+    environment = {"CATALOG_DATA_DIR": str(new_server_folder(tmp_path / "data"))}
     if binaries := binaries_under_test():
         environment["CATALOG_POSTGRES_BIN"] = str(binaries)
     with running_service(environment) as (url, _), writing(url) as clients:
@@ -28,12 +30,12 @@ def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_ac
             clients.until_acknowledged(40)
 
 
+@pytest.mark.alone
 def test_postgres_restarted_under_load_costs_errors_for_seconds_and_no_wedged_service(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    new_server_folder: NewFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A separate, unsupervised server is stopped and started as an operator does it."""
-    with EmbeddedPostgres(tmp_path / "data", binaries=binaries_under_test()) as server:
-        install(server.conninfo)
+    with EmbeddedPostgres(new_server_folder(tmp_path / "data"), binaries=binaries_under_test()) as server:
         with running_service({"DATABASE_URL": server.conninfo}) as (url, _), writing(url) as clients:
             for _ in range(2):
                 began = time.monotonic()

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from app.main import install
+from tests.support.ready_made import NewFolder
 from tests.support.replication import Pair, kill_server, paused_server, primary_and_replica, query_value
 from tests.support.retrying_clients import writing
 from tests.support.sample_items import an_item
@@ -20,10 +20,9 @@ IMPATIENT = {"CATALOG_STATEMENT_TIMEOUT_SECONDS": "0.5"}
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(new_server_folder: NewFolder, tmp_path: Path) -> Iterator[Pair]:
     """A primary with the catalog, and a synchronous replica."""
-    with primary_and_replica(tmp_path, synchronous=True) as running:
-        install(running.primary.conninfo)
+    with primary_and_replica(tmp_path, new_server_folder, synchronous=True) as running:
         yield running
 
 

@@ -21,6 +21,7 @@ from tests.support.cli_process import catalog
 from tests.support.databases import database_like
 from tests.support.operator_commands import eventually, fetch_value, is_caught_up
 from tests.support.pgbouncer_process import PgBouncer, needs_pgbouncer, pgbouncer, service_role
+from tests.support.ready_made import NewFolder
 from tests.support.replication import primary_and_replica
 from tests.support.sample_items import an_item, created, present
 from tests.support.service_process import Restartable, running_service
@@ -223,10 +224,9 @@ def test_a_page_that_does_not_wait_for_an_append_any_longer_is_answered(pooled: 
     assert statuses == {200}
 
 
-def test_a_replica_is_read_behind_a_pooler(tmp_path: Path) -> None:
-    with primary_and_replica(tmp_path) as pair:
+def test_a_replica_is_read_behind_a_pooler(new_server_folder: NewFolder, tmp_path: Path) -> None:
+    with primary_and_replica(tmp_path, new_server_folder) as pair:
         primary, replica = pair.primary.conninfo, pair.replica.conninfo
-        assert catalog("migrate", DATABASE_URL=primary).returncode == 0
         with pgbouncer(primary, tmp_path) as before_primary, pgbouncer(replica, tmp_path) as before_replica:
             settings = {**behind(before_primary, primary), "DATABASE_REPLICA_URL": before_replica.conninfo}
             unannounced = {"DATABASE_URL": primary, "DATABASE_REPLICA_URL": before_replica.conninfo}

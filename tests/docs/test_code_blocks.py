@@ -27,6 +27,7 @@ from tests.support.doc_blocks import (
 )
 from tests.support.doc_pages import PAGES, Block, Page
 from tests.support.paths import ROOT
+from tests.support.ready_made import NewFolder
 from tests.support.service_process import free_port, running_service, wait_until_healthy
 
 FEWEST_WORDS_OF_A_REASON = 3
@@ -96,7 +97,12 @@ def test_each_kind_that_is_checked_apart_has_a_test_above() -> None:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the lines to paste are curl's")
 @every_page
 def test_the_blocks_of_a_page_run(
-    page: Page, server: EmbeddedPostgres, template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Page,
+    server: EmbeddedPostgres,
+    template: str,
+    new_folder: NewFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kinds = {block.kind for block in page.blocks} & set(RUN)
     module, failed = new_module(page), None
@@ -108,7 +114,7 @@ def test_the_blocks_of_a_page_run(
             shell = stack.enter_context(Shell(_folder(tmp_path, "shell"), {"DATABASE_URL": conninfo}, url))
         if "sh console" in kinds:
             folder = _folder(tmp_path, "town")
-            stack.enter_context(serving_the_town(folder / ".catalog-demo"))
+            stack.enter_context(serving_the_town(new_folder(folder / ".catalog-demo")))
             console = stack.enter_context(Shell(folder, {}))
         if "python" in kinds:
             monkeypatch.setenv("DATABASE_URL", stack.enter_context(database_like(server, template)))

@@ -104,6 +104,7 @@ def test_a_head_at_its_limit_is_read_and_a_byte_or_a_field_more_is_refused(
         assert raw.is_closed()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("begin", "filling", "status"),
     [
@@ -135,6 +136,7 @@ def test_what_has_no_end_is_refused_after_work_in_proportion_to_its_bytes(
     assert resident_mebibytes(process.pid) - memory < 10
 
 
+@pytest.mark.alone
 def test_a_head_that_comes_byte_by_byte_costs_no_more_than_its_packets(own: tuple[str, Process]) -> None:
     url, process = own
     before = processor_seconds(process)

@@ -120,7 +120,7 @@ def test_a_key_that_is_none_is_refused(api: httpx.Client, key: str) -> None:
 
 
 @given(st.sampled_from(COMMANDS), st.booleans(), st.integers(2, 4))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_same_request_at_the_same_time_is_carried_out_once(
     api: httpx.Client, command: tuple[str, str, Any], conditional: bool, times: int
 ) -> None:

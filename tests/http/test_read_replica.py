@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from msgspec import Struct
 
-from app.main import install
+from tests.support.ready_made import NewFolder
 from tests.support.replication import Pair, kill_server, paused_server, primary_and_replica, query_value
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item, created
@@ -71,11 +71,10 @@ class Served(Struct):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(new_server_folder: NewFolder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("replicated")
     folder.chmod(0o755)
-    with primary_and_replica(folder, max_standby_streaming_delay="0") as pair:
-        install(pair.primary.conninfo)
+    with primary_and_replica(folder, new_server_folder, max_standby_streaming_delay="0") as pair:
         pair.until_replayed()
         primary_only = {"DATABASE_URL": pair.primary.conninfo}
         replicated = {

@@ -7,6 +7,7 @@ from threading import Event
 
 import httpx
 
+from tests.support.ready_made import NewFolder
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
 
@@ -14,9 +15,11 @@ WRITERS = 6
 ENOUGH = 150
 
 
-def test_every_acknowledged_command_is_there_after_the_service_was_killed(tmp_path: Path) -> None:
+def test_every_acknowledged_command_is_there_after_the_service_was_killed(
+    new_folder: NewFolder, tmp_path: Path
+) -> None:
     """The embedded server has its own settings, with fsync on; the next service takes the server over."""
-    environment = {"CATALOG_DATA_DIR": str(tmp_path / "data")}
+    environment = {"CATALOG_DATA_DIR": str(new_folder(tmp_path / "data"))}
     acknowledged: list[tuple[int, int]] = []
     enough = Event()
 

@@ -14,7 +14,7 @@ from tests.support.random_histories import item_histories
 MICROSECOND = timedelta(microseconds=1)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(events=item_histories, together=st.booleans(), elsewhere=st.timedeltas(timedelta(-9), timedelta(9)))
 def test_an_item_as_of_an_instant_is_folded_from_its_events_until_then(
     log: psycopg.Connection, events: list[Struct], together: bool, elsewhere: timedelta
@@ -35,7 +35,7 @@ def test_an_item_as_of_an_instant_is_folded_from_its_events_until_then(
         assert (row[:2] if row else None) == ((until[-1].version, until[-1].recorded_at) if until else None)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(before=item_histories, after=item_histories)
 def test_the_past_does_not_change_when_more_happens(
     log: psycopg.Connection, before: list[Struct], after: list[Struct]

@@ -33,7 +33,7 @@ def stored(connection: psycopg.Connection) -> list[Any]:
     return [*tables]
 
 
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @few

@@ -81,7 +81,7 @@ def test_an_import_stores_what_as_many_appends_would_have_stored(log: psycopg.Co
         assert wrong == 0
 
 
-SPADES = [{"type": "item_created", **an_item(name=f"Spade {n}")} for n in range(20_000)]
+SPADES = [{"type": "item_created", **an_item(name=f"Spade {n}")} for n in range(3_000)]
 
 
 def test_ids_and_positions_follow_the_order_of_the_input(connection: psycopg.Connection) -> None:

@@ -89,7 +89,7 @@ def items_of(page: ListingPage, asked: Listing) -> list[Item]:
     return items
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     steps=many_items,
     chosen=instants,
@@ -143,7 +143,7 @@ def assert_listed(
             assert items_of(reader.run(reader.items.list_page(window)), window) == cut
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     steps=many_items,
     asked=st.lists(listings, min_size=1, max_size=4),
@@ -180,7 +180,7 @@ def test_from_every_place_and_within_every_radius_the_same_is_near_then_and_now(
             )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(steps=many_items, chosen=instants)
 def test_items_shelves_rollups_and_statistics_as_of_an_instant_are_made_of_the_events_until_then(
     reader: Reader, writer: psycopg.Connection, steps: list[Any], chosen: list[tuple[int, int]]

@@ -88,7 +88,7 @@ def assert_forgets(
     assert forget_stream(log, stream) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(events=item_histories | unlikely_item_histories, together=group_sizes)
 def test_a_forgotten_item_reads_alike_everywhere_and_its_text_is_nowhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
@@ -96,7 +96,7 @@ def test_a_forgotten_item_reads_alike_everywhere_and_its_text_is_nowhere(
     assert_forgets(log, Items, events, together)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(events=toy_histories | old_toy_histories, together=group_sizes)
 def test_so_does_another_aggregate_in_all_shapes_its_events_ever_had(
     log: psycopg.Connection, events: list[Any], together: list[int]
@@ -104,7 +104,7 @@ def test_so_does_another_aggregate_in_all_shapes_its_events_ever_had(
     assert_forgets(log, Toys, events, together)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(event=st.one_of(item_histories, toy_histories, old_toy_histories).map(lambda events: events[-1]))
 def test_of_any_event_the_log_has_every_name_and_with_what_is_beside_it_all_of_it(
     log: psycopg.Connection, event: Any

@@ -40,7 +40,7 @@ def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProje
     assert all_rows(log, projection) == before
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(steps=many_items)
 def test_of_items_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
     log: psycopg.Connection, steps: list[Any]
@@ -55,7 +55,7 @@ def test_of_items_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
     assert_rebuild_changes_nothing(log, Items)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(steps=many_toys)
 def test_of_toys_that_end_and_begin_again_all_that_was_replaced_is_kept_and_a_rebuild_keeps_the_same(
     log: psycopg.Connection, steps: list[Any]

@@ -456,9 +456,7 @@ def restartable(conninfo: str) -> Iterator[Restartable]:
 
 
 def run(restartable: Restartable, examples: int, steps: int) -> None:
-    profile = settings(
-        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=tuple(HealthCheck)
-    )
+    profile = settings(max_examples=examples, stateful_step_count=steps, suppress_health_check=tuple(HealthCheck))
 
     def catalog() -> Catalog:
         return Catalog(restartable)

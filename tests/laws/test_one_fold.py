@@ -21,7 +21,7 @@ from tests.support.toy_aggregate import Sightings, ToyBroken, ToyBuilt, ToyPlaye
 EXAMPLES = 1000
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(events=item_histories, together=group_sizes)
 def test_an_item_folds_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
@@ -35,7 +35,7 @@ def test_an_item_folds_to_the_same_document_everywhere(
     assert msgspec.json.decode(document, type=ItemState) == state
 
 
-@settings(max_examples=EXAMPLES // 4, deadline=None)
+@settings(max_examples=EXAMPLES // 4)
 @given(events=unlikely_item_histories, together=group_sizes)
 def test_histories_that_no_command_leads_to_fold_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
@@ -43,7 +43,7 @@ def test_histories_that_no_command_leads_to_fold_to_the_same_document_everywhere
     assert_one_fold(log, Items(), events, together)
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(events=toy_histories, together=group_sizes)
 def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Struct], together: list[int]
@@ -52,7 +52,7 @@ def test_a_projection_with_every_word_of_the_language_folds_to_the_same_document
     assert_one_fold(log, Toys(), events, together)
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(events=old_toy_histories, together=group_sizes)
 def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
     log: psycopg.Connection, events: list[Any], together: list[int]
@@ -61,7 +61,7 @@ def test_events_of_older_shapes_fold_to_the_same_document_everywhere(
     assert_one_fold(log, Toys(), events, together)
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(events=toy_histories, data=st.data())
 def test_events_left_out_of_a_stream_leave_the_others_fold_as_it_is(
     log: psycopg.Connection, events: list[Struct], data: st.DataObject
@@ -77,7 +77,7 @@ def test_events_left_out_of_a_stream_leave_the_others_fold_as_it_is(
     assert Toys().canonical_json(in_sql) == Toys().canonical_json(Toys().fold(kept))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(events=toy_histories)
 def test_a_fold_leaves_the_document_it_starts_from_unchanged(log: psycopg.Connection, events: list[Struct]) -> None:
     stream_id, *_ = append(log, None, events)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -14,10 +13,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from app.main import install
 from tests.page.conftest import OpenPage
 from tests.support.authorization import ADMIN_TOKEN, NEWEST_SECRET, OTHER, OWNER, token
 from tests.support.databases import binaries_under_test
+from tests.support.ready_made import NewFolder
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
 
@@ -219,26 +218,25 @@ def test_it_works_below_a_prefix_that_a_gateway_takes_away(gateway: str, open_pa
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def guarded(new_server_folder: NewFolder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service in production, over a server that keeps what it acknowledges: it asks for tokens."""
-    folder: Path = tmp_path_factory.mktemp("production") / "data"
+    folder = new_server_folder(tmp_path_factory.mktemp("production") / "data")
     environment = {"CATALOG_ENV": "production", "CATALOG_AUTH": "jwt", "CATALOG_JWT_SECRETS": NEWEST_SECRET}
-    with EmbeddedPostgres(folder, binaries=binaries_under_test()) as durable:
-        install(durable.conninfo)
-        with running_service({"DATABASE_URL": durable.conninfo, **environment, "CATALOG_ADMIN_TOKEN": ADMIN_TOKEN}) as (
-            url,
-            _,
-        ):
-            body = an_item(owner_id=OWNER)
-            made = httpx.post(f"{url}/api/v2/items", json=body, headers={"Authorization": f"Bearer {token()}"})
-            assert made.status_code == 201
-            renamed = httpx.put(
-                f"{url}/api/v2/items/{made.json()['id']}",
-                json={"name": "Border spade"},
-                headers={"Authorization": f"Bearer {token()}"},
-            )
-            assert renamed.status_code == 200
-            yield url
+    environment["CATALOG_ADMIN_TOKEN"] = ADMIN_TOKEN
+    with (
+        EmbeddedPostgres(folder, binaries=binaries_under_test()) as durable,
+        running_service({"DATABASE_URL": durable.conninfo, **environment}) as (url, _),
+    ):
+        body = an_item(owner_id=OWNER)
+        made = httpx.post(f"{url}/api/v2/items", json=body, headers={"Authorization": f"Bearer {token()}"})
+        assert made.status_code == 201
+        renamed = httpx.put(
+            f"{url}/api/v2/items/{made.json()['id']}",
+            json={"name": "Border spade"},
+            headers={"Authorization": f"Bearer {token()}"},
+        )
+        assert renamed.status_code == 200
+        yield url
 
 
 def enter_token(page: Page, value: str) -> None:

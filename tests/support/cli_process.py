@@ -1,10 +1,11 @@
-"""Run `catalog …` as a process, forked from one that has imported everything: the import takes half a second, once.
+"""Run `catalog …` as a process, forked from one that has imported everything and compiled the read models: that takes
+a second, once.
 
 The forked command and service behave the same. Tests of the console script itself, and those with a pipe, a terminal or
 a program of their own, start a new interpreter instead.
 """
 
-import atexit
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from functools import cache
 from tempfile import TemporaryFile
 
 from app.cli.catalog import main
+from app.engine.compiler.rebuild_steps import fingerprint
+from app.main import PROJECTIONS, schema_sql
 
 DONE_WITHIN_SECONDS = 60
 LONGEST_CALL = 100_000
@@ -36,7 +39,7 @@ class Call:
         self.returncode: int | None = None
         self._answers, theirs = socket.socketpair()
         with theirs:
-            socket.send_fds(_caller(), [call], [0, out, err, theirs.fileno()])
+            socket.send_fds(_caller()[0], [call], [0, out, err, theirs.fileno()])
         self.pid = self._answer()
 
     def wait(self, timeout: float | None = None) -> int:
@@ -83,26 +86,33 @@ def catalog(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         return subprocess.CompletedProcess(arguments, status, out.read().decode(), err.read().decode())
 
 
+def end_caller() -> None:
+    """End the process that forks the calls, at the very end."""
+    if _caller.cache_info().currsize:
+        calls, process = _caller()
+        calls.close()
+        process.wait()
+        _caller.cache_clear()
+
+
 @cache
-def _caller() -> socket.socket:
-    """The socket of the process that forks the calls. It lives as long as we do."""
+def _caller() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """The process that forks the calls, and its socket. It ends when we do."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-m", "tests.support.cli_process", str(theirs.fileno())]
     process = subprocess.Popen(command, env=clean_environment(), pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL)
     theirs.close()
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
+    return ours, process
 
 
 def _become_a_call(calls: socket.socket) -> None:
     """Fork for each call. Returns in the child, which becomes the command; its parent reports the status."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    schema_sql()
+    for projection in PROJECTIONS:
+        fingerprint(projection)
+    gc.freeze()
     while True:
         call, given, _, _ = socket.recv_fds(calls, LONGEST_CALL, 4)
         if not call:

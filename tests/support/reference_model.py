@@ -29,19 +29,27 @@ STEMS = {"spades": "spade", "rakes": "rake", "running": "run", "runs": "run", "t
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
 EMPTY = """
 do $$
+declare
+    table_name text;
 begin
     alter table catalog.log disable trigger log_is_append_only;
-    execute (
-        select 'truncate ' || string_agg(format('catalog.%I', relname), ', ') || ' restart identity'
+    for table_name in
+        select relname
         from pg_class
         where relnamespace = 'catalog'::regnamespace
-            and relkind in ('r', 'p')
+            and relkind = 'r'
             and relname not in ('settled', 'projections', 'rebuild_steps', 'installed', 'migrations')
-    );
+    loop
+        execute format('delete from catalog.%I', table_name);
+    end loop;
     alter table catalog.log enable always trigger log_is_append_only;
+    alter sequence catalog.streams_stream_id_seq restart;
+    alter sequence catalog.log_position_seq restart;
+    alter sequence catalog.forgotten_id_seq restart;
 end
 $$
 """
+"""To delete a few rows takes a twentieth of the time of a truncate, which makes new files for each table and index."""
 
 
 class Step(Struct, frozen=True):

@@ -13,6 +13,7 @@ from app.engine.postgres.embedded_folder import MARKER, claim, open_private
 from app.engine.postgres.embedded_programs import run_as_owner, run_tool
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.databases import binaries_under_test
+from tests.support.ready_made import NewFolder
 from tests.support.workload import until
 
 STREAMING = "select count(*) from pg_stat_replication where state = 'streaming'"
@@ -47,11 +48,17 @@ class Pair:
 
 
 @contextmanager
-def primary_and_replica(folder: Path, synchronous: bool = False, **settings: str) -> Iterator[Pair]:
-    """Both are stopped at the end. `synchronous`: a commit on the primary waits until the replica has it on disk."""
+def primary_and_replica(
+    folder: Path, new_server_folder: NewFolder, synchronous: bool = False, **settings: str
+) -> Iterator[Pair]:
+    """A primary with the catalog, and its replica; both are stopped at the end.
+
+    `synchronous`: a commit on the primary waits until the replica has it on disk.
+    """
     of_both = {"max_connections": "60", **settings}
+    primary_folder = new_server_folder(folder / "primary")
     with (
-        EmbeddedPostgres(folder / "primary", binaries=binaries_under_test(), settings=of_both) as primary,
+        EmbeddedPostgres(primary_folder, binaries=binaries_under_test(), settings=of_both) as primary,
         replica_of(primary, folder / "replica", of_both) as replica,
     ):
         until(lambda: query_value(primary, STREAMING) == 1)
@@ -74,7 +81,7 @@ def replica_of(primary: EmbeddedPostgres, folder: Path, settings: Mapping[str, s
     return replica
 
 
-OPTIONS = ("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream")
+OPTIONS = ("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream", "--no-sync")
 
 
 def query_value(server: EmbeddedPostgres, query: str) -> object:

@@ -128,8 +128,17 @@ def _aggregate_members(compiled: ReadModelSql, table: Table) -> str:
 
 def fingerprint(read_model: AnyReadModel) -> str:
     """SHA-256 of all that a read model's documents and tables depend on: fold, columns, indexes, version."""
-    created = "".join(map(create_table, read_model_tables(read_model)))
+    if read_model not in _fingerprints:
+        _fingerprints[read_model] = _fingerprint_of(sql_of(read_model), read_model.version)
+    return _fingerprints[read_model]
+
+
+_fingerprints: dict[AnyReadModel, str] = {}
+"""Each is computed once, because a projector compares them every few seconds."""
+
+
+def _fingerprint_of(compiled: ReadModelSql, version: int) -> str:
+    created = "".join(map(create_table, compiled.tables))
     installed = [line for line in created.splitlines() if not line.startswith("comment on")]
-    compiled = sql_of(read_model)
-    parts = [compiled.fill(STREAM_SLICE), compiled.aggregate("members"), *installed, str(read_model.version)]
+    parts = [compiled.fill(STREAM_SLICE), compiled.aggregate("members"), *installed, str(version)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

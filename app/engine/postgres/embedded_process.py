@@ -53,7 +53,7 @@ class ServerProcess:
         self.tcp_port = tcp_port
         self._data_dir = data_dir
         self._binaries = binaries
-        self._settings = settings
+        self.settings = settings
         self._name = f"catalog-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
         self._socket = data_dir / "socket"
         # A socket's path has at most 107 bytes, on macOS 103; libpq reads a comma as the end of a host.
@@ -126,7 +126,7 @@ class ServerProcess:
         self._remove_stale_lock_files()
         make_private(self._socket, self._data_dir.stat())
         settings = {"timezone": "UTC", "log_timezone": "UTC", "log_checkpoints": "off", **LOG_WITHOUT_DATA}
-        settings |= dict(self._settings) | {
+        settings |= dict(self.settings) | {
             "listen_addresses": "127.0.0.1" if self.tcp_port else "",
             "port": str(self.tcp_port or 5432),
             "unix_socket_directories": str(self._socket),

@@ -177,7 +177,8 @@ class EmbeddedPostgres:
         if version >= 17:  # Its own C.UTF-8 asks nothing of the operating system.
             locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         access = ["--username=catalog", "--auth-local=trust", "--auth-host=scram-sha-256"]
-        self._tool("initdb", "-D", str(new), "--encoding=UTF8", *locale, *access)
+        sync = ["--no-sync"] if self._process.settings.get("fsync") == "off" else []
+        self._tool("initdb", "-D", str(new), "--encoding=UTF8", *locale, *access, *sync)
         new.rename(self._process.cluster)
         folder = os.open(self.data_dir, os.O_RDONLY)
         os.fsync(folder)

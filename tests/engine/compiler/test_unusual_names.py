@@ -95,7 +95,7 @@ def orders(server: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
             yield opened
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(events=order_histories, together=group_sizes)
 def test_it_folds_to_the_same_document_everywhere(
     orders: psycopg.Connection, events: list[Struct], together: list[int]

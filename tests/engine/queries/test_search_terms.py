@@ -28,7 +28,7 @@ def shared(module_conninfo: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(content=phrases, search=phrases.filter(str.strip))
 def test_the_condition_of_a_listing_is_text_matches_and_the_index_misses_nothing(
     shared: psycopg.Connection, content: str, search: str
