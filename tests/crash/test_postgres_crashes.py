@@ -11,10 +11,10 @@ import pytest
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import install
 from tests.support.databases import binaries_under_test
+from tests.support.patience import until
 from tests.support.replication import kill_server
 from tests.support.retrying_clients import WRITERS, writing
 from tests.support.service_process import running_service
-from tests.support.workload import until
 
 
 def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_acknowledged(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from app.errors import Unavailable
 from app.settings import Settings
 from tests.support.cli_process import catalog
 from tests.support.databases import database_like
-from tests.support.operator_commands import eventually, fetch_value, is_caught_up
+from tests.support.operator_commands import fetch_value, is_caught_up
+from tests.support.patience import until, until_equal
 from tests.support.pgbouncer_process import PgBouncer, needs_pgbouncer, pgbouncer, service_role
 from tests.support.replication import primary_and_replica
 from tests.support.sample_items import an_item, created, present
@@ -61,13 +62,13 @@ def test_requests_and_the_background_work_behind_a_pooler_in_transaction_mode(po
         rows = b"".join(json.dumps(an_item(name=f"Chair {n}")).encode() + b"\n" for n in range(20))
         imported = api.post("/items/import", content=rows, headers={"Content-Type": "application/x-ndjson"})
         assert imported.status_code == 200, imported.text
-        eventually(lambda: is_caught_up(connection), "a leader has caught up")
+        until(lambda: is_caught_up(connection), "no leader caught up")
         assert api.get("/stats").json()["total_items"] == 60
         assert len(api.get("/items", params={"search": "chair"}).json()) == 20
         assert api.post("/items/1/rebuild").json()["changed"] is False
         for name in ("items", "owners"):
             assert api.post(f"/projections/{name}/rebuild").status_code == 202
-        eventually(lambda: "rebuild" in str(fetch_value(connection, LAST_REBUILDS)), "both are rebuilt")
+        until(lambda: "rebuild" in str(fetch_value(connection, LAST_REBUILDS)), "they were not rebuilt")
         verified = api.post("/projections/items/verify", headers={"Accept": "application/json"}).json()
         assert (verified["checked"], verified["differing"]) == (60, [])
 
@@ -153,7 +154,7 @@ def test_a_pooler_in_session_mode_needs_no_word(conninfo: str, tmp_path: Path) -
     ):
         item = created(api)
         assert present(api, item["id"]) == item
-        eventually(lambda: is_caught_up(connection), "a leader has caught up")
+        until(lambda: is_caught_up(connection), "no leader caught up")
 
 
 def test_commands_of_the_console_go_past_the_pooler(pooled: PgBouncer, conninfo: str, tmp_path: Path) -> None:
@@ -197,9 +198,9 @@ def test_a_pooler_that_is_killed_under_load_costs_answers_but_no_command(pooled:
         with ThreadPoolExecutor(8) as many:
             working = [many.submit(work, worker) for worker in range(8)]
             try:
-                eventually(lambda: httpx.get(f"{service.url}/api/v2/items").json() != [], "the first is done")
+                until(lambda: httpx.get(f"{service.url}/api/v2/items").json() != [], "no command was carried out")
                 pooled.kill()
-                eventually(lambda: httpx.get(f"{service.url}/health").status_code == 503, "it is seen that it is gone")
+                until_equal(lambda: httpx.get(f"{service.url}/health").status_code, 503, "nobody saw that it was gone")
                 pooled.start()
             finally:
                 over.set()
@@ -235,7 +236,7 @@ def test_a_replica_is_read_behind_a_pooler(tmp_path: Path) -> None:
             with running_service(settings) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as api:
                 item = created(api)
                 pair.until_replayed()
-                eventually(lambda: httpx.get(f"{url}/health").json()["replica"] == "ok", "the replica is read from")
+                until_equal(lambda: httpx.get(f"{url}/health").json()["replica"], "ok", "the replica is not read from")
                 before = _read_on_replica(url)
                 for _ in range(8):
                     assert present(api, item["id"]) == item

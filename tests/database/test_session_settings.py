@@ -19,7 +19,8 @@ from app.engine.postgres.session_settings import REQUIRED_SETTINGS, connect
 from app.main import PROJECTIONS, install
 from tests.support.cli_process import catalog
 from tests.support.databases import database_like
-from tests.support.operator_commands import eventually, fetch_value, json_answer, printed_text
+from tests.support.operator_commands import fetch_value, json_answer, printed_text
+from tests.support.patience import until_equal
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item, created, present
 from tests.support.service_process import running_service
@@ -261,7 +262,7 @@ def _is_imported_and_found(api: httpx.Client) -> None:
 def _is_settled_and_rebuilt(api: httpx.Client, item: int) -> None:
     assert api.post(f"/items/{item}/rebuild").json()["changed"] is False
     newest = {"min_position": present_position(api)}
-    eventually(lambda: len(api.get("/events", params={"limit": 100}).json()) == EVENTS, "the log is settled")
+    until_equal(lambda: len(api.get("/events", params={"limit": 100}).json()), EVENTS, "the log was not settled")
     assert api.get("/owners/bob", params=newest).json()["total_items"] == 60
     assert api.get("/stats").json()["active_items"] == 61
     log = api.get("/events", params={"item_id": item}).json()

@@ -10,10 +10,10 @@ import pytest
 from app.engine.postgres.pool import Database
 from app.errors import Unavailable
 from app.settings import Settings
+from tests.support.patience import until
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
-from tests.support.sse_client import until
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.support.patience import until, until_equal
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
-from tests.support.sse_client import until
 
 CLIENTS = 24
 ASKED = 30
@@ -149,7 +149,7 @@ def test_commands_that_wait_for_a_lock_leave_a_connection_to_reads(
         with psycopg.connect(conninfo) as holder:
             holder.execute("select from catalog.streams where stream_id = %s for update", (item["id"],))
             with Flood(lambda: api.patch(address)) as flood:
-                until(lambda: waiting(connection) == pool_size - 1, "the commands do not wait")
+                until_equal(lambda: waiting(connection), pool_size - 1, "the commands do not wait")
                 until(lambda: len(flood.refused) >= 1, "nobody is refused")
                 answers = [api.get(f"/items/{item['id']}").status_code for _ in range(ASKED)]
                 assert answers == [200] * ASKED
@@ -166,7 +166,7 @@ def test_verifications_beyond_two_are_told_to_come_back(conninfo: str, connectio
         query = "select count(*) from pg_locks where not granted and relation = 'catalog.owners'::regclass"
         with locked(conninfo, "owners"):
             under_way = [pool.submit(api.post, "/projections/owners/verify") for _ in range(2)]
-            until(lambda: connection.execute(query).fetchone() == (2,), "they do not verify")
+            until_equal(lambda: connection.execute(query).fetchone(), (2,), "they do not verify")
             refused = assert_problem(api.post("/projections/owners/verify"), 503)
             assert "Too many verifications at once: 2 may run" in refused["detail"]
             assert api.get(f"/items/{item['id']}").status_code == 200

@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.patience import until
 from tests.support.raw_http_client import RawConnection, connected
 from tests.support.raw_requests import ALIVE, CHUNKED, H2C, HOST, ITEM, LIVE, POST, WHOLE
 from tests.support.sample_items import an_item
 from tests.support.service_process import Process, resident_mebibytes, running_service
-from tests.support.sse_client import until
 
 IMPORT = b"POST /api/v2/items/import HTTP/1.1\r\n" + HOST + b"Content-Type: application/x-ndjson\r\n"
 IMPATIENT = """if True:

@@ -14,10 +14,10 @@ from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.store.log_reader import COUNT_EVENTS_BY_BUCKET
 from app.http.event_counter import COUNT_CACHE_SIZE
 from tests.support.databases import database_like
+from tests.support.patience import until
 from tests.support.response_shapes import assert_fields_refused, assert_problem
 from tests.support.sample_items import created
 from tests.support.service_process import running_service
-from tests.support.workload import until
 
 VISITORS = 16
 

@@ -11,9 +11,9 @@ from app.engine.background.projection_status import BEHIND_AFTER_SECONDS
 from tests.support.cli_process import catalog
 from tests.support.metrics_page import metric_value
 from tests.support.operator_commands import settle_now
+from tests.support.patience import until
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
-from tests.support.sse_client import until
 
 SIX_MINUTES = 360
 

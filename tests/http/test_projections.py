@@ -16,10 +16,10 @@ from app.engine.background.rebuild import rebuild
 from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.main import PROJECTIONS
 from projections.items import Items
+from tests.support.patience import until, until_equal
 from tests.support.response_shapes import INSTANT, assert_fields_refused, assert_problem
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
-from tests.support.sse_client import until
 from tests.support.workload import poison as append_an_item_without_owner
 
 NAMES = [each.name for each in PROJECTIONS]
@@ -153,7 +153,7 @@ def test_a_rebuild_that_fails_says_so_and_changes_nothing(own: httpx.Client, con
     before = own.get("/owners/alice").json()
     with psycopg.connect(conninfo, autocommit=True) as connection:
         append_an_item_without_owner(connection)
-        until(lambda: state(own, "owners")["state"] == "stopped", "the event stopped nothing")
+        until_equal(lambda: state(own, "owners")["state"], "stopped", "the event stopped nothing")
         assert own.post("/projections/owners/rebuild").status_code == 202
         assert "skip it first: `catalog resume owners --skip`" in rebuilt(own, "owners")["error"]
         assert state(own, "owners")["rebuild"] is None
@@ -265,14 +265,14 @@ def test_a_poisoned_event_stops_one_projection_and_a_skip_is_kept_with_its_autho
     with psycopg.connect(conninfo, autocommit=True) as connection:
         created(own)
         position = poison(connection, "owners")
-        until(lambda: state(own, "owners")["state"] == "stopped", "it did not stop")
+        until_equal(lambda: state(own, "owners")["state"], "stopped", "it did not stop")
         stopped = state(own, "owners")
         assert (stopped["position"], stopped["error_position"]) == (position - 1, position)
         assert stopped["error"].endswith('violates check constraint "fine"'), "the first line, without the SQL"
         assert until(lambda: state(own, "categories")["position"] == position, "the other one stopped too")
         created(own, owner_id="carol")
         assert own.post("/projections/owners/resume").json()["state"] == "running"
-        until(lambda: state(own, "owners")["state"] == "stopped", "it did not stop again")
+        until_equal(lambda: state(own, "owners")["state"], "stopped", "it did not stop again")
         resumed = own.post("/projections/owners/resume?skip=true&user_id=dora").json()
         assert (resumed["state"], resumed["error"]) == ("running", None)
         (skipped,) = resumed["skipped"]
@@ -286,7 +286,7 @@ def test_a_poisoned_event_stops_one_projection_and_a_skip_is_kept_with_its_autho
 def test_after_a_fix_a_stopped_projection_goes_on_with_every_event(own: httpx.Client, conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         poison(connection, "owners")
-        until(lambda: state(own, "owners")["state"] == "stopped", "it did not stop")
+        until_equal(lambda: state(own, "owners")["state"], "stopped", "it did not stop")
         connection.execute("alter table catalog.owners drop constraint fine")
     assert own.post("/projections/owners/resume").status_code == 200
     until(lambda: caught_up(own), "it did not go on")

@@ -14,11 +14,11 @@ import pytest
 from msgspec import Struct
 
 from app.main import install
+from tests.support.patience import until, until_equal
 from tests.support.replication import Pair, kill_server, paused_server, primary_and_replica, query_value
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
-from tests.support.workload import until
 
 SOON_SECONDS = 15.0
 PASSWORD = "not-to-be-told"
@@ -286,7 +286,7 @@ def test_a_read_in_the_way_of_what_is_to_be_replayed_is_answered_by_the_primary(
             pair.until_replayed()
             before = query_value(pair.replica, CONFLICTS)
             search = pool.submit(served.api.get, "/items?category=conflict&search=trowel")
-            until(lambda: query_value(pair.replica, SLEEPS) == 1)
+            until_equal(lambda: query_value(pair.replica, SLEEPS), 1, "it did not come about")
             connection.execute(f"begin; lock table {query_value(pair.replica, READ)}; commit".encode())
             assert names(search.result()) == ["A trowel"]
         finally:

@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.page.conftest import OpenPage
 from tests.support.databases import database_like
+from tests.support.patience import until
 from tests.support.sample_items import an_item, created, some_name
 from tests.support.service_process import Restartable, running_service
-from tests.support.sse_client import until
 
 
 def positions(page: Page) -> list[int]:

@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from app.engine.postgres.advisory_locks import LEADER_LOCK
 from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.patience import until
 from tests.support.service_process import running_service
 from tests.support.workload import (
     audit,
@@ -23,7 +24,6 @@ from tests.support.workload import (
     is_caught_up,
     not_applied_once,
     projector_process,
-    until,
     write_directly,
     write_over_http,
 )

@@ -15,9 +15,10 @@ from msgspec import Struct
 from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildResult
 from app.main import PROJECTIONS
+from tests.support.patience import until
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
-from tests.support.workload import differences, is_caught_up, until, write_directly
+from tests.support.workload import differences, is_caught_up, write_directly
 
 READERS = 3
 WRITERS = 3

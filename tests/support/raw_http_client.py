@@ -9,7 +9,9 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-ANSWERS_WITHIN_SECONDS = 20
+from tests.support.patience import PATIENCE_SECONDS
+
+ANSWERS_WITHIN_SECONDS = PATIENCE_SECONDS
 
 
 class Answer(Struct, frozen=True):

@@ -22,6 +22,7 @@ from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners
 from tests.support.appending import append
+from tests.support.patience import until, until_equal
 from tests.support.stalling_proxy import stalling_proxy
 from tests.support.workload import (
     SPADE,
@@ -33,7 +34,6 @@ from tests.support.workload import (
     not_applied_once,
     poison,
     run_for_a_while,
-    until,
 )
 
 HAND_OVER_SECONDS = 10.0
@@ -234,12 +234,12 @@ def test_a_rebuild_that_cannot_succeed_does_not_keep_the_leader_from_its_work(co
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(asyncio.run, run_for_a_while(Projector(conninfo, PROJECTIONS), ended))
         try:
-            until(lambda: state_of(connection, "owners")[1] == "stopped")
+            until_equal(lambda: state_of(connection, "owners")[1], "stopped", "it did not come about")
             fingerprints = "select name from catalog.projections where fingerprint = 'of other rules'"
             of_owner = {(each.name,) for each in PROJECTIONS if getattr(each, "by", None) == Item.owner_id}
-            until(lambda: set(connection.execute(fingerprints)) == of_owner)
+            until_equal(lambda: set(connection.execute(fingerprints)), of_owner, "it did not come about")
             *_, head, _, _ = append(connection, None, [SPADE])
-            until(lambda: state_of(connection, "categories")[0] == head)
+            until_equal(lambda: state_of(connection, "categories")[0], head, "it did not come about")
         finally:
             ended.set()
         running.result()
@@ -256,7 +256,7 @@ def test_a_leader_that_dies_in_the_middle_of_its_rebuild_is_followed(connection:
         running = pool.submit(asyncio.run, run_for_a_while(projector, ended, wakes=True))
         try:
             ready = "select rebuild -> 'done' = rebuild -> 'events' from catalog.projections where name = 'items'"
-            until(lambda: connection.execute(ready).fetchone() == (True,))
+            until_equal(lambda: connection.execute(ready).fetchone(), (True,), "it did not come about")
             ours = [connection.info.backend_pid, reader.info.backend_pid]
             connection.execute(END_EVERYBODY_LEADER_FIRST, (leader_lock_half(), ours))
             reader.rollback()
