@@ -1,5 +1,6 @@
 """A client that sends bytes as they are, over a real socket, and reads answers as they come."""
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -74,6 +75,13 @@ class RawConnection:
     def is_closed(self) -> bool:
         """Wait for the end of the connection."""
         return self._read.read(1) == b""
+
+    def has_ended(self) -> bool:
+        """Whether the other side has closed the connection by now; whatever has come until now is read."""
+        while select.select([self.socket], [], [], 0)[0]:
+            if not self.socket.recv(65536):
+                return True
+        return False
 
     def read_to_end(self) -> bytes:
         """Everything received until the connection is closed."""
