@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from msgspec import structs
 
-from app.engine.postgres.advisory_locks import LEADER_LOCK, rebuild_lock_key
+from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import PROJECTIONS
 from projections.items import Item
@@ -23,6 +23,7 @@ from projections.owners import Owners
 from tests.support.appending import append
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
 from tests.support.databases import database_like
+from tests.support.leadership import terminate_leader
 from tests.support.operator_commands import (
     RENAMED,
     SPADE,
@@ -45,21 +46,12 @@ def test_the_projector_alone_catches_up_survives_a_lost_connection_and_ends_with
     append(connection, None, [SPADE, RENAMED])
     with running_command("project", conninfo=connection.info.dsn) as process:
         until(lambda: is_caught_up(connection), "it did not catch up")
-        assert connection.execute(TERMINATE_LEADER, (LEADER_LOCK & 0xFFFFFFFF,)).fetchall() == [(True,)]
+        terminate_leader(connection)
         append(connection, None, [SPADE])
         until(lambda: is_caught_up(connection), "it did not catch up again")
         process.send_signal(told)
         assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
     assert fetch_value(connection, "select (document -> 'total_items')::integer from catalog.owners") == 2
-
-
-TERMINATE_LEADER = """
-select pg_terminate_backend(pid)
-from pg_locks
-where locktype = 'advisory'
-    and objid = %s
-    and database = (select oid from pg_database where datname = current_database())
-"""
 
 
 def test_a_rebuild_says_what_it_did(connection: psycopg.Connection) -> None:
