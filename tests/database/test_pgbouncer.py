@@ -20,7 +20,7 @@ from app.settings import Settings
 from tests.support.cli_process import catalog
 from tests.support.databases import database_like
 from tests.support.operator_commands import fetch_value, is_caught_up
-from tests.support.patience import until, until_equal
+from tests.support.patience import LIMIT_SECONDS, until, until_equal
 from tests.support.pgbouncer_process import PgBouncer, needs_pgbouncer, pgbouncer, service_role
 from tests.support.replication import primary_and_replica
 from tests.support.sample_items import an_item, created, present
@@ -53,7 +53,7 @@ def test_requests_and_the_background_work_behind_a_pooler_in_transaction_mode(po
     with (
         running_service(behind(pooled, conninfo)) as (url, _),
         running_service(behind(pooled, conninfo)) as (another, _),
-        httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api,
+        httpx.Client(base_url=f"{url}/api/v2") as api,
         psycopg.connect(conninfo, autocommit=True) as connection,
     ):
         with ThreadPoolExecutor(8) as many:
@@ -83,7 +83,7 @@ where last_rebuild ->> 'error' is null
 
 def _one_life(url: str, number: int) -> int:
     """The first status that is not as it should be, or one of those that are."""
-    with httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api:
+    with httpx.Client(base_url=f"{url}/api/v2") as api:
         posted = api.post("/items", json=an_item(owner_id=f"owner-{number}"), headers={"Idempotency-Key": str(number)})
         if posted.status_code != 201:
             return posted.status_code
@@ -178,7 +178,7 @@ def test_a_pooler_that_is_killed_under_load_costs_answers_but_no_command(pooled:
 
         def until_answered(key: str) -> None:
             """As a client does it: with its key, again and again."""
-            with httpx.Client(base_url=f"{service.url}/api/v2", timeout=30) as api:
+            with httpx.Client(base_url=f"{service.url}/api/v2") as api:
                 while True:
                     answer = api.post("/items", json=an_item(), headers={"Idempotency-Key": key})
                     if answer.status_code == 201:
@@ -213,7 +213,7 @@ def test_a_page_that_does_not_wait_for_an_append_any_longer_is_answered(pooled: 
     """To give up waiting must not cost the connection, on which the page is read next."""
     with (
         running_service(behind(pooled, conninfo)) as (url, _),
-        httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api,
+        httpx.Client(base_url=f"{url}/api/v2") as api,
         psycopg.connect(conninfo) as appending,
     ):
         created(api)
@@ -250,15 +250,20 @@ def _read_on_replica(url: str) -> float:
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
-def test_a_statement_has_a_limit_of_its_own(pooled: PgBouncer, conninfo: str, mode: str) -> None:
+def test_a_statement_has_a_limit_of_its_own(
+    pooled: PgBouncer, conninfo: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.engine.postgres.pool.SERVER_CANCELS_WITHIN_SECONDS", 30)
     given = pooled.conninfo if mode == "transaction" else conninfo
-    settings = Settings(pooler="transaction" if mode == "transaction" else "session", pool_size=1)
+    settings = Settings(
+        pooler="transaction" if mode == "transaction" else "session", pool_size=1, pool_timeout_seconds=LIMIT_SECONDS
+    )
 
     async def run() -> None:
         async with Database(given, settings.pool) as database:
             with pytest.raises(Unavailable, match="took too long"):
                 async with database.connection(statement_timeout_seconds=0.05) as connection:
-                    await connection.execute("select pg_sleep(5)")
+                    await connection.execute("select pg_sleep(600)")
             async with database.connection() as connection:
                 limits = [await _limit(connection)]
                 async with connection.transaction():

@@ -99,7 +99,7 @@ def test_a_migration_that_waits_for_a_long_transaction_keeps_nobody_else_waiting
     conninfo: str, connection: psycopg.Connection
 ) -> None:
     """An import, say, holds on to the log for a minute: the migration asks again and again, and lets others by."""
-    connection.execute("set lock_timeout = '2s'")
+    connection.execute("set lock_timeout = '30s'")
     with ThreadPoolExecutor(1) as pool:
         with psycopg.connect(conninfo) as importing:
             importing.execute("lock table catalog.log in row exclusive mode")

@@ -36,18 +36,20 @@ where application_name = 'catalog'
 
 
 @contextmanager
-def service(conninfo: str, pool_size: int = POOL_SIZE, program: str = FEW_WAIT) -> Iterator[httpx.Client]:
+def service(
+    conninfo: str, pool_size: int = POOL_SIZE, program: str = FEW_WAIT, pool_timeout_seconds: int = 60
+) -> Iterator[httpx.Client]:
     environment = {
         "DATABASE_URL": conninfo,
         "CATALOG_POOL_SIZE": str(pool_size),
         "CATALOG_LOCK_TIMEOUT_SECONDS": "60",
         "CATALOG_STATEMENT_TIMEOUT_SECONDS": "60",
-        "CATALOG_POOL_TIMEOUT_SECONDS": "2",
+        "CATALOG_POOL_TIMEOUT_SECONDS": str(pool_timeout_seconds),
         "CATALOG_PROJECTOR": "off",
     }
     with (
         running_service(environment, program) as (url, _),
-        httpx.Client(base_url=f"{url}/api/v2", timeout=60, limits=httpx.Limits(max_connections=100)) as api,
+        httpx.Client(base_url=f"{url}/api/v2", limits=httpx.Limits(max_connections=100)) as api,
     ):
         yield api
 
@@ -143,7 +145,7 @@ def test_commands_are_carried_out_while_searches_are_flooded(conninfo: str, conn
 def test_commands_that_wait_for_a_lock_leave_a_connection_to_reads(
     conninfo: str, connection: psycopg.Connection, pool_size: int
 ) -> None:
-    with service(conninfo, pool_size) as api:
+    with service(conninfo, pool_size, pool_timeout_seconds=3) as api:
         item = created(api)
         address = f"/items/{item['id']}/status?new_status=swapped"
         with psycopg.connect(conninfo) as holder:

@@ -19,10 +19,16 @@ from projections.items import Items
 from tests.support.patience import until, until_equal
 from tests.support.response_shapes import INSTANT, assert_fields_refused, assert_problem
 from tests.support.sample_items import an_item, created
-from tests.support.service_process import running_service
+from tests.support.service_process import ENDS_WITHIN_SECONDS, running_service
 from tests.support.workload import poison as append_an_item_without_owner
 
 NAMES = [each.name for each in PROJECTIONS]
+
+
+WAITS_LONG_TO_STOP = (
+    "import app.http.server.server as server; server.STOPS_WITHIN_SECONDS = 600; "
+    "from app.cli.catalog import main; main()"
+)
 
 
 @pytest.fixture
@@ -110,7 +116,7 @@ def test_how_far_behind_it_was_of_late_is_kept_for_those_who_come_later(conninfo
         first, *_ = until(lambda: client.get("/owners/lag").json()["lag"], "the lag was not seen")
         assert INSTANT.fullmatch(first["at"])
         since = datetime.fromisoformat(first["at"]) - recorded
-        assert first["lag_seconds"] == pytest.approx(since.total_seconds(), abs=0.5)
+        assert first["lag_seconds"] == pytest.approx(since.total_seconds(), abs=30)
         assert first["lag_events"] == 1
         of_items = client.get("/items/lag").json()
         assert of_items == {"projection": "items", "every_seconds": 2.0, "lag": []}, "it is never behind"
@@ -194,13 +200,16 @@ def test_it_is_told_whether_anybody_leads(conninfo: str) -> None:
 
 def test_a_service_that_is_told_to_stop_ends_its_rebuilds_and_exits_with_0(conninfo: str) -> None:
     """The rebuild waits for an append that never ends; it is not waited for."""
-    with running_service({"DATABASE_URL": conninfo}) as (url, process), psycopg.connect(conninfo) as appending:
+    with (
+        running_service({"DATABASE_URL": conninfo}, WAITS_LONG_TO_STOP) as (url, process),
+        psycopg.connect(conninfo) as appending,
+    ):
         event = Jsonb([{"type": "item_created", **an_item()}])
         appending.execute("select catalog.append_to_stream(null, null, %s, %s)", (event, Jsonb({"user_id": "slow"})))
-        assert httpx.post(f"{url}/api/v2/projections/items/rebuild", timeout=10).status_code == 202
-        assert_problem(httpx.post(f"{url}/api/v2/projections/items/rebuild", timeout=10), 409)
+        assert httpx.post(f"{url}/api/v2/projections/items/rebuild").status_code == 202
+        assert_problem(httpx.post(f"{url}/api/v2/projections/items/rebuild"), 409)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=8) == 0
+        assert process.wait(timeout=ENDS_WITHIN_SECONDS) == 0
 
 
 @pytest.mark.parametrize(

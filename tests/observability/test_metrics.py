@@ -1,6 +1,5 @@
 """`/metrics`: as the official parser reads it, counted after the commit, by route template, also without a database."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,8 +21,9 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture
 def own(conninfo: str) -> Iterator[httpx.Client]:
-    """A client of a service with a database of its own."""
-    with running_service({"DATABASE_URL": conninfo}) as (url, _), httpx.Client(base_url=url, timeout=30) as client:
+    """A client of a service with a database of its own, which waits for a connection for longer than a test does."""
+    environment = {"DATABASE_URL": conninfo, "CATALOG_POOL_TIMEOUT_SECONDS": "600"}
+    with running_service(environment) as (url, _), httpx.Client(base_url=url) as client:
         yield client
 
 
@@ -31,7 +31,7 @@ def own(conninfo: str) -> Iterator[httpx.Client]:
 def alone(conninfo: str) -> Iterator[httpx.Client]:
     """The same without a projector."""
     environment = {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off"}
-    with running_service(environment) as (url, _), httpx.Client(base_url=url, timeout=30) as client:
+    with running_service(environment) as (url, _), httpx.Client(base_url=url) as client:
         yield client
 
 
@@ -187,9 +187,7 @@ def test_while_the_database_is_away_a_scrape_answers_with_what_there_is(
                 "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s",
                 (conninfo_to_dict(conninfo)["dbname"],),
             )
-            started = time.monotonic()
             samples = scrape(own)
-            assert time.monotonic() - started < 5, "Prometheus gives up after 10 s"
         finally:
             connection.execute(allow.format(name, sql.SQL("true")))
     assert value(samples, "database_up") == 0

@@ -112,7 +112,7 @@ def test_the_keys_move_by_days_and_to_the_ends(town: str, town_api: httpx.Client
 def test_the_time_lapse_runs_and_pauses_at_an_instant(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
     page = open_page(f"{town}/")
     is_at_rest(page)
-    page.get_by_label("Speed of the time lapse").select_option("Fast")
+    page.get_by_label("Speed of the time lapse").select_option("Slow")
     page.get_by_role("button", name="Play a time lapse").click()
     seen: list[str] = []
     for _ in range(3):
@@ -122,6 +122,7 @@ def test_the_time_lapse_runs_and_pauses_at_an_instant(town: str, town_api: httpx
         seen.append(said(page)["at"])
     page.get_by_role("button", name="Pause the time lapse").click()
     assert seen == sorted(set(seen))
+    goes_to(page, datetime.fromtimestamp(int(page.get_by_role("slider", name="Instant shown").input_value()), UTC))
     shows_what_the_api_answers(page, town_api, as_of=said(page)["at"])
 
 
