@@ -16,11 +16,10 @@ from psycopg.conninfo import make_conninfo
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.postgres.pool import Database
 from app.errors import Unavailable
-from app.settings import Settings
 from tests.support.cli_process import catalog
 from tests.support.databases import database_like
 from tests.support.operator_commands import fetch_value, is_caught_up
-from tests.support.patience import LIMIT_SECONDS, until, until_equal
+from tests.support.patience import patient_settings, until, until_equal
 from tests.support.pgbouncer_process import PgBouncer, needs_pgbouncer, pgbouncer, service_role
 from tests.support.replication import primary_and_replica
 from tests.support.sample_items import an_item, created, present
@@ -255,9 +254,8 @@ def test_a_statement_has_a_limit_of_its_own(
 ) -> None:
     monkeypatch.setattr("app.engine.postgres.pool.SERVER_CANCELS_WITHIN_SECONDS", 30)
     given = pooled.conninfo if mode == "transaction" else conninfo
-    settings = Settings(
-        pooler="transaction" if mode == "transaction" else "session", pool_size=1, pool_timeout_seconds=LIMIT_SECONDS
-    )
+    pooler = {"pooler": "transaction"} if mode == "transaction" else {}
+    settings = patient_settings(**pooler, pool_size=1, statement_timeout_seconds=8.0)
 
     async def run() -> None:
         async with Database(given, settings.pool) as database:
