@@ -27,6 +27,9 @@ ROUNDS = 5
 LISTED = 50
 """How many of an owner's newest items to check. A listing has 100, some of them newer than those we know of."""
 
+MINUTES = 600.0
+"""In seconds: how long a soak test waits before it calls it hanging."""
+
 pytestmark = pytest.mark.soak
 
 
@@ -109,13 +112,13 @@ def test_rebuilds_under_load_are_not_noticed(conninfo: str) -> None:
         direct = [pool.submit(write_directly, conninfo, n, start, lambda _: bool(done)) for n in range(DIRECT_WRITERS)]
         start.wait()
         try:
-            until(lambda: len(versions) > 500)
+            until(lambda: len(versions) > 500, "nobody writes", MINUTES)
             rebuilds = asyncio.run(rebuild_everything(conninfo))
         finally:
             done.append(True)
         seen = [client.result() for client in clients]
         assert all(writer.result() for writer in direct)
-        until(lambda: is_caught_up(conninfo))
+        until(lambda: is_caught_up(conninfo), "it did not catch up", MINUTES)
     slowest = max(each.slowest_seconds for each in seen)
     longest = {p.name: max(r.swap_milliseconds for r in rebuilds if r.projection == p.name) for p in PROJECTIONS}
     print(

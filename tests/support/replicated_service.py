@@ -15,7 +15,7 @@ from tests.support.service_process import running_service
 PASSWORD = "not-to-be-told"
 PATIENT_WITH_ITS_REPLICA = """if True:
     import app.engine.postgres.pool as pool, app.engine.postgres.replica as replica
-    pool.COSTLY_READ_SECONDS = replica.REPLICA_ANSWERS_WITHIN_SECONDS = 60.0
+    pool.COSTLY_READ_SECONDS = replica.REPLICA_ANSWERS_WITHIN_SECONDS = replica.FREE_WITHIN_SECONDS = 60.0
     from app.cli.catalog import main
     main()
 """
