@@ -173,7 +173,10 @@ from pg_locks
 where locktype = 'advisory'
     and database = (select oid from pg_database where datname = current_database())
 """
-WAITS = "select exists (select from pg_locks where not granted)"
+WAITS = """
+select exists (
+    select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())
+"""
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
