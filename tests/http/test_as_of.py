@@ -219,7 +219,10 @@ def test_a_position_that_comes_in_time_is_waited_for(conninfo: str, connection: 
 ASKS_FOR_POSITION = """
 select exists (
     select from pg_stat_activity
-    where datname = current_database() and query_start > %s and query like '%%catalog.events where position = %%')
+    where datname = current_database()
+        and pid <> pg_backend_pid()
+        and query_start > %s
+        and query like '%%catalog.events where position = %%')
 """
 
 
