@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -17,6 +16,7 @@ from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import schema_sql
 from tests.support.cli_process import DONE_WITHIN_SECONDS, clean_environment
 from tests.support.databases import database_like
+from tests.support.patience import until_equal
 from tests.support.ready_made import NewFolder
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -86,10 +86,8 @@ def test_while_serving_a_database_that_is_killed_is_started_again(new_folder: Ne
     with running_service({"CATALOG_DATA_DIR": str(data)}) as (url, process):
         item = httpx.post(f"{url}/api/v2/items", json=an_item()).json()
         os.kill(int((data / "cluster" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-        deadline = time.monotonic() + DONE_WITHIN_SECONDS
-        while httpx.get(f"{url}/api/v2/items/{item['id']}", timeout=30).status_code != 200:
-            assert time.monotonic() < deadline, "it was not started again"
-            time.sleep(0.1)
+        address = f"{url}/api/v2/items/{item['id']}"
+        until_equal(lambda: httpx.get(address).status_code, 200, "it was not started again")
         assert httpx.post(f"{url}/api/v2/items", json=an_item()).status_code == 201
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
@@ -166,7 +164,7 @@ def test_a_port_that_is_taken_is_said(service: str, service_conninfo: str) -> No
 def test_ctrl_c_in_psql_cancels_the_query_and_not_the_database(tmp_path: Path, made: Path) -> None:
     """Sent to the whole group, as a terminal does."""
     script = tmp_path / "slow.sql"
-    script.write_text("select pg_sleep(60);\n")
+    script.write_text("select pg_sleep(600);\n")
     command = [sys.executable, "-m", "app.cli", "psql", "-At", "-f", str(script)]
     environment = {**os.environ, "CATALOG_DATA_DIR": str(made)}
     environment.pop("DATABASE_URL", None)
@@ -174,10 +172,11 @@ def test_ctrl_c_in_psql_cancels_the_query_and_not_the_database(tmp_path: Path, m
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as psql:
         embedded = EmbeddedPostgres(made)
-        sleeping = "select count(*) from pg_stat_activity where query like 'select pg_sleep(60)%'"
+        sleeping = "select count(*) from pg_stat_activity where query like 'select pg_sleep(600)%'"
         with embedded, psycopg.connect(embedded.conninfo, autocommit=True) as connection:
-            while connection.execute(sleeping).fetchone() != (1,):
-                assert psql.poll() is None
+            until_equal(
+                lambda: (connection.execute(sleeping).fetchone(), psql.poll()), ((1,), None), "psql does not ask"
+            )
         os.killpg(psql.pid, signal.SIGINT)
         _, err = psql.communicate(timeout=DONE_WITHIN_SECONDS)
     assert "canceling statement due to user request" in err

@@ -19,13 +19,13 @@ from tests.support.appending import append
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
 from tests.support.erasure_checks import rows_of, tables_with
 from tests.support.operator_commands import (
-    eventually,
     fetch_value,
     json_answer,
     printed_text,
     running_command,
     settle_now,
 )
+from tests.support.patience import until
 
 SECRET, BOBS = "geheimnis", "nachbarin"
 
@@ -173,7 +173,10 @@ from pg_locks
 where locktype = 'advisory'
     and database = (select oid from pg_database where datname = current_database())
 """
-WAITS = "select exists (select from pg_locks where not granted)"
+WAITS = """
+select exists (
+    select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())
+"""
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -185,14 +188,14 @@ def test_killed_half_way_it_goes_on_when_run_again(
         held(conninfo, second),
         running_command("forget", "alice", "--yes", conninfo=conninfo, stderr=subprocess.PIPE) as process,
     ):
-        eventually(lambda: bool(fetch_value(connection, WAITS)), "it waits for the second item")
+        until(lambda: bool(fetch_value(connection, WAITS)), "it does not wait for the second item")
         process.send_signal(how)
         assert process.wait(DONE_WITHIN_SECONDS) == (130 if how == signal.SIGINT else -how)
-    eventually(lambda: not fetch_value(connection, WAITS), "what it waited for is called off")
+    until(lambda: not fetch_value(connection, WAITS), "what it waited for is not called off")
     left = connection.execute("select distinct stream_id from catalog.personal order by 1").fetchall()
     assert left == [(second,), (third,)]
     assert connection.execute(AUDIT).fetchall() == [("alice", os_user(), None, 1, 4)]
-    eventually(lambda: not fetch_value(connection, HELD), "it is gone")
+    until(lambda: not fetch_value(connection, HELD), "it is still there")
     printed_text(conninfo, "forget", "alice", "--yes")
     assert tables_with(connection, SECRET) == set()
     assert connection.execute(AUDIT).fetchall() == [("alice", os_user(), True, 3, 10)]

@@ -16,13 +16,13 @@ from tests.support.operator_commands import (
     SPADE,
     SWAPPED,
     Ownerless,
-    eventually,
     is_caught_up,
     json_answer,
     printed_text,
     running_command,
     settle_now,
 )
+from tests.support.patience import until, until_equal
 from tests.support.service_process import running_service
 
 
@@ -47,7 +47,7 @@ def test_what_the_lag_says_is_what_the_service_says(connection: psycopg.Connecti
     conninfo = connection.info.dsn
     append(connection, None, [SPADE])
     with running_service({"DATABASE_URL": conninfo}) as (url, _):
-        eventually(lambda: is_caught_up(connection), "caught up")
+        until(lambda: is_caught_up(connection), "it did not catch up")
         assert httpx.get(f"{url}/api/v2/projections").json() == json_answer(conninfo, "lag")
 
 
@@ -152,12 +152,12 @@ def test_following_sees_each_event_once_in_order_and_ends_with_0(
         running_command("project", conninfo=connection.info.dsn),
         running_command("events", "--follow", "--json", conninfo=connection.info.dsn, stdout=followed) as follower,
     ):
-        eventually(lambda: len(log.read_text().splitlines()) == 2, "the first two seen")
+        until_equal(lambda: len(log.read_text().splitlines()), 2, "the first two were not seen")
         for number in range(200):
             with connection.transaction(force_rollback=number % 10 == 0):
                 append(connection, None, [SPADE, RENAMED])
         in_the_log = [position for (position,) in connection.execute("select position from catalog.events order by 1")]
-        eventually(lambda: len(log.read_text().splitlines()) >= len(in_the_log), "all seen")
+        until(lambda: len(log.read_text().splitlines()) >= len(in_the_log), "not all were seen")
         follower.send_signal(told)
         assert follower.wait(timeout=DONE_WITHIN_SECONDS) == 0
     assert [json.loads(line)["position"] for line in log.read_text().splitlines()] == in_the_log

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from msgspec import structs
 
-from app.engine.postgres.advisory_locks import LEADER_LOCK, rebuild_lock_key
+from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import PROJECTIONS
 from projections.items import Item
@@ -23,12 +23,12 @@ from projections.owners import Owners
 from tests.support.appending import append
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
 from tests.support.databases import database_like
+from tests.support.leadership import terminate_leader
 from tests.support.operator_commands import (
     RENAMED,
     SPADE,
     SWAPPED,
     Ownerless,
-    eventually,
     fetch_value,
     is_caught_up,
     json_answer,
@@ -36,6 +36,7 @@ from tests.support.operator_commands import (
     running_command,
     settle_now,
 )
+from tests.support.patience import until
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
@@ -44,22 +45,13 @@ def test_the_projector_alone_catches_up_survives_a_lost_connection_and_ends_with
 ) -> None:
     append(connection, None, [SPADE, RENAMED])
     with running_command("project", conninfo=connection.info.dsn) as process:
-        eventually(lambda: is_caught_up(connection), "caught up")
-        assert connection.execute(TERMINATE_LEADER, (LEADER_LOCK & 0xFFFFFFFF,)).fetchall() == [(True,)]
+        until(lambda: is_caught_up(connection), "it did not catch up")
+        terminate_leader(connection)
         append(connection, None, [SPADE])
-        eventually(lambda: is_caught_up(connection), "caught up again")
+        until(lambda: is_caught_up(connection), "it did not catch up again")
         process.send_signal(told)
         assert process.wait(timeout=DONE_WITHIN_SECONDS) == 0
     assert fetch_value(connection, "select (document -> 'total_items')::integer from catalog.owners") == 2
-
-
-TERMINATE_LEADER = """
-select pg_terminate_backend(pid)
-from pg_locks
-where locktype = 'advisory'
-    and objid = %s
-    and database = (select oid from pg_database where datname = current_database())
-"""
 
 
 def test_a_rebuild_says_what_it_did(connection: psycopg.Connection) -> None:
@@ -152,16 +144,14 @@ def test_a_rebuild_ended_half_way_has_changed_nothing_and_the_next_one_succeeds(
     with psycopg.connect(conninfo) as reader:
         reader.execute("select count(*) from catalog.items")
         with running_command("rebuild", "items", conninfo=conninfo, stderr=subprocess.PIPE) as process:
-            eventually(lambda: _is_built(connection, 20), "the next generation built")
+            until(lambda: _is_built(connection, 20), "the next generation was not built")
             process.send_signal(how)
             _, told = process.communicate(timeout=DONE_WITHIN_SECONDS)
         assert process.returncode == status
         assert (status < 0) or "has changed nothing that is served" in told
         assert "Traceback" not in told
         assert connection.execute("select * from catalog.items order by id").fetchall() == documents
-    eventually(
-        lambda: fetch_value(connection, IS_FREE, rebuild_lock_key("items")), "the lock of the ended rebuild free"
-    )
+    until(lambda: fetch_value(connection, IS_FREE, rebuild_lock_key("items")), "the ended rebuild's lock is held")
     assert "rebuilt from 40 events" in printed_text(conninfo, "rebuild", "items")
     assert not _is_built(connection, 20)
     assert "0 differ" in printed_text(conninfo, "verify", "items")
@@ -222,7 +212,7 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
     append(connection, None, [structs.replace(SPADE, owner_id="bob")])
     assert "owners is not stopped." in printed_text(conninfo, "resume", "owners", status=1)
     with running_command("project", conninfo=conninfo):
-        eventually(lambda: is_stopped(connection), "stopped by the event")
+        until(lambda: is_stopped(connection), "the event did not stop it")
         assert _stopped_at(conninfo) == poison
         table = printed_text(conninfo, "lag", status=1)
         assert f"owners was stopped by the event at position {poison}: null value" in table
@@ -236,7 +226,7 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
         ]
         stopped_at = fetch_value(connection, CHANGED_AT)
         assert f"owners continues with the event at position {poison}." in printed_text(conninfo, "resume", "owners")
-        eventually(lambda: bool(fetch_value(connection, STOPPED_SINCE, stopped_at)), "stopped by the same event again")
+        until(lambda: bool(fetch_value(connection, STOPPED_SINCE, stopped_at)), "the same event did not stop it again")
         asked = catalog("resume", "owners", "--skip", DATABASE_URL=conninfo)
         assert asked.returncode == 1, "nobody answers the question"
         assert f"Leave the event at position {poison} out of owners permanently?" in asked.stderr
@@ -249,7 +239,7 @@ def test_a_poisoned_event_stops_one_rollup_alone_until_it_is_skipped_by_name(con
         for read_model in PROJECTIONS:
             if read_model is not Owners and getattr(read_model, "by", None) == Item.owner_id:
                 json_answer(conninfo, "resume", read_model.name, "--skip", "--yes")
-        eventually(lambda: is_caught_up(connection), "caught up")
+        until(lambda: is_caught_up(connection), "it did not catch up")
     (owners,) = (each for each in json_answer(conninfo, "lag")["projections"] if each["name"] == "owners")
     (skip,) = owners["skipped"]
     assert (skip["position"], skip["by"]) == (poison, pwd.getpwuid(os.getuid()).pw_name)

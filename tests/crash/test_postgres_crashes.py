@@ -10,18 +10,18 @@ import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.databases import binaries_under_test
+from tests.support.patience import PRODUCT_LIMITS, until
 from tests.support.ready_made import NewFolder
 from tests.support.replication import kill_server
 from tests.support.retrying_clients import WRITERS, writing
 from tests.support.service_process import running_service
-from tests.support.workload import until
 
 
 def test_postgres_killed_in_the_middle_of_writes_comes_back_with_all_that_was_acknowledged(
     new_server_folder: NewFolder, tmp_path: Path
 ) -> None:
     """All its processes are killed by kill -9 at once, three times; the service starts it again."""
-    environment = {"CATALOG_DATA_DIR": str(new_server_folder(tmp_path / "data"))}
+    environment = {**PRODUCT_LIMITS, "CATALOG_DATA_DIR": str(new_server_folder(tmp_path / "data"))}
     if binaries := binaries_under_test():
         environment["CATALOG_POSTGRES_BIN"] = str(binaries)
     with running_service(environment) as (url, _), writing(url) as clients:
@@ -36,7 +36,7 @@ def test_postgres_restarted_under_load_costs_errors_for_seconds_and_no_wedged_se
 ) -> None:
     """A separate, unsupervised server is stopped and started as an operator does it."""
     with EmbeddedPostgres(new_server_folder(tmp_path / "data"), binaries=binaries_under_test()) as server:
-        with running_service({"DATABASE_URL": server.conninfo}) as (url, _), writing(url) as clients:
+        with running_service({**PRODUCT_LIMITS, "DATABASE_URL": server.conninfo}) as (url, _), writing(url) as clients:
             for _ in range(2):
                 began = time.monotonic()
                 server.stop()
@@ -49,7 +49,7 @@ def test_postgres_restarted_under_load_costs_errors_for_seconds_and_no_wedged_se
 
 
 def test_a_full_disk_refuses_commands_until_there_is_space_again(small_disk: Path) -> None:
-    environment = {"CATALOG_DATA_DIR": str(small_disk / "data")}
+    environment = {**PRODUCT_LIMITS, "CATALOG_DATA_DIR": str(small_disk / "data")}
     if binaries := binaries_under_test():
         environment["CATALOG_POSTGRES_BIN"] = str(binaries)
     filler = small_disk / "filler"
@@ -58,7 +58,7 @@ def test_a_full_disk_refuses_commands_until_there_is_space_again(small_disk: Pat
             while file.write(b"0" * 65536):
                 pass
         refused = sum(story.refused for story in clients.stories)
-        until(lambda: sum(story.refused for story in clients.stories) >= refused + WRITERS)
+        until(lambda: sum(story.refused for story in clients.stories) >= refused + WRITERS, "nothing is refused")
         filler.unlink()
         clients.until_acknowledged(40)
 

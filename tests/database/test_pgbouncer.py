@@ -16,10 +16,10 @@ from psycopg.conninfo import make_conninfo
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.engine.postgres.pool import Database
 from app.errors import Unavailable
-from app.settings import Settings
 from tests.support.cli_process import catalog
 from tests.support.databases import database_like
-from tests.support.operator_commands import eventually, fetch_value, is_caught_up
+from tests.support.operator_commands import fetch_value, is_caught_up
+from tests.support.patience import patient_settings, until, until_equal
 from tests.support.pgbouncer_process import PgBouncer, needs_pgbouncer, pgbouncer, service_role
 from tests.support.ready_made import NewFolder
 from tests.support.replication import primary_and_replica
@@ -53,7 +53,7 @@ def test_requests_and_the_background_work_behind_a_pooler_in_transaction_mode(po
     with (
         running_service(behind(pooled, conninfo)) as (url, _),
         running_service(behind(pooled, conninfo)) as (another, _),
-        httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api,
+        httpx.Client(base_url=f"{url}/api/v2") as api,
         psycopg.connect(conninfo, autocommit=True) as connection,
     ):
         with ThreadPoolExecutor(8) as many:
@@ -62,13 +62,13 @@ def test_requests_and_the_background_work_behind_a_pooler_in_transaction_mode(po
         rows = b"".join(json.dumps(an_item(name=f"Chair {n}")).encode() + b"\n" for n in range(20))
         imported = api.post("/items/import", content=rows, headers={"Content-Type": "application/x-ndjson"})
         assert imported.status_code == 200, imported.text
-        eventually(lambda: is_caught_up(connection), "a leader has caught up")
+        until(lambda: is_caught_up(connection), "no leader caught up")
         assert api.get("/stats").json()["total_items"] == 60
         assert len(api.get("/items", params={"search": "chair"}).json()) == 20
         assert api.post("/items/1/rebuild").json()["changed"] is False
         for name in ("items", "owners"):
             assert api.post(f"/projections/{name}/rebuild").status_code == 202
-        eventually(lambda: "rebuild" in str(fetch_value(connection, LAST_REBUILDS)), "both are rebuilt")
+        until(lambda: "rebuild" in str(fetch_value(connection, LAST_REBUILDS)), "they were not rebuilt")
         verified = api.post("/projections/items/verify", headers={"Accept": "application/json"}).json()
         assert (verified["checked"], verified["differing"]) == (60, [])
 
@@ -83,7 +83,7 @@ where last_rebuild ->> 'error' is null
 
 def _one_life(url: str, number: int) -> int:
     """The first status that is not as it should be, or one of those that are."""
-    with httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api:
+    with httpx.Client(base_url=f"{url}/api/v2") as api:
         posted = api.post("/items", json=an_item(owner_id=f"owner-{number}"), headers={"Idempotency-Key": str(number)})
         if posted.status_code != 201:
             return posted.status_code
@@ -107,7 +107,7 @@ def test_nothing_of_a_service_stays_on_the_connections_of_its_pooler(pooled: PgB
     with running_service(behind(pooled, conninfo)) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as api:
         created(api)
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        assert fetch_value(connection, SESSION_LOCKS) == 0
+        until_equal(lambda: fetch_value(connection, SESSION_LOCKS), 0, "locks are held that nobody can give back")
     with psycopg.connect(pooled.conninfo, autocommit=True, prepare_threshold=None) as another:
         assert fetch_value(another, "show timezone") == "Asia/Kathmandu"
         assert fetch_value(another, "show statement_timeout") == "0"
@@ -154,7 +154,7 @@ def test_a_pooler_in_session_mode_needs_no_word(conninfo: str, tmp_path: Path) -
     ):
         item = created(api)
         assert present(api, item["id"]) == item
-        eventually(lambda: is_caught_up(connection), "a leader has caught up")
+        until(lambda: is_caught_up(connection), "no leader caught up")
 
 
 def test_commands_of_the_console_go_past_the_pooler(pooled: PgBouncer, conninfo: str, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_pooler_that_is_killed_under_load_costs_answers_but_no_command(pooled:
 
         def until_answered(key: str) -> None:
             """As a client does it: with its key, again and again."""
-            with httpx.Client(base_url=f"{service.url}/api/v2", timeout=30) as api:
+            with httpx.Client(base_url=f"{service.url}/api/v2") as api:
                 while True:
                     answer = api.post("/items", json=an_item(), headers={"Idempotency-Key": key})
                     if answer.status_code == 201:
@@ -198,9 +198,9 @@ def test_a_pooler_that_is_killed_under_load_costs_answers_but_no_command(pooled:
         with ThreadPoolExecutor(8) as many:
             working = [many.submit(work, worker) for worker in range(8)]
             try:
-                eventually(lambda: httpx.get(f"{service.url}/api/v2/items").json() != [], "the first is done")
+                until(lambda: httpx.get(f"{service.url}/api/v2/items").json() != [], "no command was carried out")
                 pooled.kill()
-                eventually(lambda: httpx.get(f"{service.url}/health").status_code == 503, "it is seen that it is gone")
+                until_equal(lambda: httpx.get(f"{service.url}/health").status_code, 503, "nobody saw that it was gone")
                 pooled.start()
             finally:
                 over.set()
@@ -213,7 +213,7 @@ def test_a_page_that_does_not_wait_for_an_append_any_longer_is_answered(pooled: 
     """To give up waiting must not cost the connection, on which the page is read next."""
     with (
         running_service(behind(pooled, conninfo)) as (url, _),
-        httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api,
+        httpx.Client(base_url=f"{url}/api/v2") as api,
         psycopg.connect(conninfo) as appending,
     ):
         created(api)
@@ -235,7 +235,7 @@ def test_a_replica_is_read_behind_a_pooler(new_server_folder: NewFolder, tmp_pat
             with running_service(settings) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as api:
                 item = created(api)
                 pair.until_replayed()
-                eventually(lambda: httpx.get(f"{url}/health").json()["replica"] == "ok", "the replica is read from")
+                until_equal(lambda: httpx.get(f"{url}/health").json()["replica"], "ok", "the replica is not read from")
                 before = _read_on_replica(url)
                 for _ in range(8):
                     assert present(api, item["id"]) == item
@@ -249,15 +249,19 @@ def _read_on_replica(url: str) -> float:
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
-def test_a_statement_has_a_limit_of_its_own(pooled: PgBouncer, conninfo: str, mode: str) -> None:
+def test_a_statement_has_a_limit_of_its_own(
+    pooled: PgBouncer, conninfo: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.engine.postgres.pool.SERVER_CANCELS_WITHIN_SECONDS", 30)
     given = pooled.conninfo if mode == "transaction" else conninfo
-    settings = Settings(pooler="transaction" if mode == "transaction" else "session", pool_size=1)
+    pooler = {"pooler": "transaction"} if mode == "transaction" else {}
+    settings = patient_settings(**pooler, pool_size=1, statement_timeout_seconds=8.0)
 
     async def run() -> None:
         async with Database(given, settings.pool) as database:
             with pytest.raises(Unavailable, match="took too long"):
                 async with database.connection(statement_timeout_seconds=0.05) as connection:
-                    await connection.execute("select pg_sleep(5)")
+                    await connection.execute("select pg_sleep(600)")
             async with database.connection() as connection:
                 limits = [await _limit(connection)]
                 async with connection.transaction():

@@ -15,8 +15,8 @@ from app.errors import SetupError
 from app.main import PROJECTIONS, schema_sql
 from app.schema import migrate
 from tests.support.databases import database_like
-from tests.support.operator_commands import eventually
 from tests.support.paths import COMPILED_SQL
+from tests.support.patience import until_equal
 
 UNEXPLAINED = """
 with ours as (select oid from pg_namespace where nspname in ('catalog', 'public'))
@@ -99,12 +99,12 @@ def test_a_migration_that_waits_for_a_long_transaction_keeps_nobody_else_waiting
     conninfo: str, connection: psycopg.Connection
 ) -> None:
     """An import, say, holds on to the log for a minute: the migration asks again and again, and lets others by."""
-    connection.execute("set lock_timeout = '2s'")
+    connection.execute("set lock_timeout = '30s'")
     with ThreadPoolExecutor(1) as pool:
         with psycopg.connect(conninfo) as importing:
             importing.execute("lock table catalog.log in row exclusive mode")
             migrating = pool.submit(migrate, conninfo, schema_sql() + "\ncomment on schema catalog is 'newer';")
-            eventually(lambda: connection.execute(WAITING).fetchone() == (True,), "it waits for the log")
+            until_equal(lambda: connection.execute(WAITING).fetchone(), (True,), "it does not wait for the log")
             for _ in range(20):
                 connection.execute("select catalog.append_to_stream(null, null, '[{\"type\": \"x\"}]', '{}')")
             assert not migrating.done()

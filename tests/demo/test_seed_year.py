@@ -14,6 +14,7 @@ from app.demo.seed_year import Town, fill
 from app.engine.background.verify import verify
 from app.errors import SetupError
 from app.main import PROJECTIONS
+from tests.support.patience import until_equal
 from tests.support.service_process import running_service
 
 SPREAD = """
@@ -65,8 +66,10 @@ def test_every_document_is_what_the_log_says_and_the_service_goes_on_from_there(
         }
         made = httpx.post(f"{url}/api/v2/items", json=body)
         assert int(made.headers["X-Position"]) == events + 1
-        owner = httpx.get(f"{url}/api/v2/owners/Ada", params={"min_position": events + 1})
-        assert owner.status_code == 200
+        address = f"{url}/api/v2/owners/Ada"
+        until_equal(
+            lambda: httpx.get(address, params={"min_position": events + 1}).status_code, 200, "it is not counted"
+        )
     for read_model in PROJECTIONS:
         verified = asyncio.run(verify(conninfo, read_model))
         assert verified.checked > 9

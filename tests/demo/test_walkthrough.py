@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from tests.support.cli_process import catalog
 from tests.support.http_server import Answer, Request, http_server
+from tests.support.patience import until
 from tests.support.service_process import free_port
 
 PASSED_ON = ("Content-Type", "If-Match", "If-None-Match")
@@ -145,9 +145,8 @@ def test_without_a_url_it_starts_a_service_of_its_own_and_leaves_nothing(tmp_pat
 def test_ended_while_its_service_starts_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "app.cli", "demo"]
     with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL) as running:
-        while not processes_naming(tmp_path):
-            assert running.poll() is None
-            time.sleep(0.01)
+        until(lambda: processes_naming(tmp_path) or running.poll() is not None, "it starts no server")
+        assert running.poll() is None
         running.send_signal(number)
         assert running.wait(timeout=ENDS_WITHIN_SECONDS) == 128 + number
     assert list(tmp_path.iterdir()) == []

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.cli.catalog import main
 from tests.support.kubernetes_manifests import DEPLOY, MONITORING, Object, needs_kustomize, only_manifest
 from tests.support.paths import ROOT
+from tests.support.patience import until
 from tests.support.sample_items import an_item
-from tests.support.sse_client import until
 
 
 def alerts() -> dict[str, Object]:

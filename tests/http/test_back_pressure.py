@@ -1,7 +1,9 @@
 """Too much to do, or somebody in the way: bounded in time, answered 503 with Retry-After, and then all is well."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import psycopg
@@ -9,45 +11,53 @@ import pytest
 
 from app.engine.postgres.pool import Database
 from app.errors import Unavailable
-from app.settings import Settings
+from tests.support.patience import patient_settings, until
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
-from tests.support.sse_client import until
 
 
-@pytest.fixture
-def narrow(conninfo: str) -> Iterator[httpx.Client]:
-    """A client of a service with a single connection, which waits for nothing for long."""
-    environment = {
-        "DATABASE_URL": conninfo,
-        "CATALOG_PROJECTOR": "off",
-        "CATALOG_POOL_SIZE": "1",
-        "CATALOG_POOL_TIMEOUT_SECONDS": "0.3",
-        "CATALOG_STATEMENT_TIMEOUT_SECONDS": "3",
-        "CATALOG_LOCK_TIMEOUT_SECONDS": "2",
-    }
-    with running_service(environment) as (url, _), httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client:
+@contextmanager
+def narrow(conninfo: str, **limits: str) -> Iterator[httpx.Client]:
+    """A client of a service with a single connection, which is patient in all but these limits."""
+    environment = {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off", "CATALOG_POOL_SIZE": "1", **limits}
+    with running_service(environment) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as client:
         yield client
 
 
-def test_requests_beyond_the_pool_are_told_to_come_back_and_so_is_a_command_that_waits_for_a_lock(
-    narrow: httpx.Client, connection: psycopg.Connection
-) -> None:
-    item = narrow.post("/items", json=an_item()).json()
+@contextmanager
+def held_up(client: httpx.Client, connection: psycopg.Connection, item: dict[str, Any]) -> Iterator[Future[Any]]:
+    """A command that waits for the lock of its item, and has the only connection."""
     with ThreadPoolExecutor(1) as pool:
         with connection.transaction():
             connection.execute("select from catalog.streams where stream_id = %s for update", (item["id"],))
-            waiting = pool.submit(narrow.put, f"/items/{item['id']}", json={"name": "Rake"})
+            waiting = pool.submit(client.put, f"/items/{item['id']}", json={"name": "Rake"})
             until(lambda: is_waiting(connection), "the command does not wait")
-            for _ in range(3):
-                refused = narrow.get("/items/1")
+            yield waiting
+        waiting.result()
+
+
+def test_requests_beyond_the_pool_are_told_to_come_back(conninfo: str, connection: psycopg.Connection) -> None:
+    with narrow(conninfo, CATALOG_POOL_TIMEOUT_SECONDS="1") as client, ThreadPoolExecutor(3) as pool:
+        item = client.post("/items", json=an_item()).json()
+        with held_up(client, connection, item) as waiting:
+            for refused in pool.map(client.get, ["/items/1"] * 3):
                 assert "too many requests" in assert_problem(refused, 503)["detail"]
                 assert int(refused.headers["Retry-After"]) >= 1
+            assert not waiting.done()
+        assert waiting.result().json()["version"] == 2
+
+
+def test_a_command_that_waits_for_a_lock_for_too_long_is_told_to_come_back(
+    conninfo: str, connection: psycopg.Connection
+) -> None:
+    with narrow(conninfo, CATALOG_LOCK_TIMEOUT_SECONDS="1") as client:
+        item = client.post("/items", json=an_item()).json()
+        with held_up(client, connection, item) as waiting:
             late = waiting.result()
         assert "Another command on the same stream" in assert_problem(late, 503)["detail"]
         assert late.headers["Retry-After"] == "1"
-    assert narrow.put(f"/items/{item['id']}", json={"name": "Rake"}).json()["version"] == 2
+        assert client.put(f"/items/{item['id']}", json={"name": "Rake"}).json()["version"] == 2
 
 
 def is_waiting(connection: psycopg.Connection) -> bool:
@@ -56,7 +66,7 @@ def is_waiting(connection: psycopg.Connection) -> bool:
 
 
 def test_a_statement_that_takes_too_long_is_ended(conninfo: str, connection: psycopg.Connection) -> None:
-    environment = {"DATABASE_URL": conninfo, "CATALOG_STATEMENT_TIMEOUT_SECONDS": "0.5", "CATALOG_PROJECTOR": "off"}
+    environment = {"DATABASE_URL": conninfo, "CATALOG_STATEMENT_TIMEOUT_SECONDS": "1.5", "CATALOG_PROJECTOR": "off"}
     with running_service(environment) as (url, _):
         with connection.transaction():
             connection.execute("lock table catalog.items in access exclusive mode")
@@ -68,7 +78,7 @@ def test_a_statement_that_takes_too_long_is_ended(conninfo: str, connection: psy
 
 @pytest.mark.anyio
 async def test_a_transaction_that_is_left_open_is_ended(conninfo: str, connection: psycopg.Connection) -> None:
-    settings = Settings(statement_timeout_seconds=0.2)
+    settings = patient_settings(statement_timeout_seconds=0.5)
     async with Database(conninfo, settings.pool) as database:
         with pytest.raises(Unavailable):  # noqa: PT012, the last statement raises
             async with database.connection() as opened, opened.transaction():

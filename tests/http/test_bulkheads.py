@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.support.patience import until, until_equal
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
-from tests.support.sse_client import until
 
 CLIENTS = 24
 ASKED = 30
@@ -36,18 +36,20 @@ where application_name = 'catalog'
 
 
 @contextmanager
-def service(conninfo: str, pool_size: int = POOL_SIZE, program: str = FEW_WAIT) -> Iterator[httpx.Client]:
+def service(
+    conninfo: str, pool_size: int = POOL_SIZE, program: str = FEW_WAIT, pool_timeout_seconds: int = 60
+) -> Iterator[httpx.Client]:
     environment = {
         "DATABASE_URL": conninfo,
         "CATALOG_POOL_SIZE": str(pool_size),
         "CATALOG_LOCK_TIMEOUT_SECONDS": "60",
         "CATALOG_STATEMENT_TIMEOUT_SECONDS": "60",
-        "CATALOG_POOL_TIMEOUT_SECONDS": "2",
+        "CATALOG_POOL_TIMEOUT_SECONDS": str(pool_timeout_seconds),
         "CATALOG_PROJECTOR": "off",
     }
     with (
         running_service(environment, program) as (url, _),
-        httpx.Client(base_url=f"{url}/api/v2", timeout=60, limits=httpx.Limits(max_connections=100)) as api,
+        httpx.Client(base_url=f"{url}/api/v2", limits=httpx.Limits(max_connections=100)) as api,
     ):
         yield api
 
@@ -143,13 +145,13 @@ def test_commands_are_carried_out_while_searches_are_flooded(conninfo: str, conn
 def test_commands_that_wait_for_a_lock_leave_a_connection_to_reads(
     conninfo: str, connection: psycopg.Connection, pool_size: int
 ) -> None:
-    with service(conninfo, pool_size) as api:
+    with service(conninfo, pool_size, pool_timeout_seconds=3) as api:
         item = created(api)
         address = f"/items/{item['id']}/status?new_status=swapped"
         with psycopg.connect(conninfo) as holder:
             holder.execute("select from catalog.streams where stream_id = %s for update", (item["id"],))
             with Flood(lambda: api.patch(address)) as flood:
-                until(lambda: waiting(connection) == pool_size - 1, "the commands do not wait")
+                until_equal(lambda: waiting(connection), pool_size - 1, "the commands do not wait")
                 until(lambda: len(flood.refused) >= 1, "nobody is refused")
                 answers = [api.get(f"/items/{item['id']}").status_code for _ in range(ASKED)]
                 assert answers == [200] * ASKED
@@ -166,7 +168,7 @@ def test_verifications_beyond_two_are_told_to_come_back(conninfo: str, connectio
         query = "select count(*) from pg_locks where not granted and relation = 'catalog.owners'::regclass"
         with locked(conninfo, "owners"):
             under_way = [pool.submit(api.post, "/projections/owners/verify") for _ in range(2)]
-            until(lambda: connection.execute(query).fetchone() == (2,), "they do not verify")
+            until_equal(lambda: connection.execute(query).fetchone(), (2,), "they do not verify")
             refused = assert_problem(api.post("/projections/owners/verify"), 503)
             assert "Too many verifications at once: 2 may run" in refused["detail"]
             assert api.get(f"/items/{item['id']}").status_code == 200

@@ -5,9 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.patience import until
 from tests.support.response_shapes import assert_fields_refused, assert_problem
 from tests.support.sample_items import created, some_name
-from tests.support.sse_client import following, until
+from tests.support.sse_client import following
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,11 @@ from psycopg.types.json import Jsonb
 
 from app.domain.events import ItemCreated
 from tests.support.appending import append
+from tests.support.patience import until, until_equal
 from tests.support.response_shapes import assert_fields_refused, assert_problem
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
-from tests.support.sse_client import following, until
+from tests.support.sse_client import following
 
 
 def settled(api: httpx.Client, position: int) -> None:
@@ -157,7 +158,7 @@ def test_events_without_an_actor_are_read_everywhere(conninfo: str) -> None:
             connection.execute(RAW, (item, version, Jsonb(metadata)))
         connection.execute("update catalog.items set version = 4; update catalog.streams set version = 4")
         last = created(client)
-        until(lambda: len(client.get("/events").json()) == 5, "the log was not settled")
+        until_equal(lambda: len(client.get("/events").json()), 5, "the log was not settled")
         events = client.get("/events").json()
         assert ["user" in event for event in events] == [True, False, False, False, True]
         assert [event.get("correlationid") for event in events][2] == "r-1"
@@ -190,7 +191,7 @@ def test_the_link_is_where_the_public_finds_it_and_keeps_what_was_asked(conninfo
     with running_service(environment) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as client:
         for _ in range(2):
             created(client)
-        until(lambda: len(client.get("/events").json()) == 2, "the log was not settled")
+        until_equal(lambda: len(client.get("/events").json()), 2, "the log was not settled")
         link = client.get("/events?limit=1&type=item_created").headers["Link"]
     assert link == ('<https://swappo.example/catalog/api/v2/events?after=1&limit=1&type=item_created>; rel="next"')
 
@@ -199,15 +200,15 @@ def test_what_is_not_settled_is_not_there_yet(conninfo: str) -> None:
     """An append that holds the gate holds the mark; what was committed behind it is kept back too."""
     with running_service({"DATABASE_URL": conninfo}) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as client:
         created(client)
-        until(lambda: len(client.get("/events").json()) == 1, "the log was not settled")
+        until_equal(lambda: len(client.get("/events").json()), 1, "the log was not settled")
         with psycopg.connect(conninfo) as appending:
             event = Jsonb([{"type": "item_created", **an_item()}])
             append = "select catalog.append_to_stream(null, null, %s, %s)"
             appending.execute(append, (event, Jsonb({"user_id": "slow"})))
             later = created(client)
-            until(lambda: client.get("/projections").json()["head"] == 3, "the item was not committed")
+            until_equal(lambda: client.get("/projections").json()["head"], 3, "the item was not committed")
             assert [each["position"] for each in client.get("/events").json()] == ["1"]
-        until(lambda: len(client.get("/events").json()) == 3, "the log was not settled")
+        until_equal(lambda: len(client.get("/events").json()), 3, "the log was not settled")
         events = client.get("/events").json()
     assert [each["position"] for each in events] == ["1", "2", "3"]
     assert events[-1]["subject"] == str(later["id"])

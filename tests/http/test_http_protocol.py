@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.metrics_page import open_streams
+from tests.support.patience import until_equal
 from tests.support.raw_http_client import answer_to_bytes, connected
 from tests.support.raw_requests import (
     ALIVE,
@@ -26,7 +27,6 @@ from tests.support.raw_requests import (
     WHOLE,
 )
 from tests.support.service_process import Process, resident_mebibytes, running_service
-from tests.support.sse_client import until
 
 HEAD_BYTES, ADDRESS_BYTES, FIELDS = 32 * 1024, 16 * 1024, 100
 
@@ -183,7 +183,7 @@ def test_requests_behind_an_event_stream_wait_outside_and_the_stream_ends_with_i
         raw.send_until_full(repeat(POST + WHOLE))
         assert resident_mebibytes(process.pid) - memory < 10
         assert open_streams(url) == 1
-    until(lambda: open_streams(url) == 0, "the stream goes on without its client")
+    until_equal(lambda: open_streams(url), 0, "the stream goes on without its client")
     assert answer_to_bytes(url, ALIVE).status == 200
 
 
@@ -341,5 +341,5 @@ def test_a_client_that_leaves_within_its_body_is_no_failure_of_ours(own: tuple[s
     before = counted(url, "POST,/api/v2/items,400")
     with connected(url) as raw:
         raw.send(POST + WHOLE[:-1])
-    until(lambda: counted(url, "POST,/api/v2/items,400") == before + 1, "it is not counted")
+    until_equal(lambda: counted(url, "POST,/api/v2/items,400"), before + 1, "it is not counted")
     assert counted(url, "POST,/api/v2/items,500") == 0

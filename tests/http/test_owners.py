@@ -6,9 +6,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.support.patience import until
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import created, some_name
-from tests.support.sse_client import until
 
 
 def owner(api: httpx.Client, owner_id: str, **numbers: Any) -> dict[str, Any]:

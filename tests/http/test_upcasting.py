@@ -15,10 +15,11 @@ import pytest
 from msgspec import Struct
 
 from tests.support.appending import append
+from tests.support.patience import until, until_equal
 from tests.support.response_shapes import assert_item, events_of
 from tests.support.sample_items import an_item, created, present
 from tests.support.service_process import running_service
-from tests.support.sse_client import following, until
+from tests.support.sse_client import following
 
 NEWER = """
 from app.domain.events import ItemChanges, ItemCreated
@@ -71,7 +72,7 @@ def newer(module_conninfo: str) -> Iterator[Newer]:
         running_service(environment, NEWER) as (url, _),
         httpx.Client(base_url=f"{url}/api/v2", timeout=30) as api,
     ):
-        until(lambda: present(api, item_id).get("image_urls") == [], "its changed rules had it rebuild the items")
+        until_equal(lambda: present(api, item_id).get("image_urls"), [], "its changed rules had it rebuild the items")
         yield Newer(url, environment, api, item_id)
 
 

@@ -27,7 +27,7 @@ def test_every_acknowledged_command_is_there_after_the_service_was_killed(
 
         def write(writer: int) -> None:
             """Create an item and rename it repeatedly until the end; note each acknowledged version."""
-            with httpx.Client(base_url=f"{url}/api/v2", timeout=10) as client:
+            with httpx.Client(base_url=f"{url}/api/v2") as client:
                 try:
                     created = client.post("/items", json=an_item(owner_id=f"writer-{writer}")).json()
                     while True:
@@ -46,7 +46,7 @@ def test_every_acknowledged_command_is_there_after_the_service_was_killed(
             process.send_signal(signal.SIGKILL)
     assert len(acknowledged) > ENOUGH
 
-    with running_service(environment) as (url, _), httpx.Client(base_url=f"{url}/api/v2", timeout=10) as client:
+    with running_service(environment) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as client:
         for item_id, version in acknowledged:
             found = client.get(f"/items/{item_id}/versions/{version}").json()
             assert found["version"] == version

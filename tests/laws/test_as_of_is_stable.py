@@ -17,10 +17,10 @@ from app.engine.postgres.pool import Database
 from app.engine.queries.documents import Documents, RollupDocuments
 from app.engine.queries.listing import Listing, Near
 from app.engine.store.high_water_mark import advance_mark
-from app.settings import Settings
 from projections.items import Item, Items
 from projections.owners import Owners
 from tests.support.appending import append, json_as_bytes
+from tests.support.patience import patient_settings
 from tests.support.reference_model import ReferenceModel, whole_log
 from tests.support.settable_clock import settable_clock
 from tests.support.workload import SPADE, SWAPPED, write_directly
@@ -63,7 +63,7 @@ class Reader:
 
 @asynccontextmanager
 async def a_reader(conninfo: str) -> Any:
-    async with Database(conninfo, Settings().pool) as database:
+    async with Database(conninfo, patient_settings().pool) as database:
         yield Reader(database)
 
 

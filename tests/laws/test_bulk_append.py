@@ -20,7 +20,8 @@ from app.engine.background.verify import verify
 from app.engine.events.event import EventRegistry
 from app.main import PROJECTIONS
 from tests.support.appending import METADATA, append, error_of
-from tests.support.operator_commands import eventually, fetch_value
+from tests.support.operator_commands import fetch_value
+from tests.support.patience import until_equal
 from tests.support.random_histories import item_created, item_events, toy_events
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -165,14 +166,14 @@ def test_a_service_that_is_killed_while_it_imports_stores_nothing(
 
         client = threading.Thread(target=send)
         client.start()
-        eventually(lambda: fetch_value(connection, waiting) == 1, "the import waits")
+        until_equal(lambda: fetch_value(connection, waiting), 1, "the import does not wait")
         process.send_signal(signal.SIGKILL)
         process.wait()
         client.join()
         others = (
             "select count(*) from pg_stat_activity where application_name = 'catalog' and datname = current_database()"
         )
-        eventually(lambda: fetch_value(connection, others) == 0, "the connections end")
+        until_equal(lambda: fetch_value(connection, others), 0, "the connections did not end")
     assert nothing_is_stored(connection)
 
 

@@ -20,11 +20,11 @@ from app.engine.postgres.pool import Database
 from app.engine.queries.documents import Documents, ListingPage, RollupDocuments
 from app.engine.queries.listing import Listing, Near
 from app.errors import TooExpensive
-from app.settings import Settings
 from projections.categories import Categories
 from projections.items import Item, Items
 from projections.owners import Owners
 from tests.support.appending import append, json_as_bytes
+from tests.support.patience import patient_settings
 from tests.support.random_histories import ELSEWHERE, PLACES, RADII_KM, listings, many_items
 from tests.support.reference_model import ReferenceModel, append_steps, distance_of, empty_catalog, whole_log
 from tests.support.workload import SPADE
@@ -59,7 +59,7 @@ class Reader:
 @pytest.fixture(scope="module")
 def reader(module_conninfo: str) -> Iterator[Reader]:
     with asyncio.Runner() as runner:
-        database = Database(module_conninfo, Settings().pool)
+        database = Database(module_conninfo, patient_settings().pool)
         runner.run(database.__aenter__())
         yield Reader(runner, database)
         runner.run(database.__aexit__())

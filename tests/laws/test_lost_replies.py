@@ -1,11 +1,10 @@
 """Law 6 with idempotency keys: a client that lost a reply repeats its command, and nothing is done twice."""
 
-import time
-
 import httpx
 import psycopg
 import pytest
 
+from tests.support.patience import until
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
@@ -53,7 +52,9 @@ def test_a_read_whose_reply_was_lost_has_changed_nothing(conninfo: str) -> None:
 
 def answered(client: httpx.Client) -> httpx.Response:
     """Send the command as a client does: again, until the database is back."""
-    deadline = time.monotonic() + 20
-    while (response := client.post("/items", json=an_item())).status_code == 503:
-        assert time.monotonic() < deadline, "the database did not come back"
-    return response
+
+    def answer() -> httpx.Response | None:
+        response = client.post("/items", json=an_item())
+        return response if response.status_code != 503 else None
+
+    return until(answer, "the database did not come back")

@@ -121,7 +121,7 @@ def test_appends_to_different_streams_do_not_wait_for_each_other(log: psycopg.Co
     other, *_ = append(log, None, [DUCK])
     with log.transaction(), psycopg.connect(conninfo_of_log, autocommit=True) as connection:
         append(log, one, [ToyPlayed(minutes=1)])
-        connection.execute("set lock_timeout to '5s'")
+        connection.execute("set lock_timeout to '30s'")
         assert append(connection, other, [ToyPlayed(minutes=1)])[1] == 2
         assert append(connection, None, [DUCK])[1] == 1
 

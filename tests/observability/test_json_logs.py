@@ -17,9 +17,9 @@ import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.databases import database_like
+from tests.support.patience import until
 from tests.support.sample_items import an_item
 from tests.support.service_process import free_port, wait_until_healthy
-from tests.support.sse_client import until
 
 SECRET = "the-secret-of-the-log-tests-of-32-bytes"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

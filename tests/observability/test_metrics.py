@@ -1,6 +1,5 @@
 """`/metrics`: as the official parser reads it, counted after the commit, by route template, also without a database."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,17 +11,19 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.patience import until, until_equal
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
-from tests.support.sse_client import following, until
+from tests.support.sse_client import following
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
 def own(conninfo: str) -> Iterator[httpx.Client]:
-    """A client of a service with a database of its own."""
-    with running_service({"DATABASE_URL": conninfo}) as (url, _), httpx.Client(base_url=url, timeout=30) as client:
+    """A client of a service with a database of its own, which waits for a connection for longer than a test does."""
+    environment = {"DATABASE_URL": conninfo, "CATALOG_POOL_TIMEOUT_SECONDS": "600"}
+    with running_service(environment) as (url, _), httpx.Client(base_url=url) as client:
         yield client
 
 
@@ -30,7 +31,7 @@ def own(conninfo: str) -> Iterator[httpx.Client]:
 def alone(conninfo: str) -> Iterator[httpx.Client]:
     """The same without a projector."""
     environment = {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off"}
-    with running_service(environment) as (url, _), httpx.Client(base_url=url, timeout=30) as client:
+    with running_service(environment) as (url, _), httpx.Client(base_url=url) as client:
         yield client
 
 
@@ -82,7 +83,7 @@ def test_replays_are_timed_by_kind(own: httpx.Client) -> None:
     own.post("/api/v2/projections/items/verify")
     own.post("/api/v2/projections/items/rebuild")
     name = "event_replay_duration_seconds_count"
-    until(lambda: value(scrape(own), name, kind="rebuild") == 1, "the rebuild was not timed")
+    until_equal(lambda: value(scrape(own), name, kind="rebuild"), 1, "the rebuild was not timed")
     samples = scrape(own)
     assert {kind: value(samples, name, kind=kind) for kind in ("item", "time_travel", "verify")} == {
         "item": 1, "time_travel": 2, "verify": 1
@@ -121,7 +122,7 @@ def test_lag_grows_while_nobody_projects_and_is_gone_when_somebody_does(alone: h
     assert (value(scrape(alone), "log_unsettled_seconds") or 0) > before, "of the first event, which still waits"
     assert value(scrape(alone), "projector_leads") == 0
     with running_service({"DATABASE_URL": conninfo}):
-        until(lambda: lag(alone, "events") == 0, "nobody projected")
+        until_equal(lambda: lag(alone, "events"), 0, "nobody projected")
         assert value(scrape(alone), "projector_leads") == 1, "whoever it is"
         assert lag(alone, "seconds") == 0
         assert value(scrape(alone), "log_unsettled_seconds") == 0
@@ -133,7 +134,7 @@ def test_a_stopped_projection_and_skipped_events_are_seen(own: httpx.Client, con
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("alter table catalog.owners add constraint fine check (key <> 'poison')")
         own.post("/api/v2/items", json=an_item(owner_id="poison"))
-        until(lambda: value(scrape(own), "read_model_stopped", projection="owners") == 1, "it did not stop")
+        until_equal(lambda: value(scrape(own), "read_model_stopped", projection="owners"), 1, "it did not stop")
         assert value(scrape(own), "read_model_stopped", projection="categories") == 0
         assert own.post("/api/v2/projections/owners/resume?skip=true").status_code == 200
     samples = scrape(own)
@@ -149,7 +150,7 @@ def test_items_are_counted_by_status_and_category_and_small_categories_together(
         api.delete("/items/1")
         for n in range(60):
             created(api, category=f'odd "{n}"\\')
-        until(lambda: api.get("/projections/categories").json()["lag_events"] == 0, "it was not caught up")
+        until_equal(lambda: api.get("/projections/categories").json()["lag_events"], 0, "it was not caught up")
     samples = {labels: n for (name, labels), n in scrape(own).items() if name == "catalog_items"}
     assert samples[frozenset({"category": "tools", "status": "active"}.items())] == 2
     assert samples[frozenset({"category": "tools", "status": "archived"}.items())] == 1
@@ -170,7 +171,7 @@ def test_the_pool_and_the_open_streams_are_seen(own: httpx.Client) -> None:
     with following(str(own.base_url)) as follower:
         follower.begin()
         assert value(scrape(own), "event_streams") == 1
-    until(lambda: value(scrape(own), "event_streams") == 0, "the stream was not seen to end")
+    until_equal(lambda: value(scrape(own), "event_streams"), 0, "the stream was not seen to end")
 
 
 def test_while_the_database_is_away_a_scrape_answers_with_what_there_is(
@@ -186,16 +187,14 @@ def test_while_the_database_is_away_a_scrape_answers_with_what_there_is(
                 "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s",
                 (conninfo_to_dict(conninfo)["dbname"],),
             )
-            started = time.monotonic()
             samples = scrape(own)
-            assert time.monotonic() - started < 5, "Prometheus gives up after 10 s"
         finally:
             connection.execute(allow.format(name, sql.SQL("true")))
     assert value(samples, "database_up") == 0
     assert value(samples, "events_stored_total", event_type="item_created") == 1
     known = ("read_model", "catalog_items", "log_", "projector_leads")
     assert not [name for name, _ in samples if name.startswith(known)], "rather than stale, or 0"
-    until(lambda: value(scrape(own), "database_up") == 1, "it did not recover")
+    until_equal(lambda: value(scrape(own), "database_up"), 1, "it did not recover")
     samples = scrape(own)
     assert value(samples, "read_model_lag_events", projection="owners") is not None
     assert value(samples, "log_head_position") == 1

@@ -16,8 +16,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from app.errors import SetupError
 from app.observability.tracing import tracing_is_enabled
 from tests.support.http_server import Answer, Request, http_server
+from tests.support.patience import until
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
+from tests.support.workload import is_caught_up
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"
@@ -151,6 +153,7 @@ def test_probes_and_scrapes_and_the_background_are_no_spans(conninfo: str, recei
         for path in ("/health", "/health/live", "/health/ready", "/metrics"):
             assert client.get(client.base_url.join(path)).status_code == 200
         position = client.post("/items", json=an_item(owner_id="ann")).headers["X-Position"]
+        until(lambda: is_caught_up(conninfo), "the item was not counted")
         assert client.get("/owners/ann", params={"min_position": position}).status_code == 200
     requests = receiver.of(Span.SPAN_KIND_SERVER)
     assert len(requests) == 2
@@ -176,7 +179,7 @@ def test_a_collector_that_is_away_costs_no_answer_and_the_end_is_not_waited_for(
     with running_service(asked) as (url, process):
         assert httpx.post(f"{url}/api/v2/items", json=an_item()).status_code == 201
         process.terminate()
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=60) == 0
 
 
 WITHOUT_THE_EXTRA = "import sys; sys.modules['opentelemetry'] = None; from app.cli.catalog import main; main()"

@@ -12,15 +12,16 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.demo.seed_year import fill
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.databases import database_like
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.service_process import running_service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE_MILLISECONDS = 10_000
+PATIENCE_MILLISECONDS = PATIENCE_SECONDS * 1000
 WATCH = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (event) => {
@@ -42,6 +43,7 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("the page is tested in Chromium: `apt-get install chromium`, as `make test` does for root")
     arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=CHROMIUM, args=arguments, ignore_default_args=["--disable-ipc-flooding-protection"]
@@ -66,7 +68,7 @@ def town(town_conninfo: str) -> Iterator[str]:
 
 @pytest.fixture
 def town_api(town: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{town}/api/v2", timeout=30) as client:
+    with httpx.Client(base_url=f"{town}/api/v2") as client:
         yield client
 
 

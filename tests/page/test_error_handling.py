@@ -78,7 +78,7 @@ def test_the_projections_are_asked_for_again_after_a_failure(town_conninfo: str,
             blocker.execute("lock table catalog.projections in access exclusive mode")
             expect(page.locator("main .problem").first).to_be_visible()
             expect(page.locator(".projection")).to_have_count(3)
-        expect(page.locator("main .problem")).to_have_count(0, timeout=20_000)
+        expect(page.locator("main .problem")).to_have_count(0)
         expect(page.locator(".projection")).to_have_count(3)
 
 

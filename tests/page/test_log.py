@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.page.conftest import OpenPage
 from tests.support.databases import database_like
+from tests.support.patience import until
 from tests.support.sample_items import an_item, created, some_name
 from tests.support.service_process import Restartable, running_service
-from tests.support.sse_client import until
 
 
 def positions(page: Page) -> list[int]:
@@ -240,7 +240,7 @@ def test_after_a_reconnect_nothing_is_missing_and_nothing_twice(
     with (
         database_like(server, template) as conninfo,
         running_service({"DATABASE_URL": conninfo}) as (other, _),
-        httpx.Client(base_url=f"{other}/api/v2", timeout=30) as api,
+        httpx.Client(base_url=f"{other}/api/v2") as api,
         Restartable({"DATABASE_URL": conninfo}) as service,
     ):
         page = open_page(f"{service.url}/?view=log", may_fail=True)
@@ -253,7 +253,7 @@ def test_after_a_reconnect_nothing_is_missing_and_nothing_twice(
         for n in range(120):
             created(api, name=f"Meanwhile {n}")
         service.ensure_running()
-        expect(page.get_by_role("status").first).to_have_text("Live", timeout=20_000)
+        expect(page.get_by_role("status").first).to_have_text("Live")
         created(api, name="Afterwards")
         expect(page.locator(".events.log li")).to_have_count(131)
         expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_have_count(0)
@@ -277,4 +277,4 @@ def test_while_the_service_is_away_the_page_says_so_and_goes_on_by_itself(
         service.ensure_running()
         for page in pages:
             banner = page.get_by_role("alert").filter(has_text="cannot be reached")
-            expect(banner).to_have_count(0, timeout=20_000)
+            expect(banner).to_have_count(0)

@@ -12,9 +12,9 @@ from app.engine.postgres.embedded_server import EmbeddedPostgres
 from app.main import PROJECTIONS
 from tests.page.conftest import OpenPage
 from tests.support.databases import database_like
+from tests.support.patience import until, until_equal
 from tests.support.sample_items import created
 from tests.support.service_process import running_service
-from tests.support.sse_client import until
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_it_knows_how_it_was_before_anybody_looked(
         with running_service(alone) as (url, _), httpx.Client(base_url=f"{url}/api/v2") as api:
             until(lambda: api.get("/projections/owners/lag").json()["lag"], "the lag was not seen")
             with running_service({"DATABASE_URL": conninfo}):
-                until(lambda: api.get("/projections/owners").json()["lag_events"] == 0, "it did not catch up")
+                until_equal(lambda: api.get("/projections/owners").json()["lag_events"], 0, "it did not catch up")
                 page = open_page(f"{url}/?view=projections")
                 legend = card(page, "owners").get_by_text("Lag: 0 ms and 0 events; at most")
                 expect(legend).to_be_visible()

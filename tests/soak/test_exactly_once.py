@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from app.engine.postgres.advisory_locks import LEADER_LOCK
 from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.leadership import LEADERS
+from tests.support.patience import until
 from tests.support.service_process import running_service
 from tests.support.workload import (
     audit,
@@ -23,7 +24,6 @@ from tests.support.workload import (
     is_caught_up,
     not_applied_once,
     projector_process,
-    until,
     write_directly,
     write_over_http,
 )
@@ -33,6 +33,9 @@ HTTP_WRITERS = 4
 EVENTS = 20_000
 OVER_HTTP = 4_000
 KILLS = 20
+
+MINUTES = 600.0
+"""In seconds: how long a soak test waits before it calls it hanging."""
 
 pytestmark = pytest.mark.soak
 
@@ -61,7 +64,7 @@ def test_every_event_of_many_writers_is_applied_once(audited: str) -> None:
             for n in range(HTTP_WRITERS)
         ]
         committed = sum(writer.result() for writer in writers)
-        until(lambda: is_caught_up(audited))
+        until(lambda: is_caught_up(audited), "it did not catch up", MINUTES)
     with psycopg.connect(audited) as connection:
         (in_the_log,) = connection.execute("select count(*) from catalog.events").fetchone() or (0,)
     assert in_the_log >= committed >= EVENTS
@@ -69,13 +72,7 @@ def test_every_event_of_many_writers_is_applied_once(audited: str) -> None:
     assert differences(audited) == []
 
 
-LEADER = """
-select application_name
-from pg_locks
-join pg_stat_activity using (pid)
-where locktype = 'advisory' and granted and datname = current_database()
-    and (classid::bigint << 32) + objid::bigint = %s
-"""
+LEADER = f"select application_name from pg_stat_activity where pid in ({LEADERS})"
 CHECKPOINT = "select min(position) from catalog.projections where background"
 
 
@@ -85,13 +82,13 @@ def leader_at_work(conninfo: str, alive: Container[str]) -> str:
         seen: list[tuple[str, int]] = []
 
         def works() -> bool:
-            (name,) = connection.execute(LEADER, (LEADER_LOCK,)).fetchone() or ("",)
+            (name,) = connection.execute(LEADER.encode()).fetchone() or ("",)
             (position,) = connection.execute(CHECKPOINT).fetchone() or (0,)
             if name in alive:
                 seen.append((name, position))
             return bool(seen) and seen[0][0] == seen[-1][0] and seen[0][1] < seen[-1][1]
 
-        until(works)
+        until(works, "nobody leads and works", MINUTES)
         return seen[-1][0]
 
 
@@ -119,6 +116,6 @@ def test_a_projector_killed_again_and_again_loses_and_repeats_nothing(audited: s
         finally:
             done.set()
         assert sum(writer.result() for writer in writers) > KILLS
-        until(lambda: is_caught_up(audited))
+        until(lambda: is_caught_up(audited), "it did not catch up", MINUTES)
     assert not_applied_once(audited) == []
     assert differences(audited) == []

@@ -15,9 +15,10 @@ from msgspec import Struct
 from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildResult
 from app.main import PROJECTIONS
+from tests.support.patience import until
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
-from tests.support.workload import differences, is_caught_up, until, write_directly
+from tests.support.workload import differences, is_caught_up, write_directly
 
 READERS = 3
 WRITERS = 3
@@ -25,6 +26,9 @@ DIRECT_WRITERS = 2
 ROUNDS = 5
 LISTED = 50
 """How many of an owner's newest items to check. A listing has 100, some of them newer than those we know of."""
+
+MINUTES = 600.0
+"""In seconds: how long a soak test waits before it calls it hanging."""
 
 pytestmark = pytest.mark.soak
 
@@ -108,13 +112,13 @@ def test_rebuilds_under_load_are_not_noticed(conninfo: str) -> None:
         direct = [pool.submit(write_directly, conninfo, n, start, lambda _: bool(done)) for n in range(DIRECT_WRITERS)]
         start.wait()
         try:
-            until(lambda: len(versions) > 500)
+            until(lambda: len(versions) > 500, "nobody writes", MINUTES)
             rebuilds = asyncio.run(rebuild_everything(conninfo))
         finally:
             done.append(True)
         seen = [client.result() for client in clients]
         assert all(writer.result() for writer in direct)
-        until(lambda: is_caught_up(conninfo))
+        until(lambda: is_caught_up(conninfo), "it did not catch up", MINUTES)
     slowest = max(each.slowest_seconds for each in seen)
     longest = {p.name: max(r.swap_milliseconds for r in rebuilds if r.projection == p.name) for p in PROJECTIONS}
     print(

@@ -5,8 +5,7 @@ import json
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -18,8 +17,11 @@ from app.domain.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemU
 from app.engine.background.checkpoints import catch_up
 from app.engine.store.high_water_mark import advance_mark
 from app.main import PROJECTIONS
-from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog, clean_environment
+from tests.support import patience
+from tests.support.cli_process import catalog, clean_environment
 
+eventually = patience.until
+"""What `until` was called; new tests use that."""
 SPADE = ItemCreated(
     name="Garden [red]spade",
     description="Sharp, hardly used.",
@@ -57,13 +59,6 @@ def running_command(*arguments: str, conninfo: str, **pipes: Any) -> Iterator[su
             yield process
         finally:
             process.kill()
-
-
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DONE_WITHIN_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"still not: {what}"
-        time.sleep(0.02)
 
 
 def fetch_value(connection: psycopg.Connection, query: str, *parameters: Any) -> Any:

@@ -18,7 +18,7 @@ from tests.support.service_process import free_port
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 needs_pgbouncer = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
-STARTS_WITHIN_SECONDS = 20
+STARTS_WITHIN_SECONDS = 60
 
 CONFIGURATION = """
 [databases]
@@ -75,7 +75,7 @@ class PgBouncer:
         deadline = time.monotonic() + STARTS_WITHIN_SECONDS
         while True:
             try:
-                psycopg.connect(self.conninfo, connect_timeout=2).close()
+                psycopg.connect(self.conninfo, connect_timeout=30).close()
                 return
             except psycopg.OperationalError:
                 assert self._process.poll() is None, "pgbouncer ended while starting"

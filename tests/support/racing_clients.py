@@ -17,7 +17,7 @@ def send_at_once(api: httpx.Client, count: int, send: Send) -> list[httpx.Respon
         ready = asyncio.Semaphore(0)
 
         async def run(number: int) -> httpx.Response:
-            async with httpx.AsyncClient(base_url=api.base_url, timeout=30) as client:
+            async with httpx.AsyncClient(base_url=api.base_url) as client:
                 await client.get("/stats")
                 ready.release()
                 await barrier.wait()

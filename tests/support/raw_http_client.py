@@ -1,5 +1,6 @@
 """A client that sends bytes as they are, over a real socket, and reads answers as they come."""
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,9 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-ANSWERS_WITHIN_SECONDS = 20
+from tests.support.patience import PATIENCE_SECONDS
+
+ANSWERS_WITHIN_SECONDS = PATIENCE_SECONDS
 
 
 class Answer(Struct, frozen=True):
@@ -72,6 +75,13 @@ class RawConnection:
     def is_closed(self) -> bool:
         """Wait for the end of the connection."""
         return self._read.read(1) == b""
+
+    def has_ended(self) -> bool:
+        """Whether the other side has closed the connection by now; whatever has come until now is read."""
+        while select.select([self.socket], [], [], 0)[0]:
+            if not self.socket.recv(65536):
+                return True
+        return False
 
     def read_to_end(self) -> bytes:
         """Everything received until the connection is closed."""

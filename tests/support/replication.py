@@ -13,8 +13,8 @@ from app.engine.postgres.embedded_folder import MARKER, claim, open_private
 from app.engine.postgres.embedded_programs import run_as_owner, run_tool
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.databases import binaries_under_test
+from tests.support.patience import until, until_equal
 from tests.support.ready_made import NewFolder
-from tests.support.workload import until
 
 STREAMING = "select count(*) from pg_stat_replication where state = 'streaming'"
 
@@ -40,7 +40,11 @@ class Pair:
     def nothing_replayed(self) -> Iterator[None]:
         """The replica receives and does not replay."""
         query_value(self.replica, "select pg_wal_replay_pause()")
-        until(lambda: query_value(self.replica, "select pg_get_wal_replay_pause_state()") == "paused")
+        until_equal(
+            lambda: query_value(self.replica, "select pg_get_wal_replay_pause_state()"),
+            "paused",
+            "it did not come about",
+        )
         try:
             yield
         finally:
@@ -61,12 +65,16 @@ def primary_and_replica(
         EmbeddedPostgres(primary_folder, binaries=binaries_under_test(), settings=of_both) as primary,
         replica_of(primary, folder / "replica", of_both) as replica,
     ):
-        until(lambda: query_value(primary, STREAMING) == 1)
+        until_equal(lambda: query_value(primary, STREAMING), 1, "it does not stream")
         if synchronous:
             with psycopg.connect(primary.conninfo, autocommit=True) as connection:
                 connection.execute("alter system set synchronous_standby_names = '*'")
                 connection.execute("select pg_reload_conf()")
-            until(lambda: query_value(primary, "select max(sync_state) from pg_stat_replication") == "sync")
+            until_equal(
+                lambda: query_value(primary, "select max(sync_state) from pg_stat_replication"),
+                "sync",
+                "it did not come about",
+            )
         yield Pair(primary, replica)
 
 

@@ -51,7 +51,7 @@ class Clients:
             time.sleep(0.01)
 
     def write(self, story: ItemStory) -> None:
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client() as client:
             while not self.ended.is_set():
                 name = f"name {len(story.names) + 1}"
                 answer = (
@@ -85,7 +85,7 @@ class Clients:
 
     def check(self) -> None:
         """Each command was carried out once, and everything is what the log says."""
-        with httpx.Client(base_url=f"{self.url}/api/v2", timeout=60) as client:
+        with httpx.Client(base_url=f"{self.url}/api/v2") as client:
             for story in self.stories:
                 history = client.get(f"/items/{story.item_id}/history").json()
                 assert history["event_count"] == len(story.names)

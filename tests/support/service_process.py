@@ -14,8 +14,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from app.engine.postgres.connections import as_service_role
 from tests.support.cli_process import Call, clean_environment
+from tests.support.patience import PATIENCE_SECONDS, PATIENT_LIMITS
 
-STARTS_WITHIN_SECONDS = 30
+STARTS_WITHIN_SECONDS = ENDS_WITHIN_SECONDS = PATIENCE_SECONDS
 
 Process = Call | subprocess.Popen[bytes]
 """A service's."""
@@ -26,6 +27,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def service_environment(environment: dict[str, str]) -> dict[str, str]:
+    """All that a service finds in its environment: its settings, and patience where no limit is set."""
+    return {**clean_environment(), **PATIENT_LIMITS, **with_a_services_rights(environment)}
 
 
 def with_a_services_rights(environment: dict[str, str]) -> dict[str, str]:
@@ -42,7 +48,7 @@ def running_service(environment: dict[str, str], program: str = "") -> Iterator[
     ended at the end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    arguments, given = ["serve", "--port", str(port)], {**clean_environment(), **with_a_services_rights(environment)}
+    arguments, given = ["serve", "--port", str(port)], service_environment(environment)
     process: Process = (
         subprocess.Popen([sys.executable, "-c", program, *arguments], env=given) if program else Call(arguments, given)
     )
@@ -51,18 +57,18 @@ def running_service(environment: dict[str, str], program: str = "") -> Iterator[
         yield url, process
     finally:
         process.terminate()
-        process.wait(timeout=STARTS_WITHIN_SECONDS)
+        process.wait(timeout=ENDS_WITHIN_SECONDS)
 
 
 class Restartable:
     """A service that can be restarted at the same address, with a client. Use it with `with`."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = {**clean_environment(), **with_a_services_rights(environment)}
+        self._environment = service_environment(environment)
         self._port = free_port()
         self._process: Call | None = None
         self.url = f"http://127.0.0.1:{self._port}"
-        self.client = httpx.Client(base_url=f"{self.url}/api/v2", timeout=30)
+        self.client = httpx.Client(base_url=f"{self.url}/api/v2", timeout=PATIENCE_SECONDS)
 
     def ensure_running(self) -> None:
         if self._process is None:
@@ -72,7 +78,7 @@ class Restartable:
     def end(self, told: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(told)
-            self._process.wait(timeout=STARTS_WITHIN_SECONDS)
+            self._process.wait(timeout=ENDS_WITHIN_SECONDS)
             self._process = None
 
     def restart(self, told: signal.Signals) -> None:
@@ -91,7 +97,7 @@ class Restartable:
 def wait_until_healthy(url: str, process: Process | subprocess.Popen[str]) -> None:
     """Poll with one client without certificates, because reading those takes longer than a start."""
     deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-    with httpx.Client(verify=False, timeout=5) as client:
+    with httpx.Client(verify=False) as client:
         while time.monotonic() < deadline:
             assert process.poll() is None, "the service ended while starting; its last words are above"
             try:

@@ -1,6 +1,5 @@
 """A client of server-sent events that follows the specification strictly."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +8,11 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-ARRIVES_WITHIN_SECONDS = 30
+from tests.support import patience
+from tests.support.patience import PATIENCE_SECONDS
+
+until = patience.until
+"""Where it was; new tests take it from there."""
 
 
 class ReceivedEvent(Struct, frozen=True):
@@ -63,17 +66,8 @@ def following(url: str, last_id: str | None = None, **query: Any) -> Iterator[Fo
     """Follow the log of the service at `url`. Raises ComeBackLater."""
     headers = {"Last-Event-ID": last_id} if last_id is not None else {}
     address = f"{url}/api/v2/events/stream"
-    with httpx.stream("GET", address, params=query, headers=headers, timeout=ARRIVES_WITHIN_SECONDS) as response:
+    with httpx.stream("GET", address, params=query, headers=headers, timeout=PATIENCE_SECONDS) as response:
         if response.status_code == 503:
             raise ComeBackLater
         assert response.status_code == 200, response.read()
         yield Follower(response, last_id)
-
-
-def until(condition: Any, what: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> Any:
-    """Poll `condition` until it is true; its value."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found

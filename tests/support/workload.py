@@ -5,7 +5,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Barrier, Event
@@ -24,11 +23,14 @@ from app.engine.background.verify import verify
 from app.engine.projection.rollup import AnyReadModel
 from app.engine.store.high_water_mark import advance_mark
 from app.main import PROJECTIONS
+from tests.support import patience
 from tests.support.appending import METADATA, append
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.sample_items import an_item
 
+until = patience.until
+"""Where it was; new tests take it from there."""
 STATUSES: tuple[Status, ...] = ("active", "archived", "swapped")
-SOON_SECONDS = 60.0
 SPADE = ItemCreated(**an_item(image_urls=()))
 SWAPPED = ItemStatusChanged(old_status="active", new_status="swapped", reason=None)
 POISON = {key: value for key, value in an_item().items() if key != "owner_id"} | {"type": "item_created"}
@@ -92,15 +94,6 @@ def differences(conninfo: str) -> list[Any]:
     return [each for read_model in PROJECTIONS for each in asyncio.run(verify(conninfo, read_model)).differing]
 
 
-def until(holds: Callable[[], bool], within_seconds: float = SOON_SECONDS) -> float:
-    """Wait until a condition holds; the seconds that took."""
-    start = time.monotonic()
-    while not holds():
-        assert time.monotonic() - start < within_seconds, "it did not come about"
-        time.sleep(0.02)
-    return time.monotonic() - start
-
-
 def is_caught_up(conninfo: str) -> bool:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         query = "select bool_and(lag_events = 0) from catalog.projection_lag"
@@ -147,7 +140,7 @@ def write_directly(conninfo: str, seed: int, start: Barrier, done: Callable[[int
 def write_over_http(url: str, seed: int, start: Barrier, done: Callable[[int], bool]) -> int:
     """Send commands until done; the number of their events. Every command must succeed."""
     chance, events, ids = random.Random(seed), 0, [0]
-    with httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client:
+    with httpx.Client(base_url=f"{url}/api/v2", timeout=PATIENCE_SECONDS) as client:
         start.wait()
         while not done(events):
             if chance.random() < 0.5 or len(ids) < 5:

@@ -17,6 +17,7 @@ from app.engine.postgres.bulkheads import SEARCHES
 from app.engine.postgres.pool import Database
 from app.errors import Unavailable
 from app.settings import Settings
+from tests.support.patience import PATIENCE_SECONDS, patient_settings
 from tests.support.pgbouncer_process import needs_pgbouncer, pgbouncer
 
 ROUNDS = 30
@@ -26,12 +27,12 @@ AT_ONCE = 60
 @needs_pgbouncer
 def test_behind_a_pooler_those_who_are_called_off_cost_nobody_a_connection(conninfo: str, tmp_path: Path) -> None:
     with pgbouncer(conninfo, tmp_path, size=AT_ONCE) as pooler:
-        _call_off_and_count(pooler.conninfo, 0, Settings(pooler="transaction"))
+        _call_off_and_count(pooler.conninfo, 0, patient_settings(pooler="transaction"))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_those_who_are_called_off_cost_nobody_a_connection(conninfo: str, seed: int) -> None:
-    _call_off_and_count(conninfo, seed, Settings())
+    _call_off_and_count(conninfo, seed, patient_settings())
 
 
 def _call_off_and_count(conninfo: str, seed: int, settings: Settings) -> None:
@@ -57,7 +58,7 @@ def _call_off_and_count(conninfo: str, seed: int, settings: Settings) -> None:
             async with database.connection():
                 await everybody.wait()
 
-        async with asyncio.timeout(10), asyncio.TaskGroup() as holding:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as holding:
             for _ in range(database.pool.max_size):
                 holding.create_task(hold())
 
@@ -107,7 +108,7 @@ def test_a_mistake_of_ours_stays_what_it_is(
     conninfo: str, mistake: Callable[[AsyncConnection], Awaitable[Any]]
 ) -> None:
     async def run() -> None:
-        async with Database(conninfo, Settings().pool) as database:
+        async with Database(conninfo, patient_settings().pool) as database:
             with pytest.raises(psycopg.Error):
                 async with database.connection() as connection:
                     await mistake(connection)
@@ -122,7 +123,7 @@ def test_a_connection_that_was_closed_under_us_is_the_database_that_went_away(co
     """Also on its second use, for which the driver raises the same error as for our own mistakes."""
 
     async def run() -> None:
-        async with Database(conninfo, Settings().pool) as database:
+        async with Database(conninfo, patient_settings().pool) as database:
             with pytest.raises(Unavailable, match="went away"):
                 await _ask_what_is_terminated(conninfo, database, asked)
 
@@ -146,7 +147,7 @@ async def _terminate(conninfo: str, pid: int) -> None:
 @pytest.mark.parametrize(("allowed", "limit"), [(0.25, "250ms"), (8, "2s")])
 def test_a_costly_read_has_no_more_time_than_any_statement(conninfo: str, allowed: float, limit: str) -> None:
     async def run() -> None:
-        settings = Settings(statement_timeout_seconds=allowed)
+        settings = patient_settings(statement_timeout_seconds=allowed)
         async with Database(conninfo, settings.pool) as database, database.costly(SEARCHES) as connection:
             assert await (await connection.execute("show statement_timeout")).fetchone() == (limit,)
 

@@ -18,9 +18,9 @@ from app.engine.queries.documents import Documents
 from app.engine.queries.listing import Listing, Near
 from app.engine.store.log_reader import EventFilter, LogEntry, read_settled
 from app.errors import TooExpensive
-from app.settings import Settings
 from projections.items import Items
 from tests.support.many_items import CREATE_ITEMS, SWAP_EVERY_SECOND_ITEM
+from tests.support.patience import patient_settings
 
 ITEMS = 60
 NEWEST = Listing(order="created_at", limit=5)
@@ -55,7 +55,7 @@ def reader(module_conninfo: str) -> Iterator[Reader]:
         connection.execute(SWAP_EVERY_SECOND_ITEM, (ITEMS,))
         connection.execute("update catalog.settled set position = 2 ^ 40, instant = now()")
     with asyncio.Runner() as runner:
-        database = Database(module_conninfo, Settings().pool)
+        database = Database(module_conninfo, patient_settings().pool)
         runner.run(database.__aenter__())
         yield Reader(runner, database)
         runner.run(database.__aexit__())

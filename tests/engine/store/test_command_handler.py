@@ -15,8 +15,8 @@ from app.engine.queries.documents import Documents
 from app.engine.store.command_handler import CommandHandler, Decider, Expectation
 from app.engine.store.live_fold import fold_stream
 from app.errors import NotFound, PreconditionFailed, Unavailable, VersionConflict
-from app.settings import Settings
 from tests.support.databases import database_like
+from tests.support.patience import patient_settings
 from tests.support.toy_aggregate import (
     Sighting,
     Sightings,
@@ -54,7 +54,7 @@ def toys_conninfo(server: EmbeddedPostgres, template_with_toys: str) -> Iterator
 
 @asynccontextmanager
 async def a_handler(conninfo: str, **settings: float) -> AsyncIterator[tuple[Handler, Database]]:
-    async with Database(conninfo, Settings(**settings).pool) as database:  # type: ignore[arg-type]
+    async with Database(conninfo, patient_settings(**settings).pool) as database:
         yield CommandHandler(database, Decider(decide=decide, state=Toy, projection=Toys)), database
 
 
@@ -143,7 +143,7 @@ async def test_a_stream_that_is_locked_for_too_long_is_unavailable_and_nothing_i
 
 
 async def test_a_pool_that_stays_exhausted_is_unavailable(toys_conninfo: str) -> None:
-    async with a_handler(toys_conninfo, pool_size=1, pool_timeout_seconds=0.1) as (handler, database):
+    async with a_handler(toys_conninfo, pool_size=1, pool_timeout_seconds=1) as (handler, database):
         async with database.connection():
             with pytest.raises(Unavailable, match="The database is away, or too many requests wait for it"):
                 await handler.handle(DUCK, TESTER)

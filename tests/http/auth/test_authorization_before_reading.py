@@ -152,6 +152,6 @@ def test_what_the_head_of_a_request_tells_is_answered_without_its_body(
     address = guarded.base_url
     head = [f"{method} /api/v2{path} HTTP/1.1", f"Host: {address.host}", *headers]
     head += ["Content-Length: 1000000000", "Expect: 100-continue", "", ""]
-    with socket.create_connection((address.host, address.port or 0), timeout=20) as connection:
+    with socket.create_connection((address.host, address.port or 0), timeout=60) as connection:
         connection.sendall("\r\n".join(head).encode())
         assert connection.recv(65536).startswith(b"HTTP/1.1 %d " % status)

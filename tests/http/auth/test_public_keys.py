@@ -28,6 +28,7 @@ from app.http.auth.public_keys import (
     usable_keys,
 )
 from app.http.auth.tokens import Authenticator
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.token_issuer import KEYS, public_key, serving, signed, with_keys
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -105,10 +106,10 @@ SLOW: dict[str, Callable[[], Iterator[bytes]]] = {
 @pytest.mark.parametrize("kind", SLOW)
 def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """However steadily it goes on: it is the whole that counts."""
-    monkeypatch.setattr(public_keys, "FETCHED_WITHIN_SECONDS", 0.3)
+    monkeypatch.setattr(public_keys, "FETCHED_WITHIN_SECONDS", 1.0)
     with answering(SLOW[kind], pause_seconds=0.02) as issuer, pytest.raises((UnusableKey, httpx.HTTPError)) as refused:
         fetch(issuer.url)
-    assert kind == "nothing" or "takes longer than 0.3 seconds" in str(refused.value)
+    assert kind == "nothing" or "takes longer than 1 seconds" in str(refused.value)
     assert issuer.sent_bytes < 1000
 
 
@@ -243,6 +244,7 @@ def test_an_answer_without_a_usable_key_does_not_take_the_good_ones_away(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: list[Any]
 ) -> None:
     monkeypatch.setattr(public_keys, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", PATIENCE_SECONDS)
 
     async def lose(known: Authenticator) -> Actor:
         await known.actor_of(f"Bearer {signed('RS256', 'RS256')}")

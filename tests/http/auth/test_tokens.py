@@ -17,9 +17,16 @@ from app.http.auth import public_keys, tokens
 from app.http.auth.actor import Actor
 from app.http.auth.tokens import Authenticator
 from app.settings import Settings
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.token_issuer import KEYS, Issuer, public_key, serving, signed, with_keys
 
 LONG = "a-secret-of-at-least-thirty-two-bytes"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits for the keys that were asked for as long as that takes; the issuer answers, or says that it cannot."""
+    monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -79,8 +86,7 @@ def test_the_old_keys_serve_while_the_issuer_is_away(issuer: Issuer) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_whatever_the_issuer_answers_its_next_answer_is_heard(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", 0.2)
+def test_whatever_the_issuer_answers_its_next_answer_is_heard(issuer: Issuer) -> None:
     right, odd = issuer.keys, [{**public_key("ES256", "ES256"), "kid": ["x"]}]
 
     async def mend(known: Authenticator) -> Actor:
@@ -103,15 +109,16 @@ def test_nobody_is_called_like_nobody_or_like_the_admin_token(subject: str) -> N
 
 @pytest.mark.usefixtures("impatient")
 def test_before_the_first_keys_nobody_is_told_that_their_token_is_bad(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    issuer: Issuer,
 ) -> None:
-    monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", 0.2)
     issuer.keys = None
     with pytest.raises(Unavailable):
         with_keys(issuer, lambda known: known.actor_of(f"Bearer {signed('RS256', 'RS256')}"))
 
 
 def test_unknown_keys_do_not_make_us_ask_the_issuer_each_time(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public_keys, "RETRY_SECONDS", 600.0)
+
     async def pester(known: Authenticator) -> None:
         await known.actor_of(f"Bearer {signed('RS256', 'RS256')}")
         monkeypatch.setattr(public_keys, "REFETCH_PAUSE_SECONDS", 0.01)
