@@ -8,15 +8,19 @@ from typing import Any
 import psycopg
 import pytest
 
+from app.engine.background import projection_admin, rebuild_swap, two_connections
 from app.engine.background import projector as projecting
-from app.engine.background import rebuild_swap, two_connections
+from app.engine.background.projection_admin import ProjectionAdmin
 from app.engine.background.projector import Projector
 from app.engine.background.rebuild import rebuild
+from app.engine.background.rebuild_status import RebuildUnderWay
 from app.engine.background.two_connections import TwoConnections
 from app.engine.postgres.connections import WatchedConnection
+from app.engine.postgres.pool import Database
 from app.engine.postgres.session_settings import REBUILD
 from app.errors import Unavailable
 from app.main import PROJECTIONS
+from app.settings import Settings
 from projections.items import Items
 from tests.support.appending import append
 from tests.support.workload import SPADE, differences, poison
@@ -58,6 +62,40 @@ def test_a_swap_gives_up_if_a_transaction_stays_too_long_and_the_old_documents_s
     ((_, error),) = connection.execute(REBUILT, ("items",)).fetchall()
     assert error is None
     assert differences(conninfo) == []
+
+
+@pytest.mark.parametrize("starts_within_seconds", [0.0, 0.05, 60.0])
+def test_a_rebuild_that_waits_for_an_append_is_accepted_after_a_moment(
+    connection: psycopg.Connection, starts_within_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With much patience the start is waited for: here until the append ends."""
+    monkeypatch.setattr(projection_admin, "REBUILD_STARTS_WITHIN_SECONDS", starts_within_seconds)
+    append(connection, None, [SPADE])
+    conninfo = connection.info.dsn
+
+    async def run() -> None:
+        database = Database(conninfo, Settings().pool)
+        async with database, ProjectionAdmin(conninfo, database, PROJECTIONS) as admin:
+            with other_client(conninfo, "select pg_advisory_xact_lock_shared(catalog.append_gate())") as appending:
+                starting = asyncio.create_task(admin.start_rebuild("items"))
+                if starts_within_seconds < 1:
+                    await starting
+                while not await is_locked(admin):  # noqa: ASYNC110, nothing tells when it begins
+                    await asyncio.sleep(0.01)
+                assert starting.done() == (starts_within_seconds < 1)
+                with pytest.raises(RebuildUnderWay):
+                    await rebuild(conninfo, Items)
+                appending.rollback()
+            await starting
+            await asyncio.wait(admin._rebuilds)
+
+    async def is_locked(admin: ProjectionAdmin) -> bool:
+        query = "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and granted"
+        return bool(admin._rebuilds) and connection.execute(query).fetchone() != (0,)
+
+    asyncio.run(asyncio.wait_for(run(), 120))
+    ((ended, error),) = connection.execute(REBUILT, ("items",)).fetchall()
+    assert (ended is not None, error) == (True, None)
 
 
 @pytest.mark.parametrize(("retry_seconds", "attempts"), [(600.0, 1), (0.0, 3)])
