@@ -43,9 +43,11 @@ def numbers_in(scope: ast.AST, prefix: str) -> Iterator[str]:
                 yield from numbers_in(statement, f"{prefix}.{name}")
             case ast.FunctionDef(name=name, args=given) | ast.AsyncFunctionDef(name=name, args=given):
                 positional = [*given.posonlyargs, *given.args]
-                defaults = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
-                defaults += [*zip(given.kwonlyargs, given.kw_defaults, strict=True)]
-                yield from (f"{prefix}.{name}.{each.arg}" for each, default in defaults if is_number(default))
+                without_default = [None] * (len(positional) - len(given.defaults))
+                defaults = [*without_default, *given.defaults, *given.kw_defaults]
+                for each, default in zip([*positional, *given.kwonlyargs], defaults, strict=True):
+                    if is_number(default):
+                        yield f"{prefix}.{name}.{each.arg}"
 
 
 def numbers_of_module(path: Path) -> Iterator[str]:

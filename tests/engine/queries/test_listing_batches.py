@@ -40,7 +40,7 @@ def reader(writer: psycopg.Connection, module_conninfo: str) -> Iterator[Reader]
 
 def ids_of_all(reader: Reader, limit: int, most_bytes: int) -> list[int] | None:
     found = reader.run(reader.items.list_all(structs.replace(NEWEST, limit=limit), most_bytes))
-    return found and [item["id"] for item in msgspec.json.decode(found)]
+    return None if found is None else [item["id"] for item in msgspec.json.decode(found)]
 
 
 @pytest.mark.parametrize("fetched", [1, 3, ITEMS - 1, ITEMS, ITEMS + 1, documents.FETCH_ROWS])
@@ -58,8 +58,8 @@ def test_a_whole_listing_is_fetched_in_batches_of_any_size_up_to_its_limits(
     assert ids_of_all(reader, ITEMS - 1, 2**20) is None
 
 
-@pytest.mark.parametrize("candidates", [1, 2, 4, ITEMS - 1, ITEMS, listing.CANDIDATES_IN_LAST_STEP_MAX])
-@pytest.mark.parametrize(("first_km", "factor"), [(0.25, 2.0), (60.0, 1.5), (5000.0, 4.0), (30_000.0, 2.0)])
+@pytest.mark.parametrize("candidates", [1, 4, ITEMS, listing.CANDIDATES_IN_LAST_STEP_MAX])
+@pytest.mark.parametrize(("first_km", "factor"), [(0.25, 2.0), (60.0, 1.5), (30_000.0, 2.0)])
 @pytest.mark.parametrize("within_km", [None, 1000.0])
 def test_the_nearest_are_found_in_circles_of_any_size(
     reader: Reader,
