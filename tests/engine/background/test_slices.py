@@ -144,7 +144,7 @@ def test_a_verification_finds_the_same_in_slices_of_any_size(
     monkeypatch.setattr(verification, "VERIFY_SLICE_STREAMS", slice_streams)
     asyncio.run(catch_up_all(connection.info.dsn))
     assert differences(connection.info.dsn) == []
-    surplus = [-5, 0, STREAMS + 1, STREAMS + 9]
+    surplus = [-5, 0, STREAMS + 1, STREAMS + 9, STREAMS + 10]
     for id in surplus:
         connection.execute(
             "insert into catalog.items select %s, version, valid_from, document from catalog.items where id = 1", (id,)

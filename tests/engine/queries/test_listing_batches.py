@@ -85,6 +85,18 @@ def test_the_nearest_are_found_in_circles_of_any_size(
         assert items_of(reader.run(reader.items.list_page(window)), window) == expected[offset : offset + 2]
 
 
+def test_a_page_that_a_circle_fills_needs_no_walk(
+    reader: Reader, writer: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first circles have fewer documents than a page, so larger ones are searched."""
+    bounds = {"CANDIDATES_IN_LAST_STEP_MAX": 4, "WALKED_MAX": 1}
+    for name, value in bounds.items():
+        monkeypatch.setattr(listing, name, value)
+    asked = Listing(order=None, near=Near(latitude=0.0, longitude=0.0), limit=2)
+    expected = ReferenceModel(whole_log(writer, Items.registry)).listed(asked)
+    assert items_of(reader.run(reader.items.list_page(asked)), asked) == expected[:2]
+
+
 def test_the_first_circle_of_a_later_page_is_at_least_as_large_as_the_last_distance(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
