@@ -52,7 +52,7 @@ def test_a_swap_gives_up_if_a_transaction_stays_too_long_and_the_old_documents_s
         with monkeypatch.context() as patch:
             patch.setattr(rebuild_swap, "SWAP_GIVE_UP_SECONDS", 0.2)
             with pytest.raises(Unavailable, match="long transactions held the old one for"):
-                asyncio.run(rebuild(conninfo, Items))
+                asyncio.run(asyncio.wait_for(rebuild(conninfo, Items), 60))
         ((_, error),) = connection.execute(REBUILT, ("items",)).fetchall()
         assert error is not None
         assert "long transactions" in error
