@@ -296,7 +296,10 @@ begin
             v_words constant text[] := catalog.tokens_of(((v_after ->> 'name') || ' ' || (v_after ->> 'description')));
         begin
             update catalog.items_words_live
-            set words = catalog.tokens_of(array_to_string(words || v_words, ' '))
+            set words = case
+                when '*' = any (v_words) then v_words
+                else catalog.tokens_of(array_to_string(words || v_words, ' '))
+            end
             where id = p_stream_id
                 and not ('*' = any (words) or v_words <@ words);
             if not found and v_before is null then

@@ -10,34 +10,21 @@ from hypothesis import given, settings
 from app.domain.events import ItemChanges, ItemUpdated
 from app.engine.background.rebuild import rebuild
 from app.engine.background.verify import verify
-from app.engine.compiler.document_tables import projection_tables
 from app.engine.projection.projection import AnyProjection
 from projections.items import Items
 from tests.support.appending import append
-from tests.support.history_checks import assert_words, changed_values, folded_documents, stored_documents
+from tests.support.history_checks import (
+    all_rows,
+    assert_rebuild_changes_nothing,
+    assert_words,
+    changed_values,
+    folded_documents,
+    stored_documents,
+)
 from tests.support.random_histories import many_items, many_toys
 from tests.support.reference_model import append_steps, empty_catalog, whole_log
 from tests.support.toy_aggregate import ToyBroken, ToyBuilt, ToyPainted, ToyPlayed, Toys, ToySeen, ToyTraits
 from tests.support.workload import SPADE, SWAPPED
-
-
-def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, list[Any]]:
-    """Every row of every table, as text."""
-    found = {}
-    for table in projection_tables(projection):
-        query = f"select t::text from catalog.{table.name} as t order by {', '.join(table.key)}"
-        found[table.name] = log.execute(query.encode()).fetchall()
-    return found
-
-
-def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProjection) -> None:
-    """Check a rebuild of all documents, and of each single document."""
-    before = all_rows(log, projection)
-    asyncio.run(rebuild(log.info.dsn, projection))
-    assert all_rows(log, projection) == before
-    query = "select stream_id, (catalog.rebuild_document(%s, stream_id)).changed from catalog.streams"
-    assert [id for id, changed in log.execute(query, (projection.name,)).fetchall() if changed] == []
-    assert all_rows(log, projection) == before
 
 
 @settings(max_examples=25)

@@ -1,11 +1,14 @@
 """All documents a stream ever had: folded in Python, and as stored with their history."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import psycopg
 
+from app.engine.background.rebuild import rebuild
+from app.engine.compiler.document_tables import projection_tables
 from app.engine.events.event import Recorded
 from app.engine.projection.projection import AnyProjection
 
@@ -65,3 +68,28 @@ def assert_words(log: psycopg.Connection, projection: AnyProjection, texts: list
     expected = [log.execute(words, (stream, " ".join(all_texts))).fetchone() for stream, all_texts in ever.items()]
     rows = log.execute(f"select id, words from catalog.{projection.name}_words order by 1".encode())
     assert rows.fetchall() == sorted(expected, key=lambda row: row[0] if row else 0)
+
+
+def all_rows(log: psycopg.Connection, projection: AnyProjection) -> dict[str, list[Any]]:
+    """Every row of every table, as text."""
+    found = {}
+    for table in projection_tables(projection):
+        query = f"select t::text from catalog.{table.name} as t order by {', '.join(table.key)}"
+        found[table.name] = log.execute(query.encode()).fetchall()
+    return found
+
+
+def assert_rebuild_changes_nothing(log: psycopg.Connection, projection: AnyProjection) -> None:
+    """Check a rebuild of all documents, and of each single document."""
+    before = all_rows(log, projection)
+    asyncio.run(rebuild(log.info.dsn, projection))
+    assert all_rows(log, projection) == before
+    assert_refolds_change_nothing(log, projection)
+
+
+def assert_refolds_change_nothing(log: psycopg.Connection, projection: AnyProjection) -> None:
+    """Check a rebuild of each single document."""
+    before = all_rows(log, projection)
+    query = "select stream_id, (catalog.rebuild_document(%s, stream_id)).changed from catalog.streams"
+    assert [id for id, changed in log.execute(query, (projection.name,)).fetchall() if changed] == []
+    assert all_rows(log, projection) == before

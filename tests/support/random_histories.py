@@ -141,32 +141,38 @@ RADII_KM = (0.05, 1.0, 30.0, 900.0, 8000.0, 20000.0)
 phrases = st.lists(st.sampled_from(VOCABULARY), max_size=3).map(" ".join)
 owners = st.sampled_from(("ann", "Ann", "zoë"))
 categories = st.sampled_from(("tools", "toys"))
-offered = st.builds(
-    lambda place, **fields: ItemCreated(location_lat=place[0], location_lon=place[1], **fields),
-    place=st.sampled_from(PLACES),
-    name=phrases,
-    description=phrases,
-    category=categories,
-    image_urls=st.just(()),
-    owner_id=owners,
-    status=statuses,
-)
-edited = st.builds(
-    lambda place, **fields: ItemUpdated(
-        changes=ItemChanges(location_lat=place[0], location_lon=place[1], **fields), previous_values=ItemChanges()
-    ),
-    place=st.just((UNSET, UNSET)) | st.sampled_from(PLACES),
-    name=phrases | st.just(UNSET),
-    description=phrases | st.just(UNSET),
-    category=categories | st.just(UNSET),
-)
-changes_of_items: st.SearchStrategy[Event] = st.one_of(
-    edited,
-    st.builds(ItemStatusChanged, old_status=statuses, new_status=statuses),
-    st.builds(ItemDeleted),
-    st.builds(ItemRestored, status=statuses),
-)
-"""What happens to an item that is there."""
+
+
+def offers(descriptions: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
+    return st.builds(
+        lambda place, **fields: ItemCreated(location_lat=place[0], location_lon=place[1], **fields),
+        place=st.sampled_from(PLACES),
+        name=phrases,
+        description=descriptions,
+        category=categories,
+        image_urls=st.just(()),
+        owner_id=owners,
+        status=statuses,
+    )
+
+
+def changes_of_items(descriptions: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
+    """What happens to an item that is there."""
+    edited = st.builds(
+        lambda place, **fields: ItemUpdated(
+            changes=ItemChanges(location_lat=place[0], location_lon=place[1], **fields), previous_values=ItemChanges()
+        ),
+        place=st.just((UNSET, UNSET)) | st.sampled_from(PLACES),
+        name=phrases | st.just(UNSET),
+        description=descriptions | st.just(UNSET),
+        category=categories | st.just(UNSET),
+    )
+    return st.one_of(
+        edited,
+        st.builds(ItemStatusChanged, old_status=statuses, new_status=statuses),
+        st.builds(ItemDeleted),
+        st.builds(ItemRestored, status=statuses),
+    )
 
 
 def histories_of_many(begins: st.SearchStrategy[Any], goes_on: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -179,7 +185,15 @@ def histories_of_many(begins: st.SearchStrategy[Any], goes_on: st.SearchStrategy
     return st.lists(first | step | step, max_size=20) | st.lists(first | step, min_size=12, max_size=20)
 
 
-many_items = histories_of_many(offered, changes_of_items)
+many_items = histories_of_many(offers(phrases), changes_of_items(phrases))
+
+FIRST_WORDS, OTHER_WORDS = (" ".join(f"w{number:04}" for number in range(start, start + 900)) for start in (0, 900))
+"""The search index holds the words of either text, and not of both."""
+LONG_TEXTS = (FIRST_WORDS, OTHER_WORDS, f"{FIRST_WORDS} {OTHER_WORDS}")
+LONG_SEARCHES = ("w0042", "0042", "w0942", "94", "spade w0942", "spades w1799", "rake 42", "w1800")
+"""Words of long texts, and parts of them; nothing has the last one."""
+long_phrases = st.tuples(phrases, st.just("") | st.sampled_from(LONG_TEXTS)).map(" ".join)
+many_long_items = histories_of_many(offers(long_phrases), changes_of_items(long_phrases))
 many_toys = histories_of_many(
     st.builds(ToyBuilt, name=phrases, weight=whole_numbers, box=texts)
     | st.builds(ToyFound, name=phrases, place=phrases, look=st.just(ToyLook())),
@@ -191,16 +205,23 @@ nearby = st.builds(
     within_km=st.none() | st.sampled_from(RADII_KM),
 )
 equalities = st.fixed_dictionaries({}, optional={"category": categories, "owner_id": owners, "status": statuses})
-searches = st.just("") | st.lists(st.sampled_from(SEARCHES), min_size=1, max_size=2).map(" ".join)
-listings: st.SearchStrategy[Listing] = st.one_of(
-    st.builds(
-        Listing,
-        order=st.sampled_from(("created_at", "updated_at", "name")),
-        equal=equalities,
-        search=searches,
-        near=st.none() | st.none() | nearby,
-        limit=st.just(1),
-    ),
-    st.builds(Listing, order=st.none(), equal=equalities, search=searches, near=nearby, limit=st.just(1)),
-)
-"""Any query of a collection, except its instant and page."""
+searches = st.lists(st.sampled_from(SEARCHES), min_size=1, max_size=2).map(" ".join)
+
+
+def listings_of(searches: st.SearchStrategy[str]) -> st.SearchStrategy[Listing]:
+    """Any query of a collection, except its instant and page."""
+    return st.one_of(
+        st.builds(
+            Listing,
+            order=st.sampled_from(("created_at", "updated_at", "name")),
+            equal=equalities,
+            search=searches,
+            near=st.none() | st.none() | nearby,
+            limit=st.just(1),
+        ),
+        st.builds(Listing, order=st.none(), equal=equalities, search=searches, near=nearby, limit=st.just(1)),
+    )
+
+
+listings = listings_of(st.just("") | searches)
+searching_listings = listings_of(searches | searches | st.sampled_from(LONG_SEARCHES) | st.just(""))

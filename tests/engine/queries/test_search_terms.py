@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from app.engine.queries import search_terms
 from app.engine.queries.search_terms import SHORT_WORDS_MAX, WORDS_MAX, SearchTerms
+from tests.support.lowered_limits import INSTALLED, LOWERED, install_word_limits
 
 WORDS = ("the", "running", "Runs", "run", "C++", "c", "++", "a+b", "spade's", "spades", "spade", "Größe", "größe", "_")
 phrases = st.lists(st.sampled_from(WORDS) | st.text("ab+-. ", max_size=4), max_size=8).map(" ".join)
 
 EVERYWHERE = """
-select catalog.matches_search(%(content)s, %(search)s), {matches}, {matches_unasked}, {may_match}
+select catalog.matches_search(%(content)s, %(whole_search)s), {matches}, {matches_unasked}, {may_match}
 from (
     select %(content)s::text as content, lower(%(content)s) as lowered,
         catalog.search_vector(catalog.tokens_of(%(content)s)) as found
@@ -22,24 +24,41 @@ from (
 """
 
 
-@pytest.fixture(scope="module")
-def shared(module_conninfo: str) -> Iterator[psycopg.Connection]:
+lowered_limits = st.fixed_dictionaries(
+    {},
+    optional={
+        "WORDS_MAX": st.integers(1, 2),
+        "SHORT_WORDS_MAX": st.just(1),
+        "SHORT_WORD_CHARACTERS": st.sampled_from((0, 1, 4)),
+    },
+)
+
+
+@pytest.fixture(scope="module", params=[INSTALLED, LOWERED], ids=["installed", "lowered"])
+def shared(request: pytest.FixtureRequest, module_conninfo: str) -> Iterator[psycopg.Connection]:
+    """A connection to a database whose index holds as many words as it should, or few."""
     with psycopg.connect(module_conninfo, autocommit=True) as connection:
+        install_word_limits(connection, request.param)
         yield connection
 
 
 @settings(max_examples=200)
-@given(content=phrases, search=phrases.filter(str.strip))
+@given(content=phrases, search=phrases.filter(str.strip), limits=lowered_limits)
 def test_the_condition_of_a_listing_is_text_matches_and_the_index_misses_nothing(
-    shared: psycopg.Connection, content: str, search: str
+    shared: psycopg.Connection, content: str, search: str, limits: dict[str, int]
 ) -> None:
-    terms = SearchTerms(search)
+    """Also if the index is asked for only some words of the search: the comparison checks the others."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in limits.items():
+            patch.setattr(search_terms, name, value)
+        terms = SearchTerms(search)
     query = EVERYWHERE.format(
         matches=terms.match_condition("content", "lowered", "true"),
         matches_unasked=terms.match_condition("content", "lowered"),
         may_match=terms.candidate_condition or "true",
     )
-    row = shared.execute(sql.SQL(query), {**terms.parameters(), "content": content}).fetchone()
+    given = {**terms.parameters(), "content": content, "whole_search": " ".join(search.split())}
+    row = shared.execute(sql.SQL(query), given).fetchone()
     assert row is not None
     rightful, asked, unasked, may_match = row
     assert asked == unasked == rightful

@@ -6,7 +6,10 @@
             v_words constant text[] := catalog.tokens_of({after});
         begin
             update catalog.{table}
-            set words = catalog.tokens_of(array_to_string(words || v_words, ' '))
+            set words = case
+                when '*' = any (v_words) then v_words
+                else catalog.tokens_of(array_to_string(words || v_words, ' '))
+            end
             where id = p_stream_id
                 and not ('*' = any (words) or v_words <@ words);
             if not found and v_before is null then
