@@ -230,6 +230,7 @@ COMMANDS = (
     *commands(replace(patch, body={"new_status": "swapped"}), tagged_private),
     *commands(Command(method="DELETE", path=ITEM), deleted),
     *commands(replace(restore, query="?version=1"), tagged_private),
+    *commands(replace(restore, query="?version=2", version=2), tagged_private),
     *commands(replace(restore, query="?as_of={created}"), tagged_private),
     *commands(rebuild, tagged_private),
     *creations(ITEMS, MINE, created),
