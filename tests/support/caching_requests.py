@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, Literal, get_args
 
 import httpx
 import psycopg
@@ -15,7 +16,7 @@ from app.domain.events import ItemChanges, ItemCreated, ItemUpdated
 from app.engine.postgres.embedded_server import EmbeddedPostgres
 from tests.support.appending import append
 from tests.support.authorization import ADMIN_TOKEN, NEWEST_SECRET, OTHER, OWNER, token
-from tests.support.caching_rows import ADMIN, ANONYMOUS, API, CONDITIONS, EXPECTED_VERSION, NONE, Row
+from tests.support.caching_rows import ADMIN, ANONYMOUS, API, CONDITIONS, EXPECTED_VERSION, NO_STORE, NONE, Row
 from tests.support.databases import database_like
 from tests.support.operator_commands import fetch_value
 from tests.support.sample_items import an_item
@@ -38,6 +39,9 @@ DESCRIBED = ItemUpdated(
 )
 HELD_OPEN = ("unsettled", "busy")
 """The cases of requests that are sent while an append is under way."""
+Kind = Literal["as of now", "under way", "read", "command", "action"]
+"""How a row is sent. The reads as of now are sent one by one: only in a quiet service is now settled at once, so that a
+service that takes it for settled is found out."""
 ENDLESS = f"{API}/events/stream"
 
 
@@ -76,13 +80,17 @@ class Catalog:
             "future": "2999-01-01",
             "settled": self.clock(),
         }
-        stats = f"{API}/stats?as_of={self.values['settled']}"
-        until(lambda: self.client.get(stats).headers["X-Settled"] == "true")
-        self.values |= self.next_pages("settled")
+        pages = self.next_pages("settled")
+        for address in (f"{API}/stats?as_of={self.values['settled']}", *pages.values()):
+            until(partial(self.is_settled, address))
+        self.values |= pages
 
     def clock(self) -> str:
         query = "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
         return str(fetch_value(self.connection, query))
+
+    def is_settled(self, address: str) -> bool:
+        return bool(self.client.get(address).headers["X-Settled"] == "true")
 
     def items_of_owner(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.client.get(f"{API}/items/owner/{OWNER}").raise_for_status().json()
@@ -183,13 +191,25 @@ def answers_to(table: Sequence[Row], server: EmbeddedPostgres, template: str) ->
         psycopg.connect(conninfo, autocommit=True) as connection,
     ):
         catalog = Catalog(client, connection, conninfo, sum("{item}" in row.address for row in table))
+        kinds = {kind: [row for row in table if kind_of(row) == kind] for kind in get_args(Kind)}
+        answered = [catalog.send(row, {}, None) for row in kinds["as of now"]]
         with catalog.append_under_way():
-            answered = catalog.send_reads([row for row in table if row.case in HELD_OPEN])
-        others = [row for row in table if row.case not in HELD_OPEN]
-        answered += catalog.send_reads([row for row in others if not _is_action(row) and not _is_command(row)])
-        answered += catalog.send_commands([row for row in others if _is_command(row)])
+            answered += catalog.send_reads(kinds["under way"])
+        answered += catalog.send_reads(kinds["read"])
+        answered += catalog.send_commands(kinds["command"])
         catalog.stop_categories()
-        return answered + [catalog.send(row, {}, None) for row in others if _is_action(row)]
+        return answered + [catalog.send(row, {}, None) for row in kinds["action"]]
+
+
+def kind_of(row: Row) -> Kind:
+    if row.case in HELD_OPEN:
+        return "under way"
+    if _is_action(row):
+        return "action"
+    if _is_command(row):
+        return "command"
+    is_as_of_now = row.case == "present" and row.answer.cache_control == NO_STORE
+    return "as of now" if is_as_of_now and row.answer.status == 200 else "read"
 
 
 def _is_action(row: Row) -> bool:

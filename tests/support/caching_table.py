@@ -56,8 +56,8 @@ ITEM = f"{API}/items/{{item_id}}"
 ONE = f"{API}/items/{{id}}"
 NO_ITEM = f"{API}/items/{{missing}}"
 ITEMS = f"{API}/items"
-ALL_OF_OWNER, HIS = f"{API}/items/owner/{{owner_id}}", f"{API}/items/owner/{{owner}}"
-NUMBERS, HIS_NUMBERS = f"{API}/owners/{{owner_id}}", f"{API}/owners/{{owner}}"
+ALL_OF_OWNER, SHELF = f"{API}/items/owner/{{owner_id}}", f"{API}/items/owner/{{owner}}"
+NUMBERS, COUNTS = f"{API}/owners/{{owner_id}}", f"{API}/owners/{{owner}}"
 CHANGES, DENSITY, EVENTS = f"{API}/changes", f"{API}/events/density", f"{API}/events"
 PROJECTION, OWNERS_PROJECTION = f"{API}/projections/{{name}}", f"{API}/projections/owners"
 NO_PROJECTION, CATEGORIES = f"{API}/projections/nothing", f"{API}/projections/categories"
@@ -127,20 +127,20 @@ LISTINGS = (
     *reads(ITEMS, "unsettled", "{unsettled_page}", ANYBODY, unfinished),
     *reads(ITEMS, "future", f"{ITEMS}?as_of={{future}}", ANYBODY, malformed),
     *reads(ITEMS, "invalid", f"{ITEMS}?nonsense=1", ANYBODY, invalid),
-    *reads(ALL_OF_OWNER, "present", HIS, ANYBODY, now),
-    *reads(ALL_OF_OWNER, "present", f"{HIS}?min_position={{position}}", ANYBODY, now),
-    *reads(ALL_OF_OWNER, "settled", f"{HIS}?as_of={{settled}}", ANYBODY, fixed),
-    *reads(ALL_OF_OWNER, "unsettled", f"{HIS}?as_of={{unsettled}}", ANYBODY, unfinished),
-    *reads(ALL_OF_OWNER, "future", f"{HIS}?as_of={{future}}", ANYBODY, malformed),
-    *reads(ALL_OF_OWNER, "invalid", f"{HIS}?nonsense=1", ANYBODY, invalid),
-    *reads(NUMBERS, "present", HIS_NUMBERS, ANYBODY, now),
-    *reads(NUMBERS, "present", f"{HIS_NUMBERS}?min_position={{position}}", ANYBODY, now),
-    *reads(NUMBERS, "settled", f"{HIS_NUMBERS}?as_of={{settled}}", ANYBODY, fixed),
-    *reads(NUMBERS, "unsettled", f"{HIS_NUMBERS}?as_of={{unsettled}}", ANYBODY, unfinished),
-    *reads(NUMBERS, "future", f"{HIS_NUMBERS}?as_of={{future}}", ANYBODY, malformed),
+    *reads(ALL_OF_OWNER, "present", SHELF, ANYBODY, now),
+    *reads(ALL_OF_OWNER, "present", f"{SHELF}?min_position={{position}}", ANYBODY, now),
+    *reads(ALL_OF_OWNER, "settled", f"{SHELF}?as_of={{settled}}", ANYBODY, fixed),
+    *reads(ALL_OF_OWNER, "unsettled", f"{SHELF}?as_of={{unsettled}}", ANYBODY, unfinished),
+    *reads(ALL_OF_OWNER, "future", f"{SHELF}?as_of={{future}}", ANYBODY, malformed),
+    *reads(ALL_OF_OWNER, "invalid", f"{SHELF}?nonsense=1", ANYBODY, invalid),
+    *reads(NUMBERS, "present", COUNTS, ANYBODY, now),
+    *reads(NUMBERS, "present", f"{COUNTS}?min_position={{position}}", ANYBODY, now),
+    *reads(NUMBERS, "settled", f"{COUNTS}?as_of={{settled}}", ANYBODY, fixed),
+    *reads(NUMBERS, "unsettled", f"{COUNTS}?as_of={{unsettled}}", ANYBODY, unfinished),
+    *reads(NUMBERS, "future", f"{COUNTS}?as_of={{future}}", ANYBODY, malformed),
     *reads(NUMBERS, "missing", f"{API}/owners/nobody", ANYBODY, not_found),
-    *reads(NUMBERS, "missing", f"{HIS_NUMBERS}?as_of={{before}}", ANYBODY, not_found),
-    *reads(NUMBERS, "invalid", f"{HIS_NUMBERS}?nonsense=1", ANYBODY, invalid),
+    *reads(NUMBERS, "missing", f"{COUNTS}?as_of={{before}}", ANYBODY, not_found),
+    *reads(NUMBERS, "invalid", f"{COUNTS}?nonsense=1", ANYBODY, invalid),
     *reads(f"{API}/stats", "present", f"{API}/stats", ANYBODY, now),
     *reads(f"{API}/stats", "present", f"{API}/stats?min_position={{position}}", ANYBODY, now),
     *reads(f"{API}/stats", "settled", f"{API}/stats?as_of={{settled}}", ANYBODY, fixed),
