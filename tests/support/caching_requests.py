@@ -66,7 +66,7 @@ class Catalog:
         self.connection = connection
         self.conninfo = conninfo
         with self.connection.transaction():
-            made = [append(self.connection, None, [SPADE, DESCRIBED]) for _ in range(items + 1)]
+            made = [append(self.connection, None, [SPADE, DESCRIBED]) for _ in range(items + 2)]
         until(lambda: is_caught_up(conninfo))
         (shown, *spare) = [stream_id for stream_id, *_ in made]
         self.spare = iter(spare)
