@@ -27,6 +27,17 @@ def test_each_request_is_answered_and_cached_as_the_table_says(answers: list[Rec
     assert [fault for each in received for fault in faults_of(each)] == []
 
 
+def test_representations_of_one_address_have_etags_of_their_own(answers: list[Received]) -> None:
+    """JSON and links, plain and compressed: a strong ETag names bytes."""
+    tags: dict[str, dict[str, str]] = {}
+    for each in answers:
+        if each.row.condition == NONE and each.row.operation.startswith("GET") and "ETag" in each.headers:
+            tags.setdefault(each.row.address, {})[repr(each.row.headers)] = each.headers["ETag"]
+    several = {address: given for address, given in tags.items() if len(given) > 1}
+    assert len(several) >= 3
+    assert [address for address, given in several.items() if len(set(given.values())) < len(given)] == []
+
+
 def faults_of(received: Received) -> list[str]:
     """A sentence for each difference from the row."""
     row, headers = received.row, received.headers

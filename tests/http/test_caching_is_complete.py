@@ -33,37 +33,33 @@ def application() -> Litestar:
     return application
 
 
-def document_of(application: Litestar) -> dict[str, Any]:
-    document: dict[str, Any] = application.openapi_schema.to_schema()
-    return document
+@pytest.fixture(scope="module")
+def document(application: Litestar) -> dict[str, Any]:
+    described: dict[str, Any] = application.openapi_schema.to_schema()
+    return described
 
 
-def undocumented_operations(application: Litestar) -> list[str]:
-    documented = document_of(application)["paths"]
+@pytest.fixture(scope="module")
+def undocumented(application: Litestar, document: dict[str, Any]) -> list[str]:
+    """The operations that the document leaves out."""
     return [
         f"{method} {route.path_format}"
         for route in application.routes
         if isinstance(route, HTTPRoute)
         for method in sorted(route.methods)
-        if method.lower() in METHODS and method.lower() not in documented.get(route.path_format, {})
+        if method.lower() in METHODS and method.lower() not in document["paths"].get(route.path_format, {})
     ]
 
 
-def test_each_operation_and_each_other_route_has_its_rows(application: Litestar) -> None:
-    undocumented = undocumented_operations(application)
+def test_each_operation_and_each_other_route_has_its_rows(document: dict[str, Any], undocumented: list[str]) -> None:
     assert {"GET /", "GET /page/{path}", "GET /schema", "GET /assets/{name}"} <= {*undocumented}
-    assert missing_rows(document_of(application), undocumented, TABLE) == []
+    assert missing_rows(document, undocumented, TABLE) == []
 
 
-def test_an_operation_whose_rows_are_lost_is_named(application: Litestar) -> None:
-    undocumented = undocumented_operations(application)
-    demanded = {
-        f"{method.upper()} {path}" for path, methods in document_of(application)["paths"].items() for method in methods
-    }
+def test_an_operation_whose_rows_are_lost_is_named(document: dict[str, Any], undocumented: list[str]) -> None:
+    demanded = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     for operation in (*demanded, *undocumented):
-        lacks = missing_rows(
-            document_of(application), undocumented, [row for row in TABLE if row.operation != operation]
-        )
+        lacks = missing_rows(document, undocumented, [row for row in TABLE if row.operation != operation])
         assert {each.split(": ")[0] for each in lacks} == {f"add to tests/support/caching_table.py {operation}"}
 
 
@@ -82,14 +78,14 @@ def test_a_new_operation_without_rows_is_named_with_what_to_add() -> None:
 
 
 @pytest.mark.parametrize("condition", sorted({row.condition for row in TABLE} - {NONE}))
-def test_a_condition_that_the_table_lacks_is_demanded(application: Litestar, condition: str) -> None:
+def test_a_condition_that_the_table_lacks_is_demanded(document: dict[str, Any], condition: str) -> None:
     rest = [row for row in TABLE if row.condition != condition]
-    lacks = missing_rows(document_of(application), [], rest)
+    lacks = missing_rows(document, [], rest)
     assert lacks != []
     assert all(condition in each for each in lacks)
 
 
 @pytest.mark.parametrize("lost", ["settled", "unsettled", "future", "missing", "invalid"])
-def test_a_case_that_the_table_lacks_is_demanded(application: Litestar, lost: str) -> None:
-    lacks = missing_rows(document_of(application), [], [row for row in TABLE if row.case != lost])
+def test_a_case_that_the_table_lacks_is_demanded(document: dict[str, Any], lost: str) -> None:
+    lacks = missing_rows(document, [], [row for row in TABLE if row.case != lost])
     assert any(lost in each for each in lacks)
