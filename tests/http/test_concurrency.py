@@ -123,44 +123,9 @@ def test_readers_never_miss_an_item_that_is_being_rebuilt_and_changed(api: httpx
     assert api.post(f"{path}/rebuild").json()["changed"] is False
 
 
-COMMANDS = [
-    ("PUT", "", {"name": "Border spade"}, 200),
-    ("PUT", "", {}, 200),
-    ("PATCH", "/status?new_status=swapped", None, 200),
-    ("PATCH", "/status", {"new_status": "active"}, 200),
-    ("DELETE", "", None, 204),
-    ("POST", "/restore?version=1", None, 200),
-    ("POST", "/restore?version=2", None, 200),
-]
-
-
-@pytest.mark.parametrize(("method", "path", "body", "success"), COMMANDS)
-def test_every_command_is_held_to_the_version_that_its_caller_saw(
-    api: httpx.Client, method: str, path: str, body: Any, success: int
-) -> None:
-    item_id = created(api)["id"]
-    api.put(f"/items/{item_id}", json={"description": "Somebody was here."})
-    url = httpx.URL(f"/items/{item_id}{path}")
-    for version in (1, 3):
-        for response, late in (
-            (api.request(method, url, json=body, headers={"If-Match": f'"{version}"'}), 412),
-            (api.request(method, url.copy_merge_params({"expected_version": version}), json=body), 409),
-        ):
-            problem = assert_problem(response, late)
-            assert (problem["expected_version"], problem["current_version"]) == (version, 2)
-            assert problem["detail"] == f"Version {version} was expected, but the current version is 2."
-    assert present(api, item_id)["version"] == 2
-    assert api.request(method, url, json=body, headers={"If-Match": '"2"'}).status_code == success
-
-
 def test_a_stale_condition_is_told_even_of_an_item_that_is_deleted_by_now(api: httpx.Client) -> None:
     path = f"/items/{created(api)['id']}"
     api.delete(path)
     assert_problem(api.put(path, json={"name": "Spade"}, headers={"If-Match": '"1"'}), 412)
     assert_problem(api.delete(path, params={"expected_version": 1}), 409)
     assert_problem(api.put(path, json={"name": "Spade"}, headers={"If-Match": '"2"'}), 409)
-
-
-def test_a_condition_on_an_item_that_never_was_is_404(api: httpx.Client) -> None:
-    assert_problem(api.put("/items/2147483647", json={"name": "Spade"}, headers={"If-Match": '"1"'}), 404)
-    assert_problem(api.delete("/items/2147483647", params={"expected_version": 1}), 404)

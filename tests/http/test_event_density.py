@@ -65,13 +65,6 @@ def test_spans_beside_each_other_add_up(town: httpx.Client) -> None:
     assert first["total"] + second["total"] == whole["total"]
 
 
-def test_between_two_settled_instants_it_is_for_ever(town: httpx.Client) -> None:
-    whole = town.get("/events/density")
-    assert whole.headers["Cache-Control"] == "no-store"
-    ends = {"from": whole.json()["from"], "to": whole.json()["to"]}
-    assert town.get("/events/density", params=ends).headers["Cache-Control"].endswith("immutable")
-
-
 @pytest.fixture
 def empty(server: EmbeddedPostgres, template: str) -> Iterator[httpx.Client]:
     """A service over a log without events."""

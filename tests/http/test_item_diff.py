@@ -92,25 +92,6 @@ def test_without_a_second_moment_it_is_now(api: httpx.Client, story: Story) -> N
     assert diff(api, story.id, **{"from": 1}) == between(story.states[1], present(api, story.id))
 
 
-@pytest.mark.parametrize(
-    ("query", "for_ever"),
-    [
-        ("from=1&to=2", True),
-        ("from=3&to=3", True),
-        ("from=1", False),
-        (f"from={TOO_EARLY}&to=2", True),
-        (f"from=1&to={TOO_EARLY}", True),
-        (f"from={TOO_EARLY}", False),
-    ],
-)
-def test_only_between_versions_and_settled_instants_it_may_be_kept_for_ever(
-    api: httpx.Client, story: Story, query: str, for_ever: bool
-) -> None:
-    response = api.get(f"/items/{story.id}/diff?{query}")
-    expected = "public, max-age=31536000, immutable" if for_ever else "no-cache"
-    assert (response.status_code, response.headers["Cache-Control"]) == (200, expected)
-
-
 def test_from_is_required(api: httpx.Client, story: Story) -> None:
     for query in ("", "?to=1"):
         problem = assert_fields_refused(api.get(f"/items/{story.id}/diff{query}"), "/from")

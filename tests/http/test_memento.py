@@ -161,9 +161,7 @@ def test_the_item_tells_where_its_past_is(old: OldItem) -> None:
 def test_the_timegate_answers_as_the_standard_has_it(old: OldItem) -> None:
     response = chosen(old, http_date(INSTANTS[3]))
     assert response.headers["Location"] == old.version(4)
-    assert response.headers["Vary"].lower() == "accept-datetime"
     assert "Memento-Datetime" not in response.headers
-    assert "immutable" not in response.headers["Cache-Control"]
     assert response.content == b""
     assert named(links_of(response.headers["Link"])) == {
         "original": old.address,
@@ -242,7 +240,6 @@ def test_what_a_kept_memento_says_stays_true(api: httpx.Client) -> None:
 def test_the_timemap_lists_every_version_with_its_time(old: OldItem) -> None:
     response = old.api.get(old.timemap, headers={"Accept": LINK_FORMAT})
     assert response.headers["Content-Type"] == LINK_FORMAT
-    assert response.headers["Vary"] == "Accept"
     links = links_of(response.text)
     mementos = {address: link for address, link in links.items() if "memento" in link["rel"]}
     assert mementos == {
@@ -282,7 +279,6 @@ def test_history_is_json_unless_links_are_liked_better(api: httpx.Client, accept
     response = api.get(f"{path}/history", headers={b"Accept": accept.encode()})
     assert response.status_code == 200
     assert (response.headers["Content-Type"] == LINK_FORMAT) == as_links
-    assert response.headers["Vary"] == "Accept"
     assert as_links or response.json()["event_count"] == 1
 
 

@@ -74,8 +74,8 @@ def test_head_works_where_get_does_and_nowhere_else(service: str, routes: dict[s
             elif path != ENDLESS:
                 get = client.get(path)
                 assert head.status_code == get.status_code, path
-                assert head.headers.get("Content-Type") == get.headers.get("Content-Type"), path
-                assert head.headers.get("ETag") == get.headers.get("ETag"), path
+                for name in ("Content-Type", "ETag", "Cache-Control", "Vary"):
+                    assert head.headers.get(name) == get.headers.get(name), f"{name} of {path}"
 
 
 def test_every_answer_forbids_to_guess_its_type_and_every_document_to_load_what_it_should_not(

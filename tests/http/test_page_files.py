@@ -15,19 +15,6 @@ MOST_BYTES = 250_000
 LONGEST_MODULE = 300
 
 
-@pytest.mark.parametrize("path", ["/", "/?view=log", "/page/main.js", "/page/style.css", "/page/pictures/kite.svg"])
-def test_a_file_is_asked_for_again_and_sent_once(service: str, path: str) -> None:
-    first = httpx.get(f"{service}{path}")
-    assert (first.status_code, first.headers["Cache-Control"]) == (200, "no-cache")
-    assert first.headers["Content-Encoding"] == "gzip"
-    again = httpx.get(f"{service}{path}", headers={"If-None-Match": first.headers["ETag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    plain = httpx.get(f"{service}{path}", headers={"Accept-Encoding": "identity"})
-    assert plain.content == first.content
-    assert plain.headers["ETag"] != first.headers["ETag"]
-    assert first.headers["Vary"] == "Accept-Encoding"
-
-
 @pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/pictures/kite.svg"])
 def test_a_file_is_compressed_only_for_whom_takes_that(service: str, path: str) -> None:
     zipped, plain = (

@@ -24,28 +24,6 @@ def test_an_item_that_never_was_is_404(api: httpx.Client) -> None:
     assert assert_problem(api.get("/items/2147483647"), 404)["title"] == "There is no such item"
 
 
-@pytest.mark.parametrize("condition", ['"1"', 'W/"1"', '"7", "1"', "*"])
-@pytest.mark.parametrize("path", ["", "/versions/1"])
-def test_who_holds_this_version_already_gets_304(api: httpx.Client, path: str, condition: str) -> None:
-    address = f"/items/{created(api)['id']}{path}"
-    response = api.get(address, headers={"If-None-Match": condition})
-    assert (response.status_code, response.content, response.headers["ETag"]) == (304, b"", '"1"')
-
-
-@pytest.mark.parametrize("condition", ['"2"', '"11"', '"abc"', "", '""'])
-def test_who_holds_another_version_gets_the_item(api: httpx.Client, condition: str) -> None:
-    item = created(api)
-    response = api.get(f"/items/{item['id']}", headers={"If-None-Match": condition})
-    assert (response.status_code, response.json()) == (200, item)
-
-
-def test_a_version_held_before_a_change_is_no_longer_the_present_one(api: httpx.Client) -> None:
-    item_id = created(api)["id"]
-    api.put(f"/items/{item_id}", json={"name": "Border spade"})
-    assert api.get(f"/items/{item_id}", headers={"If-None-Match": '"1"'}).json()["name"] == "Border spade"
-    assert api.get(f"/items/{item_id}", headers={"If-None-Match": '"2"'}).status_code == 304
-
-
 @pytest.fixture(scope="module")
 def crowd(api: httpx.Client) -> tuple[str, list[dict[str, Any]]]:
     """An owner of 101 items, and the items, newest first."""

@@ -22,6 +22,7 @@ from app.http.wire.cloud_events import BATCH_MEDIA_TYPE, CloudEvent, cloud_event
 from app.http.wire.links import next_page_header
 from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses, invalid_parameter
+from app.http.wire.responses import keep_private
 from app.http.wire.server_sent_events import EVENT_STREAM, EventStream
 from app.http.wire.text_parameters import text_parameter
 
@@ -85,6 +86,7 @@ class EventLog(Controller):
     path = "/events"
     tags = ("the log",)
     guards = (require_admin,)
+    after_request = staticmethod(keep_private)
     security = BEARER
 
     @get(summary="Settled events, in order", media_type=BATCH_MEDIA_TYPE, responses=error_responses(401, 403, 409))

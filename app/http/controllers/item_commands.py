@@ -22,7 +22,7 @@ from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
 from app.http.wire.request_bodies import StrictJsonDTO
 from app.http.wire.request_headers import REPLAYED_HEADER
-from app.http.wire.responses import ItemDocument, etag_header, json_response, struct_response
+from app.http.wire.responses import ItemDocument, etag_header, json_response, keep_private, struct_response
 from app.http.wire.text_parameters import text_parameter
 from app.http.wire.version_or_instant import item_at, require_own_item
 from app.parsing.instants import parse_instant
@@ -77,6 +77,7 @@ class CommandController(Controller):
 
     tags = ("commands",)
     guards = (require_token,)
+    after_request = staticmethod(keep_private)
     security = BEARER
     return_dto = None
 

@@ -13,7 +13,7 @@ from app.domain.item import ItemNotFound
 from app.engine.queries.documents import Bound
 from app.http.services import Services
 from app.http.wire.problem_details import error_responses, invalid_parameter
-from app.http.wire.responses import IMMUTABLE, json_response
+from app.http.wire.responses import IMMUTABLE, NO_STORE, json_response
 from app.http.wire.time_parameters import AsOfResolver
 from app.http.wire.version_or_instant import no_such_version, parse_version_or_instant
 
@@ -77,11 +77,12 @@ def diff_documents(before: bytes | None, after: bytes | None) -> dict[str, Field
 
 
 async def _cache_headers(ends: list[Bound], as_of_resolver: AsOfResolver) -> dict[str, str]:
-    """Cacheable permanently if no later event can change either end.
+    """Cacheable permanently if no later event can change either end, not at all if an instant is not settled.
 
     It is called before the documents are read: a replica that cannot say so hands the request to the primary.
     """
-    settled = [
-        end.is_fixed or (end.until is not None and (await as_of_resolver.resolve(end.until)).settled) for end in ends
-    ]
-    return {"Cache-Control": IMMUTABLE} if all(settled) else {}
+    instants = [await as_of_resolver.resolve(end.until) for end in ends if end.until is not None]
+    if not all(instant.settled for instant in instants):
+        return {"Cache-Control": NO_STORE}
+    is_present = any(not end.is_fixed and end.until is None for end in ends)
+    return {} if is_present else {"Cache-Control": IMMUTABLE}

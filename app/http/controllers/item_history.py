@@ -32,7 +32,15 @@ from app.http.wire.memento import (
 from app.http.wire.openapi_schemas import also_as
 from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
-from app.http.wire.responses import IMMUTABLE, ItemDocument, add_members, etag_header, json_response, struct_response
+from app.http.wire.responses import (
+    IMMUTABLE,
+    ItemDocument,
+    add_members,
+    etag_header,
+    json_response,
+    keep_private,
+    struct_response,
+)
 from app.http.wire.version_or_instant import item_at, require_own_item
 
 OWNER_READ_ERRORS = NOT_MODIFIED | error_responses(401, 403, 404, 412)
@@ -127,7 +135,7 @@ class ItemHistory(Controller):
         """With `Accept: application/link-format` it returns the item's TimeMap (RFC 7089)."""
         if _wants_time_map(context.request):
             uris = memento_uris(context.request, services.settings, item_id)
-            return timemap_response(uris, await _item_instants(services.documents, item_id))
+            return context.respond(timemap_response(uris, await _item_instants(services.documents, item_id)))
         current = await require_own_item(services.documents, item_id, current_actor(context.request))
         events = await services.documents.events_of(item_id, current.version)
         answer = History(
@@ -138,11 +146,12 @@ class ItemHistory(Controller):
             last_modified_at=events[-1].recorded_at if len(events) > 1 else None,
         )
         headers = {**etag_header(current.version), "Vary": "Accept"}
-        return context.respond(struct_response(answer, headers))
+        return context.respond(keep_private(struct_response(answer, headers)))
 
     @get(
         "/audit-trail",
         guards=[require_token],
+        after_request=keep_private,
         summary="Who did what to an item",
         security=BEARER,
         responses=OWNER_READ_ERRORS,

@@ -11,7 +11,7 @@ from app.http.services import Services
 from app.http.wire.command_context import CommandContext
 from app.http.wire.parameter_groups import grouped
 from app.http.wire.problem_details import error_responses
-from app.http.wire.responses import etag_header, struct_response
+from app.http.wire.responses import etag_header, keep_private, struct_response
 from app.wording import count
 
 NO_COMMAND = ("user_id", "expected_version", "idempotency_key")
@@ -35,6 +35,7 @@ class ItemRebuild(Controller):
     @post(
         status_code=200,
         guards=[require_admin],
+        after_request=keep_private,
         summary="Rebuild the stored document",
         security=BEARER,
         responses=error_responses(401, 403, 404, 412),

@@ -89,7 +89,8 @@ async def serve_page(request: Request[Any, Any, Any], services: NamedDependency[
     prefix = request.headers.get("X-Forwarded-Prefix", "")
     if PREFIX.fullmatch(prefix) and request.headers.get("X-Forwarded-Path", "").partition("?")[0] == prefix:
         query = request.scope["query_string"].decode("latin-1")
-        return Response(b"", status_code=307, headers={"Location": f"{prefix}/{'?' if query else ''}{query}"})
+        location = f"{prefix}/{'?' if query else ''}{query}"
+        return Response(b"", status_code=307, headers={"Location": location, "Cache-Control": "no-cache"})
     return _file_response(render_index(services.settings.page_images), request)
 
 

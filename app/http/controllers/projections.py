@@ -25,7 +25,7 @@ from app.http.wire.links import public_url_of
 from app.http.wire.openapi_schemas import also_as
 from app.http.wire.problem_details import error_responses, problem_body
 from app.http.wire.request_headers import UserIdParameter
-from app.http.wire.responses import struct_response
+from app.http.wire.responses import NO_STORE, keep_private, struct_response
 from app.observability.lag_history import SAMPLE_EVERY_SECONDS, LagSample
 from app.parsing.rows import NDJSON
 
@@ -79,6 +79,7 @@ class ProjectionsController(Controller):
     path = "/projections"
     tags = ("projections",)
     guards = (require_admin,)
+    after_request = staticmethod(keep_private)
     security = BEARER
 
     @get(summary="Status of all projections", responses=error_responses(401, 403))
@@ -134,7 +135,7 @@ class ProjectionsController(Controller):
         if _wants_progress(request.headers.get("Accept", "")):
             admin.read_model(name)
             progress = _stream_progress(admin, name)
-            lines: Any = Stream(progress, media_type=NDJSON, headers={"Cache-Control": "no-store"})
+            lines: Any = Stream(progress, media_type=NDJSON, headers={"Cache-Control": NO_STORE})
             return lines  # type: ignore[no-any-return]
         return struct_response(_verification(await admin.verify(name)))
 

@@ -4,6 +4,7 @@ The item is the original resource; `/time-travel` is its TimeGate, `/history` it
 Memento times have one-second resolution. A requested second counts to its end, so its events are included.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -87,8 +88,9 @@ def timemap_response(uris: MementoUris, instants: Sequence[datetime]) -> Respons
         names = [name for name, named in (("first", 1), ("last", len(instants))) if named == version]
         rel = " ".join([*names, "memento"])
         links.append(_link(uris.memento(version), rel, datetime=http_date(instant)))
-    headers = {"Cache-Control": "no-cache", "Vary": "Accept"}
-    return Response(",\n".join(links).encode(), media_type=LINK_FORMAT, headers=headers)
+    content = ",\n".join(links).encode()
+    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"', "Cache-Control": "no-cache", "Vary": "Accept"}
+    return Response(content, media_type=LINK_FORMAT, headers=headers)
 
 
 def wants_time_map(accept: str) -> bool:

@@ -21,6 +21,7 @@ from app.errors import (
     Unauthenticated,
     Unavailable,
 )
+from app.http.wire.responses import NO_STORE
 from app.parsing.strict_json import FieldProblem, invalid_input, readable_reason
 
 PROBLEM_JSON = "application/problem+json"
@@ -57,7 +58,7 @@ class ProblemResponse(Response[bytes]):
 
     def __init__(self, status: int, kind: str, title: str, detail: str, facts: dict[str, Any]) -> None:
         body = {"type": f"urn:swappo:catalog:{kind}", "title": title, "status": status, "detail": detail, **facts}
-        headers = {"Cache-Control": "no-store"}
+        headers = {"Cache-Control": NO_STORE}
         if status in (Unavailable.status, TooManyRequests.status):
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         if status == RequestTimeout.status:

@@ -8,6 +8,10 @@ from msgspec import Struct
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """The Cache-Control of a response that never changes."""
+NO_STORE = "no-store"
+"""The Cache-Control of a response that no cache may keep."""
+PRIVATE = "private, no-cache"
+"""The Cache-Control of a response that only the client's own cache may keep, and must revalidate."""
 
 
 class ItemDocument(Struct):
@@ -23,6 +27,20 @@ def json_response(content: bytes, status: int = 200, headers: dict[str, str] | N
 def struct_response(value: Struct, headers: dict[str, str] | None = None) -> Response[Any]:
     """A struct as JSON, including its `Raw` fields."""
     return json_response(msgspec.json.encode(value), headers=headers)
+
+
+def keep_private(response: Response[Any]) -> Response[Any]:
+    """Forbid shared caches to keep a response that depends on the actor.
+
+    It is the `after_request` of every route with a guard, and applies whether or not authentication is on.
+    """
+    headers = response.headers
+    if "Allow" in headers:
+        return response  # the answer to OPTIONS, which is the same for every actor
+    if headers.get("Cache-Control") != NO_STORE:
+        headers["Cache-Control"] = PRIVATE
+    headers["Vary"] = f"{headers['Vary']}, Authorization" if "Vary" in headers else "Authorization"
+    return response
 
 
 def etag_header(version: int) -> dict[str, str]:

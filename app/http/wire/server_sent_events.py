@@ -53,14 +53,17 @@ class EventStream(Response[Any]):
 
     def to_asgi_response(self, app: Any, request: Any, **_: Any) -> ASGIResponse:
         follower = _Follower(self._mark_watcher, self._read, self._after, self._announces_start)
-        return _Streaming(self._mark_watcher, follower, is_head_response=bool(request.scope["state"].get("head")))
+        is_head_response = bool(request.scope["state"].get("head"))
+        return _Streaming(self._mark_watcher, follower, self.headers, is_head_response)
 
 
 class _Streaming(ASGIResponse):
     _should_set_content_length = False
 
-    def __init__(self, mark_watcher: MarkWatcher, follower: "_Follower", is_head_response: bool) -> None:
-        super().__init__(headers=STREAM_HEADERS, media_type=EVENT_STREAM, is_head_response=is_head_response)
+    def __init__(
+        self, mark_watcher: MarkWatcher, follower: "_Follower", headers: dict[str, str], is_head_response: bool
+    ) -> None:
+        super().__init__(headers=headers, media_type=EVENT_STREAM, is_head_response=is_head_response)
         self._mark_watcher = mark_watcher
         self._follower = follower
 

@@ -19,7 +19,7 @@ from app.engine.store.high_water_mark import (
 )
 from app.errors import Malformed
 from app.http.wire.problem_details import invalid_parameter
-from app.http.wire.responses import IMMUTABLE
+from app.http.wire.responses import IMMUTABLE, NO_STORE
 from app.parsing.instants import parse_instant
 
 AsOf = Annotated[
@@ -56,7 +56,7 @@ class PointInTime(Struct, frozen=True):
         if self.instant is None:
             return {}
         as_of = {"X-As-Of": shortest_rfc3339(self.instant), "X-Settled": "true" if self.settled else "false"}
-        return {**as_of, "Cache-Control": IMMUTABLE if self.settled else "no-store"}
+        return {**as_of, "Cache-Control": IMMUTABLE if self.settled else NO_STORE}
 
 
 class AsOfResolver:
