@@ -1,4 +1,4 @@
-"""What the rules of the state machines share: the service, the model, the counts, and how a command is sent and checked.
+"""What the state machines share: the service, the model, the counts, and how a command is sent and checked.
 
 All examples share one database. Each example marks the owners, categories and descriptions of its own items. There is
 only one client here, so the model predicts each answer; the other laws test concurrent clients.
@@ -90,7 +90,8 @@ class CatalogMachine(RuleBasedStateMachine):
         if item_id is not None:
             *replaced, last = self.model.items[item_id]
             current = [last]
-        return some(data, replaced if replaced and some(data, (True, True, True, False)) else current)
+        is_replaced = bool(replaced) and some(data, (True, True, True, False))
+        return some(data, replaced if is_replaced else current)
 
     def some_instant(self, data: st.DataObject, version: Version) -> datetime:
         """The first or the last instant of a version, or the one before or after these."""

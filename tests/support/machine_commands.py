@@ -120,6 +120,8 @@ class Commands(CatalogMachine):
         deleted = [item_id for item_id in self.ids[:COMMANDED] if self.model.now(item_id)["deleted_at"]]
         item_id = some(data, deleted) if deleted else self.some_item(data)
         version = self.some_version(data, item_id)
+        if item_id in deleted and some(data, (True, False)):
+            version = some(data, [each for each in self.model.items[item_id] if not each.document["deleted_at"]])
         moments: list[int | datetime] = [version.document["version"], self.some_instant(data, version)]
         then = some(data, [*moments, *moments, len(self.model.items[item_id]) + 1])
         params = {"version" if isinstance(then, int) else "as_of": str(then)}

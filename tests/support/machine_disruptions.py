@@ -1,4 +1,4 @@
-"""What disrupts the service in the second state machine: restarts and rebuilds, with a look at everything after each."""
+"""What disrupts the service in the second state machine: restarts and rebuilds; everything is read after each."""
 
 import signal
 from typing import Any

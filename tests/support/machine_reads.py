@@ -43,7 +43,12 @@ class Asked(Struct, frozen=True, kw_only=True):
     equal: dict[str, str]
 
     def parameters(self) -> dict[str, Any]:
-        given = {"as_of": self.at, "sort": self.sort, "search": self.search or None, "status": "any"} | self.equal
+        given: dict[str, Any] = {
+            "as_of": self.at,
+            "sort": self.sort,
+            "search": self.search or None,
+            "status": "any",
+        } | self.equal
         if self.around is not None:
             given["near"] = f"{self.around.latitude},{self.around.longitude}"
             given["within_km"] = self.around.within_km
@@ -105,7 +110,9 @@ class Reads(Commands):
         item = version.document
         filters, sort = some(data, COMBINATIONS), some(data, SORTS)
         other = self.some_version(data).document if some(data, (False, False, False, True)) else item
-        equal = {field: other[field] for field in ("category", "owner_id", "status") if field in filters}
+        equal: dict[str, str] = {
+            field: other[field] for field in ("category", "owner_id", "status") if field in filters
+        }
         words = self.some_search(data, version) if "search" in filters else ""
         around = None
         if sort == "nearest" or "around" in filters:
@@ -174,7 +181,7 @@ class Reads(Commands):
         return any(word not in text for word in words.lower().split())
 
     def read_a_shelf(self, owner: str, asked: Asked) -> None:
-        equal = {name: value for name, value in asked.equal.items() if name != "category"}
+        equal: dict[str, Any] = {name: value for name, value in asked.equal.items() if name != "category"}
         status = asked.equal.get("status", "any")
         shelf = self.get(f"/items/owner/{owner}", status=status, as_of=asked.at)
         assert shelf.raise_for_status().json() == self.model.listed(asked.at, **equal)
