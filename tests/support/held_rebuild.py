@@ -48,6 +48,14 @@ select exists (
         and query like '%%catalog.snapshot_holders()%%'
 )
 """
+WAITING_BATCHES = """
+select count(*)
+from pg_stat_activity
+where datname = current_database()
+    and wait_event_type = 'Lock'
+    and query like '%%catch_up_%%'
+"""
+"""The batches of rollups that wait for a lock."""
 HOLDS_LOCK = """
 select exists (
     select from pg_locks

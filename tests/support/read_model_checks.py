@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from app.engine.compiler.rebuild_steps import read_model_tables
-from app.engine.compiler.tables import Table
+from app.engine.compiler.tables import Table, TableColumn
 from app.engine.postgres.pool import Database
 from app.engine.projection.check_indexes import sort_key
 from app.engine.projection.rollup import AnyRollup, Rollup
@@ -51,14 +51,16 @@ def _stored(connection: psycopg.Connection, table: Table) -> list[Row]:
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
     query = sql.SQL("select {} from {}").format(names, sql.Identifier("catalog", table.name))
     rows = connection.execute(query).fetchall()
-    return _in_order(table, (dict(zip([c.name for c in columns], map(_plain, row), strict=True)) for row in rows))
+    return _in_order(
+        table, ({column.name: _plain(column, row[place]) for place, column in enumerate(columns)} for row in rows)
+    )
 
 
-def _plain(value: Any) -> Any:
+def _plain(column: TableColumn, value: Any) -> Any:
     """A stored value: JSON decoded, a point as two numbers."""
-    if isinstance(value, bytes):
+    if column.type == "jsonb":
         return msgspec.json.decode(value)
-    if isinstance(value, str) and value.startswith("("):
+    if column.type == "point":
         return tuple(map(float, value.strip("()").split(",")))
     return value
 

@@ -16,7 +16,7 @@ from app.main import PROJECTIONS, item_decider
 from app.settings import read_settings
 from tests.support.erasure_checks import tables_with
 from tests.support.every_event import all_labels
-from tests.support.held_rebuild import INDEXING, PHASES, SWAPPING, rebuild_held
+from tests.support.held_rebuild import INDEXING, PHASES, SWAPPING, WAITING_BATCHES, rebuild_held
 from tests.support.operator_commands import fetch_value
 from tests.support.phase_writer import OWNER_TO_FORGET, PhaseWriter
 from tests.support.read_model_checks import assert_everything_is_found, assert_read_models
@@ -31,13 +31,6 @@ where locktype = 'advisory'
     and not granted
     and database = (select oid from pg_database where datname = current_database())
     and (classid::bigint << 32) + objid::bigint = catalog.append_gate()
-"""
-WAITING_BATCHES = """
-select count(*)
-from pg_stat_activity
-where datname = current_database()
-    and wait_event_type = 'Lock'
-    and query like '%%catch_up_%%'
 """
 
 

@@ -78,15 +78,13 @@ def test_rebuilds_among_writers_lose_nothing(connection: psycopg.Connection) -> 
     assert differences(conninfo) == []
 
 
-def slowest_append(conninfo: str, stream: int) -> float:
-    """The seconds of the slowest append during a while."""
-    slowest, until_then = 0.0, time.monotonic() + 1.5
+def append_without_waiting(conninfo: str, stream: int) -> None:
+    """Append for a while. An append that waits for a lock, as behind each attempt to swap, raises LockNotAvailable."""
+    until_then = time.monotonic() + 1.5
     with psycopg.connect(conninfo, autocommit=True) as writer:
+        writer.execute(f"set lock_timeout = '{SWAP_WAITS_MILLISECONDS // 2}ms'")
         while time.monotonic() < until_then:
-            start = time.monotonic()
             append(writer, stream, [SWAPPED])
-            slowest = max(slowest, time.monotonic() - start)
-    return slowest
 
 
 def test_a_snapshot_sees_each_document_as_of_its_newest_event_whenever_it_began(
@@ -128,11 +126,11 @@ def test_a_long_transaction_delays_the_swap_and_nobody_else(connection: psycopg.
     with psycopg.connect(connection.info.dsn) as reader, ThreadPoolExecutor(1) as pool:
         reader.execute("select count(*) from catalog.items")
         rebuilding = pool.submit(rebuilt, connection, Items)
-        slowest = slowest_append(connection.info.dsn, streams[0])
+        until(lambda: is_built(connection, "items"))
+        append_without_waiting(connection.info.dsn, streams[0])
         assert not rebuilding.done()
         reader.rollback()
         rebuilding.result()
-    assert slowest * 1000 < SWAP_WAITS_MILLISECONDS
     asyncio.run(catch_up_all(connection.info.dsn))
     assert differences(connection.info.dsn) == []
 
@@ -145,11 +143,10 @@ def test_a_row_lock_in_the_table_delays_the_swap_and_nobody_else(connection: psy
         locker.execute("update catalog.items set version = version where id = %s", (streams[1],))
         rebuilding = pool.submit(rebuilt, connection, Items)
         until(lambda: is_built(connection, "items"))
-        slowest = slowest_append(connection.info.dsn, streams[0])
+        append_without_waiting(connection.info.dsn, streams[0])
         assert not rebuilding.done()
         locker.rollback()
-        assert rebuilding.result().swap_milliseconds < SWAP_WAITS_MILLISECONDS
-    assert slowest * 1000 < SWAP_WAITS_MILLISECONDS / 2
+        rebuilding.result()
 
 
 @pytest.mark.parametrize("read_model", [Items, Owners])
@@ -165,11 +162,10 @@ def test_a_snapshot_from_before_the_swap_sees_all_documents_after_it(
         reader.execute("select from catalog.streams")
         rebuilding = pool.submit(rebuilt, connection, read_model)
         until(lambda: is_built(connection, read_model.name))
-        slowest = slowest_append(connection.info.dsn, streams[0])
+        append_without_waiting(connection.info.dsn, streams[0])
         assert sorted(reader.execute(sql.SQL("select * from {}").format(table))) == sorted(before)
         assert not rebuilding.done()
         reader.rollback()
         rebuilding.result()
-    assert slowest * 1000 < SWAP_WAITS_MILLISECONDS
     asyncio.run(catch_up_all(connection.info.dsn))
     assert differences(connection.info.dsn) == []
