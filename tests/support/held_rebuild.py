@@ -19,6 +19,7 @@ from app.engine.background.generation import Generation, RollupGeneration
 from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildProgress
 from app.engine.compiler.rebuild_steps import filled_tables
+from app.engine.postgres import connections
 from app.engine.postgres.advisory_locks import MIGRATION_LOCK
 from app.engine.projection.rollup import AnyReadModel
 from tests.support.workload import until
@@ -108,9 +109,10 @@ class Turnstile:
 
 
 @contextmanager
-def patient_swaps() -> Iterator[None]:
-    """A swap waits for its locks as long as a test holds them."""
+def patient_rebuilds() -> Iterator[None]:
+    """A rebuild waits for its locks as long as a test holds them."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "ANSWER_SECONDS", connections.SLOW_ANSWER_SECONDS)
         patch.setattr(rebuild_swap, "SWAP_WAITS_MILLISECONDS", LONG_ENOUGH_MILLISECONDS)
         for generation in (Generation, RollupGeneration):
             patch.setattr(generation, "lock_waits_milliseconds", LONG_ENOUGH_MILLISECONDS)
@@ -133,7 +135,7 @@ def rebuild_held(
         if progress.done == 0 or progress.phase != "folding":
             turnstile.close()
 
-    with patient_swaps(), psycopg.connect(conninfo) as snapshot, ThreadPoolExecutor(1) as pool:
+    with patient_rebuilds(), psycopg.connect(conninfo) as snapshot, ThreadPoolExecutor(1) as pool:
         rebuilding = pool.submit(lambda: asyncio.run(rebuild(conninfo, read_model, tell)))
         try:
             for phase in (FILLING, INDEXING):

@@ -1,7 +1,6 @@
-"""Writes every kind of event in each phase of a rebuild, to old streams and to new ones, and counts them by phase."""
+"""Writes every kind of event in each phase of a rebuild, to old and to new streams, and notes what each phase had."""
 
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 
 import psycopg
@@ -26,7 +25,6 @@ class PhaseWriter:
         """The stream that changes in every phase, and one that never changes."""
         self.secret = self._create_for(OWNER_TO_FORGET)
         """A text of the only item of that owner."""
-        self.events: Counter[str] = Counter()
         self.labels: dict[str, set[Label]] = {}
         """What the events of each phase had."""
 
@@ -82,6 +80,5 @@ class PhaseWriter:
             left = left[size:]
 
     def _note(self, phase: str, events: Sequence[Struct]) -> None:
-        self.events[phase] += len(events)
         for event in events:
             self.labels.setdefault(phase, set()).update(labels_of(event))
