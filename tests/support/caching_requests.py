@@ -19,9 +19,10 @@ from tests.support.authorization import ADMIN_TOKEN, NEWEST_SECRET, OTHER, OWNER
 from tests.support.caching_rows import ADMIN, ANONYMOUS, API, CONDITIONS, EXPECTED_VERSION, NO_STORE, NONE, Row
 from tests.support.databases import database_like
 from tests.support.operator_commands import fetch_value
+from tests.support.patience import until
 from tests.support.sample_items import an_item
 from tests.support.service_process import running_service
-from tests.support.workload import UNCATEGORISED, is_caught_up, until
+from tests.support.workload import UNCATEGORISED, is_caught_up
 
 READS_AT_ONCE, COMMANDS_AT_ONCE = 16, 6
 """One user may send eight imports at once."""
