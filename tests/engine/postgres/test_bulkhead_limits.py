@@ -29,7 +29,9 @@ async def slots(bulkhead: Bulkhead) -> int:
 def test_each_kind_of_work_has_its_share_of_the_pool(pool_size: int, costly: int, commands: int, imports: int) -> None:
     async def run() -> list[int]:
         given = Bulkheads(pool_size, wait_seconds=30)
-        return [await slots(each) for each in (given.costly, given.commands, given.imports)]
+        kinds = (given.costly, given.commands, given.imports)
+        assert [each.limit for each in kinds] == [costly, commands, imports], "as a refusal says it"
+        return [await slots(each) for each in kinds]
 
     assert asyncio.run(run()) == [costly, commands, imports]
 
