@@ -66,6 +66,18 @@ def test_all_kinds_together_leave_the_last_connection(pool_size: int) -> None:
     assert asyncio.run(run()) == max(1, pool_size - 1)
 
 
+def test_who_waited_in_vain_for_the_outer_bulkhead_keeps_no_slot_of_the_inner_one() -> None:
+    async def run() -> tuple[int, int]:
+        given = Bulkheads(4, wait_seconds=30)
+        async with AsyncExitStack() as held:
+            for _ in range(given.commands.limit):
+                await held.enter_async_context(given.commands.enter("commands"))
+            while_full = await slots(given.costly)
+        return while_full, await slots(given.costly)
+
+    assert asyncio.run(run()) == (0, 2)
+
+
 @pytest.mark.parametrize("kind", [Bulkhead, CommandBulkhead])
 @pytest.mark.parametrize("places", [1, 2, None])
 def test_the_queue_holds_as_many_as_it_may_and_the_next_is_refused_at_once(
