@@ -29,7 +29,9 @@ async def slots(bulkhead: Bulkhead) -> int:
 def test_each_kind_of_work_has_its_share_of_the_pool(pool_size: int, costly: int, commands: int, imports: int) -> None:
     async def run() -> list[int]:
         given = Bulkheads(pool_size, wait_seconds=30)
-        return [await slots(each) for each in (given.costly, given.commands, given.imports)]
+        kinds = (given.costly, given.commands, given.imports)
+        assert [each.limit for each in kinds] == [costly, commands, imports], "as a refusal says it"
+        return [await slots(each) for each in kinds]
 
     assert asyncio.run(run()) == [costly, commands, imports]
 
@@ -62,6 +64,18 @@ def test_all_kinds_together_leave_the_last_connection(pool_size: int) -> None:
         return inside
 
     assert asyncio.run(run()) == max(1, pool_size - 1)
+
+
+def test_who_waited_in_vain_for_the_outer_bulkhead_keeps_no_slot_of_the_inner_one() -> None:
+    async def run() -> tuple[int, int]:
+        given = Bulkheads(4, wait_seconds=30)
+        async with AsyncExitStack() as held:
+            for _ in range(given.commands.limit):
+                await held.enter_async_context(given.commands.enter("commands"))
+            while_full = await slots(given.costly)
+        return while_full, await slots(given.costly)
+
+    assert asyncio.run(run()) == (0, 2)
 
 
 @pytest.mark.parametrize("kind", [Bulkhead, CommandBulkhead])

@@ -92,8 +92,9 @@ def test_a_page_that_a_circle_fills_needs_no_walk(
     bounds = {"CANDIDATES_IN_LAST_STEP_MAX": 4, "WALKED_MAX": 1}
     for name, value in bounds.items():
         monkeypatch.setattr(listing, name, value)
-    asked = Listing(order=None, near=Near(latitude=0.0, longitude=0.0), limit=2)
+    asked = Listing(order=None, near=Near(latitude=0.0, longitude=0.0), search="spade", limit=2)
     expected = ReferenceModel(whole_log(writer, Items.registry)).listed(asked)
+    assert len(expected) == ITEMS
     assert items_of(reader.run(reader.items.list_page(asked)), asked) == expected[:2]
 
 
