@@ -78,7 +78,9 @@ def test_an_append_that_begins_while_the_mark_is_being_noted_is_waited_for(
         eventually(lambda: fetch_value(catalog, is_blocked, locking.info.backend_pid), "the mark waits to be noted")
         _, _, position, _, _ = append(appending, None, [SPADE])
         locking.rollback()
-        eventually(lambda: sum("gate_holders" in each for each in statements) >= 3 or advancing.done(), "it looks again")
+        eventually(
+            lambda: sum("gate_holders" in each for each in statements) >= 3 or advancing.done(), "it looks again"
+        )
         assert not advancing.done()
         assert fetch_value(catalog, "select position from catalog.settled") < position
         appending.commit()
@@ -106,7 +108,9 @@ def test_nothing_is_published_that_was_not_noted(catalog: psycopg.Connection) ->
         assert catalog.execute(MARK).fetchone() == before
 
 
-@pytest.mark.parametrize("event_filter", [EventFilter(), EventFilter(type="item_created"), EventFilter(user_id="tester")])
+@pytest.mark.parametrize(
+    "event_filter", [EventFilter(), EventFilter(type="item_created"), EventFilter(user_id="tester")]
+)
 @pytest.mark.parametrize("scanned_max", [2, 200_000])
 def test_pages_read_while_events_are_settled_miss_and_repeat_none(
     conninfo: str, event_filter: EventFilter, scanned_max: int, monkeypatch: pytest.MonkeyPatch

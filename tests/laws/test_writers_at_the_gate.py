@@ -126,7 +126,9 @@ PYTHON_WRITERS = {
 """Every module with SQL that calls one of these functions, inserts into these tables, or locks the gate."""
 
 TABLES = r"catalog\.(log|streams|personal)\b"
-WRITES = re.compile(rf"\b(insert\s+into|update|delete\s+from|merge\s+into|truncate)\s+{TABLES}|catalog\.append_gate\(\)", re.I)
+WRITES = re.compile(
+    rf"\b(insert\s+into|update|delete\s+from|merge\s+into|truncate)\s+{TABLES}|catalog\.append_gate\(\)", re.I
+)
 
 SETTLE_AHEAD = """
 update catalog.settled

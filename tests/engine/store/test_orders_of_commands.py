@@ -91,9 +91,7 @@ def test_the_second_attempt_locks_the_stream_before_it_reads_the_state(catalog: 
             append(holding, item, [renamed("C")])
 
         changing = pool.submit(handle, conninfo, UpdateItem(name="D"), item, meanwhile=overtake)
-        eventually(
-            lambda: changing.done() or fetch_value(catalog, BLOCKED, holding.info.backend_pid) == 1, "it waits"
-        )
+        eventually(lambda: changing.done() or fetch_value(catalog, BLOCKED, holding.info.backend_pid) == 1, "it waits")
         holding.commit()
         assert changing.result(timeout=ENDS_WITHIN_SECONDS).version == 4
     previous = "select data -> 'previous_values' -> 'name' from catalog.events where stream_id = %s and version = 4"
