@@ -57,11 +57,12 @@ def at_the_last_row(connection: psycopg.Connection) -> Iterator[None]:
 
 
 def is_held(connection: psycopg.Connection, holding: psycopg.Connection) -> bool:
-    return fetch_value(connection, BLOCKED, holding.info.backend_pid) == 1
+    return bool(fetch_value(connection, BLOCKED, holding.info.backend_pid) == 1)
 
 
-def post(service: InProcessService, body: bytes = BODY, query: str = "", **headers: str) -> Exchange:
-    return service.send("POST", f"/items/import{query}", body, {"Content-Type": NDJSON, **headers})
+def post(service: InProcessService, body: bytes = BODY, query: str = "", key: str | None = None) -> Exchange:
+    headers = {"Content-Type": NDJSON} | ({} if key is None else {"Idempotency-Key": key})
+    return service.send("POST", f"/items/import{query}", body, headers)
 
 
 async def check_nothing_is_left(service: InProcessService, connection: psycopg.Connection) -> None:
@@ -124,7 +125,7 @@ async def test_an_import_that_waits_for_a_twin_ends_when_its_client_leaves(
     async with in_process_service(conninfo, monkeypatch, pool_size=1, projector="off", **limits) as service:
         with psycopg.connect(conninfo) as twin:
             twin.execute("select catalog.store_idempotent_outcome(%s, '{}')", (Jsonb(THE_SAME_KEY),))
-            sent = post(service, query="?user_id=tester", **{"Idempotency-Key": "twin"})
+            sent = post(service, query="?user_id=tester", key="twin")
             await until(lambda: is_held(connection, twin), "it waits")
             sent.leave()
             await sent.ended()

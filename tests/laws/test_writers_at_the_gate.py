@@ -86,7 +86,9 @@ async def import_items(database: Database, unique: str, _: int, with_key: bool =
 
 async def erase_the_owner(database: Database, unique: str, _: int) -> None:
     """Only its first part, the deletion of each item, writes events."""
-    await OwnerEraser(database.pool.conninfo, database, item_decider).erase(unique, BY_TESTER)
+    conninfo = database.pool.conninfo
+    assert isinstance(conninfo, str)
+    await OwnerEraser(conninfo, database, item_decider).erase(unique, BY_TESTER)
 
 
 WRITERS: dict[str, Write] = {

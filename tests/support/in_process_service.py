@@ -135,7 +135,7 @@ async def in_process_service(
     app = main.create_app(as_service_role(conninfo), msgspec.structs.replace(Settings(), **settings), stopping)
     told: asyncio.Queue[Any] = asyncio.Queue()
     answers: asyncio.Queue[Any] = asyncio.Queue()
-    living = asyncio.create_task(
+    living: asyncio.Task[None] = asyncio.create_task(
         app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, told.get, answers.put)  # type: ignore[arg-type]
     )
     try:

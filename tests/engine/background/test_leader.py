@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from app.concurrency import cancel_and_wait
 from app.engine.background import projector as projector_module
 from app.engine.background.projector import Projector
+from app.engine.postgres import advisory_locks
 from app.engine.postgres.advisory_locks import LEADER_LOCK
 from app.main import PROJECTIONS
 from tests.support.appending import append
@@ -42,7 +43,7 @@ class Tries(Projector):
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What each try for the leader's lock has given. The projectors try all the time."""
     results: list[bool] = []
-    original = projector_module.try_lock
+    original = advisory_locks.try_lock
 
     async def try_lock(connection: AsyncConnection, key: int) -> bool:
         got = await original(connection, key)
