@@ -163,6 +163,27 @@ async def test_a_stream_wakes_a_watcher_that_nobody_has_followed_for_long(
             assert service.count(READS_MARK) <= polled + 1
 
 
+async def test_a_move_of_the_mark_while_a_page_is_being_sent_is_not_lost(
+    conninfo: str, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client takes nothing meanwhile, and the watcher has told of the move before the stream waits for it."""
+    async with (
+        in_process_service(conninfo, monkeypatch, projector="off") as service,
+        service.following("/events/stream?after=0") as follower,
+    ):
+        await follower.until_received(b"retry: ")
+        for _ in range(3):
+            follower.takes.clear()
+            _, _, first, _, _ = append(connection, None, [SPADE])
+            connection.execute(SETTLE)
+            await follower.until_received(b"id: %d\n" % first)
+            _, _, second, _, _ = append(connection, None, [SPADE])
+            connection.execute(SETTLE)
+            await polled(service, 3)
+            follower.takes.set()
+            await follower.until_received(b"id: %d\n" % second)
+
+
 async def test_streams_end_when_the_service_stops(conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with in_process_service(conninfo, monkeypatch) as service:
         streams = [service.following("/events/stream?after=0"), service.following("/events/stream?type=item_deleted")]

@@ -65,6 +65,9 @@ class Exchange:
         self.received = b""
         self.body_is_read = False
         """Whether the application has read the whole body, and waits for nothing but the client's leaving."""
+        self.takes = asyncio.Event()
+        """Cleared while the client takes nothing."""
+        self.takes.set()
         self._arrived = asyncio.Condition()
         self._left = asyncio.Event()
         self._body = [body]
@@ -99,6 +102,7 @@ class Exchange:
             self.status = message.get("status", self.status)
             self.received += message.get("body", b"")
             self._arrived.notify_all()
+        await self.takes.wait()
 
     def leave(self) -> None:
         """Close the connection, as the server tells the application."""
