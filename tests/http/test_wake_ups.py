@@ -121,7 +121,9 @@ async def test_whatever_stores_an_event_wakes_the_projector(
 async def test_a_resumed_projection_is_caught_up_at_once(
     conninfo: str, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An event behind the skipped one still waits to be applied."""
     poison(connection)
+    append(connection, None, [SPADE])
     async with in_process_service(conninfo, monkeypatch) as service, service.client() as client:
         state = "select state from catalog.projections where name = 'owners'"
         await until(lambda: fetch_value(connection, state) == "stopped", "the event stops it")
