@@ -10,14 +10,17 @@ Send = Callable[[httpx.AsyncClient, int], Coroutine[Any, Any, httpx.Response]]
 
 
 def send_at_once(api: httpx.Client, count: int, send: Send) -> list[httpx.Response]:
-    """Call `send` for `count` clients at once. All connections are open before the first client sends."""
+    """Call `send` for `count` clients at once. All connections are open before the first client sends.
+
+    The clients read no certificates: fifty of them would take seconds for that, one after the other.
+    """
 
     async def race() -> list[httpx.Response]:
         barrier = asyncio.Event()
         ready = asyncio.Semaphore(0)
 
         async def run(number: int) -> httpx.Response:
-            async with httpx.AsyncClient(base_url=api.base_url) as client:
+            async with httpx.AsyncClient(base_url=api.base_url, verify=False) as client:
                 await client.get("/stats")
                 ready.release()
                 await barrier.wait()
