@@ -44,12 +44,12 @@ class Streams:
             self.resumed_after.append(headers.get("last-event-id"))
 
 
-def test_a_silent_connection_is_given_up_and_resumed(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+def test_a_silent_connection_is_given_up_and_resumed(service: str, api: httpx.Client, open_page: OpenPage) -> None:
     """The clock of the page goes ahead by more than the service is ever silent."""
     streams = Streams()
-    page = open_page(f"{town}/?view=log", prepare=streams.watch)
+    page = open_page(f"{service}/?view=log", prepare=streams.watch)
     is_live(page)
-    created(town_api, name="Before the silence")
+    created(api, name="Before the silence")
     expect(page.locator(".events.log li").first).to_contain_text("Before the silence")
     last = str(positions(page)[0])
     assert streams.resumed_after == [None]
@@ -58,24 +58,24 @@ def test_a_silent_connection_is_given_up_and_resumed(town: str, town_api: httpx.
     page.clock.fast_forward(SILENT_MILLISECONDS)
     is_live(page)
     assert streams.resumed_after[:2] == [None, last]
-    created(town_api, name="After the silence")
+    created(api, name="After the silence")
     expect(page.locator(".events.log li").first).to_contain_text("After the silence")
     assert positions(page) == sorted(set(positions(page)), reverse=True)
 
 
-def test_a_connection_that_brings_something_is_kept(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+def test_a_connection_that_brings_something_is_kept(service: str, api: httpx.Client, open_page: OpenPage) -> None:
     streams = Streams()
-    page = open_page(f"{town}/?view=log", prepare=streams.watch)
+    page = open_page(f"{service}/?view=log", prepare=streams.watch)
     is_live(page)
     for n in range(4):
         page.clock.fast_forward(HALF_OF_IT_MILLISECONDS)
-        created(town_api, name=f"Sign of life {n}")
+        created(api, name=f"Sign of life {n}")
         expect(page.locator(".events.log li").first).to_contain_text(f"Sign of life {n}")
     assert streams.resumed_after == [None]
 
 
 def test_a_log_that_was_replaced_is_followed_from_its_own_end(
-    town: str, town_api: httpx.Client, open_page: OpenPage
+    service: str, api: httpx.Client, open_page: OpenPage
 ) -> None:
     """After a restored backup the service refuses the position of the page, which the log has not assigned."""
     asked: list[str | None] = []
@@ -89,7 +89,7 @@ def test_a_log_that_was_replaced_is_followed_from_its_own_end(
             problem = {"status": 409, "detail": f"No event has the position {after}."}
             route.fulfill(status=409, json=problem, content_type="application/problem+json")
 
-    page = open_page(f"{town}/?view=log", prepare=lambda page: page.route("**/events/stream*", answer))
+    page = open_page(f"{service}/?view=log", prepare=lambda page: page.route("**/events/stream*", answer))
     is_live(page)
     hide(page, True)
     expect(page.get_by_role("status").first).to_have_text("Connection lost. Reconnecting …")
@@ -97,43 +97,76 @@ def test_a_log_that_was_replaced_is_followed_from_its_own_end(
     until(lambda: page.evaluate("() => 1") and len(asked) > 2, "it does not ask again")
     is_live(page)
     assert [after is None for after in asked[:3]] == [True, False, True]
-    created(town_api, name="Of the other log")
+    created(api, name="Of the other log")
     expect(page.locator(".events.log li").first).to_contain_text("Of the other log")
 
 
-def test_the_log_of_one_request_has_its_events_alone(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+CUT_INTO_SMALL_PIECES = """
+const answered = fetch;
+window.fetch = async (address, options) => {
+    const response = await answered(address, options);
+    if (!String(address).includes("events/stream")) return response;
+    const cut = new TransformStream({
+        transform(chunk, out) {
+            for (let at = 0; at < chunk.length; at += 7) out.enqueue(chunk.slice(at, at + 7));
+        },
+    });
+    return new Response(response.body.pipeThrough(cut), response);
+};
+"""
+
+
+def test_an_event_is_whole_in_however_many_pieces_it_arrives(
+    service: str, api: httpx.Client, open_page: OpenPage
+) -> None:
+    """Some pieces end within a character, and some within the blank line between two events."""
+    page = open_page(f"{service}/?view=log", prepare=lambda page: page.add_init_script(CUT_INTO_SMALL_PIECES))
+    is_live(page)
+    before = len(positions(page))
+    for n in range(5):
+        created(api, name=f"Größe 椅子 {n}")
+    expect(page.locator(".events.log li").first).to_contain_text("Größe 椅子 4")
+    assert len(positions(page)) == before + 5
+
+
+def test_the_log_of_one_request_has_its_events_alone(service: str, api: httpx.Client, open_page: OpenPage) -> None:
     mine, other = ({"X-Request-ID": some_name("request")} for _ in range(2))
     for headers in (mine, other, mine):
-        assert town_api.post("/items", json=an_item(name="Earlier"), headers=headers).status_code == 201
+        assert api.post("/items", json=an_item(name="Earlier"), headers=headers).status_code == 201
     request = mine["X-Request-ID"]
 
     def in_the_log() -> list[int]:
-        events = town_api.get("/events", params={"correlation_id": request}).json()
+        events = api.get("/events", params={"correlation_id": request}).json()
         return [int(event["position"]) for event in reversed(events)]
 
     until(lambda: len(in_the_log()) == 2, "it was not settled")
-    page = open_page(f"{town}/?view=log&request={request}")
+    page = open_page(f"{service}/?view=log&request={request}")
     is_live(page)
     expect(page.get_by_text(f"Only events of request {request}.")).to_be_visible()
     assert positions(page) == in_the_log()
     for headers, name in ((other, "Of another"), (mine, "Of the same")):
-        assert town_api.post("/items", json=an_item(name=name), headers=headers).status_code == 201
+        assert api.post("/items", json=an_item(name=name), headers=headers).status_code == 201
     expect(page.locator(".events.log li").first).to_contain_text("Of the same")
     assert positions(page) == in_the_log()
 
 
 def test_older_ones_follow_without_a_gap_after_rows_were_dropped(
-    town: str, town_api: httpx.Client, open_page: OpenPage
+    service: str, api: httpx.Client, open_page: OpenPage
 ) -> None:
-    page = open_page(f"{town}/?view=log&shown=600")
+    imported = api.post("/items/import", json=[an_item(name=f"Of many {n}") for n in range(660)])
+    assert imported.status_code == 200
+    until(
+        lambda: api.get("/events", params={"after": imported.json()["last_position"] - 1}).json(), "it is not settled"
+    )
+    page = open_page(f"{service}/?view=log&shown=600")
     rows = page.locator(".events.log li[data-position]")
     expect(rows).to_have_count(600)
     for n in range(3):
-        created(town_api, name=f"Pushes one out {n}")
+        created(api, name=f"Pushes one out {n}")
     expect(page.locator(".events.log li").first).to_contain_text("Pushes one out 2")
     page.get_by_role("button", name="Older").click()
     expect(rows).to_have_count(650)
-    events = town_api.get("/events", params={"before": str(positions(page)[0] + 1), "limit": 650}).json()
+    events = api.get("/events", params={"before": str(positions(page)[0] + 1), "limit": 650}).json()
     assert positions(page) == [int(event["position"]) for event in events]
 
 
