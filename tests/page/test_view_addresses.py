@@ -39,10 +39,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "&q=rare": {"search": "rare"},
     "&near=51.33,12.34&sort=nearest": {"near": "51.33,12.34", "sort": "nearest"},
     "&near=51.33,12.34&km=2": {"near": "51.33,12.34", "within_km": "2"},
-    "&category=books&q=rare&near=51.33,12.34&km=2": {
-        "category": "books", "search": "rare", "near": "51.33,12.34", "within_km": "2"
-    },
-}  # fmt: skip
+}
 
 
 def cards(page: Page, count: int) -> list[str]:
