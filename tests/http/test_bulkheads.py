@@ -148,7 +148,7 @@ def test_commands_are_carried_out_while_searches_are_flooded(conninfo: str, conn
 def test_a_flood_of_searches_and_commands_together_leaves_a_connection_to_reads(
     conninfo: str, connection: psycopg.Connection
 ) -> None:
-    with service(conninfo) as api:
+    with service(conninfo, pool_timeout_seconds=3) as api:
         item = created(api)
         address = f"/items/{item['id']}/status?new_status=swapped"
         with (
@@ -156,10 +156,10 @@ def test_a_flood_of_searches_and_commands_together_leaves_a_connection_to_reads(
             locked(conninfo, "items_words"),
             psycopg.connect(conninfo) as holder,
         ):
-            until(lambda: waiting(connection) == POOL_SIZE // 2, "no search waits")
+            until_equal(lambda: waiting(connection), POOL_SIZE // 2, "no search waits")
             holder.execute("select from catalog.streams where stream_id = %s for update", (item["id"],))
             with Flood(lambda: api.patch(address)) as commands:
-                until(lambda: waiting(connection) == POOL_SIZE - 1, "no command waits")
+                until_equal(lambda: waiting(connection), POOL_SIZE - 1, "no command waits")
                 until(lambda: commands.refused and searches.refused, "nobody is refused")
                 assert [api.get(f"/items/{item['id']}").status_code for _ in range(ASKED)] == [200] * ASKED
                 assert waiting(connection) == POOL_SIZE - 1

@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.engine.background.projection_status import BEHIND_AFTER_SECONDS
+from app.engine.background.projection_status import BEHIND_AFTER_SECONDS, BackgroundLag
 from tests.support.cli_process import catalog
 from tests.support.metrics_page import metric_value
 from tests.support.operator_commands import settle_now

@@ -183,21 +183,21 @@ def test_the_pool_and_the_open_streams_are_seen(own: httpx.Client) -> None:
 
 
 def test_a_connection_in_use_is_not_idle(alone: httpx.Client, connection: psycopg.Connection) -> None:
-    def of_pool(what: str = "") -> float:
-        return value(scrape(alone), f"database_pool_connections{what}") or 0.0
+    def in_use() -> float:
+        samples = scrape(alone)
+        size, idle = (value(samples, f"database_pool_connections{what}") or 0.0 for what in ("", "_idle"))
+        return size - idle
 
     alone.get("/api/v2/stats")
-    until(lambda: of_pool() == of_pool("_idle"), "a connection was not given back")
+    until_equal(in_use, 0, "a connection was not given back")
     with ThreadPoolExecutor(1) as threads:
         with connection.transaction():
             connection.execute("lock table catalog.items_history in access exclusive mode")
             waiting = threads.submit(alone.get, "/api/v2/stats?as_of=2026-01-01")
             query = "select count(*) from pg_locks where not granted"
-            until(lambda: connection.execute(query).fetchone() == (1,), "no request waits")
-            samples = scrape(alone)
+            until_equal(lambda: connection.execute(query).fetchone(), (1,), "no request waits")
+            until_equal(in_use, 1, "the connection in use is not seen")
         assert waiting.result().status_code == 200
-    size, idle = (value(samples, f"database_pool_connections{what}") for what in ("", "_idle"))
-    assert (size or 0) - (idle or 0) == 1
 
 
 def test_each_read_model_has_its_position(alone: httpx.Client, connection: psycopg.Connection) -> None:
