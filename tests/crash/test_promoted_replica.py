@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from app.main import install
 from tests.support.patience import until
+from tests.support.ready_made import NewFolder
 from tests.support.replication import primary_and_replica, query_value
 from tests.support.sample_items import created
 from tests.support.service_process import running_service
@@ -17,10 +17,8 @@ PATIENT = {"CATALOG_REPLICA_LAG_SECONDS": "3600"}
 READS = 20
 
 
-def test_a_promoted_replica_is_not_read_from(tmp_path: Path) -> None:
-    with primary_and_replica(tmp_path) as pair:
-        install(pair.primary.conninfo)
-        pair.until_replayed()
+def test_a_promoted_replica_is_not_read_from(new_server_folder: NewFolder, tmp_path: Path) -> None:
+    with primary_and_replica(tmp_path, new_server_folder) as pair:
         servers = {"DATABASE_URL": pair.primary.conninfo, "DATABASE_REPLICA_URL": pair.replica.conninfo}
         with running_service(servers | PATIENT) as (url, _), httpx.Client(base_url=url, timeout=30) as client:
 
