@@ -1,7 +1,8 @@
 """Write logs as JSON lines for machines, or as text for people.
 
 A JSON line is one object, with its exception. A text record is one line too, so that no request can forge a record.
-Neither contains the body of a request. A database's message is cut to its first line: the others may quote rows.
+Neither contains the body of a request. An error's message is cut to its first line, because the further lines of a
+database's message may quote rows.
 """
 
 import logging
@@ -43,17 +44,32 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         lines = [visible(record.getMessage())]
         if record.exc_info and record.exc_info[1]:
-            trace = "".join(traceback.format_exception(record.exc_info[1]))
-            lines += [f"    {visible(line)}" for line in trace.rstrip().split("\n")]
+            lines += [f"    {visible(line)}" for line in _exception_lines(record.exc_info[1])]
         return "\n".join(lines)
 
 
 def _exception_fields(error: BaseException) -> dict[str, Any]:
-    first, *_ = str(error).splitlines() or [""]
     stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    described = {"type": type(error).__qualname__, "message": first, "stack": stack}
+    cause = _cause_of(error)
+    described = {"type": type(error).__qualname__, "message": _first_line(error), "stack": stack}
     return described | ({"cause": _exception_fields(cause)} if cause else {})
+
+
+def _exception_lines(error: BaseException) -> list[str]:
+    """The traceback of an error, and before it that of its cause, each with the first line of its message."""
+    cause = _cause_of(error)
+    earlier = [*_exception_lines(cause), "", "This led to:", ""] if cause else []
+    stack = "".join(traceback.format_tb(error.__traceback__)).splitlines()
+    last = ": ".join(filter(None, (type(error).__qualname__, _first_line(error))))
+    return [*earlier, "Traceback (most recent call last):", *stack, last]
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0]
 
 
 def log_as_json() -> None:

@@ -1,5 +1,6 @@
 """`catalog forget`: asked first, audited, in steps that go on where they were stopped, and thorough."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,8 +14,13 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.cli.console import os_user
+from app.domain.erasure import OwnerEraser
+from app.engine.events.event import Metadata
 from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.engine.postgres.connections import as_service_role
+from app.engine.postgres.pool import PoolSettings, single_connection_database
+from app.errors import Conflict
+from app.main import item_decider
 from tests.support.appending import append
 from tests.support.cli_process import DONE_WITHIN_SECONDS, catalog
 from tests.support.erasure_checks import rows_of, tables_with
@@ -222,6 +228,28 @@ def test_while_a_rebuild_is_under_way_nobody_is_forgotten(connection: psycopg.Co
     assert tables_with(connection, SECRET) == set()
     printed_text(conninfo, "rebuild", "items")
     assert tables_with(connection, SECRET) == set()
+
+
+def test_an_item_that_comes_during_the_erasure_is_not_passed_over(
+    connection: psycopg.Connection, conninfo: str
+) -> None:
+    """It comes after the last of those that were found, which is the latest moment at which it can be seen."""
+    some_items(connection, "alice", SECRET, 2)
+
+    def one_more(done: int, of: int) -> None:
+        if done == of:
+            some_items(connection, "alice", SECRET, 1)
+
+    async def erase() -> None:
+        async with single_connection_database(conninfo, PoolSettings()) as database:
+            await OwnerEraser(conninfo, database, item_decider).erase("alice", Metadata(user_id="ann"), one_more)
+
+    with pytest.raises(Conflict, match="Items of alice were changed meanwhile: run it again"):
+        asyncio.run(erase())
+    assert connection.execute(AUDIT).fetchall() == [("alice", "ann", None, 2, 7)]
+    printed_text(conninfo, "forget", "alice", "--by", "ann", "--yes")
+    assert tables_with(connection, SECRET) == set()
+    assert connection.execute(AUDIT).fetchall() == [("alice", "ann", True, 3, 11)]
 
 
 def test_imported_items_are_forgotten_like_any_others(

@@ -324,6 +324,15 @@ def test_a_commit_is_on_the_disk_whatever_is_inherited(conninfo: str, given: str
         assert fetch_value(connection, "show synchronous_commit") == is_then
 
 
+def test_a_warning_of_the_server_is_heard_whatever_is_inherited(conninfo: str) -> None:
+    """The server warns, and does not raise, if no synchronous replica has confirmed a commit."""
+    heard: list[str | None] = []
+    with connect(make_conninfo(conninfo, options="-c client_min_messages=error")) as connection:
+        connection.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+        connection.execute("do $$ begin raise warning 'not confirmed'; end $$")
+    assert heard == ["not confirmed"]
+
+
 def test_a_database_that_is_closed_to_changes_is_read_and_commands_are_told_so(
     server: EmbeddedPostgres, conninfo: str
 ) -> None:

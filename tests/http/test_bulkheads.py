@@ -101,19 +101,23 @@ def waiting(connection: psycopg.Connection) -> int:
     ("path", "table", "what"),
     [
         ("/items?search=spade", "items_words", "searches"),
+        ("/items?offset=1001&as_of=2026-01-01", "items_history", "listings with a large offset"),
+        ("/items/owner/nobody?as_of=2026-01-01", "items_history", "shelves"),
         ("/items?near=52.5,13.4&sort=nearest", "items_places", "listings by distance"),
         ("/stats?as_of=2026-01-01", "items_history", "statistics of the past"),
         ("/items/1/history", "personal", "histories"),
         ("/events?user_id=nobody", "personal", "filtered pages of the log"),
         ("/changes?from=2026-01-01&owner_id=nobody", "items_history", "lists of changes"),
+        ("/items/1/rebuild", "personal", "rebuilds of documents"),
     ],
 )
 def test_a_flood_of_one_costly_read_leaves_connections_to_all_else(
     conninfo: str, connection: psycopg.Connection, path: str, table: str, what: str
 ) -> None:
+    method = "POST" if path.endswith("/rebuild") else "GET"
     with service(conninfo) as api:
         item = created(api)
-        with Flood(lambda: api.get(path)) as flood:
+        with Flood(lambda: api.request(method, path)) as flood:
             with locked(conninfo, table):
                 until(lambda: waiting(connection) >= POOL_SIZE // 2, "nothing is flooded")
                 until(lambda: len(flood.refused) >= CLIENTS, "nobody is refused")
@@ -139,6 +143,27 @@ def test_commands_are_carried_out_while_searches_are_flooded(conninfo: str, conn
                 status = ("swapped", "active")[n % 2]
                 assert api.patch(address, params={"new_status": status}).status_code == 200
         assert api.get(f"/items/{item['id']}").json()["version"] == ASKED + 1
+
+
+def test_a_flood_of_searches_and_commands_together_leaves_a_connection_to_reads(
+    conninfo: str, connection: psycopg.Connection
+) -> None:
+    with service(conninfo, pool_timeout_seconds=3) as api:
+        item = created(api)
+        address = f"/items/{item['id']}/status?new_status=swapped"
+        with (
+            Flood(lambda: api.get("/items?search=spade")) as searches,
+            locked(conninfo, "items_words"),
+            psycopg.connect(conninfo) as holder,
+        ):
+            until_equal(lambda: waiting(connection), POOL_SIZE // 2, "no search waits")
+            holder.execute("select from catalog.streams where stream_id = %s for update", (item["id"],))
+            with Flood(lambda: api.patch(address)) as commands:
+                until_equal(lambda: waiting(connection), POOL_SIZE - 1, "no command waits")
+                until(lambda: commands.refused and searches.refused, "nobody is refused")
+                assert [api.get(f"/items/{item['id']}").status_code for _ in range(ASKED)] == [200] * ASKED
+                assert waiting(connection) == POOL_SIZE - 1
+                holder.rollback()
 
 
 @pytest.mark.parametrize("pool_size", [2, POOL_SIZE])

@@ -140,6 +140,24 @@ def test_commands_that_take_a_condition_may_refuse_it(description: dict[str, Any
         )
 
 
+POSITIONS = {"min_position", "after", "Last-Event-ID"}
+"""The parameters that name a position, which the log may never have assigned."""
+ONE_AT_A_TIME = {"/api/v2/projections/{name}/rebuild", "/api/v2/projections/{name}/resume"}
+
+
+def test_operations_that_may_contradict_the_present_state_describe_a_conflict(description: dict[str, Any]) -> None:
+    for method, path, operation in operations(description):
+        given = {parameter["name"] for parameter in operation.get("parameters", [])}
+        if given & {*POSITIONS, "expected_version"} or path in ONE_AT_A_TIME:
+            assert "409" in operation["responses"], f"{method} {path}"
+
+
+def test_operations_that_need_a_token_describe_its_refusal(description: dict[str, Any]) -> None:
+    for method, path, operation in operations(description):
+        refused = operation["responses"].keys() & {"401", "403"}
+        assert refused == ({"401", "403"} if operation.get("security") else set()), f"{method} {path}"
+
+
 @pytest.mark.parametrize(("field", "limits"), LIMITS.items())
 @pytest.mark.parametrize(("method", "path"), [("post", "/items"), ("put", "/items/{item_id}")])
 def test_the_limits_of_a_field_are_described(

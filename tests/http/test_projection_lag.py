@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.engine.background.projection_status import BEHIND_AFTER_SECONDS
+from app.engine.background.projection_status import BEHIND_AFTER_SECONDS, BackgroundLag
 from tests.support.cli_process import catalog
 from tests.support.metrics_page import metric_value
 from tests.support.operator_commands import settle_now
@@ -150,3 +150,9 @@ def test_up_to_its_limit_a_lag_is_nothing(conninfo: str, connection: psycopg.Con
         assert httpx.get(f"{url}/health").json()["background"] == "ok"
         set_back(connection, 121)
         assert httpx.get(f"{url}/health").json()["background"] == "behind"
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0.0, "ok"), (10.0, "ok"), (10.1, "behind")])
+def test_the_background_is_behind_after_ten_seconds(seconds: float, state: str) -> None:
+    assert BackgroundLag(seconds=seconds, unsettled_seconds=seconds, all_running=True).state == state
+    assert BackgroundLag(seconds=seconds, unsettled_seconds=seconds, all_running=False).state == "behind"

@@ -114,6 +114,15 @@ def test_what_the_replica_does_not_have_yet_is_there(served: Served) -> None:
         assert_problem(api.get("/items/2147483647"), 404)
 
 
+def test_the_timegate_leads_to_the_last_version_whatever_the_replica_has(served: Served) -> None:
+    item = created(served.api, name="Spade")
+    settled(served, item)
+    with served.pair.nothing_replayed():
+        renamed(served.api, item["id"], "Border spade")
+        gate = served.api.get(f"/items/{item['id']}/time-travel")
+        assert (gate.status_code, gate.headers["Location"].rpartition("/")[2]) == (302, "2")
+
+
 def test_a_position_that_was_never_handed_out_is_refused_as_ever(served: Served) -> None:
     """The replica's sequence is ahead of what was handed out, by as many as the primary writes down at once."""
     api = served.api

@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
+from tests.support.operator_commands import settle_now
 from tests.support.patience import until, until_equal
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import running_service
@@ -72,6 +73,13 @@ def test_events_are_counted_by_type_once_they_are_stored_and_only_then(own: http
     own.post(f"{path}/restore?version=3")
     of_each = dict.fromkeys(("created", "updated", "status_changed", "deleted", "restored"), 1)
     assert stored(own) == {f"item_{happened}": count for happened, count in of_each.items()}
+
+
+def test_the_events_of_an_import_are_counted_once_it_is_stored(own: httpx.Client) -> None:
+    assert own.post("/api/v2/items/import", json=[an_item(), an_item(), {}]).status_code == 422
+    assert stored(own)["item_created"] == 0
+    assert own.post("/api/v2/items/import", json=[an_item(), an_item()]).status_code == 200
+    assert stored(own)["item_created"] == 2
 
 
 def test_replays_are_timed_by_kind(own: httpx.Client) -> None:
@@ -172,6 +180,38 @@ def test_the_pool_and_the_open_streams_are_seen(own: httpx.Client) -> None:
         follower.begin()
         assert value(scrape(own), "event_streams") == 1
     until_equal(lambda: value(scrape(own), "event_streams"), 0, "the stream was not seen to end")
+
+
+def test_a_connection_in_use_is_not_idle(alone: httpx.Client, connection: psycopg.Connection) -> None:
+    def in_use() -> float:
+        samples = scrape(alone)
+        size, idle = (value(samples, f"database_pool_connections{what}") or 0.0 for what in ("", "_idle"))
+        return size - idle
+
+    alone.get("/api/v2/stats")
+    until_equal(in_use, 0, "a connection was not given back")
+    with ThreadPoolExecutor(1) as threads:
+        with connection.transaction():
+            connection.execute("lock table catalog.items_history in access exclusive mode")
+            waiting = threads.submit(alone.get, "/api/v2/stats?as_of=2026-01-01")
+            query = "select count(*) from pg_locks where not granted"
+            until_equal(lambda: connection.execute(query).fetchone(), (1,), "no request waits")
+            until_equal(in_use, 1, "the connection in use is not seen")
+        assert waiting.result().status_code == 200
+
+
+def test_each_read_model_has_its_position(alone: httpx.Client, connection: psycopg.Connection) -> None:
+    for _ in range(3):
+        alone.post("/api/v2/items", json=an_item())
+    settle_now(connection)
+    alone.post("/api/v2/items", json=an_item())
+    connection.execute("update catalog.projections set position = 1 where name = 'categories'")
+    samples = scrape(alone)
+    behind = {
+        name: [value(samples, f"read_model_{what}", projection=name) for what in ("position", "lag_events")]
+        for name in ("owners", "categories")
+    }
+    assert behind == {"owners": [3, 1], "categories": [1, 3]}
 
 
 def test_while_the_database_is_away_a_scrape_answers_with_what_there_is(

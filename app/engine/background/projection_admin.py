@@ -28,7 +28,7 @@ from app.engine.postgres.bulkheads import Bulkhead
 from app.engine.postgres.pool import Database
 from app.engine.postgres.unavailability import is_unavailable
 from app.engine.projection.rollup import AnyReadModel
-from app.errors import CatalogError, Conflict, NotFound, Unavailable
+from app.errors import CatalogError, Conflict, NotFound, Unavailable, first_line
 
 logger = logging.getLogger("catalog")
 
@@ -144,7 +144,7 @@ class ProjectionAdmin:
         except CatalogError as refused:
             error = refused
         except psycopg.Error as failed:
-            error = Unavailable(f"The rebuild of {name} failed: {str(failed).strip()}")
+            error = Unavailable(f"The rebuild of {name} failed: {first_line(failed)}")
         if error is None:
             self._on_replayed("rebuild", done.seconds)
             logger.info("a rebuild of %s ended after %.1f s", name, done.seconds)

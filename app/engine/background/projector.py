@@ -27,7 +27,7 @@ from app.engine.postgres.unavailability import is_unavailable
 from app.engine.projection.rollup import AnyReadModel
 from app.engine.store.high_water_mark import advance_mark
 from app.engine.store.idempotency import delete_expired
-from app.errors import CatalogError
+from app.errors import CatalogError, first_line
 
 logger = logging.getLogger("catalog")
 IDLE_SECONDS = (0.02, 1.0)
@@ -75,7 +75,7 @@ class Projector:
                 await self._lead(connection)
         except Exception as error:
             if _is_connection_lost(error):
-                logger.warning("the projector lost its database and tries again: %s", error)
+                logger.warning("the projector lost its database and tries again: %s", first_line(error))
             else:
                 logger.exception("the projector failed and tries again")
         finally:
@@ -115,7 +115,8 @@ class Projector:
                 await self.maintain()
             except Exception as error:
                 if _is_connection_lost(error):
-                    logger.warning("the projections could not be maintained; the projector tries again: %s", error)
+                    why = first_line(error)
+                    logger.warning("the projections could not be maintained; the projector tries again: %s", why)
                 else:
                     logger.exception("the projections could not be maintained; the projector tries again")
             await asyncio.sleep(MAINTENANCE_SECONDS)
@@ -150,7 +151,7 @@ class Projector:
         except (CatalogError, psycopg.Error, OSError) as error:
             if not (isinstance(error, CatalogError) or _is_connection_lost(error)):
                 raise
-            logger.warning("%s could not be rebuilt; the projector tries again: %s", name, error)
+            logger.warning("%s could not be rebuilt; the projector tries again: %s", name, first_line(error))
 
 
 def _is_connection_lost(error: Exception) -> bool:

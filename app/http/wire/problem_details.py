@@ -93,11 +93,11 @@ def handle_http_exception(request: Request[Any, Any, Any], error: HTTPException)
 
 
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> ProblemResponse:
-    """Log a bug of the service in full, and answer without internals.
+    """Log a bug of the service with its route, since a path may name a person, and answer without internals.
 
     While a commit is in doubt the response must not look like a refusal: the command may have been carried out.
     """
-    logger.exception("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    logger.exception("%s %s failed", request.method, request.scope.get("path_template"), exc_info=error)
     if commit_is_in_doubt():
         return handle_catalog_error(request, _outcome_unknown())
     title = "The catalog failed"

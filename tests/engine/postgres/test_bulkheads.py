@@ -31,3 +31,17 @@ def test_a_burst_of_commands_waits_where_costly_reads_are_refused(pool_size: int
     commands, costly = asyncio.run(run())
     assert commands == 0
     assert costly > 0
+
+
+def test_who_waits_in_vain_for_the_outer_bulkhead_gives_the_inner_slot_back() -> None:
+    async def run() -> None:
+        outer = Bulkhead(1, 0.01)
+        inner = Bulkhead(1, 0.01, outer)
+        async with outer.enter("commands"):
+            with pytest.raises(Unavailable):
+                async with inner.enter("searches"):
+                    raise AssertionError("the outer one is full")
+        async with inner.enter("searches"):
+            assert inner.waiting == 0
+
+    asyncio.run(run())
