@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
 
-.PHONY: setup run demo town chromium pgbouncer test soak check bench snapshot docs lock clean clean-data
+.PHONY: setup run demo town chromium pgbouncer test soak mutants check bench snapshot docs lock clean clean-data
 
 setup: .venv/installed
 
@@ -51,6 +51,11 @@ test: setup chromium pgbouncer
 # Minutes of load on the background: killed projectors, rebuilds under fire. Not part of `make test`.
 soak: setup
 	CATALOG_TEST_PG=$(PG) $(BIN)/pytest -s -m soak tests/soak
+
+# Plants the faults of tests/mutants/patches in a copy, one at a time, and runs the tests that must find them.
+# Half an hour; ARGS="gate-* snapshot-*" tries some. Not part of `make test`.
+mutants: setup chromium pgbouncer
+	CATALOG_TEST_PG=$(PG) $(BIN)/python -m tests.mutants $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .
