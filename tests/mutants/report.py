@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tests.mutants.patches import GUARANTEES_PAGE, Patch, guarantees
@@ -48,7 +49,7 @@ def show(console: Console, results: Sequence[Result]) -> None:
         verdict, run = result.run.verdict, result.run
         style = STYLES[verdict]
         table.add_row(
-            result.patch.guarantee, result.patch.name, f"[{style}]{verdict}[/]", run.by or "", f"{run.seconds:.0f}"
+            result.patch.guarantee, result.patch.name, f"[{style}]{verdict}[/]", escape(run.by), f"{run.seconds:.0f}"
         )
     console.print(table)
     console.print(_summary(results))
@@ -67,7 +68,7 @@ def _summary(results: Sequence[Result]) -> str:
 def record(results: Sequence[Result]) -> None:
     """Write the section of docs/guarantees.md."""
     lines = [
-        f"{_when_and_where()}: the tests found {sum(each.is_found for each in results)} of {len(results)} faults.",
+        f"{when_and_where()}: the tests found {sum(each.is_found for each in results)} of {len(results)} faults.",
         "",
         "| guarantee | faults | found |",
         "|---|---|---|",
@@ -93,7 +94,7 @@ def _survivors(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _when_and_where() -> str:
+def when_and_where() -> str:
     cores, postgres = len(os.sched_getaffinity(0)), os.environ.get("CATALOG_TEST_PG", "18")
     return (
         f"On {date.today():%Y-%m-%d}, at commit {commit()}, on {cores} cores with {platform.system()}, "

@@ -19,6 +19,8 @@ MARK = "MUTANTS_RUN"
 """The environment variable by which the processes of a run are found."""
 ENDS_WITHIN_SECONDS = 20
 """After an interrupt; the fixtures stop their servers meanwhile."""
+RUNNING: dict[str, str] = {}
+"""The runs of this process: their marks and their folders."""
 IN_ONE_PROCESS = ("-n", "0") if importlib.util.find_spec("xdist") else ()
 
 
@@ -54,6 +56,7 @@ def run_tests(python: Path, folder: Path, tests: Sequence[str], limit_seconds: f
     """Run tests with an interpreter, in a folder with a pyproject.toml. Nothing that they start outlives the run."""
     mark, begun = uuid.uuid4().hex, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutant-", ignore_cleanup_errors=True) as scratch:
+        RUNNING[mark] = scratch
         junit, said = Path(scratch) / "junit.xml", Path(scratch) / "said"
         with said.open("w") as out:
             process = subprocess.Popen(
@@ -72,7 +75,14 @@ def run_tests(python: Path, folder: Path, tests: Sequence[str], limit_seconds: f
         finally:
             _end_all(mark, scratch)
             process.wait()
+            del RUNNING[mark]
         return _judge(status, junit, said.read_text(errors="replace"), time.monotonic() - begun)
+
+
+def end_runs() -> None:
+    """End the runs of all threads."""
+    for mark, scratch in list(RUNNING.items()):
+        _end_all(mark, scratch)
 
 
 def _pytest(python: Path) -> list[str]:
