@@ -21,7 +21,6 @@ ENDS_WITHIN_SECONDS = 20
 """After an interrupt; the fixtures stop their servers meanwhile."""
 RUNNING: dict[str, str] = {}
 """The runs of this process: their marks and their folders."""
-IN_ONE_PROCESS = ("-n", "0") if importlib.util.find_spec("xdist") else ()
 
 
 class Verdict(StrEnum):
@@ -86,7 +85,9 @@ def end_runs() -> None:
 
 
 def _pytest(python: Path) -> list[str]:
-    return [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *IN_ONE_PROCESS, "-o", "junit_family=xunit1"]
+    has_workers = importlib.util.find_spec("xdist") and "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ
+    in_one_process = ("-n", "0") if has_workers else ()
+    return [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *in_one_process, "-o", "junit_family=xunit1"]
 
 
 def _judge(status: int, junit: Path, said: str, seconds: float) -> TestRun:
