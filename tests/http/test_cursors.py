@@ -60,8 +60,10 @@ def test_text_that_no_page_gave_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("odd", [" ", "\n", "=", "+", "/", "!", "é"])
 def test_a_cursor_with_another_character_in_it_is_refused(odd: str) -> None:
+    """Once, and so often that the length still fits."""
     written = write_cursor(a_cursor())
     assert refusal(written[:8] + odd + written[8:]) == NO_CURSOR
+    assert refusal(written[:8] + odd * 4 + written[8:]) == NO_CURSOR
 
 
 FIELDS: list[object] = [LISTING, "2026-01-15T12:00:00Z", "spade", 7]
@@ -89,6 +91,8 @@ def test_a_cursor_with_too_little_in_it_is_refused() -> None:
 
 def test_a_cursor_of_another_listing_or_order_is_refused() -> None:
     assert refusal(write_cursor(a_cursor()), of=listing_id("items", {}, "created_at")) == OF_ANOTHER
+    for other in ("", "0" * 12, "g" * 12):
+        assert refusal(write_cursor(a_cursor()), of=other) == OF_ANOTHER
     assert refusal(write_cursor(a_cursor(value=1.5))) == OF_ANOTHER
     assert refusal(write_cursor(a_cursor()), kind=float) == OF_ANOTHER
 
@@ -98,3 +102,9 @@ def test_a_listing_has_one_short_id_and_another_listing_has_another() -> None:
     assert len(LISTING) == 12
     others = [("items", {"status": "active"}), ("items", "created_at", {"status": "active"}), ()]
     assert len({LISTING, *(listing_id(*other) for other in others)}) == 4
+
+
+def test_a_cursor_never_changes_and_takes_its_fields_by_name() -> None:
+    assert Cursor.__struct_config__.frozen
+    with pytest.raises(TypeError, match="positional"):
+        Cursor(LISTING, NOON, "spade", 7)  # type: ignore[misc]
