@@ -84,6 +84,11 @@ def test_a_cursor_with_other_things_in_it_is_refused(place: int, value: object) 
     assert refusal(encoded([*FIELDS[:place], value, *FIELDS[place + 1 :]])) == NO_CURSOR
 
 
+@pytest.mark.parametrize("text", [b'"\xff"', b'["\xff"]', b'["a", "b", "\xc3", 1]', b"\xff", b"\xef\xbb\xbf[]"])
+def test_a_cursor_that_is_not_utf_8_is_refused(text: bytes) -> None:
+    assert refusal(base64.urlsafe_b64encode(text).decode().rstrip("=")) == NO_CURSOR
+
+
 def test_a_cursor_with_too_little_in_it_is_refused() -> None:
     assert refusal(encoded(FIELDS[:3])) == NO_CURSOR
     assert refusal(encoded(dict(zip(("of", "as_of", "value", "id"), FIELDS, strict=True)))) == NO_CURSOR
@@ -107,4 +112,4 @@ def test_a_listing_has_one_short_id_and_another_listing_has_another() -> None:
 def test_a_cursor_never_changes_and_takes_its_fields_by_name() -> None:
     assert Cursor.__struct_config__.frozen
     with pytest.raises(TypeError, match="positional"):
-        Cursor(LISTING, NOON, "spade", 7)  # type: ignore[misc]
+        Cursor(LISTING, NOON, "spade", 7)  # type: ignore[call-arg]

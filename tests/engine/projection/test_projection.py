@@ -8,6 +8,18 @@ from msgspec import Struct, structs
 
 from app.engine.events.event import Metadata, Recorded
 from app.engine.projection.projection import Projection
+from app.engine.projection.rollup import Aggregate
+from app.engine.projection.rules import (
+    Becomes,
+    DocumentField,
+    Envelope,
+    GeoSearch,
+    GrowsBy,
+    Index,
+    Merges,
+    Rule,
+    TextSearch,
+)
 from tests.support.toy_aggregate import (
     Sightings,
     Toy,
@@ -111,6 +123,13 @@ def test_a_fold_continues_from_a_document_and_leaves_it_unchanged() -> None:
     before = toys.fold(history[:2])  # type: ignore[arg-type]
     assert toys.fold(history[2:], before) == toys.fold(history)  # type: ignore[arg-type]
     assert before == duck(minutes_played=5, times_played=1, last_version=2)
+
+
+@pytest.mark.parametrize(
+    "struct", [Envelope, Becomes, GrowsBy, Merges, DocumentField, Rule, Index, TextSearch, GeoSearch, Aggregate]
+)
+def test_a_rule_never_changes(struct: type[Struct]) -> None:
+    assert struct.__struct_config__.frozen
 
 
 @pytest.mark.parametrize(

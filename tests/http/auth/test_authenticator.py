@@ -6,6 +6,7 @@ from typing import Any
 
 import jwt
 import pytest
+from msgspec import Struct
 
 from app.errors import SetupError, Unauthenticated
 from app.http.auth import tokens
@@ -118,6 +119,11 @@ def test_a_token_at_the_limit_is_read_and_one_character_more_is_not(monkeypatch:
 
 def test_the_longest_token_has_eight_kibibytes_and_a_secret_at_least_the_length_of_a_signature() -> None:
     assert (tokens.LONGEST_TOKEN_CHARACTERS, tokens.SHORTEST_SECRET_BYTES, LEEWAY_SECONDS) == (8192, 32, 30)
+
+
+@pytest.mark.parametrize("struct", [tokens.Header, tokens.Claims])
+def test_what_was_read_of_a_token_never_changes(struct: type[Struct]) -> None:
+    assert struct.__struct_config__.frozen
 
 
 UNSAFE = {
