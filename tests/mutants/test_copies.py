@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.copies import WAYS_TO_RUN, CannotCopy, Copy, tracked_files
+from tests.mutants.copies import CannotCopy, Copy, tracked_files
 from tests.mutants.patches import read_patch
 from tests.support.paths import ROOT
 
@@ -39,22 +39,15 @@ def test_a_fault_is_planted_and_removed(tmp_path: Path) -> None:
     assert copied.stat().st_mtime_ns == module.stat().st_mtime_ns
 
 
-def test_every_way_to_run_the_code_of_a_copy_runs_its_own(tmp_path: Path) -> None:
+def test_a_copy_runs_its_own_code_and_one_that_runs_other_code_is_refused(tmp_path: Path) -> None:
     copy = Copy(ROOT, copied_files(), tmp_path / "copy")
     copy.make_environment()
     copy.check_canary()
-    for program, *arguments in WAYS_TO_RUN[:2]:
-        ran = subprocess.run([copy.folder / program, *arguments], env={}, check=True, capture_output=True, text=True)
-        assert ran.stdout.strip()
-
-
-def test_a_copy_that_runs_other_code_is_refused(tmp_path: Path) -> None:
-    copy = Copy(ROOT, copied_files(), tmp_path / "copy")
-    copy.make_environment()
     (found,) = copy.folder.glob(".venv/lib/*/site-packages/copy.pth")
     found.write_text(found.read_text().replace(str(copy.folder), str(ROOT)))
     with pytest.raises(CannotCopy):
         copy.check_canary()
+    assert (copy.folder / "app" / "__init__.py").read_bytes() == (ROOT / "app" / "__init__.py").read_bytes()
 
 
 def copied_files() -> list[str]:

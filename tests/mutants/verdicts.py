@@ -61,7 +61,7 @@ def run_tests(python: Path, folder: Path, tests: Sequence[str], limit_seconds: f
             process = subprocess.Popen(
                 [*_pytest(python), f"--junitxml={junit}", *options, *tests],
                 cwd=folder,
-                env={**os.environ, MARK: mark, "TMPDIR": scratch},
+                env={**_environment(), MARK: mark, "TMPDIR": scratch},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -76,6 +76,11 @@ def run_tests(python: Path, folder: Path, tests: Sequence[str], limit_seconds: f
             process.wait()
             del RUNNING[mark]
         return _judge(status, junit, said.read_text(errors="replace"), time.monotonic() - begun)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what a worker of pytest-xdist that may run us has put into it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
 
 
 def end_runs() -> None:
