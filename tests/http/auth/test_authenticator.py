@@ -1,6 +1,7 @@
 """Which secret, which admin and which setting counts when a token is verified, at the edges of what is accepted."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -11,8 +12,11 @@ from msgspec import Struct
 from app.errors import SetupError, Unauthenticated
 from app.http.auth import tokens
 from app.http.auth.actor import Actor
+from app.http.auth.public_keys import usable_keys
 from app.http.auth.tokens import ADMIN, LEEWAY_SECONDS, Authenticator, check_authentication
 from app.settings import Settings
+from tests.support.token_issuer import KEYS, public_key
+from tests.support.token_issuer import signed as signed_by_issuer
 
 NEWEST = "the-newest-secret-of-thirty-two-bytes"
 OLDER = "an-older-secret-of-thirty-two-bytes!!"
@@ -61,6 +65,27 @@ def test_without_secrets_a_token_by_a_secret_is_refused() -> None:
         actor_of(f"Bearer {signed()}", jwt_secrets="", jwks_url="https://issuer.example/keys")
 
 
+def known_issuer() -> Authenticator:
+    """It has fetched the keys of the issuer already."""
+    known = Authenticator(settings(jwks_url="https://issuer.example/keys"))
+    assert known.public_keys is not None
+    described = [public_key(algorithm, algorithm) for algorithm in KEYS]
+    known.public_keys._keys = usable_keys(json.dumps({"keys": described}).encode())
+    return known
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_beside_secrets_a_token_of_the_issuers_key_is_good(algorithm: str) -> None:
+    authorization = f"Bearer {signed_by_issuer(algorithm, algorithm)}"
+    assert asyncio.run(known_issuer().actor_of(authorization)) == Actor("alice")
+    assert asyncio.run(known_issuer().actor_of(f"Bearer {signed()}")) == Actor("alice")
+
+
+@pytest.mark.parametrize("subject", ["abel", "administrator", "Admin", "zoe"])
+def test_a_name_that_only_resembles_the_admin_tokens_is_a_name(subject: str) -> None:
+    assert actor_of(f"Bearer {signed(sub=subject)}") == Actor(subject)
+
+
 def test_admins_are_whom_the_settings_name() -> None:
     named = {"admin_subjects": "alice, root"}
     assert actor_of(f"Bearer {signed()}", **named) == Actor("alice", is_admin=True)
@@ -77,7 +102,10 @@ def test_the_admin_token_is_an_admins_only_where_it_is_set() -> None:
         actor_of(f"Bearer {ADMIN_TOKEN}")
 
 
-@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", f"Basic {ADMIN_TOKEN}"])
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", "Bearer", "Bearer ", *(f"{scheme} {ADMIN_TOKEN}" for scheme in ("Basic", "Digest", "Bear", "Bearers"))],
+)
 def test_without_a_bearer_token_nobody_acts(authorization: str | None) -> None:
     with pytest.raises(Unauthenticated, match="Send a bearer token"):
         actor_of(authorization, admin_token=ADMIN_TOKEN)
@@ -138,6 +166,10 @@ def test_unsafe_settings_are_refused_in_production_alone(reason: str) -> None:
     check_authentication(settings(**UNSAFE[reason]))
     with pytest.raises(SetupError, match=reason):
         check_authentication(settings(env="production", **UNSAFE[reason]))
+
+
+def test_without_authentication_no_secret_is_needed() -> None:
+    check_authentication(Settings(auth="off"))
 
 
 def test_safe_settings_are_good_in_production() -> None:

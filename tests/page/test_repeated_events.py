@@ -1,0 +1,36 @@
+"""The page shows an event once even if the stream delivers it twice, as a gateway that retries may do."""
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.page.conftest import OpenPage
+from tests.support.sample_items import created, some_name
+
+REPEAT_EACH_CHUNK = """
+const answered = fetch;
+window.fetch = async (address, options) => {
+    const response = await answered(address, options);
+    if (!String(address).includes("events/stream")) return response;
+    const twice = new TransformStream({
+        transform(chunk, out) {
+            out.enqueue(chunk);
+            out.enqueue(chunk.slice());
+        },
+    });
+    return new Response(response.body.pipeThrough(twice), response);
+};
+"""
+
+
+def test_an_event_that_the_stream_repeats_is_shown_once(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
+    page = open_page(f"{town}/?view=log", prepare=lambda page: page.add_init_script(REPEAT_EACH_CHUNK))
+    expect(page.get_by_role("status").first).to_have_text("Live")
+    name = some_name("Repeated")
+    for number in range(3):
+        created(town_api, name=f"{name} {number}")
+    first = page.locator(".events.log li").first
+    expect(first).to_contain_text(f"{name} 2")
+    created(town_api, name=f"{name} at the end")
+    expect(first).to_contain_text(f"{name} at the end")
+    for number in range(3):
+        expect(page.locator(".events.log li", has_text=f"{name} {number}")).to_have_count(1)
