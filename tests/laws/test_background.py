@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -19,8 +21,13 @@ from app.main import PROJECTIONS
 from app.schema import migrate, schema_of
 from projections.items import Item, Items
 from tests.support.appending import append
+from tests.support.every_event import all_labels
+from tests.support.held_rebuild import WAITING_BATCHES
+from tests.support.operator_commands import fetch_value
+from tests.support.phase_writer import PhaseWriter
 from tests.support.random_histories import item_histories
-from tests.support.workload import SPADE, catch_up_all, some_change
+from tests.support.read_model_checks import assert_read_models
+from tests.support.workload import SPADE, audit, catch_up_all, not_applied_once, some_change, until
 
 
 def differing(conninfo: str, read_model: AnyReadModel) -> list[Any]:
@@ -115,3 +122,27 @@ def test_nothing_can_be_rebuilt(connection: psycopg.Connection) -> None:
     for read_model in PROJECTIONS:
         assert asyncio.run(rebuild(connection.info.dsn, read_model)).events == 0
         assert asyncio.run(verify(connection.info.dsn, read_model)).checked == 0
+
+
+@pytest.mark.parametrize("batch", [7, 1000])
+def test_every_kind_of_event_is_applied_once_by_ordinary_batches_whenever_it_arrives(
+    connection: psycopg.Connection, batch: int
+) -> None:
+    """Events arrive before a batch and while one is held; the next batch begins with streams in the middle."""
+    conninfo = connection.info.dsn
+    audit(conninfo)
+    writer = PhaseWriter(connection, old_streams=6)
+    for turn in range(2):
+        writer.write(f"before batch {turn}")
+        with psycopg.connect(conninfo) as holder, ThreadPoolExecutor(1) as pool:
+            holder.execute("lock table catalog.owners_members in share row exclusive mode")
+            applying = pool.submit(asyncio.run, catch_up_all(conninfo, batch))
+            until(lambda: fetch_value(connection, WAITING_BATCHES) == 1)
+            writer.write(f"during batch {turn}")
+            holder.rollback()
+            applying.result()
+    asyncio.run(catch_up_all(conninfo, batch))
+    assert set(map(frozenset, writer.labels.values())) == {frozenset(all_labels())}
+    assert len(writer.labels) == 4
+    assert not_applied_once(conninfo) == []
+    assert_read_models(conninfo)

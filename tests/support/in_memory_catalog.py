@@ -3,6 +3,7 @@
 It uses no code of the service. It has no clock: instants come from the answers, as for a client.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -16,6 +17,7 @@ Fact = tuple[str, dict[str, Any]]
 
 FIELDS = ("name", "description", "category", "image_urls", "location_lat", "location_lon")
 """What an update may change besides the status."""
+EARTH_RADIUS_KM = 6371.0088
 
 
 class Refused(Exception):
@@ -36,6 +38,14 @@ class Version(Struct, frozen=True):
     @property
     def recorded_at(self) -> datetime:
         return instant(self.document["updated_at"])
+
+
+class Around(Struct, frozen=True):
+    """A place that listings measure from, and the radius of those that are bounded."""
+
+    latitude: float
+    longitude: float
+    within_km: float | None
 
 
 class Model:
@@ -66,6 +76,13 @@ class Model:
             raise Refused(404)
         return found[-1].document
 
+    def at(self, item_id: int, moment: int | datetime | None) -> Document | None:
+        """The item at a version or an instant; None before its creation, and for a version that does not exist."""
+        try:
+            return self.version(item_id, moment) if isinstance(moment, int) else self.as_of(item_id, moment)
+        except Refused:
+            return None
+
     def all(self, until: datetime | None = None) -> list[Document]:
         return [
             self.as_of(item_id, until)
@@ -73,13 +90,32 @@ class Model:
             if until is None or versions[0].recorded_at <= until
         ]
 
+    def replaced_at(self, version: Version) -> datetime | None:
+        """When the next version of the item was recorded; None for the current one."""
+        later = self.items[version.document["id"]][version.document["version"] :]
+        return later[0].recorded_at if later else None
+
+    def replaced(self) -> list[Version]:
+        """All versions that are not current."""
+        return [each for versions in self.items.values() for each in versions[:-1]]
+
+    def current(self) -> list[Version]:
+        return [versions[-1] for versions in self.items.values()]
+
     def listed(
-        self, until: datetime | None, sort: str = "newest", search: str = "", **equal: str | None
+        self,
+        until: datetime | None,
+        sort: str = "newest",
+        search: str = "",
+        around: Around | None = None,
+        **equal: str | None,
     ) -> list[Document]:
         """All pages, as one list; a filter that is None is none."""
-        found = [each for each in self.all(until) if is_asked_for(each, search, equal)]
+        found = [each for each in self.all(until) if is_asked_for(each, search, equal) and is_within(each, around)]
         if sort == "name":
             return sorted(found, key=lambda each: (each["name"].lower(), each["id"]))
+        if sort == "nearest":
+            return sorted(found, key=lambda each: (distance_km(each, around), each["id"]))
         by = {"newest": "created_at", "updated": "updated_at"}[sort]
         return sorted(found, key=lambda each: (instant(each[by]), each["id"]), reverse=True)
 
@@ -155,6 +191,22 @@ def is_asked_for(item: Document, search: str, equal: Mapping[str, str | None]) -
     text = f"{item['name']} {item['description']}".lower()
     fits = all(value is None or item[field] == value for field, value in equal.items())
     return fits and all(word in text for word in search.lower().split())
+
+
+def is_within(item: Document, around: Around | None) -> bool:
+    return around is None or around.within_km is None or distance_km(item, around) <= around.within_km
+
+
+def distance_km(item: Document, around: Around | None) -> float:
+    """The great-circle distance, by the chord of two points of the sphere; rounded, so that equal places are equal."""
+    assert around is not None, "a distance is from somewhere"
+    places = ((around.latitude, around.longitude), (item["location_lat"], item["location_lon"]))
+    here, there = (_point(math.radians(latitude), math.radians(longitude)) for latitude, longitude in places)
+    return round(2 * EARTH_RADIUS_KM * math.asin(min(1.0, math.dist(here, there) / 2)), 6)
+
+
+def _point(latitude: float, longitude: float) -> tuple[float, float, float]:
+    return math.cos(latitude) * math.cos(longitude), math.cos(latitude) * math.sin(longitude), math.sin(latitude)
 
 
 def difference(before: Document, after: Document) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from typing import Any
 
 import httpx
 import psycopg
+from msgspec import structs
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.concurrency import cancel_and_wait
-from app.domain.events import ItemChanges, ItemCreated, ItemDeleted, ItemStatusChanged, ItemUpdated, Status
+from app.domain.events import ItemCreated, ItemStatusChanged
 from app.engine.background.checkpoints import catch_up
 from app.engine.background.projector import Projector
 from app.engine.background.verify import verify
@@ -25,9 +26,9 @@ from app.engine.projection.rollup import AnyReadModel
 from app.engine.store.high_water_mark import advance_mark
 from app.main import PROJECTIONS
 from tests.support.appending import METADATA, append
+from tests.support.every_event import EveryEvent
 from tests.support.sample_items import an_item
 
-STATUSES: tuple[Status, ...] = ("active", "archived", "swapped")
 SOON_SECONDS = 60.0
 SPADE = ItemCreated(**an_item(image_urls=()))
 SWAPPED = ItemStatusChanged(old_status="active", new_status="swapped", reason=None)
@@ -110,19 +111,17 @@ def is_caught_up(conninfo: str) -> bool:
 def some_events(chance: random.Random) -> list[Any]:
     """A new item's first events."""
     owner, category = f"owner {chance.randrange(50)}", f"category {chance.randrange(9)}"
-    made = ItemCreated(**an_item(owner_id=owner, category=category, image_urls=()))
+    made = structs.replace(_events_from(chance).beginning(), owner_id=owner, category=category)
     return [made] + [some_change(chance) for _ in range(chance.randrange(4))]
 
 
 def some_change(chance: random.Random) -> Any:
-    status: Status = chance.choice(STATUSES)
-    return chance.choice(
-        [
-            ItemStatusChanged(old_status="active", new_status=status, reason=None),
-            ItemUpdated(changes=ItemChanges(category=f"category {chance.randrange(9)}"), previous_values=ItemChanges()),
-            ItemDeleted(reason=None),
-        ]
-    )
+    """An event of any type that changes an item, with any of its fields."""
+    return chance.choice(_events_from(chance).changes())
+
+
+def _events_from(chance: random.Random) -> EveryEvent:
+    return EveryEvent(chance.randrange(10**9))
 
 
 def write_directly(conninfo: str, seed: int, start: Barrier, done: Callable[[int], bool]) -> int:
@@ -155,7 +154,8 @@ def write_over_http(url: str, seed: int, start: Barrier, done: Callable[[int], b
                 assert response.status_code == 201, response.text
                 ids.append(response.json()["id"])
             else:
-                changes = {"name": f"name {chance.random()}"}
+                name, text = f"name {chance.random()}", f"text {chance.random()}"
+                changes = {"name": name, "description": text, "location_lat": chance.randrange(-90, 90)}
                 response = client.put(f"/items/{chance.choice(ids[1:])}", json=changes)
                 assert response.status_code == 200, response.text
             events += 1
