@@ -214,8 +214,13 @@ class Town:
 EMPTY_AND_UNASKED = """
 select not exists (select from catalog.streams)
     and (select not is_called from catalog.log_position_seq)
-    and (select instant = '-infinity' from catalog.settled)
+    and (select noted_instant = '-infinity' from catalog.settled)
 """
+"""An instant that is noted, and not settled yet, may be settled at any moment."""
+CLOSE_GATE = """
+select pg_advisory_xact_lock(catalog.append_gate()), pg_advisory_xact_lock_shared(catalog.append_gate())
+"""
+"""Exclusively, so that no append runs meanwhile, and shared as well, because the high-water mark waits for sharers."""
 BEGINS_BEFORE_ITSELF = """
 select (select recorded_at from catalog.log order by position limit 1)
     < (select min(installed_at) from catalog.installed)
@@ -249,7 +254,7 @@ def fill(conninfo: str, seed: int = SEED) -> int:
     is empty but its past has been read: an answer about the past must stay true.
     """
     with connect(conninfo) as connection:
-        connection.execute("select pg_advisory_xact_lock(catalog.append_gate())")
+        connection.execute(CLOSE_GATE)
         (events,) = connection.execute("select count(*) from catalog.streams").fetchone() or (0,)
         if events:
             if connection.execute(BEGINS_BEFORE_ITSELF).fetchone() == (True,):

@@ -1,6 +1,7 @@
 """The demo's year: a past that is right by all that the catalogue checks, and put only where nobody could be misled."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,11 @@ from click.testing import CliRunner
 from app.cli.catalog import main
 from app.demo.seed_year import Town, fill
 from app.engine.background.verify import verify
+from app.engine.store.high_water_mark import advance_mark
 from app.errors import SetupError
 from app.main import PROJECTIONS
+from tests.support.interleaving import connect_interleaved
+from tests.support.operator_commands import eventually, fetch_value
 from tests.support.service_process import running_service
 
 SPREAD = """
@@ -93,6 +97,35 @@ def test_an_empty_one_whose_past_has_been_told_keeps_it(conninfo: str) -> None:
     with pytest.raises(SetupError, match="must stay true"):
         fill(conninfo)
     assert rows(conninfo, "select count(*) from catalog.events") == [(0,)]
+
+
+def test_an_empty_one_with_an_instant_about_to_be_settled_stays_empty(conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("select catalog.begin_mark()")
+    with pytest.raises(SetupError, match="must stay true"):
+        fill(conninfo)
+
+
+def test_the_mark_waits_until_the_year_is_stored(conninfo: str, connection: psycopg.Connection) -> None:
+    """A lock holds up the last step, when all events are written and none is committed."""
+    statements: list[str] = []
+
+    async def advance() -> int:
+        async with await connect_interleaved(conninfo, statements.append) as marking:
+            return (await advance_mark(marking)).position
+
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(conninfo) as locking:
+        locking.execute("lock table catalog.items in exclusive mode")
+        filling = pool.submit(fill, conninfo)
+        is_held_up = "select count(*) = 1 from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
+        eventually(lambda: fetch_value(connection, is_held_up, locking.info.backend_pid), "the events are written")
+        advancing = pool.submit(asyncio.run, advance())
+        eventually(lambda: len(statements) > 4 or advancing.done(), "the mark is noted, and the holders are seen")
+        assert not advancing.done()
+        assert fetch_value(connection, "select position from catalog.settled") == 0
+        locking.rollback()
+        assert advancing.result(timeout=60) == filling.result(timeout=60)
+    assert fetch_value(connection, "select count(*) from catalog.log where recorded_at > now()") == 0
 
 
 @pytest.mark.parametrize(

@@ -195,9 +195,9 @@ def test_a_parameter_that_means_nothing_is_refused(api: httpx.Client) -> None:
 
 @pytest.fixture
 def small(conninfo: str) -> Iterator[httpx.Client]:
-    """A service with one connection, which takes 1 MiB at most and is patient."""
+    """A service with one connection, which takes 1 MiB at most and waits for an hour."""
     settings = {"CATALOG_IMPORT_LIMIT_MIB": "1", "CATALOG_POOL_SIZE": "1", "CATALOG_PROJECTOR": "off"}
-    settings |= {"CATALOG_LOCK_TIMEOUT_SECONDS": "60", "CATALOG_STATEMENT_TIMEOUT_SECONDS": "60"}
+    settings |= {"CATALOG_LOCK_TIMEOUT_SECONDS": "3600", "CATALOG_STATEMENT_TIMEOUT_SECONDS": "3600"}
     with (
         running_service({"DATABASE_URL": conninfo, **settings}) as (url, _),
         httpx.Client(base_url=f"{url}/api/v2", timeout=30) as client,
@@ -245,9 +245,15 @@ def send_one(api: httpx.Client) -> httpx.Response:
         return client.post("/items/import", content=lines([an_item()]), headers=NDJSON)
 
 
-def test_an_import_whose_client_has_gone_is_called_off(small: httpx.Client, connection: psycopg.Connection) -> None:
-    """It will be sent again, and must not be there twice."""
-    body = lines([an_item()])
+@pytest.mark.parametrize("items", [1, 700], ids=["short", "longer than the server reads at once"])
+def test_an_import_whose_client_has_gone_is_called_off(
+    small: httpx.Client, connection: psycopg.Connection, items: int
+) -> None:
+    """It will be sent again, and must not be there twice. No time limit ends it: all are longer than the test waits.
+
+    tests/http/test_abandoned_imports.py has the other places where it may wait.
+    """
+    body = lines([an_item(description="x" * 1000)] * items)
     head = (
         f"POST /api/v2/items/import HTTP/1.1\r\nHost: {small.base_url.host}\r\n"
         f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -265,7 +271,7 @@ def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, conne
     with (
         ThreadPoolExecutor(1) as pool,
         running_service(
-            {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off", "CATALOG_LOCK_TIMEOUT_SECONDS": "60"}
+            {"DATABASE_URL": conninfo, "CATALOG_PROJECTOR": "off", "CATALOG_LOCK_TIMEOUT_SECONDS": "3600"}
         ) as (url, process),
         httpx.Client(base_url=f"{url}/api/v2") as api,
         imports_held(connection) as waiting,

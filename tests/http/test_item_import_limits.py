@@ -94,7 +94,7 @@ def answer_of(connection: socket.socket) -> tuple[int, bytes]:
 @contextmanager
 def limited(conninfo: str, patience: str) -> Iterator[Limited]:
     settings: dict[str, str] = {"CATALOG_IMPORT_LIMIT_MIB": "1", "CATALOG_PROJECTOR": "off", "DATABASE_URL": conninfo}
-    settings |= {"CATALOG_LOCK_TIMEOUT_SECONDS": "60", "CATALOG_STATEMENT_TIMEOUT_SECONDS": "60"}
+    settings |= {"CATALOG_LOCK_TIMEOUT_SECONDS": "3600", "CATALOG_STATEMENT_TIMEOUT_SECONDS": "3600"}
     with (
         TemporaryDirectory() as folder,
         running_service({**settings, "TMPDIR": folder}, PROGRAM.format(patience)) as (url, process),
