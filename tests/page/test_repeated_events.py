@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.page.conftest import OpenPage
 from tests.support.sample_items import created, some_name
 
-REPEAT_EACH_CHUNK = """
+REPEAT_EVENTS = """
 const answered = fetch;
 window.fetch = async (address, options) => {
     const response = await answered(address, options);
@@ -14,7 +14,9 @@ window.fetch = async (address, options) => {
     const twice = new TransformStream({
         transform(chunk, out) {
             out.enqueue(chunk);
-            out.enqueue(chunk.slice());
+            const blocks = new TextDecoder().decode(chunk).split("\\n\\n").slice(0, -1);
+            const events = blocks.filter((block) => block.startsWith("id: ") && block.includes("\\ndata: "));
+            for (const event of events) out.enqueue(new TextEncoder().encode(event + "\\n\\n"));
         },
     });
     return new Response(response.body.pipeThrough(twice), response);
@@ -23,7 +25,7 @@ window.fetch = async (address, options) => {
 
 
 def test_an_event_that_the_stream_repeats_is_shown_once(town: str, town_api: httpx.Client, open_page: OpenPage) -> None:
-    page = open_page(f"{town}/?view=log", prepare=lambda page: page.add_init_script(REPEAT_EACH_CHUNK))
+    page = open_page(f"{town}/?view=log", prepare=lambda page: page.add_init_script(REPEAT_EVENTS))
     expect(page.get_by_role("status").first).to_have_text("Live")
     name = some_name("Repeated")
     for number in range(3):
