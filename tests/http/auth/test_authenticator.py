@@ -118,6 +118,14 @@ def test_a_token_is_good_until_the_leeway_behind_its_end() -> None:
             actor_of(f"Bearer {signed(exp=exp)}")
 
 
+def test_seconds_are_those_of_the_years_1970_to_9999() -> None:
+    latest = 253_402_300_799
+    assert actor_of(f"Bearer {signed(exp=latest, nbf=0, iat=0.5)}") == Actor("alice")
+    for claims in ({"exp": latest + 1}, {"nbf": -0.5}, {"iat": -1}):
+        with pytest.raises(Unauthenticated, match="The token is not valid"):
+            actor_of(f"Bearer {signed(**claims)}")
+
+
 @pytest.mark.parametrize("claim", ["nbf", "iat"])
 def test_a_token_is_good_from_the_leeway_before_its_beginning(claim: str) -> None:
     assert actor_of(f"Bearer {signed(**{claim: NOW + LEEWAY_SECONDS})}") == Actor("alice")
