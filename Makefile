@@ -5,7 +5,7 @@ BIN := .venv/bin
 PG ?= 18
 WORKERS ?= $(shell nproc)
 
-.PHONY: setup run demo town chromium pgbouncer test soak check bench snapshot docs lock clean clean-data
+.PHONY: setup run demo town chromium pgbouncer test soak mutants mutants-pure check bench snapshot docs lock clean clean-data
 
 setup: .venv/installed
 
@@ -61,6 +61,22 @@ test: setup chromium pgbouncer
 # Minutes of load on the background: killed projectors, rebuilds under fire. Not part of `make test`.
 soak: setup
 	CATALOG_TEST_PG=$(PG) $(BIN)/pytest -s -m soak tests/soak
+
+# Plants the faults of tests/mutants/patches in a copy, one at a time, and runs the tests that must find them.
+# Half an hour; ARGS="gate-* snapshot-*" tries some. Not part of `make test`.
+mutants: setup chromium pgbouncer
+	CATALOG_TEST_PG=$(PG) $(BIN)/python -m tests.mutants $(ARGS)
+
+# Changes each operator of the modules without input and output: see tests/mutants/pure.py. ARGS="instants" takes some modules.
+COSMIC_RAY := .venv/cosmic-ray
+mutants-pure: setup $(COSMIC_RAY)/installed
+	$(BIN)/python -m tests.mutants.pure $(COSMIC_RAY)/bin $(ARGS)
+
+# In an environment of its own: nothing else needs it.
+$(COSMIC_RAY)/installed: tests/mutants/requirements.txt
+	$(PYTHON) -m venv $(COSMIC_RAY)
+	$(COSMIC_RAY)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
 
 check: setup
 	$(BIN)/ruff check .

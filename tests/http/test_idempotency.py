@@ -146,12 +146,14 @@ def test_the_same_request_at_the_same_time_is_carried_out_once(
 
 
 def test_what_was_kept_for_three_days_is_swept(api: httpx.Client, service_conninfo: str) -> None:
+    """The keys are used a little more and a little less than three days ago."""
     item, old, young = created(api), some_name("key"), some_name("key")
     for key, name in ((old, "Rake"), (young, "Hoe")):
         send(api, ("PUT", "/items/{id}", {"name": name}), item, key)
     with psycopg.connect(service_conninfo, autocommit=True) as connection:
-        age = "update catalog.idempotency_keys set stored_at = stored_at - interval '73 hours' where key = %s"
-        connection.execute(age, (old,))
+        age = "update catalog.idempotency_keys set stored_at = stored_at - %s::interval where key = %s"
+        for key, interval in ((old, "72 hours 1 minute"), (young, "71 hours")):
+            connection.execute(age, (interval, key))
         connection.execute(DELETE_EXPIRED)
         kept = connection.execute("select key from catalog.idempotency_keys where key = any (%s)", ([old, young],))
         assert kept.fetchall() == [(young,)]

@@ -160,7 +160,22 @@ def altered(cursor: str, **changes: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(list(named.values())).encode()).decode().rstrip("=")
 
 
-GARBAGE = ["x", "é", "AAAA", "%00", "e30", "W10", "bnVsbA", "-_-_", "W" * 2000, "W" * 2001, "=", "a b", "MQ==MQ=="]
+GARBAGE = [
+    "x",
+    "é",
+    "AAAA",
+    "%00",
+    "e30",
+    "W10",
+    "bnVsbA",
+    "-_-_",
+    "W" * 2000,
+    "W" * 2001,
+    "=",
+    "a b",
+    "MQ==MQ==",
+    "WyL_Il0",
+]
 ALTERED: list[dict[str, Any]] = [
     {"of": "another"},
     {"of": 7},

@@ -28,6 +28,15 @@ def test_events_cannot_be_changed_or_removed(log: psycopg.Connection, statement:
     assert log.execute("select * from catalog.events order by position").fetchall() == before
 
 
+def test_a_session_that_poses_as_replication_cannot_change_them_either(log: psycopg.Connection) -> None:
+    append(log, None, [ToyBuilt(name="duck", weight=3, box="red")])
+    log.execute("set session_replication_role = replica")
+    try:
+        assert error_of(log, "delete from catalog.log")[0] == "SW003"
+    finally:
+        log.execute("reset session_replication_role")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

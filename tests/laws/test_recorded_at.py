@@ -39,12 +39,15 @@ def test_it_grows_within_a_stream_even_when_the_clock_has_stepped_back(log: psyc
 
 def test_nothing_is_recorded_at_or_before_an_instant_that_is_settled(log: psycopg.Connection) -> None:
     settle = "update catalog.settled set noted_instant = clock_timestamp() + interval '1 hour' returning noted_instant"
+    earlier, *_ = append(log, None, [DUCK])
     with log.transaction(force_rollback=True):
         (settled,) = log.execute(settle).fetchone() or (None,)
         stream_id, _, _, first, _ = append(log, None, [DUCK])
         _, _, _, second, _ = append(log, stream_id, [ToyPlayed(minutes=1)])
+        _, _, _, of_an_earlier_stream, _ = append(log, earlier, [ToyPlayed(minutes=1)])
         assert settled is not None
         assert settled < first < second
+        assert settled < of_an_earlier_stream
 
 
 def test_an_event_id_is_a_uuid_of_version_7_that_begins_with_the_instant(log: psycopg.Connection) -> None:

@@ -32,6 +32,12 @@ def test_what_rfc_3339_knows_is_taken(text: str, instant: datetime) -> None:
     assert parse_instant(text) == instant
 
 
+def test_an_instant_of_64_characters_is_taken_and_one_of_65_is_not() -> None:
+    assert parse_instant(f"2026-01-15T12:00:00.{'0' * 43}Z") == NOON
+    with pytest.raises(Malformed, match="at most 64 characters"):
+        parse_instant(f"2026-01-15T12:00:00.{'0' * 44}Z")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

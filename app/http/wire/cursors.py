@@ -44,7 +44,7 @@ def read_cursor(text: str, of: str, kind: type[str] | type[float]) -> Cursor:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         cursor = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=Cursor)
-    except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
+    except (UnicodeError, binascii.Error, msgspec.DecodeError):
         raise invalid_parameter("cursor", "This is not a cursor that a page of this listing gave.") from None
     if cursor.of != of or not isinstance(cursor.value, kind):
         raise invalid_parameter("cursor", "This cursor belongs to another listing: other filters or another order.")
