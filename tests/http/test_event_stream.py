@@ -19,6 +19,7 @@ import pytest
 from app.domain.events import ItemCreated, ItemStatusChanged
 from tests.support.appending import append
 from tests.support.metrics_page import open_streams
+from tests.support.patience import until
 from tests.support.response_shapes import events_of
 from tests.support.sample_items import an_item, created
 from tests.support.service_process import (
@@ -28,7 +29,7 @@ from tests.support.service_process import (
     running_service,
     wait_until_healthy,
 )
-from tests.support.sse_client import ComeBackLater, Follower, following, until
+from tests.support.sse_client import ComeBackLater, Follower, following
 
 WRITERS = 8
 EVENTS_PER_WRITER = 100

@@ -13,7 +13,8 @@ import pytest
 
 from app.http.server.server import STOPS_WITHIN_SECONDS
 from tests.support.append_gate import imports_held
-from tests.support.operator_commands import eventually, fetch_value
+from tests.support.operator_commands import fetch_value
+from tests.support.patience import until
 from tests.support.response_shapes import assert_problem, events_of, types_of
 from tests.support.sample_items import an_item, created, some_name
 from tests.support.service_process import running_service
@@ -235,7 +236,7 @@ def test_a_slow_upload_holds_nothing_and_one_that_breaks_off_stores_nothing(
         assert fetch_value(connection, "select count(*) from catalog.gate_holders()") == 0
         assert fetch_value(connection, "select count(*) from catalog.snapshot_holders()") == 0
     assert small.post("/items/import", content=lines([an_item()] * 2), headers=NDJSON).json()["created"] == 2
-    eventually(lambda: small.get("/stats").json()["total_items"] == 3, "three items")
+    until(lambda: small.get("/stats").json()["total_items"] == 3, "three items")
     page = httpx.get(str(small.base_url).replace("/api/v2/", "/metrics")).text
     assert not [line for line in page.splitlines() if line.startswith("http_requests_total") and 'status="500"' in line]
 
@@ -261,8 +262,8 @@ def test_an_import_whose_client_has_gone_is_called_off(
     with imports_held(connection) as waiting:
         with socket.create_connection((small.base_url.host, small.base_url.port or 0)) as impatient:
             impatient.sendall(head.encode() + body)
-            eventually(lambda: waiting() == 1, "it is about to be stored")
-        eventually(lambda: waiting() == 0, "it is not any more")
+            until(lambda: waiting() == 1, "it is about to be stored")
+        until(lambda: waiting() == 0, "it is not any more")
     assert small.get("/stats").json()["total_items"] == 0
     assert send_one(small).json()["created"] == 1
 
@@ -277,7 +278,7 @@ def test_a_service_that_is_told_to_stop_calls_an_import_off(conninfo: str, conne
         imports_held(connection) as waiting,
     ):
         sent = pool.submit(send_one, api)
-        eventually(lambda: waiting() == 1, "it is about to be stored")
+        until(lambda: waiting() == 1, "it is about to be stored")
         process.terminate()
         problem = assert_problem(sent.result(), 503)
         assert problem["detail"] == "The import was cancelled; nothing was stored. Try again."

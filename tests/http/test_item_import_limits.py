@@ -19,7 +19,8 @@ from app.errors import RequestTimeout, TooManyRequests, Unavailable
 from app.http.wire import upload_slots
 from app.http.wire.upload_slots import UploadPace, UploadSlots
 from tests.support.append_gate import imports_held
-from tests.support.operator_commands import eventually, fetch_value
+from tests.support.operator_commands import fetch_value
+from tests.support.patience import until
 from tests.support.response_shapes import assert_problem
 from tests.support.sample_items import an_item
 from tests.support.service_process import Process, running_service
@@ -119,26 +120,26 @@ def test_slow_imports_of_one_user_do_not_keep_others_out(patient: Limited) -> No
     with ExitStack() as slow:
         for _ in range(2):
             slow.enter_context(patient.upload("slow"))
-        eventually(lambda: patient.send("slow", b"{").status_code == 429, "all slots of that user are taken")
+        until(lambda: patient.send("slow", b"{").status_code == 429, "all slots of that user are taken")
         refused = patient.send("slow")
         problem = assert_problem(refused, 429)
         assert problem["detail"].startswith("slow has 2 imports under way; nothing was stored.")
         assert refused.headers["Retry-After"] == "1"
         assert patient.send("quick").json()["created"] == 1
-    eventually(lambda: patient.send("slow").status_code == 200, "the slots are free again")
+    until(lambda: patient.send("slow").status_code == 200, "the slots are free again")
 
 
 def test_all_together_have_so_many_at_once(patient: Limited) -> None:
     with ExitStack() as slow:
         uploads = [slow.enter_context(patient.upload(f"user-{n // 2}")) for n in range(4)]
-        eventually(lambda: patient.send("another", b"{").status_code == 503, "all slots are taken")
+        until(lambda: patient.send("another", b"{").status_code == 503, "all slots are taken")
         refused = patient.send("another")
         assert assert_problem(refused, 503)["detail"].startswith("Too many imports are under way")
         assert refused.headers["Retry-After"] == "1"
         uploads[0].sendall(chunk(b""))
         assert status_of(uploads[0]) == 200
         assert patient.send("another").status_code == 200
-    eventually(patient.has_given_everything_back, "all slots are free again")
+    until(patient.has_given_everything_back, "all slots are free again")
 
 
 def test_what_is_complete_waits_for_its_turn_in_its_slot(conninfo: str, connection: psycopg.Connection) -> None:
@@ -150,9 +151,9 @@ def test_what_is_complete_waits_for_its_turn_in_its_slot(conninfo: str, connecti
         imports_held(connection) as waiting,
     ):
         first = pool.submit(service.send, "quick")
-        eventually(lambda: waiting() == 1, "the first is about to be stored")
+        until(lambda: waiting() == 1, "the first is about to be stored")
         others = [pool.submit(service.send, user) for user in ("quick", "other")]
-        eventually(lambda: service.send("another", b"{").status_code == 503, "the others wait behind it")
+        until(lambda: service.send("another", b"{").status_code == 503, "the others wait behind it")
         assert not first.done()
         connection.execute("select pg_advisory_unlock(catalog.append_gate())")
         assert [sent.result().status_code for sent in (first, *others)] == [200] * 3
@@ -176,8 +177,8 @@ def test_files_have_room_together_and_those_of_one_user_have_half_of_it() -> Non
 
 def test_a_file_is_gone_with_its_client(patient: Limited) -> None:
     with patient.upload("hog", LONG_ROW * 180), patient.upload("hog", LONG_ROW * 180):
-        eventually(lambda: patient.temporary_files() == 2, "both are on the disk")
-    eventually(lambda: patient.temporary_files() == 0, "the files are gone")
+        until(lambda: patient.temporary_files() == 2, "both are on the disk")
+    until(lambda: patient.temporary_files() == 0, "the files are gone")
 
 
 def test_without_room_an_import_is_refused_and_gives_up_what_it_had(patient: Limited) -> None:
@@ -186,18 +187,18 @@ def test_without_room_an_import_is_refused_and_gives_up_what_it_had(patient: Lim
     with patient.upload("hog", longest * 90):
         assert_problem(patient.send("hog", longest * 90), 429)
         assert patient.send("other").status_code == 200
-    eventually(patient.has_given_everything_back, "slots and files are given back")
+    until(patient.has_given_everything_back, "slots and files are given back")
 
 
 def test_a_trickle_is_ended_with_408_and_gives_everything_back(impatient: Limited) -> None:
     """It sends something all the time, and no line takes long."""
     with impatient.upload("slow", LONG_ROW * 100) as slow:
-        eventually(lambda: impatient.temporary_files() == 1, "it is on the disk")
+        until(lambda: impatient.temporary_files() == 1, "it is on the disk")
         status, answer = trickling(slow, b" \n", 0.02)
     assert status == 408
     assert b"connection: close" in answer.lower()
     assert b"application/problem+json" in answer
-    eventually(impatient.has_given_everything_back, "slot and file are given back")
+    until(impatient.has_given_everything_back, "slot and file are given back")
 
 
 def test_silence_is_ended_with_408(impatient: Limited) -> None:

@@ -15,7 +15,8 @@ from app.engine.store.high_water_mark import advance_mark, current_instant_after
 from app.engine.store.log_reader import EventFilter, read_settled
 from tests.support.appending import append
 from tests.support.interleaving import AppendsHeldOpen, connect_interleaved
-from tests.support.operator_commands import eventually, fetch_value
+from tests.support.operator_commands import fetch_value
+from tests.support.patience import until
 from tests.support.workload import SPADE
 
 ROUNDS = 5
@@ -75,12 +76,10 @@ def test_an_append_that_begins_while_the_mark_is_being_noted_is_waited_for(
         locking.execute("select from catalog.settled for update")
         advancing = pool.submit(asyncio.run, advance())
         is_blocked = "select count(*) = 1 from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
-        eventually(lambda: fetch_value(catalog, is_blocked, locking.info.backend_pid), "the mark waits to be noted")
+        until(lambda: fetch_value(catalog, is_blocked, locking.info.backend_pid), "the mark waits to be noted")
         _, _, position, _, _ = append(appending, None, [SPADE])
         locking.rollback()
-        eventually(
-            lambda: sum("gate_holders" in each for each in statements) >= 3 or advancing.done(), "it looks again"
-        )
+        until(lambda: sum("gate_holders" in each for each in statements) >= 3 or advancing.done(), "it looks again")
         assert not advancing.done()
         assert fetch_value(catalog, "select position from catalog.settled") < position
         appending.commit()

@@ -24,7 +24,7 @@ from app.engine.store.idempotency import IdempotencyKey
 from app.main import item_decider
 from tests.support.append_gate import gate_closed, open_gate
 from tests.support.appending import append
-from tests.support.operator_commands import eventually
+from tests.support.patience import until
 from tests.support.workload import SPADE, SWAPPED
 
 BY_TESTER = Metadata(user_id="tester")
@@ -167,7 +167,7 @@ def test_what_waits_at_the_gate_is_recorded_after_the_mark_that_was_noted_meanwh
     (last,) = catalog.execute("select max(position) from catalog.log").fetchone() or (0,)
     with ThreadPoolExecutor(1) as pool, gate_closed(catalog) as waiting:
         writing = pool.submit(asyncio.run, carry_out(catalog.info.dsn, WRITERS[name], name, item))
-        eventually(lambda: waiting() == 1 or writing.done(), "it waits at the gate")
+        until(lambda: waiting() == 1 or writing.done(), "it waits at the gate")
         assert waiting() == 1
         position, instant = settle_ahead(catalog)
         open_gate(catalog)
@@ -190,7 +190,7 @@ def test_a_rebuild_of_one_document_waits_at_the_gate_and_records_nothing(catalog
 
     with ThreadPoolExecutor(1) as pool, gate_closed(catalog) as waiting:
         rebuilding = pool.submit(rebuild)
-        eventually(lambda: waiting() == 1 or rebuilding.done(), "it waits at the gate")
+        until(lambda: waiting() == 1 or rebuilding.done(), "it waits at the gate")
         assert waiting() == 1
         open_gate(catalog)
         rebuilding.result(timeout=ENDS_WITHIN_SECONDS)

@@ -17,11 +17,8 @@ from app.domain.events import ItemChanges, ItemCreated, ItemStatusChanged, ItemU
 from app.engine.background.checkpoints import catch_up
 from app.engine.store.high_water_mark import advance_mark
 from app.main import PROJECTIONS
-from tests.support import patience
 from tests.support.cli_process import catalog, clean_environment
 
-eventually = patience.until
-"""What `until` was called; new tests use that."""
 SPADE = ItemCreated(
     name="Garden [red]spade",
     description="Sharp, hardly used.",

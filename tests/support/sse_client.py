@@ -8,11 +8,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from tests.support import patience
 from tests.support.patience import PATIENCE_SECONDS
-
-until = patience.until
-"""Where it was; new tests take it from there."""
 
 
 class ReceivedEvent(Struct, frozen=True):

@@ -16,7 +16,8 @@ from projections.items import Items
 from projections.owners import Owners
 from tests.support.append_gate import WAITING_AT_THE_GATE
 from tests.support.appending import append
-from tests.support.operator_commands import eventually, fetch_value
+from tests.support.operator_commands import fetch_value
+from tests.support.patience import until
 from tests.support.workload import SPADE, SWAPPED, audit, catch_up_all, differences, is_caught_up, not_applied_once
 
 ROLLUPS = [each.name for each in PROJECTIONS if each.is_async()]
@@ -52,7 +53,7 @@ def test_of_two_processes_at_one_checkpoint_the_second_applies_nothing(
     with psycopg.connect(conninfo) as first, ThreadPoolExecutor(1) as pool:
         first.execute(f"select catalog.catch_up_{rollup}(0, 1000)".encode())
         second = pool.submit(catch_up_once, conninfo, rollup)
-        eventually(lambda: second.done() or fetch_value(connection, BLOCKED, first.info.backend_pid) == 1, "it waits")
+        until(lambda: second.done() or fetch_value(connection, BLOCKED, first.info.backend_pid) == 1, "it waits")
         assert not second.done()
         if commits:
             first.commit()
@@ -83,7 +84,7 @@ def test_whatever_a_batch_waits_for_it_applies_each_event_once(connection: psyco
         with psycopg.connect(conninfo) as locking, ThreadPoolExecutor(1) as pool:
             locking.execute(sql.SQL("lock table {}").format(sql.Identifier("catalog", table)))
             batch = pool.submit(asyncio.run, one_batch())
-            eventually(
+            until(
                 lambda: batch.done() or fetch_value(connection, BLOCKED, locking.info.backend_pid) > 0,  # noqa: B023
                 "it waits, or does not need the table",
             )
@@ -141,7 +142,7 @@ def test_a_swap_has_the_last_events_before_the_gate_closed_and_none_is_written_t
             append(connection, None, [SPADE])
             closed = await close(generation, opened)
             appended.append(pool.submit(edit_later))
-            eventually(lambda: fetch_value(connection, WAITING_AT_THE_GATE) == 1, "it waits for the swap")
+            until(lambda: fetch_value(connection, WAITING_AT_THE_GATE) == 1, "it waits for the swap")
             return closed
 
         monkeypatch.setattr(Generation, "close_append_gate", close_between_two_appends)
@@ -178,7 +179,7 @@ def test_a_swap_of_a_rollup_has_what_was_applied_before_its_checkpoint_was_locke
             position = await lock(generation, opened)
             batches.append(pool.submit(apply_two_more))
             swapping = opened.info.backend_pid
-            eventually(lambda: batches[-1].done() or fetch_value(connection, BLOCKED, swapping) == 1, "it waits")
+            until(lambda: batches[-1].done() or fetch_value(connection, BLOCKED, swapping) == 1, "it waits")
             assert not batches[-1].done()
             return position
 

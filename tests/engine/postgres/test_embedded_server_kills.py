@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from tests.support.embedded_services import FAST, Service, answers, command_of, execute, postmaster, until
+from tests.support.embedded_services import FAST, Service, answers, command_of, execute, postmaster
+from tests.support.patience import until
 from tests.support.service_process import free_port
 
 

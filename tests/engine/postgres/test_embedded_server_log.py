@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from app.engine.postgres.embedded_server import EmbeddedPostgres
-from tests.support.embedded_services import DEBIAN_15, FAST, answers, execute, until
+from tests.support.embedded_services import DEBIAN_15, FAST, answers, execute
+from tests.support.patience import until
 
 
 def test_the_log_begins_anew_and_the_one_before_is_kept(folder: Path) -> None:

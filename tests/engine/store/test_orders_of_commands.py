@@ -19,7 +19,8 @@ from app.engine.store.command_handler import CommandHandler, Decider, Expectatio
 from app.engine.store.idempotency import IdempotencyKey
 from projections.items import Items
 from tests.support.appending import append
-from tests.support.operator_commands import eventually, fetch_value
+from tests.support.operator_commands import fetch_value
+from tests.support.patience import until
 from tests.support.sample_items import some_name
 from tests.support.workload import SPADE
 
@@ -91,7 +92,7 @@ def test_the_second_attempt_locks_the_stream_before_it_reads_the_state(catalog: 
             append(holding, item, [renamed("C")])
 
         changing = pool.submit(handle, conninfo, UpdateItem(name="D"), item, meanwhile=overtake)
-        eventually(lambda: changing.done() or fetch_value(catalog, BLOCKED, holding.info.backend_pid) == 1, "it waits")
+        until(lambda: changing.done() or fetch_value(catalog, BLOCKED, holding.info.backend_pid) == 1, "it waits")
         holding.commit()
         assert changing.result(timeout=ENDS_WITHIN_SECONDS).version == 4
     previous = "select data -> 'previous_values' -> 'name' from catalog.events where stream_id = %s and version = 4"
@@ -176,7 +177,7 @@ def test_a_command_waits_for_another_one_with_its_key(
     with psycopg.connect(conninfo) as other, ThreadPoolExecutor(1) as pool:
         store_outcome(other, key, answer)
         sending = pool.submit(send, conninfo, key)
-        eventually(lambda: sending.done() or fetch_value(catalog, BLOCKED, other.info.backend_pid) == 1, "it waits")
+        until(lambda: sending.done() or fetch_value(catalog, BLOCKED, other.info.backend_pid) == 1, "it waits")
         assert not sending.done()
         assert fetch_value(catalog, "select count(*) from catalog.log") == before
         if commits:
@@ -204,7 +205,7 @@ def test_a_document_is_folded_again_only_after_its_stream_is_locked(
     with psycopg.connect(catalog.info.dsn) as holding, ThreadPoolExecutor(1) as pool:
         append(holding, item, [renamed("B"), ItemDeleted(reason=None)])
         folding = pool.submit(fold)
-        eventually(lambda: folding.done() or fetch_value(catalog, BLOCKED, holding.info.backend_pid) == 1, "it waits")
+        until(lambda: folding.done() or fetch_value(catalog, BLOCKED, holding.info.backend_pid) == 1, "it waits")
         assert not folding.done()
         holding.commit()
         folding.result(timeout=ENDS_WITHIN_SECONDS)
