@@ -105,6 +105,6 @@ class SetupError(CatalogError):
     """The service cannot start"""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error's message, or its class. Further lines of a Postgres error may quote rows."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from app.errors import first_line
 from app.visible_text import ascii_safe, visible
 
 ACCESS_LOGGER = logging.getLogger("catalog.access")
@@ -51,7 +52,7 @@ class TextLines(logging.Formatter):
 def _exception_fields(error: BaseException) -> dict[str, Any]:
     stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     cause = _cause_of(error)
-    described = {"type": type(error).__qualname__, "message": _first_line(error), "stack": stack}
+    described = {"type": type(error).__qualname__, "message": first_line(error), "stack": stack}
     return described | ({"cause": _exception_fields(cause)} if cause else {})
 
 
@@ -60,16 +61,12 @@ def _exception_lines(error: BaseException) -> list[str]:
     cause = _cause_of(error)
     earlier = [*_exception_lines(cause), "", "This led to:", ""] if cause else []
     stack = "".join(traceback.format_tb(error.__traceback__)).splitlines()
-    last = ": ".join(filter(None, (type(error).__qualname__, _first_line(error))))
+    last = ": ".join(dict.fromkeys((type(error).__qualname__, first_line(error))))
     return [*earlier, "Traceback (most recent call last):", *stack, last]
 
 
 def _cause_of(error: BaseException) -> BaseException | None:
     return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0]
 
 
 def log_as_json() -> None:
