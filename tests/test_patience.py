@@ -16,7 +16,6 @@ FILES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py") if "soak" not in path.parts
 )
 STILL_TIMED = {
-    "tests/engine/postgres/test_embedded_server.py",
     "tests/http/test_event_stream.py",
     "tests/http/test_item_import_limits.py",
     "tests/laws/test_high_water_mark.py",

@@ -82,7 +82,10 @@ class Turnstile:
         self._holder = self._taken()
 
     def wait_for_a_statement(self) -> None:
-        until(lambda: self._queued() > 0)
+        until(self.has_a_statement, "no statement came")
+
+    def has_a_statement(self) -> bool:
+        return self._queued() > 0
 
     def let_one_pass(self) -> None:
         """Let the waiting statement pass, and keep the next one from passing."""
@@ -147,8 +150,7 @@ def rebuild_held(
                 turnstile.open()
             turnstile.wait_for_a_statement()
             do(CATCHING_UP)
-            turnstile.let_one_pass()
-            until(lambda: connection.execute(WAITS_FOR_SNAPSHOTS).fetchone() == (True,))
+            until(lambda: is_waiting_for_snapshots(connection, turnstile), "the rebuild does not wait for snapshots")
             do(WAITING)
             snapshot.rollback()
             turnstile.wait_for_a_statement()
@@ -161,6 +163,13 @@ def rebuild_held(
         finally:
             snapshot.rollback()
             turnstile.open()
+
+
+def is_waiting_for_snapshots(connection: psycopg.Connection, turnstile: Turnstile) -> bool:
+    """Whether it waits now; until then each of its rounds may pass, of which there are as many as are not small."""
+    if turnstile.has_a_statement():
+        turnstile.let_one_pass()
+    return connection.execute(WAITS_FOR_SNAPSHOTS).fetchone() == (True,)
 
 
 def is_swapping(connection: psycopg.Connection, read_model: AnyReadModel) -> bool:

@@ -5,12 +5,13 @@ BACK_PRESSURE = "tests/http/test_back_pressure.py"
 BACKGROUND = "tests/engine/background/test_background_limits.py"
 BOUNDED_READS = "tests/engine/queries/test_bounded_reads.py"
 BULKHEADS = "tests/engine/postgres/test_bulkhead_limits.py"
-EMBEDDED = "tests/engine/postgres/test_embedded_server.py"
+EMBEDDED = "tests/engine/postgres/test_embedded_server_refusals.py"
 INDEXED_WORDS = "tests/engine/queries/test_indexed_words.py"
 INSTANTS = "tests/engine/store/test_instant_limits.py"
+LAG = "tests/http/test_projection_lag.py"
 LISTING_BATCHES = "tests/engine/queries/test_listing_batches.py"
 NAMES = "tests/engine/projection/test_check_names.py"
-REBUILDS = "tests/engine/background/test_rebuild.py"
+SWAPS = "tests/engine/background/test_rebuild_swap.py"
 REPLICA = "tests/http/test_read_replica.py"
 SEARCH_TERMS = "tests/engine/queries/test_search_terms.py::test_the_condition_of_a_listing_is_text_matches"
 SLICES = "tests/engine/background/test_slices.py"
@@ -18,11 +19,11 @@ TIMES = "tests/engine/postgres/test_time_limits.py"
 
 REACHED = {
     "background.checkpoints.CATCH_UP_BATCH_EVENTS": "tests/laws/test_background.py::test_rollups_equal_the_fold",
-    "background.generation.Generation.lock_waits_milliseconds": f"{REBUILDS}::test_a_long_transaction_delays",
-    "background.generation.RollupGeneration.lock_waits_milliseconds": f"{REBUILDS}::test_a_row_lock_in_the_table",
+    "background.generation.Generation.lock_waits_milliseconds": f"{SWAPS}::test_a_long_transaction_delays",
+    "background.generation.RollupGeneration.lock_waits_milliseconds": f"{SWAPS}::test_a_row_lock_in_the_table",
     "background.projection_admin.REBUILD_STARTS_WITHIN_SECONDS": f"{BACKGROUND}::test_a_rebuild_that_waits",
     "background.projection_admin.VERIFICATIONS_MAX": "tests/http/test_bulkheads.py::test_verifications_beyond_two",
-    "background.projection_status.BEHIND_AFTER_SECONDS": "tests/http/test_projection_lag.py::test_some_seconds_are",
+    "background.projection_status.BEHIND_AFTER_SECONDS": f"{LAG}::test_the_background_is_behind_after_ten",
     "background.projector.BACK_OFF_SECONDS": f"{BACKGROUND}::test_the_pause_after_a_round",
     "background.projector.FAILED_REBUILD_RETRY_SECONDS": f"{BACKGROUND}::test_a_projection_that_cannot_be_rebuilt",
     "background.rebuild_catch_up.ROUNDS_MAX": f"{SLICES}::test_a_catch_up_ends",
@@ -30,7 +31,7 @@ REACHED = {
     "background.rebuild_fill.SLICE_STREAMS": f"{SLICES}::test_a_rebuild_folds_and_catches_up",
     "background.rebuild_swap.SHORT_WAIT_SECONDS": f"{SLICES}::test_a_swap_waits_for_snapshots_again",
     "background.rebuild_swap.SWAP_GIVE_UP_SECONDS": f"{BACKGROUND}::test_a_swap_gives_up",
-    "background.rebuild_swap.SWAP_WAITS_MILLISECONDS": f"{REBUILDS}::test_a_row_lock_in_the_table",
+    "background.rebuild_swap.SWAP_WAITS_MILLISECONDS": f"{SWAPS}::test_a_row_lock_in_the_table",
     "background.two_connections.IDLE_CHECKS": f"{BACKGROUND}::test_the_second_connection_helps_once",
     "background.verify.VERIFY_SLICE_STREAMS": f"{SLICES}::test_a_verification_finds_the_same",
     "postgres.bulkheads.Bulkhead.waiting_max": f"{BULKHEADS}::test_the_queue_holds_as_many_as_it_may",

@@ -15,6 +15,7 @@ from app.engine.background.projector import Projector
 from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildUnderWay
 from app.engine.background.two_connections import TwoConnections
+from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.engine.postgres.connections import WatchedConnection
 from app.engine.postgres.pool import Database
 from app.engine.postgres.session_settings import REBUILD
@@ -22,6 +23,7 @@ from app.errors import Unavailable
 from app.main import PROJECTIONS
 from projections.items import Items
 from tests.support.appending import append
+from tests.support.held_rebuild import HOLDS_LOCK
 from tests.support.patience import patient_settings
 from tests.support.workload import SPADE, differences, poison
 
@@ -81,7 +83,7 @@ def test_a_rebuild_that_waits_for_an_append_is_accepted_after_a_moment(
                 if starts_within_seconds < 1:
                     await starting
                 while not await is_locked(admin):  # noqa: ASYNC110, nothing tells when it begins
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0)
                 assert starting.done() == (starts_within_seconds < 1)
                 with pytest.raises(RebuildUnderWay):
                     await rebuild(conninfo, Items)
@@ -90,8 +92,8 @@ def test_a_rebuild_that_waits_for_an_append_is_accepted_after_a_moment(
             await asyncio.wait(admin._rebuilds)
 
     async def is_locked(admin: ProjectionAdmin) -> bool:
-        query = "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and granted"
-        return bool(admin._rebuilds) and connection.execute(query).fetchone() != (0,)
+        lock = ("ExclusiveLock", rebuild_lock_key("items"))
+        return bool(admin._rebuilds) and connection.execute(HOLDS_LOCK, lock).fetchone() == (True,)
 
     asyncio.run(asyncio.wait_for(run(), 120))
     ((ended, error),) = connection.execute(REBUILT, ("items",)).fetchall()
@@ -159,11 +161,11 @@ def test_the_second_connection_helps_once_no_other_client_has_worked_for_as_many
         async with await WatchedConnection.open(conninfo) as busy:
             sleeping = asyncio.create_task(busy.execute("select pg_sleep(600)"))
             while connection.execute(SLEEPS).fetchone() != (1,):  # noqa: ASYNC110, nothing tells when it begins
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
             monkeypatch.setattr(TwoConnections, "_others_are_active", note)
             working = asyncio.create_task(pieces.run(conninfo))
             while len(seen) < 3 * checks + 1 or pieces.of_first < 3:  # noqa: ASYNC110, the same
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
             assert (all(seen), pieces.of_second) == (True, 0)
             connection.execute(CANCEL)
             await asyncio.gather(sleeping, return_exceptions=True)

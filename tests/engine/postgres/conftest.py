@@ -13,7 +13,7 @@ from tests.support.embedded_services import FAST, execute, postmaster
 
 
 @pytest.fixture(scope="session")
-def template(nothing_is_left_running: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def used_folder(nothing_is_left_running: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that was used once. `cp -a` keeps its owner, so a copy serves as a new folder."""
     folder = tmp_path_factory.mktemp("once") / "data"
     with EmbeddedPostgres(folder, settings=FAST) as postgres:
@@ -22,10 +22,10 @@ def template(nothing_is_left_running: None, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def folder(template: Path, tmp_path: Path) -> Iterator[Path]:
+def folder(used_folder: Path, tmp_path: Path) -> Iterator[Path]:
     """A data folder. If the test leaves its server running, the test fails and the server is killed."""
     copy = tmp_path / "data"
-    subprocess.run(["cp", "-a", template, copy], check=True)
+    subprocess.run(["cp", "-a", used_folder, copy], check=True)
     yield copy
     left = postmaster(copy)
     if left:

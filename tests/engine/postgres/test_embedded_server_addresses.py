@@ -44,10 +44,10 @@ def test_a_taken_tcp_port_is_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["n" * 120, "a, b", 'it\'s $HOME; "so" é'], ids=["long", "comma", "odd"])
-def test_any_path_will_do(template: Path, tmp_path: Path, name: str) -> None:
+def test_any_path_will_do(used_folder: Path, tmp_path: Path, name: str) -> None:
     folder = tmp_path / name / "data"
     folder.parent.mkdir()
-    subprocess.run(["cp", "-a", template, folder], check=True)
+    subprocess.run(["cp", "-a", used_folder, folder], check=True)
     service = Service(folder)
     conninfo = service.started()
     with EmbeddedPostgres(folder, settings=FAST) as postgres:
@@ -60,9 +60,9 @@ def test_any_path_will_do(template: Path, tmp_path: Path, name: str) -> None:
     assert postmaster(folder) is None
 
 
-def test_a_socket_folder_of_somebody_elses_is_not_used(template: Path, tmp_path: Path) -> None:
+def test_a_socket_folder_of_somebody_elses_is_not_used(used_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / ("n" * 120)
-    subprocess.run(["cp", "-a", template, folder], check=True)
+    subprocess.run(["cp", "-a", used_folder, folder], check=True)
     with EmbeddedPostgres(folder, settings=FAST) as postgres:
         place = Path(str(execute(postgres.conninfo, "show unix_socket_directories")))
     place.symlink_to(tmp_path)

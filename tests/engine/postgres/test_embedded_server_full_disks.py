@@ -44,9 +44,9 @@ def test_a_disk_too_full_for_a_new_cluster_is_named(small_disk: Path, left_bytes
 
 
 @pytest.mark.parametrize("left_bytes", [0, 2**12])
-def test_a_disk_too_full_to_start_on_is_named(small_disk: Path, template: Path, left_bytes: int) -> None:
+def test_a_disk_too_full_to_start_on_is_named(small_disk: Path, used_folder: Path, left_bytes: int) -> None:
     folder = small_disk / "data"
-    subprocess.run(["cp", "-a", template, folder], check=True)
+    subprocess.run(["cp", "-a", used_folder, folder], check=True)
     fill(small_disk, left_bytes)
     assert "No space left on device" in refusal(EmbeddedPostgres(folder))
     (small_disk / "filler").unlink()

@@ -42,7 +42,7 @@ async def until_noted(connection: psycopg.Connection, instant: datetime) -> None
     """Wait until somebody has begun to settle the instant."""
     noted = "select noted_instant > %s from catalog.settled"
     while connection.execute(noted, (instant,)).fetchone() != (True,):  # noqa: ASYNC110, nothing tells when
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
 
 
 async def on_connection(conninfo: str, ask: Any) -> Any:
