@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
-WORKERS ?= $(shell nproc)
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
 .PHONY: setup run demo town chromium pgbouncer test soak mutants mutants-pure check bench snapshot docs lock clean clean-data
 

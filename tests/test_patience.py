@@ -16,11 +16,10 @@ FILES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py") if "soak" not in path.parts
 )
 STILL_TIMED = {
-    "tests/http/test_event_stream.py",
-    "tests/http/test_item_import_limits.py",
-    "tests/laws/test_high_water_mark.py",
+    "tests/http/test_item_import_limits.py": "An upload's pace is what it tests.",
+    "tests/laws/test_high_water_mark.py": "The mark waits for a moment; test_orders_of_the_mark.py needs no seconds.",
 }
-"""These still depend on seconds."""
+"""These depend on seconds, and why."""
 
 
 def impatient(source: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 
 from app.engine.store.high_water_mark import advance_mark
 from tests.support.appending import append, error_of
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.toy_aggregate import ToyBuilt, ToyPlayed
 
 DUCK = ToyBuilt(name="duck", weight=3, box="red")
@@ -81,7 +82,7 @@ def mark(log: psycopg.Connection) -> tuple[int, object]:
 
 async def settle_soon(conninfo: str) -> None:
     async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
-        await asyncio.wait_for(advance_mark(connection), 10)
+        await asyncio.wait_for(advance_mark(connection), PATIENCE_SECONDS)
 
 
 def test_a_log_without_events_or_with_only_gaps_can_be_settled(log: psycopg.Connection) -> None:
