@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 18
-WORKERS ?= $(shell expr $$(nproc) + 1)
+WORKERS ?= $(shell expr $$(nproc 2> /dev/null || echo 1) + 1)
 
 .PHONY: setup run demo town chromium pgbouncer test soak mutants mutants-pure check bench snapshot docs lock clean clean-data
 
@@ -48,8 +48,8 @@ pgbouncer:
 # Without this, each of the many processes compiles every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Most tests run on a worker for each core, each with a server of its own; then those that need the machine to themselves.
-# PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18. ARGS="-k words" selects tests:
+# Most tests run on a worker for each core and one more, since tests also wait, and each worker has a server of its own.
+# Then those run that need the machine to themselves. PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18. ARGS="-k words" selects tests:
 # pytest ends with 5 where none was selected, which is right for one of the two parts, and wrong for both.
 PYTEST := CATALOG_TEST_PG=$(PG) $(BIN)/pytest
 test: setup chromium pgbouncer
