@@ -49,8 +49,9 @@ pgbouncer:
 unexport PYTHONDONTWRITEBYTECODE
 
 # Most tests run on a worker for each core and one more, since tests also wait, and each worker has a server of its own.
-# Then those run that need the machine to themselves. PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18. ARGS="-k words" selects tests:
-# pytest ends with 5 where none was selected, which is right for one of the two parts, and wrong for both.
+# Then those run that need the machine to themselves. ARGS="-k words" selects tests: pytest ends with 5 where none was
+# selected, which is right for one of the two parts, and wrong for both.
+# PG=15 takes the server binaries of an installed PostgreSQL 15 instead of the embedded 18.
 PYTEST := CATALOG_TEST_PG=$(PG) $(BIN)/pytest
 test: setup chromium pgbouncer
 	@$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder -m "not alone and not soak" $(ARGS); most=$$?; \
