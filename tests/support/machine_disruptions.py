@@ -37,7 +37,7 @@ class Disruptions(Reads):
         assert self.api.post(f"/projections/{name}/rebuild").status_code == 202
         for item_id in self.ids[:2]:
             if not self.model.now(item_id)["deleted_at"]:
-                self.edit(item_id, {"name": f"HOE {name}", "description": "brupz kum-zod", "location_lat": 52.53})
+                self.edit(item_id, {"name": f"HOE {name}", "description": "brigz kum-zod", "location_lat": 52.53})
 
         def ended() -> Any:
             state = self.get(f"/projections/{name}").json()

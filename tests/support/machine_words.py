@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-WORDS = ("Spade", "rake", "HOE", "50%", "kum-zod", "brupz", "mokru", "pukbr", "Drumk", "nubzu", "krobz", "zubmo")
+WORDS = ("Spade", "rake", "HOE", "50%", "kum-zod", "brigz", "mokru", "pukbr", "Drumk", "nubzu", "krobz", "zubmo")
 """No fragment of two characters or more is a stop word or the stem of another word, so a search is for substrings."""
 LATITUDES = (0, 52.52, 52.53, -33.9)
 LONGITUDES = (0, 13.4, 179.95, -179.9)

@@ -48,7 +48,14 @@ class Pair:
         try:
             yield
         finally:
+            until(self._is_resumed, "it does not replay")
+
+    def _is_resumed(self) -> bool:
+        """Let it replay. What it replays may cancel the very query that told it to."""
+        with suppress(psycopg.errors.SerializationFailure):
             query_value(self.replica, "select pg_wal_replay_resume()")
+            return query_value(self.replica, "select pg_is_wal_replay_paused()") is False
+        return False
 
 
 @contextmanager
