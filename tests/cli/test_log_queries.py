@@ -188,6 +188,29 @@ def test_inspecting_an_item_shows_its_document_its_events_and_what_it_counts_as(
     assert f"There is no item {item + 1}." in printed_text(conninfo, "inspect", str(item + 1), status=1)
 
 
+FORGED_FOLD = """
+alter function catalog.fold_items rename to true_fold_of_items;
+create function catalog.fold_items(p_stream_id integer, p_until timestamptz, p_version integer)
+returns table (version integer, valid_from timestamptz, document jsonb) language sql as $$
+select version, valid_from, document || '{"name": "forged"}'
+from catalog.true_fold_of_items(p_stream_id, p_until, p_version)
+$$;
+"""
+FORGED_DOCUMENT = """update catalog.items set document = document || '{"name": "forged"}';"""
+
+
+@pytest.mark.parametrize(
+    "forgeries",
+    [FORGED_DOCUMENT, FORGED_FOLD, FORGED_FOLD + FORGED_DOCUMENT],
+    ids=["the document", "the fold in Postgres", "both, so that only Python is right"],
+)
+def test_inspecting_compares_the_document_and_both_folds(connection: psycopg.Connection, forgeries: str) -> None:
+    item, *_ = append(connection, None, [SPADE])
+    assert json_answer(connection.info.dsn, "inspect", str(item))["documents"][0]["equal"] is True
+    connection.execute(forgeries.encode())
+    assert json_answer(connection.info.dsn, "inspect", str(item), status=1)["documents"][0]["equal"] is False
+
+
 def test_inspecting_shows_what_is_wrong_with_an_item(connection: psycopg.Connection) -> None:
     conninfo = connection.info.dsn
     item, *_ = append(connection, None, [SPADE])
