@@ -101,6 +101,21 @@ def test_whatever_a_batch_waits_for_it_applies_each_event_once(connection: psyco
     assert differences(conninfo) == []
 
 
+@pytest.mark.parametrize("rollup", ROLLUPS)
+def test_an_event_that_another_process_has_applied_meanwhile_stops_nothing(
+    connection: psycopg.Connection, rollup: str
+) -> None:
+    """The process that failed stops the projection behind the checkpoint that it has read."""
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(connection.info.dsn))
+    connection.execute("select catalog.stop_projection(%s, 0, 'it fails here')", (rollup,))
+    stopped = "select name from catalog.projections where state <> 'running' or error is not null"
+    assert connection.execute(stopped).fetchall() == []
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(connection.info.dsn))
+    assert is_caught_up(connection.info.dsn)
+
+
 @pytest.mark.parametrize("batch_events", [1, 2, 1000])
 @pytest.mark.parametrize("rollup", ROLLUPS)
 def test_a_batch_of_any_size_stops_at_the_mark_though_later_events_are_committed(
