@@ -96,8 +96,11 @@ def test_text_that_cloud_events_do_not_allow_is_replaced(conninfo: str) -> None:
         connection.execute("select catalog.append_to_stream(null, null, %s, %s)", (event, metadata))
     with running_service({"DATABASE_URL": conninfo}) as (url, _):
         (event_read,) = until(lambda: httpx.get(f"{url}/api/v2/events").json(), "the log was not settled")
+        (entry,) = httpx.get(f"{url}/api/v2/items/{event_read['subject']}/history").json()["history"]
     assert (event_read["user"], event_read["causationid"]) == ("a\ufffdb\ufffd", "c-1")
     assert "correlationid" not in event_read
+    assert (entry["user"], entry["causation_id"], entry["event_id"]) == ("a\tb\u0085", "c-1", event_read["id"])
+    assert "correlation_id" not in entry
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 1000])
