@@ -98,6 +98,19 @@ def test_events_are_the_settled_ones_in_order_as_asked_for(connection: psycopg.C
     assert lines[1].endswith('tester: name "Garden [red]spade" → "Spade"')
 
 
+@pytest.mark.parametrize("unsettled", [0, 1])
+def test_a_note_tells_of_events_that_are_not_settled_and_only_then(
+    connection: psycopg.Connection, unsettled: int
+) -> None:
+    append(connection, None, [SPADE])
+    settle_now(connection)
+    for _ in range(unsettled):
+        append(connection, None, [SPADE])
+    ran = catalog("events", DATABASE_URL=connection.info.dsn)
+    assert (ran.returncode, len(ran.stdout.splitlines())) == (0, 1)
+    assert ("The log is settled up to 1 of 2" in ran.stderr, "settled" in ran.stderr) == (bool(unsettled),) * 2
+
+
 def test_an_event_as_json_is_its_whole_envelope(connection: psycopg.Connection) -> None:
     append(connection, None, [SWAPPED])
     settle_now(connection)
