@@ -161,6 +161,16 @@ def test_an_event_skipped_during_a_rebuild_is_left_out_though_the_first_swap_fai
     assert differences(conninfo) == []
 
 
+def test_a_stopped_projection_that_is_rebuilt_runs_and_shows_no_error(connection: psycopg.Connection) -> None:
+    """New rules can fold the event that stopped it."""
+    some_items(connection)
+    connection.execute("select catalog.stop_projection(name, position, 'it fails here') from catalog.projections")
+    state = "select state, error, error_position from catalog.projections where name = 'owners'"
+    assert connection.execute(state).fetchone() != ("running", None, None)
+    rebuilt(connection, Owners)
+    assert connection.execute(state).fetchone() == ("running", None, None)
+
+
 def test_a_rebuilt_table_has_statistics(connection: psycopg.Connection) -> None:
     some_items(connection)
     for read_model in PROJECTIONS:
