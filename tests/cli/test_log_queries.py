@@ -98,6 +98,19 @@ def test_events_are_the_settled_ones_in_order_as_asked_for(connection: psycopg.C
     assert lines[1].endswith('tester: name "Garden [red]spade" → "Spade"')
 
 
+@pytest.mark.parametrize("unsettled", [0, 1])
+def test_a_note_tells_of_events_that_are_not_settled_and_only_then(
+    connection: psycopg.Connection, unsettled: int
+) -> None:
+    append(connection, None, [SPADE])
+    settle_now(connection)
+    for _ in range(unsettled):
+        append(connection, None, [SPADE])
+    ran = catalog("events", DATABASE_URL=connection.info.dsn)
+    assert (ran.returncode, len(ran.stdout.splitlines())) == (0, 1)
+    assert ("The log is settled up to 1 of 2" in ran.stderr, "settled" in ran.stderr) == (bool(unsettled),) * 2
+
+
 def test_an_event_as_json_is_its_whole_envelope(connection: psycopg.Connection) -> None:
     append(connection, None, [SWAPPED])
     settle_now(connection)
@@ -186,6 +199,29 @@ def test_inspecting_an_item_shows_its_document_its_events_and_what_it_counts_as(
     assert 'name "Garden [red]spade" → "Spade"' in table
     assert max(map(len, table.splitlines())) <= 80
     assert f"There is no item {item + 1}." in printed_text(conninfo, "inspect", str(item + 1), status=1)
+
+
+FORGED_FOLD = """
+alter function catalog.fold_items rename to true_fold_of_items;
+create function catalog.fold_items(p_stream_id integer, p_until timestamptz, p_version integer)
+returns table (version integer, valid_from timestamptz, document jsonb) language sql as $$
+select version, valid_from, document || '{"name": "forged"}'
+from catalog.true_fold_of_items(p_stream_id, p_until, p_version)
+$$;
+"""
+FORGED_DOCUMENT = """update catalog.items set document = document || '{"name": "forged"}';"""
+
+
+@pytest.mark.parametrize(
+    "forgeries",
+    [FORGED_DOCUMENT, FORGED_FOLD, FORGED_FOLD + FORGED_DOCUMENT],
+    ids=["the document", "the fold in Postgres", "both, so that only Python is right"],
+)
+def test_inspecting_compares_the_document_and_both_folds(connection: psycopg.Connection, forgeries: str) -> None:
+    item, *_ = append(connection, None, [SPADE])
+    assert json_answer(connection.info.dsn, "inspect", str(item))["documents"][0]["equal"] is True
+    connection.execute(forgeries.encode())
+    assert json_answer(connection.info.dsn, "inspect", str(item), status=1)["documents"][0]["equal"] is False
 
 
 def test_inspecting_shows_what_is_wrong_with_an_item(connection: psycopg.Connection) -> None:

@@ -94,6 +94,23 @@ async def test_an_import_that_waits_in_the_database_is_rolled_back_when_its_clie
         assert fetch_value(connection, "select count(*) from catalog.log") == 1
 
 
+async def test_an_import_that_waits_in_the_database_is_rolled_back_when_the_service_stops(
+    conninfo: str, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is told, and nothing waits for the import's time limit, which is an hour."""
+    monkeypatch.setattr(bulk_append, "STORED_WITHIN_SECONDS", HOUR)
+    limits = {"statement_timeout_seconds": HOUR, "lock_timeout_seconds": HOUR}
+    async with in_process_service(conninfo, monkeypatch, pool_size=1, projector="off", **limits) as service:
+        with psycopg.connect(conninfo, autocommit=True) as holding, at_the_gate(holding):
+            sent = post(service)
+            await until(lambda: is_held(connection, holding), "it waits")
+            service.stopping.set()
+            await sent.ended()
+            await check_nothing_is_left(service, connection)
+        assert sent.status == 503
+        assert b"nothing was stored" in sent.received
+
+
 async def test_an_import_that_waits_for_its_turn_ends_when_its_client_leaves_and_the_one_before_it_is_stored(
     conninfo: str, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,29 @@ def test_pages_follow_each_other_to_the_same_instant(api: httpx.Client, town: To
     assert [each["item_id"] for each in found] == [town.moved["id"], town.back["id"], town.new["id"]]
 
 
+OTHER_CHANGES = [
+    *({"from": "2020-01-01"}, {"to": "2020-01-01"}, {"owner_id": "x"}),
+    *({"category": "boats"}, {"status": "swapped"}, {"status": "active"}),
+]
+
+
+@pytest.mark.parametrize("given", [{}, {"status": "active", "category": "boats"}], ids=["few filters", "all filters"])
+@pytest.mark.parametrize("other", [*OTHER_CHANGES, {"limit": 2}], ids=repr)
+def test_a_cursor_of_other_changes_is_refused_and_only_the_size_of_pages_may_change(
+    api: httpx.Client, town: Town, given: dict[str, str], other: dict[str, Any]
+) -> None:
+    """Otherwise a page would be of an instant or of items that were not asked for."""
+    asked = {"from": town.since, "to": town.until, "owner_id": town.owner, "limit": 1, **given}
+    cursor = httpx.URL(api.get("/changes", params=asked).links["next"]["url"]).params["cursor"]
+    response = api.get("/changes", params={**asked, **other, "cursor": cursor})
+    if {**asked, **other, "limit": 1} == asked:
+        assert response.status_code == 200, response.text
+    else:
+        assert_fields_refused(response, "/cursor")
+    without_until = {name: value for name, value in asked.items() if name != "to"}
+    assert_fields_refused(api.get("/changes", params={**without_until, "cursor": cursor}), "/cursor")
+
+
 def test_the_answer_says_until_when(api: httpx.Client, town: Town) -> None:
     response = api.get("/changes", params={"from": town.since, "to": town.until, "owner_id": town.owner})
     assert response.headers["X-As-Of"] == town.until

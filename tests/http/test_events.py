@@ -89,15 +89,46 @@ def test_a_batch_says_what_it_is(api: httpx.Client) -> None:
     assert api.get("/events?limit=1").headers["Content-Type"] == "application/cloudevents-batch+json"
 
 
+REQUEST_IDS = {
+    "x" * 128: True,
+    "~ !": True,
+    "x" * 129: False,
+    "": False,
+    "a\tb": False,
+}
+"""Ids of requests, and whether they are kept; otherwise the service makes one of its own."""
+
+
+@pytest.mark.parametrize("sent", REQUEST_IDS, ids=lambda sent: f"{len(sent)} characters")
+def test_a_request_id_of_printable_ascii_up_to_its_limit_is_answered_stored_and_found(
+    api: httpx.Client, sent: str
+) -> None:
+    response = api.post("/items", json=an_item(), headers={"X-Request-ID": sent})
+    answered = response.headers["X-Request-ID"]
+    assert (answered == sent) is REQUEST_IDS[sent]
+    assert 0 < len(answered) <= 128
+    (event,) = events_of(api, response.json()["id"])
+    assert event["correlationid"] == answered
+    found = api.get("/events", params={"correlation_id": answered, "item_id": response.json()["id"]})
+    assert found.json() == [event]
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
 def test_text_that_cloud_events_do_not_allow_is_replaced(conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        metadata = Jsonb({"user_id": "a\tb\u0085", "causation_id": "c-1"})
+        metadata = Jsonb({"user_id": "a\tb\u0085", "causation_id": "c-1", "traceparent": TRACE})
         event = Jsonb([{"type": "item_created", **an_item()}])
         connection.execute("select catalog.append_to_stream(null, null, %s, %s)", (event, metadata))
     with running_service({"DATABASE_URL": conninfo}) as (url, _):
         (event_read,) = until(lambda: httpx.get(f"{url}/api/v2/events").json(), "the log was not settled")
+        (entry,) = httpx.get(f"{url}/api/v2/items/{event_read['subject']}/history").json()["history"]
     assert (event_read["user"], event_read["causationid"]) == ("a\ufffdb\ufffd", "c-1")
+    assert event_read["traceparent"] == TRACE
     assert "correlationid" not in event_read
+    assert (entry["user"], entry["causation_id"], entry["event_id"]) == ("a\tb\u0085", "c-1", event_read["id"])
+    assert "correlation_id" not in entry
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 1000])

@@ -86,7 +86,7 @@ def test_a_command_that_changed_nothing_is_kept_too(api: httpx.Client) -> None:
     [
         ("PUT", "/items/{id}", {"name": "Hoe"}),
         ("PUT", "/items/{id}?expected_version=1", {"name": "Rake"}),
-        ("DELETE", "/items/{id}", None),
+        ("DELETE", "/items/{id}", {"name": "Rake"}),
     ],
     ids=["another body", "another query", "another method"],
 )

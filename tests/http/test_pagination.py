@@ -228,6 +228,24 @@ def test_a_cursor_of_another_listing_is_refused(
     assert_fields_refused(api.get("/items", params={**asked, **other, "cursor": cursor}), "/cursor")
 
 
+@pytest.mark.parametrize("other", [{"within_km": 6}, {"within_km": None}, {"near": "52.52,13.406"}], ids=repr)
+def test_a_cursor_of_another_vicinity_is_refused(api: httpx.Client, other: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {
+        "owner_id": some_name("neighbour"),
+        "near": NEAR,
+        "within_km": 5,
+        "sort": "nearest",
+        "limit": 1,
+    }
+    latitude, longitude = map(float, NEAR.split(","))
+    for _ in range(2):
+        created(api, owner_id=asked["owner_id"], location_lat=latitude, location_lon=longitude)
+    cursor = httpx.URL(api.get("/items", params=asked).links["next"]["url"]).params["cursor"]
+    assert api.get("/items", params={**asked, "cursor": cursor}).status_code == 200
+    changed = {name: value for name, value in {**asked, **other}.items() if value is not None}
+    assert_fields_refused(api.get("/items", params={**changed, "cursor": cursor}), "/cursor")
+
+
 @pytest.mark.parametrize("other", [{"offset": 1}, {"as_of": "2026-01-01"}])
 def test_a_cursor_has_a_place_and_an_instant_already(
     api: httpx.Client, link: tuple[dict[str, Any], str], other: dict[str, Any]

@@ -146,6 +146,22 @@ async def test_an_event_that_another_process_has_settled_reaches_every_follower(
                 await follower.until_received(b"id: %d\n" % position)
 
 
+async def test_a_follower_that_leaves_takes_nothing_from_those_that_stay(
+    conninfo: str, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        in_process_service(conninfo, monkeypatch, projector="off") as service,
+        service.following("/events/stream?after=0") as staying,
+    ):
+        await staying.until_received(b"retry: ")
+        for _ in range(2):
+            async with service.following("/events/stream?after=0") as leaving:
+                await leaving.until_received(b"retry: ")
+            _, _, position, _, _ = append(connection, None, [SPADE])
+            connection.execute(SETTLE)
+            await staying.until_received(b"id: %d\n" % position)
+
+
 async def test_a_stream_wakes_a_watcher_that_nobody_has_followed_for_long(
     conninfo: str, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from tests.support.patience import until
 from tests.support.workload import SPADE
 
 ROUNDS = 5
+ENDS_WITHIN_SECONDS = 60
 SETTLE = "select catalog.publish_mark(position, instant) from catalog.begin_mark()"
 NOTED_INSTANT = "select noted_instant from catalog.settled"
 MARK = "select position, instant from catalog.settled"
@@ -136,3 +137,32 @@ def test_pages_read_while_events_are_settled_miss_and_repeat_none(
         stored = [position for (position,) in other.execute("select position from catalog.log order by position")]
     assert seen == [position for position in stored if position <= upto]
     assert len(seen) >= 30
+
+
+async def present(conninfo: str) -> datetime:
+    async with await AsyncConnection.connect(conninfo, autocommit=True) as opened:
+        return await current_instant_after_appends(opened, ENDS_WITHIN_SECONDS)
+
+
+def test_the_present_has_the_append_that_it_waited_for_though_the_clock_has_stepped_back(
+    connection: psycopg.Connection,
+) -> None:
+    """Such an append is recorded just after the pending instant, and so later than the clock."""
+    connection.execute("update catalog.settled set noted_instant = clock_timestamp() + interval '1 hour'")
+    with psycopg.connect(connection.info.dsn) as slow, ThreadPoolExecutor(1) as pool:
+        _, _, _, recorded_at, _ = append(slow, None, [SPADE])
+        now = pool.submit(asyncio.run, present(connection.info.dsn))
+        until(lambda: fetch_value(connection, WAITS_FOR_APPENDS) or now.done(), "it waits for the append")
+        assert not now.done()
+        slow.commit()
+        assert now.result(ENDS_WITHIN_SECONDS) >= recorded_at
+
+
+WAITS_FOR_APPENDS = """
+select exists (
+    select from pg_stat_activity
+    where datname = current_database()
+        and pid <> pg_backend_pid()
+        and query like '%%gate_holders()%%'
+)
+"""

@@ -1,6 +1,9 @@
 """`recorded_at` is the database's clock at the append; it grows within a stream, and never falls below the mark."""
 
+from datetime import UTC, datetime
+
 import psycopg
+import pytest
 
 from tests.support.appending import append, history
 from tests.support.toy_aggregate import ToyBuilt, ToyPlayed, Toys
@@ -57,3 +60,13 @@ def test_an_event_id_is_a_uuid_of_version_7_that_begins_with_the_instant(log: ps
     assert event.event_id.variant == "specified in RFC 4122"
     milliseconds = event.recorded_at.timestamp() * 1000
     assert abs((event.event_id.int >> 80) - milliseconds) <= 1
+
+
+@pytest.mark.parametrize("fraction", ["000000", "000999", "123499", "123500", "999999"])
+def test_an_event_id_has_the_milliseconds_that_have_passed_and_not_the_next_ones(
+    log: psycopg.Connection, fraction: str
+) -> None:
+    row = log.execute("select catalog.uuid_v7(%s::timestamptz)", (f"2026-01-15 10:30:00.{fraction}+00",)).fetchone()
+    assert row is not None
+    second = int(datetime(2026, 1, 15, 10, 30, tzinfo=UTC).timestamp())
+    assert row[0].int >> 80 == second * 1000 + int(fraction[:3])

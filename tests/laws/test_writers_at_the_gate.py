@@ -24,6 +24,7 @@ from app.engine.store.idempotency import IdempotencyKey
 from app.main import item_decider
 from tests.support.append_gate import gate_closed, open_gate
 from tests.support.appending import append
+from tests.support.operator_commands import fetch_value
 from tests.support.patience import until
 from tests.support.workload import SPADE, SWAPPED
 
@@ -139,6 +140,8 @@ set noted_instant = greatest(noted_instant, clock_timestamp()) + interval '1 hou
 """So that an instant taken before the gate is too early, and so is one of a clock that steps back."""
 SETTLE = "select catalog.publish_mark(position, instant) from catalog.begin_mark()"
 
+UNLOCKED = "select count(*) from (select from catalog.streams for update skip locked) as unlocked"
+
 
 @pytest.fixture(scope="module")
 def catalog(module_conninfo: str) -> Iterator[psycopg.Connection]:
@@ -149,6 +152,11 @@ def catalog(module_conninfo: str) -> Iterator[psycopg.Connection]:
 async def carry_out(conninfo: str, write: Write, unique: str, item: int) -> None:
     async with Database(conninfo, PATIENT) as database:
         await write(database, unique, item)
+
+
+def holds_no_stream(connection: psycopg.Connection) -> bool:
+    """Whether nobody holds the row of a stream: behind the gate others wait for such a row, and a swap for them."""
+    return bool(fetch_value(connection, UNLOCKED) == fetch_value(connection, "select count(*) from catalog.streams"))
 
 
 def settle_ahead(connection: psycopg.Connection) -> tuple[int, Any]:
@@ -169,6 +177,7 @@ def test_what_waits_at_the_gate_is_recorded_after_the_mark_that_was_noted_meanwh
         writing = pool.submit(asyncio.run, carry_out(catalog.info.dsn, WRITERS[name], name, item))
         until(lambda: waiting() == 1 or writing.done(), "it waits at the gate")
         assert waiting() == 1
+        assert holds_no_stream(catalog)
         position, instant = settle_ahead(catalog)
         open_gate(catalog)
         writing.result(timeout=ENDS_WITHIN_SECONDS)
@@ -192,6 +201,7 @@ def test_a_rebuild_of_one_document_waits_at_the_gate_and_records_nothing(catalog
         rebuilding = pool.submit(rebuild)
         until(lambda: waiting() == 1 or rebuilding.done(), "it waits at the gate")
         assert waiting() == 1
+        assert holds_no_stream(catalog)
         open_gate(catalog)
         rebuilding.result(timeout=ENDS_WITHIN_SECONDS)
     assert catalog.execute("select max(position) from catalog.log").fetchone() == (position,)

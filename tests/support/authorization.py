@@ -1,6 +1,7 @@
 """Requests that need a token, valid tokens, and worthless ones."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -59,7 +60,13 @@ WORTHLESS_TOKENS: dict[str, str | None] = {
 }
 
 
-def send(client: httpx.Client, request: tuple[str, str], bearer: str | None, item: dict[str, Any]) -> httpx.Response:
+def send(
+    client: httpx.Client,
+    request: tuple[str, str],
+    bearer: str | None,
+    item: dict[str, Any],
+    conditions: Mapping[str, str] | None = None,
+) -> httpx.Response:
     """Send a request about an item. It is valid, so only the token can make it fail."""
     method, pattern = request
     path = pattern.format(id=item["id"], then=item["created_at"], position=item["position"])
@@ -68,5 +75,5 @@ def send(client: httpx.Client, request: tuple[str, str], bearer: str | None, ite
         ("POST", "/items"): an_item(owner_id=OWNER),
         ("POST", "/items/import"): [an_item(owner_id=OWNER)],
     }
-    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+    headers = {**(conditions or {}), **({} if bearer is None else {"Authorization": f"Bearer {bearer}"})}
     return client.request(method, path, json=body.get(request), headers=headers)

@@ -114,6 +114,39 @@ def test_a_wake_up_that_comes_just_after_the_look_for_work_is_not_lost(
     assert fetch_value(connection, "select count(*) from catalog.log") == times
 
 
+class Pausing(Projector):
+    """A projector that finds what the test says, and notes how long it would pause. At the end it pauses for ever."""
+
+    def __init__(self, conninfo: str, finds: list[bool]) -> None:
+        super().__init__(conninfo, [])
+        self.finds = finds
+        self.pauses: list[float] = []
+
+    async def _has_work(self, _: AsyncConnection) -> bool:
+        return self.finds.pop(0)
+
+    async def _wait(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if not self.finds:
+            await asyncio.Event().wait()
+
+
+def test_pauses_get_longer_while_there_is_nothing_to_do_and_begin_anew_after_work(conninfo: str) -> None:
+    """Otherwise another process's event would wait for the longest pause, though the log is busy."""
+    idle, work = False, True
+
+    async def pauses() -> list[float]:
+        projector = Pausing(conninfo, [*[idle] * 8, work, idle, idle, work, work])
+        async with running(projector):
+            await until(lambda: len(projector.pauses) == 13, "it pauses")
+        return projector.pauses
+
+    least, most = projector_module.IDLE_SECONDS
+    doubled = [min(least * 2**n, most) for n in range(1, 9)]
+    assert doubled[-1] == most
+    assert asyncio.run(pauses()) == [*doubled, least, least * 2, least * 4, least, least]
+
+
 def test_an_idle_projector_is_woken_once_for_each_event_and_looks_no_more_often(
     connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ ROLLUPS = [each.name for each in PROJECTIONS if each.is_async()]
 ENDS_WITHIN_SECONDS = 60
 BLOCKED = "select count(*) from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
 SETTLE = "select catalog.publish_mark(position, instant) from catalog.begin_mark()"
+SILENCE_LIMIT = "select current_setting('idle_session_timeout')"
 TABLES = (
     "select relname from pg_class where relnamespace = 'catalog'::regnamespace and relkind in ('r', 'p') order by 1"
 )
@@ -101,6 +102,21 @@ def test_whatever_a_batch_waits_for_it_applies_each_event_once(connection: psyco
     assert differences(conninfo) == []
 
 
+@pytest.mark.parametrize("rollup", ROLLUPS)
+def test_an_event_that_another_process_has_applied_meanwhile_stops_nothing(
+    connection: psycopg.Connection, rollup: str
+) -> None:
+    """The process that failed stops the projection behind the checkpoint that it has read."""
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(connection.info.dsn))
+    connection.execute("select catalog.stop_projection(%s, 0, 'it fails here')", (rollup,))
+    stopped = "select name from catalog.projections where state <> 'running' or error is not null"
+    assert connection.execute(stopped).fetchall() == []
+    append(connection, None, [SPADE])
+    asyncio.run(catch_up_all(connection.info.dsn))
+    assert is_caught_up(connection.info.dsn)
+
+
 @pytest.mark.parametrize("batch_events", [1, 2, 1000])
 @pytest.mark.parametrize("rollup", ROLLUPS)
 def test_a_batch_of_any_size_stops_at_the_mark_though_later_events_are_committed(
@@ -155,6 +171,33 @@ def test_a_swap_has_the_last_events_before_the_gate_closed_and_none_is_written_t
     assert len(found) == 2 + len(appended)
     asyncio.run(catch_up_all(conninfo))
     assert differences(conninfo) == []
+
+
+def test_a_rebuild_that_falls_silent_while_the_gate_is_closed_is_ended_by_the_server(
+    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a rebuild that hangs would keep every writer waiting. Before and after, it may be silent."""
+    close, reopen, limits = Generation.close_append_gate, Generation.open_append_gate, []
+
+    async def look(opened: AsyncConnection) -> None:
+        row = await (await opened.execute(SILENCE_LIMIT)).fetchone()
+        limits.append(row and row[0])
+
+    async def closed(generation: Generation, opened: AsyncConnection) -> bool:
+        await look(opened)
+        is_closed = await close(generation, opened)
+        await look(opened)
+        return is_closed
+
+    async def reopened(generation: Generation, opened: AsyncConnection) -> None:
+        await reopen(generation, opened)
+        await look(opened)
+
+    monkeypatch.setattr(Generation, "close_append_gate", closed)
+    monkeypatch.setattr(Generation, "open_append_gate", reopened)
+    append(connection, None, [SPADE])
+    asyncio.run(rebuild(connection.info.dsn, Items))
+    assert limits == ["0", "10s", "0"]
 
 
 def test_a_swap_of_a_rollup_has_what_was_applied_before_its_checkpoint_was_locked_and_nothing_is_applied_after(

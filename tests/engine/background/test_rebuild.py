@@ -5,10 +5,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from app.engine.background.generation import RollupGeneration
 from app.engine.background.rebuild import rebuild
 from app.engine.background.rebuild_status import RebuildProgress, RebuildUnderWay
+from app.engine.background.rebuild_swap import Swap
 from app.engine.compiler.rebuild_steps import read_model_tables
 from app.engine.postgres.advisory_locks import rebuild_lock_key
 from app.main import PROJECTIONS
@@ -124,6 +127,48 @@ def test_an_event_skipped_during_a_rebuild_is_left_out(connection: psycopg.Conne
     by_status = connection.execute("select document ->> 'by_status' from catalog.owners").fetchall()
     assert by_status == [('{"active": 3}',)]
     assert differences(connection.info.dsn) == []
+
+
+def test_an_event_skipped_during_a_rebuild_is_left_out_though_the_first_swap_fails(
+    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader comes to the table once the swap has begun, and goes when it has failed."""
+    conninfo, lock, attempts = connection.info.dsn, RollupGeneration.lock_for_swap, 0
+    stream, *_ = some_items(connection, 3)
+    position = append(connection, stream, [SWAPPED])[2]
+    asyncio.run(catch_up_all(conninfo))
+
+    def skip(_: RebuildProgress) -> None:
+        skipped = Jsonb([{"position": position, "by": "olga"}])
+        connection.execute("update catalog.projections set skipped = %s where name = 'owners'", (skipped,))
+
+    with psycopg.connect(conninfo) as reader:
+
+        async def lock_before_a_reader_comes(generation: RollupGeneration, opened: AsyncConnection) -> int:
+            nonlocal attempts
+            attempts += 1
+            locked = await lock(generation, opened)
+            if attempts == 1:
+                reader.execute("lock table catalog.owners in access share mode")
+            return locked
+
+        monkeypatch.setattr(RollupGeneration, "lock_for_swap", lock_before_a_reader_comes)
+        monkeypatch.setattr(Swap, "_check_deadline", lambda _: reader.rollback())
+        rebuilt(connection, Owners, skip)
+    assert attempts == 2
+    by_status = connection.execute("select document ->> 'by_status' from catalog.owners").fetchall()
+    assert by_status == [('{"active": 3}',)]
+    assert differences(conninfo) == []
+
+
+def test_a_stopped_projection_that_is_rebuilt_runs_and_shows_no_error(connection: psycopg.Connection) -> None:
+    """New rules can fold the event that stopped it."""
+    some_items(connection)
+    connection.execute("select catalog.stop_projection(name, position, 'it fails here') from catalog.projections")
+    state = "select state, error, error_position from catalog.projections where name = 'owners'"
+    assert connection.execute(state).fetchone() != ("running", None, None)
+    rebuilt(connection, Owners)
+    assert connection.execute(state).fetchone() == ("running", None, None)
 
 
 def test_a_rebuilt_table_has_statistics(connection: psycopg.Connection) -> None:

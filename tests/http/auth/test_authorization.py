@@ -95,6 +95,20 @@ def test_an_item_is_changed_and_its_past_told_by_its_owner_and_admins(
         assert guarded.get(f"/items/{item['id']}").json()["version"] == 1
 
 
+CONDITIONS = [{}, {"If-Match": '"7"'}, {"If-Match": '"1"'}, {"If-None-Match": '"1"'}, {"If-None-Match": "*"}]
+
+
+@pytest.mark.parametrize("request_", OWNER_REQUESTS, ids=" ".join)
+def test_who_may_not_is_told_nothing_by_a_condition(
+    guarded: httpx.Client, item: dict[str, Any], request_: tuple[str, str]
+) -> None:
+    """Otherwise 412 would tell the version, before 403 says that the item is somebody else's."""
+    refused = [send(guarded, request_, token(OTHER), item, conditions) for conditions in CONDITIONS]
+    for response in refused:
+        assert_problem(response, 403)
+    assert {response.content for response in refused} == {refused[0].content}
+
+
 @pytest.mark.parametrize("request_", ADMIN_REQUESTS, ids=" ".join)
 @pytest.mark.parametrize(
     ("bearer", "allowed"),
