@@ -58,6 +58,7 @@ def test_the_keys_move_by_days_and_to_the_ends(town: str, town_api: httpx.Client
     page = open_page(f"{town}/?at={at}")
     slider = page.get_by_role("slider", name="Instant shown")
     is_at_rest(page)
+    expect(slider).to_have_value(str(int(datetime.fromisoformat(at).timestamp())))
     slider.focus()
     page.keyboard.press("ArrowRight")
     goes_to(page, datetime.fromisoformat(at) + timedelta(days=1))

@@ -83,8 +83,18 @@ def pg_terminate(postgres: EmbeddedPostgres, connection: psycopg.Connection) -> 
     execute(postgres.conninfo, f"select pg_terminate_backend({connection.info.backend_pid}, 10000)")
 
 
-def crash(_: EmbeddedPostgres, connection: psycopg.Connection) -> None:
-    os.kill(connection.info.backend_pid, signal.SIGKILL)
+def crash(postgres: EmbeddedPostgres, connection: psycopg.Connection) -> None:
+    """Kill a session's process, and wait until the server has therefore ended the other sessions too."""
+    with closing(psycopg.connect(postgres.conninfo, autocommit=True)) as other:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        until(lambda: has_ended(other), "the server does not notice the crash")
+
+
+def has_ended(connection: psycopg.Connection) -> bool:
+    with suppress(psycopg.OperationalError):
+        connection.execute("select 1")
+        return False
+    return True
 
 
 def is_active(postgres: EmbeddedPostgres, connection: psycopg.Connection) -> object:
