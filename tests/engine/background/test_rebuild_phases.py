@@ -14,6 +14,7 @@ from app.engine.postgres.pool import single_connection_database
 from app.engine.projection.rollup import AnyReadModel
 from app.main import PROJECTIONS, item_decider
 from app.settings import read_settings
+from tests.support.append_gate import WAITING_AT_THE_GATE
 from tests.support.erasure_checks import tables_with
 from tests.support.every_event import all_labels
 from tests.support.held_rebuild import INDEXING, PHASES, SWAPPING, WAITING_BATCHES, rebuild_held
@@ -25,14 +26,6 @@ from tests.support.workload import audit, catch_up_all, differences, not_applied
 
 AFTERWARDS = "the new tables serve"
 WRITERS_AT_THE_GATE = 3
-WAITING_AT_THE_GATE = """
-select count(*)
-from pg_locks
-where locktype = 'advisory'
-    and not granted
-    and database = (select oid from pg_database where datname = current_database())
-    and (classid::bigint << 32) + objid::bigint = catalog.append_gate()
-"""
 
 
 def forget(conninfo: str, owner: str) -> None:
